@@ -1,0 +1,109 @@
+#pragma once
+/*
+ * ipsec.conf in FreeS/WAN's format, parsed into plain structs.
+ *
+ * The parser is given text and a function that reads an included file; it touches nothing itself.
+ * It reports every error it finds, each with file, line, what is wrong and what to write.
+ */
+#include "crypto/pubkey.h"
+#include "dns/record.h"
+#include "util/address.h"
+#include "util/text.h"
+
+enum end_kind {
+	END_UNSET,
+	END_ADDRESS,
+	END_ANY,	   /* %any */
+	END_DEFAULTROUTE,  /* %defaultroute */
+	END_OPPORTUNISTIC, /* %opportunistic */
+};
+
+enum conf_id_kind { CONF_ID_NONE, CONF_ID_ADDRESS, CONF_ID_FQDN };
+
+struct conf_id {
+	enum conf_id_kind kind;
+	struct ip address;
+	char fqdn[DNS_NAME_MAX]; /* without the @ */
+};
+
+struct conn_end {
+	enum end_kind kind;
+	struct ip address; /* END_ADDRESS */
+	bool has_subnet;
+	struct ip_range subnet;
+	struct conf_id id;
+	bool has_key;
+	struct pubkey key; /* leftrsasigkey=0s... */
+};
+
+enum conn_type { CONN_TUNNEL, CONN_PASSTHROUGH, CONN_DROP, CONN_REJECT };
+enum conn_auth { CONN_RSASIG, CONN_SECRET };
+enum conn_auto { AUTO_IGNORE, AUTO_ADD, AUTO_ROUTE, AUTO_START };
+enum shunt_choice { SHUNT_PASSTHROUGH, SHUNT_DROP, SHUNT_REJECT };
+
+struct conn {
+	char *name;
+	struct conn_end left;
+	struct conn_end right;
+	enum conn_type type;
+	enum conn_auth auth;
+	enum conn_auto auto_action;
+	enum shunt_choice failure;
+	unsigned keyingtries; /* 0: %forever */
+	char *file;	      /* where the section starts */
+	unsigned line;
+};
+
+enum dnssec_mode { DNSSEC_PREFER, DNSSEC_REQUIRE, DNSSEC_OFF };
+
+enum { CONF_DNS_MAX = 8, CONF_INTERFACES_MAX = 16, CONF_CONNS_MAX = 4096, CONF_DEVICE_MAX = 16 };
+
+struct conf_setup {
+	bool uses_defaultroute;				  /* interfaces=%defaultroute */
+	char interfaces[CONF_INTERFACES_MAX][CONF_DEVICE_MAX]; /* device names of "ipsec0=eth0" */
+	size_t interface_count;
+	struct ip dns[CONF_DNS_MAX]; /* empty: resolv.conf */
+	size_t dns_count;
+	enum dnssec_mode dnssec;
+	char *trust_anchor; /* file name; never NULL after conf_parse */
+	unsigned shunt_idle_s;
+	unsigned daemon_down_s;
+	char *log; /* file name, or NULL: stderr or the journal */
+};
+
+struct conf {
+	struct conf_setup setup;
+	struct conn *conns; /* without %default */
+	size_t conn_count;
+};
+
+/* Lines of text, one message each, ready to print. */
+struct conf_messages {
+	struct text errors;
+	struct text warnings;
+	unsigned error_count;
+};
+
+struct conf_reader {
+	void *ctx;
+	/*
+	 * Files that match `pattern` (a path, perhaps with globs, relative to the including file's
+	 * directory `base`), sorted: for each, `add(add_ctx, name, text)`. False if a plain name
+	 * does not exist or cannot be read; a glob that matches nothing is no error.
+	 */
+	bool (*read)(void *ctx, const char *base, const char *pattern,
+		     void (*add)(void *add_ctx, const char *name, struct bytes text), void *add_ctx);
+};
+
+/* False if there was an error; `out` is then empty. `out` and `messages` are wiped by the caller. */
+MUST_USE bool conf_parse(struct conf *out, const char *file, struct bytes text,
+			 const struct conf_reader *reader, struct conf_messages *messages);
+void conf_wipe(struct conf *conf);
+void conf_messages_wipe(struct conf_messages *messages);
+
+/*
+ * Which side of a conn is this gateway? By the addresses in `own`, or %defaultroute; failing that
+ * the left. `theirs` may be NULL.
+ */
+const struct conn_end *conn_ours(const struct conn *conn, const struct ip *own, size_t own_count,
+				 const struct conn_end **theirs);

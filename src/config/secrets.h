@@ -1,0 +1,47 @@
+#pragma once
+/*
+ * ipsec.secrets: RSA keys in FreeS/WAN's inline form or in PEM files, Ed25519 keys in PEM files,
+ * shared secrets with the identities they are for.
+ *
+ *      : RSA { Modulus: 0x...  PublicExponent: 0x03  PrivateExponent: 0x...  Prime1: ... }
+ *      : RSA west.pem          : ED25519 west-ed.pem         (next: `: RSA-NEXT`, `: ED25519-NEXT`)
+ *      192.0.2.1 @east.example.net : PSK "secret", or 0x..., or 0s...
+ */
+#include "config/conf.h"
+#include "util/secret.h"
+
+enum secret_kind { SECRET_RSA_INLINE, SECRET_RSA_FILE, SECRET_ED25519_FILE, SECRET_PSK };
+
+enum { SECRET_IDS_MAX = 8 };
+
+/* The numbers of an inline RSA key, big-endian, no leading zeros. */
+struct rsa_numbers {
+	struct secret modulus, public_exponent, private_exponent;
+	struct secret prime1, prime2, exponent1, exponent2, coefficient;
+};
+
+struct secret_entry {
+	enum secret_kind kind;
+	bool is_next; /* published now, used later (newhostkey --next) */
+	struct conf_id ids[SECRET_IDS_MAX];
+	size_t id_count;
+	struct rsa_numbers rsa;	  /* SECRET_RSA_INLINE */
+	char *file;		  /* the name as written, of a PEM file */
+	struct secret pem;	  /* contents of that file, if the reader had them */
+	struct secret psk;
+	unsigned line;
+};
+
+struct secrets {
+	struct secret_entry *entries;
+	size_t count;
+};
+
+/* PEM files and `include` lines are fetched with `reader`. */
+MUST_USE bool secrets_parse(struct secrets *out, const char *file, struct bytes text,
+			    const struct conf_reader *reader, struct conf_messages *messages);
+void secrets_wipe(struct secrets *secrets);
+/* The shared secret for these two identities: the entry that names both, then the peer only, then
+ * none at all. -1 if there is none, else an index into entries. */
+long secrets_find_psk(const struct secrets *secrets, const struct conf_id *ours,
+		      const struct conf_id *theirs);

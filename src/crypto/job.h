@@ -1,0 +1,32 @@
+#pragma once
+/*
+ * A piece of public-key work, or of work with a long-term secret, that runs elsewhere: the core
+ * starts it through a port and hears of the result as an event.
+ */
+#include "crypto/prf.h"
+#include "crypto/pubkey.h"
+
+enum crypto_job_kind {
+	CRYPTO_JOB_SIGN,    /* by the signer, with host key `key` */
+	CRYPTO_JOB_VERIFY,  /* by the pool, against each of `keys` */
+	CRYPTO_JOB_PSK_MAC, /* by the signer: prf(prf(psk, "Key Pad for IKEv2"), data) */
+};
+
+/* All views are borrowed for the call; the port copies what it keeps. */
+struct crypto_job {
+	enum crypto_job_kind kind;
+	unsigned key; /* SIGN: index of the host key. PSK_MAC: index of the shared secret */
+	enum signature_id signature_id; /* SIGN, VERIFY */
+	enum prf_id prf;		/* PSK_MAC */
+	struct bytes data;		/* the signed octets, RFC 7296 section 2.15 */
+	struct bytes signature;		/* VERIFY */
+	const struct pubkey *keys;	/* VERIFY */
+	size_t key_count;
+};
+
+/*
+ * Result octets, as the event brings them:
+ *   SIGN     the signature; empty: the signer could not
+ *   VERIFY   one octet, the index of the key that made the signature; empty: none did
+ *   PSK_MAC  prf_len(prf) octets; empty: no such secret
+ */

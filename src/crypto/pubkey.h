@@ -1,0 +1,61 @@
+#pragma once
+/*
+ * Public keys as DNS publishes them, and the signatures of RFC 7427 and RFC 8420 verified with them.
+ */
+#include "util/bytes.h"
+
+enum pubkey_type { PUBKEY_NONE, PUBKEY_RSA, PUBKEY_ED25519 };
+
+enum { PUBKEY_OCTETS_MAX = 1040 };
+
+/* A value; may be copied. RSA: `octets` as RFC 3110 section 2 has them. Ed25519: the 32 octets. */
+struct pubkey {
+	enum pubkey_type type;
+	uint16_t len;
+	uint8_t octets[PUBKEY_OCTETS_MAX];
+};
+
+/*
+ * RFC 3110 section 2: both length forms; refused are what runs past the end, leading zeros, an even
+ * modulus, a modulus outside 2048..8192 bits, an exponent that is even, below 3 or above 64 bits.
+ */
+MUST_USE bool pubkey_from_rfc3110(struct bytes octets, struct pubkey *out);
+/* Modulus and exponent big-endian, without leading zeros; the same bounds. */
+MUST_USE bool pubkey_from_rsa(struct bytes modulus, struct bytes exponent, struct pubkey *out);
+MUST_USE bool pubkey_from_ed25519(struct bytes octets, struct pubkey *out);
+bool pubkey_equal(const struct pubkey *a, const struct pubkey *b);
+static inline struct bytes pubkey_octets(const struct pubkey *key)
+{
+	return BYTES(key->octets, key->len);
+}
+/* "RSA 3072 bits", "Ed25519". */
+struct pubkey_text {
+	char s[24];
+};
+struct pubkey_text pubkey_text(const struct pubkey *key);
+
+/* Signature algorithms of AUTH method 14; SHA-1 does not exist here (RFC 8247 section 4). */
+enum signature_id {
+	SIGNATURE_NONE,
+	SIGNATURE_RSA_PKCS1_SHA2_256,
+	SIGNATURE_RSA_PKCS1_SHA2_384,
+	SIGNATURE_RSA_PKCS1_SHA2_512,
+	SIGNATURE_RSA_PSS_SHA2_256,
+	SIGNATURE_RSA_PSS_SHA2_384,
+	SIGNATURE_RSA_PSS_SHA2_512,
+	SIGNATURE_ED25519,
+};
+
+/* The DER AlgorithmIdentifier to send (RFC 7427 appendix A, RFC 8420); static octets. */
+struct bytes signature_algorithm_write(enum signature_id id);
+/* From what the peer sent; also the PSS form with an explicit trailer field. SIGNATURE_NONE: unknown. */
+enum signature_id signature_algorithm_parse(struct bytes der);
+enum pubkey_type signature_key_type(enum signature_id id);
+
+/* Numbers of the IANA registry "IKEv2 Hash Algorithms" (RFC 7427, RFC 8420). */
+enum hash_id { HASH_SHA2_256 = 2, HASH_SHA2_384 = 3, HASH_SHA2_512 = 4, HASH_IDENTITY = 5 };
+enum hash_id signature_hash(enum signature_id id);
+
+/* True only if `signature` over `data` is of exactly that algorithm and this key made it. */
+MUST_USE bool pubkey_verify(const struct pubkey *key, enum signature_id id, struct bytes data,
+			    struct bytes signature);

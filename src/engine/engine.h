@@ -1,0 +1,105 @@
+#pragma once
+/*
+ * The packet engine: decides nothing, carries packets by the eroutes the core has set.
+ *
+ * engine.c joins two parts behind one engine_port: `userspace/` (TUN, holds, ESP, one worker per
+ * queue) and `steering/` (nftables, routing rule: who reaches the TUN at all, shunts at kernel
+ * speed). Order of a verdict: the hold drains, then the worker sends directly, then the kernel's
+ * set gets the element.
+ *
+ * Life: engine_open() as root (TUN device, raw and UDP sockets, steering's netlink sockets), then
+ * privileges may be dropped to CAP_NET_ADMIN and CAP_NET_RAW, then engine_start().
+ */
+#include <event2/event.h>
+
+#include "opportunism/ports.h"
+#include "util/log.h"
+#include "util/text.h"
+
+struct engine;
+
+/* Bits of the packet mark that are ours, as masked values (design of the steering). */
+struct engine_marks {
+	uint32_t mask;		 /* default 0x0f000000 */
+	uint32_t trap;		 /* routed to ipsec0 */
+	uint32_t own;		 /* our IKE and ESP sockets */
+	uint32_t release_pass;	 /* held packet, leaves in the clear */
+	uint32_t release_tunnel; /* held packet, goes to ipsec0 once more, tracked */
+	uint32_t ct_exempt;	 /* bit of the ct mark: connection of an exempt socket */
+};
+#define ENGINE_MARKS_DEFAULT                                                                  \
+	((struct engine_marks){ 0x0f000000, 0x01000000, 0x02000000, 0x03000000, 0x04000000,   \
+				0x08000000 })
+
+struct engine_settings {
+	struct log log;
+	const char *device;	 /* "ipsec0" */
+	struct ip outer4;	 /* address of the outer device, or IP_NONE */
+	struct ip outer6;
+	unsigned mtu;		 /* of the outer device; ipsec0 gets the same */
+	uint16_t port;		 /* 500 */
+	uint16_t nat_port;	 /* 4500 */
+	struct engine_marks marks;
+	unsigned route_table;	 /* of the trap route */
+	unsigned rule_priority;
+	unsigned daemon_down_s;
+	const struct ip_range *inside; /* inside ranges, disjoint; copied */
+	size_t inside_count;
+};
+
+/* Called on the control thread (the event base given to engine_start). */
+struct engine_events {
+	void *ctx;
+	void (*acquire)(void *ctx, const struct acquire *acquire);
+	/* One IKE message, non-ESP marker taken off; `path` has the addresses it came by. */
+	void (*ike_datagram)(void *ctx, const struct path *path, struct bytes datagram);
+	/* ESP for an SPI nobody has (rate-limited): a hint, never a fact. */
+	void (*unknown_spi)(void *ctx, const struct path *path, uint32_t spi);
+	/* Somebody removed the steering, a rule or a route, and it was put back. */
+	void (*steering_restored)(void *ctx, const char *what);
+};
+
+/* NULL: `error` says what is missing and what to do about it. */
+struct engine *engine_open(const struct engine_settings *settings, char *error, size_t error_size);
+MUST_USE bool engine_start(struct engine *engine, struct event_base *base,
+			   const struct engine_events *events);
+struct engine_port engine_port(struct engine *engine);
+/* Marker added on the NAT traversal port. Loss of a datagram is the network's, not an error. */
+void engine_send_ike(struct engine *engine, const struct path *path, struct bytes datagram);
+/* Inside ranges changed (reload). */
+void engine_set_inside(struct engine *engine, const struct ip_range *inside, size_t count);
+/* Reads the kernel's counters, so that pair_use and row_use tell the present. */
+void engine_refresh_use(struct engine *engine);
+/*
+ * Takes everything out: device, routes, rule, table; except, with `keep_private`, drop rules for
+ * the rows with is_private (their descriptions are added to `kept`, one a line).
+ */
+void engine_stop(struct engine *engine, bool keep_private, struct text *kept);
+void engine_free(struct engine *engine);
+
+#define ENGINE_DROPS(X)                                                                       \
+	X(RUNT, "runt", "shorter than an ESP header")                                         \
+	X(NO_SA, "no-sa", "no SA has this SPI")                                               \
+	X(REPLAY, "replay", "sequence number seen or too old")                                \
+	X(AUTH, "auth", "integrity check failed")                                             \
+	X(PADDING, "padding", "wrong padding or next header")                                 \
+	X(INNER, "inner", "inner packet malformed")                                           \
+	X(SELECTOR, "selector", "inner addresses outside the selectors of the SA")            \
+	X(ECN, "ecn", "congestion mark on a packet that cannot carry one")                    \
+	X(HELD_FULL, "held-full", "the hold was full")                                        \
+	X(VERDICT, "verdict", "dropped or rejected by its eroute")                            \
+	X(TOO_BIG, "too-big", "larger than the tunnel carries; sender told")                  \
+	X(EXHAUSTED, "exhausted", "sequence numbers used up")                                 \
+	X(CLEARTEXT, "cleartext", "cleartext that claims to come from a tunnelled pair")      \
+	X(FORGED, "forged", "inside source from an interface where it does not live")         \
+	X(LEAK, "leak", "stopped by the leak guard")                                          \
+	X(SEND, "send", "the kernel refused to send")
+
+enum engine_drop {
+#define X(name, word, text) ENGINE_DROP_##name,
+	ENGINE_DROPS(X)
+#undef X
+	ENGINE_DROP_COUNT
+};
+uint64_t engine_dropped(struct engine *engine, enum engine_drop drop);
+const char *engine_drop_name(enum engine_drop drop);

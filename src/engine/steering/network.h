@@ -1,0 +1,27 @@
+#pragma once
+/* What this machine's network looks like: addresses, the default route, MTUs; read over rtnetlink. */
+#include "util/address.h"
+
+enum { NETWORK_ADDRESSES_MAX = 256 };
+
+struct network_address {
+	struct ip address;
+	unsigned prefix_bits;
+	int ifindex;
+	char device[16];
+};
+
+struct network {
+	struct network_address addresses[NETWORK_ADDRESSES_MAX]; /* more than fit are left out */
+	size_t address_count;
+	/* Of the default route of each family: device, its preferred address and next hop. */
+	char device4[16];
+	char device6[16];
+	struct ip source4, next_hop4;
+	struct ip source6, next_hop6;
+	unsigned mtu4, mtu6;
+};
+
+MUST_USE bool network_read(struct network *out, char *error, size_t size);
+/* MTU of a device by name, 0 if there is none. */
+unsigned network_device_mtu(const char *device);

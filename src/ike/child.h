@@ -1,0 +1,30 @@
+#pragma once
+/*
+ * A CHILD SA as it is handed to the packet engine: two SPIs, two keys, two ranges, one path.
+ */
+#include "crypto/aead.h"
+#include "util/address.h"
+#include "util/secret.h"
+
+/* One address range with protocol and ports (RFC 7296 section 3.13.1); protocol 0: any. */
+struct traffic_selector {
+	struct ip_range range;
+	uint8_t protocol;
+	uint16_t port_first;
+	uint16_t port_last;
+};
+
+struct child_sa {
+	uint32_t spi_in;  /* ours: the peer sends with it */
+	uint32_t spi_out; /* the peer's: we send with it */
+	enum aead_id cipher;
+	bool is_esn;
+	struct secret key_in;
+	struct secret key_out;
+	struct traffic_selector local;
+	struct traffic_selector remote;
+	struct path path;   /* outer addresses; ports of the UDP encapsulation */
+	bool udp_encapsulation;
+};
+
+void child_sa_wipe(struct child_sa *child);

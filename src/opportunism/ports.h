@@ -1,0 +1,62 @@
+#pragma once
+/*
+ * What the core asks of the world besides IKE datagrams: names to look up, eroutes to set, SAs to
+ * install. The daemon implements these over libunbound, TUN and nftables, the simulator over
+ * virtual ones. No port calls back before it returns.
+ */
+#include "dns/answer.h"
+#include "ike/child.h"
+#include "opportunism/policy.h"
+#include "util/address.h"
+#include "util/time.h"
+
+struct resolver_port {
+	void *ctx;
+	/* Ends with exactly one opportunism_on_answer(query) unless cancelled. `name` without the
+	 * final dot, copied. */
+	void (*lookup)(void *ctx, uint64_t query, const char *name, enum dns_type type);
+};
+
+enum eroute_action { EROUTE_TRAP, EROUTE_HOLD, EROUTE_PASS, EROUTE_DROP, EROUTE_REJECT, EROUTE_TUNNEL };
+
+/* What has gone through an eroute, outbound. */
+struct eroute_use {
+	uint64_t packets;
+	uint64_t octets;
+	struct instant last; /* 0 if never; good to within the engine's sampling */
+};
+
+struct child_use {
+	uint64_t packets_in;
+	uint64_t packets_out;
+	struct instant last_in;
+	struct instant last_out;
+};
+
+struct engine_port {
+	void *ctx;
+	/* Replaces the policy rows in one step; pairs and SAs stay. */
+	void (*set_policy)(void *ctx, const struct policy_table *table);
+	/*
+	 * One step. PASS, DROP, REJECT and TUNNEL end a %hold: held packets leave in order by the new
+	 * verdict before any later packet of the pair does. HOLD starts to hold a pair that had
+	 * another verdict. TRAP forgets the pair: the next packet raises an acquire again.
+	 * TUNNEL: `spi_out` names an SA installed before. `is_private` pairs stay blocked when the
+	 * daemon dies, as do all tunnelled ones.
+	 */
+	void (*set_pair)(void *ctx, const struct ip_pair *pair, enum eroute_action action,
+			 uint32_t spi_out, bool is_private);
+	/* Inbound and outbound halves of a CHILD SA; keys are copied. */
+	void (*add_child)(void *ctx, const struct child_sa *child);
+	void (*remove_child)(void *ctx, uint32_t spi_in);
+	struct eroute_use (*pair_use)(void *ctx, const struct ip_pair *pair);
+	/* What row `index` of policy_table.rows caught or carried. */
+	struct eroute_use (*row_use)(void *ctx, size_t index);
+	struct child_use (*child_use)(void *ctx, uint32_t spi_in);
+	uint32_t (*new_spi)(void *ctx);
+};
+
+/* Engine -> core: a packet was trapped, please decide. */
+struct acquire {
+	struct ip_pair pair;
+};
