@@ -3,7 +3,15 @@
 #include "util/address.h"
 
 /* Numbers of the IANA registry. */
-enum id_type { ID_NONE = 0, ID_IPV4_ADDR = 1, ID_FQDN = 2, ID_RFC822_ADDR = 3, ID_IPV6_ADDR = 5, ID_KEY_ID = 11, ID_NULL = 13 };
+enum id_type {
+	ID_NONE = 0,
+	ID_IPV4_ADDR = 1,
+	ID_FQDN = 2,
+	ID_RFC822_ADDR = 3,
+	ID_IPV6_ADDR = 5,
+	ID_KEY_ID = 11,
+	ID_NULL = 13
+};
 
 enum { ID_DATA_MAX = 255 };
 
@@ -12,6 +20,11 @@ struct ike_id {
 	uint8_t len;
 	uint8_t data[ID_DATA_MAX];
 };
+
+/* Body of an ID payload after its generic header. False: refuse (PLD-26). The reserved octets enter
+ * the AUTH computation, so the caller keeps the body as it came. */
+MUST_USE bool id_parse(struct bytes body, struct ike_id *out);
+void id_write(struct writer *w, const struct ike_id *id);
 
 struct ike_id id_of_ip(const struct ip *address);
 struct ike_id id_of_fqdn(const char *name); /* without the @ */
