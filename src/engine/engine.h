@@ -43,6 +43,9 @@ struct engine_settings {
 	unsigned route_table;	 /* of the trap route */
 	unsigned rule_priority;
 	unsigned daemon_down_s;
+	uint32_t daemon_uid;	       /* its own queries for names are exempt */
+	const uint32_t *dns_uids;      /* users whose queries for names are exempt too; copied */
+	size_t dns_uid_count;
 	const struct ip_range *inside; /* inside ranges, disjoint; copied */
 	size_t inside_count;
 };
