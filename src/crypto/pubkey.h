@@ -55,6 +55,9 @@ enum pubkey_type signature_key_type(enum signature_id id);
 /* Numbers of the IANA registry "IKEv2 Hash Algorithms" (RFC 7427, RFC 8420). */
 enum hash_id { HASH_SHA2_256 = 2, HASH_SHA2_384 = 3, HASH_SHA2_512 = 4, HASH_IDENTITY = 5 };
 enum hash_id signature_hash(enum signature_id id);
+bool signature_is_pss(enum signature_id id);
+/* The crypto library's name of the hash; NULL where the octets themselves are signed (RFC 8420). */
+const char *signature_digest(enum signature_id id);
 
 /* True only if `signature` over `data` is of exactly that algorithm and this key made it. */
 MUST_USE bool pubkey_verify(const struct pubkey *key, enum signature_id id, struct bytes data,
