@@ -140,6 +140,8 @@ void message_start_inner(struct message_writer *m, uint8_t *out, size_t size);
 /* Writes the generic header; write the body to the writer returned, then call payload_end(). */
 struct writer *payload_start(struct message_writer *m, uint8_t type);
 void payload_end(struct message_writer *m);
+/* Ends SK, which names its first inner payload and ends the chain (RFC 7296 section 3.14). */
+void payload_end_sk(struct message_writer *m, uint8_t first);
 /* The whole message with its length filled in, or the inner payloads; empty: no room. */
 struct bytes message_end(struct message_writer *m);
 

@@ -61,6 +61,8 @@ struct proposal_choice {
 	uint8_t protocol;
 	uint64_t spi; /* the peer's */
 	struct suite suite;
+	bool has_integ_none; /* the form of the offer, which the answer keeps (SA-8) */
+	bool has_kex_none;
 };
 
 /* False: INVALID_SYNTAX. Unknown types, identifiers and attributes are kept and parse. */

@@ -29,8 +29,8 @@ bool ts_is_opaque(const struct traffic_selector *ts);
 
 /*
  * Responder: what of `offered` policy allows (TS-4): never wider than either. Everything, if
- * policy takes it; else the part of the first selector that fits. False: TS_UNACCEPTABLE. `is_cut`
- * (may be NULL): something offered was left out.
+ * policy takes it; else one selector, the part of the first that fits. False: TS_UNACCEPTABLE.
+ * `is_cut` (may be NULL): something offered was left out.
  */
 MUST_USE bool ts_narrow(const struct ts_list *offered, const struct ts_list *allowed,
                         struct ts_list *out, bool *is_cut);

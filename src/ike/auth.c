@@ -1,0 +1,99 @@
+#include "ike/auth.h"
+
+bool auth_signed_octets(enum prf_id prf_id, struct bytes sk_p, struct bytes message,
+                        struct bytes nonce, struct bytes id_body, struct buf *out)
+{
+	uint8_t maced_id[PRF_LEN_MAX];
+	size_t mac_len = prf_len(prf_id);
+	size_t size = message.len + nonce.len + mac_len;
+	struct writer w;
+
+	if (!prf(prf_id, sk_p, &id_body, 1, maced_id))
+		return false;
+	w = writer_on(new_array(size, 1), size);
+	write_bytes(&w, message);
+	write_bytes(&w, nonce);
+	write_bytes(&w, BYTES(maced_id, mac_len));
+	*out = (struct buf){ .data = w.start, .len = w.len };
+	return true;
+}
+
+bool auth_parse(struct bytes body, struct auth_payload *out)
+{
+	struct reader r = reader_of(body);
+	struct auth_payload auth = { 0 };
+
+	auth.method = read_u8(&r);
+	read_skip(&r, 3);
+	if (auth.method == AUTH_METHOD_DIGITAL_SIGNATURE) /* RFC 7427 section 3 */
+		auth.signature_id = signature_algorithm_parse(read_bytes(&r, read_u8(&r)));
+	auth.value = read_rest(&r);
+	if (r.failed)
+		return false;
+	*out = auth;
+	return true;
+}
+
+static void write_start(struct writer *w, enum ike_auth_method method)
+{
+	write_u8(w, (uint8_t)method);
+	write_zeros(w, 3);
+}
+
+void auth_write_signature(struct writer *w, enum signature_id id, struct bytes signature)
+{
+	struct bytes algorithm = signature_algorithm_write(id);
+
+	write_start(w, AUTH_METHOD_DIGITAL_SIGNATURE);
+	write_u8(w, (uint8_t)algorithm.len);
+	write_bytes(w, algorithm);
+	write_bytes(w, signature);
+}
+
+void auth_write_shared_key(struct writer *w, struct bytes mac)
+{
+	write_start(w, AUTH_METHOD_SHARED_KEY);
+	write_bytes(w, mac);
+}
+
+hash_set hash_set_parse(struct bytes data)
+{
+	struct reader r = reader_of(data);
+	hash_set set = 0;
+
+	while (reader_left(&r) >= 2) {
+		uint16_t hash = read_be16(&r);
+
+		if (hash >= HASH_SHA2_256 && hash <= HASH_IDENTITY)
+			set |= HASH_SET(hash);
+	}
+	return set;
+}
+
+void hash_set_write(struct writer *w, hash_set set)
+{
+	for (uint16_t hash = HASH_SHA2_256; hash <= HASH_IDENTITY; hash++)
+		if (set & HASH_SET(hash))
+			write_be16(w, hash);
+}
+
+/* In order of preference (DS-9): PSS before PKCS#1, SHA-256 first. The peer's list names hashes
+ * only, and whoever lists one takes both forms of RSA (RFC 8247 section 4.1). */
+static const enum signature_id preference[] = {
+	SIGNATURE_ED25519,          SIGNATURE_RSA_PSS_SHA2_256, SIGNATURE_RSA_PKCS1_SHA2_256,
+	SIGNATURE_RSA_PSS_SHA2_384, SIGNATURE_RSA_PSS_SHA2_512,
+};
+
+enum signature_id auth_choose(enum pubkey_type key, hash_set theirs)
+{
+	for (size_t i = 0; i < ARRAY_LEN(preference); i++)
+		if (signature_key_type(preference[i]) == key &&
+		    (theirs & HASH_SET(signature_hash(preference[i]))))
+			return preference[i];
+	return SIGNATURE_NONE;
+}
+
+bool auth_is_acceptable(enum signature_id id)
+{
+	return id != SIGNATURE_NONE && (HASH_SET_OURS & HASH_SET(signature_hash(id)));
+}

@@ -1,0 +1,93 @@
+#include "ike/keys.h"
+
+void ike_keys_wipe(struct ike_keys *keys)
+{
+	secret_free(&keys->sk_d);
+	secret_free(&keys->sk_ei);
+	secret_free(&keys->sk_er);
+	secret_free(&keys->sk_pi);
+	secret_free(&keys->sk_pr);
+}
+
+void child_keys_wipe(struct child_keys *keys)
+{
+	secret_free(&keys->i_to_r);
+	secret_free(&keys->r_to_i);
+}
+
+static struct secret take(struct reader *r, size_t len)
+{
+	return secret_copy(read_bytes(r, len));
+}
+
+/* prf+(SKEYSEED, Ni | Nr | SPIi | SPIr) cut into the keys, RFC 7296 section 2.14. */
+static bool expand(const struct suite *suite, const struct secret *skeyseed, struct bytes nonce_i,
+                   struct bytes nonce_r, uint64_t spi_i, uint64_t spi_r, struct ike_keys *keys)
+{
+	size_t key_len = aead_key_len(suite->cipher), sk_len = prf_len(suite->prf);
+	CLEANUP(secret_free) struct secret stream = secret_new(3 * sk_len + 2 * key_len);
+	uint8_t spis[16];
+	struct writer w = writer_on(spis, sizeof(spis));
+	struct bytes seed[] = { nonce_i, nonce_r, BYTES_OF(spis) };
+	struct reader r;
+
+	write_be64(&w, spi_i);
+	write_be64(&w, spi_r);
+	if (!prf_plus(suite->prf, secret_view(skeyseed), seed, ARRAY_LEN(seed), stream.data,
+	              stream.len))
+		return false;
+	r = reader_of(secret_view(&stream));
+	keys->sk_d = take(&r, sk_len);
+	keys->sk_ei = take(&r, key_len);
+	keys->sk_er = take(&r, key_len);
+	keys->sk_pi = take(&r, sk_len);
+	keys->sk_pr = take(&r, sk_len);
+	return true;
+}
+
+bool ike_keys_derive(const struct suite *suite, const struct secret *shared, struct bytes nonce_i,
+                     struct bytes nonce_r, uint64_t spi_i, uint64_t spi_r, struct ike_keys *keys)
+{
+	CLEANUP(secret_free) struct secret skeyseed = secret_new(prf_len(suite->prf));
+	/* SKEYSEED = prf(Ni | Nr, g^ir): both nonces whole, whatever the PRF (KDF-1). */
+	uint8_t nonces[512];
+	struct writer w = writer_on(nonces, sizeof(nonces));
+	struct bytes secret = secret_view(shared);
+
+	write_bytes(&w, nonce_i);
+	write_bytes(&w, nonce_r);
+	if (w.failed || !prf(suite->prf, writer_view(&w), &secret, 1, skeyseed.data))
+		return false;
+	return expand(suite, &skeyseed, nonce_i, nonce_r, spi_i, spi_r, keys);
+}
+
+bool ike_keys_rederive(const struct suite *suite, enum prf_id old_prf,
+                       const struct secret *old_sk_d, const struct secret *shared,
+                       struct bytes nonce_i, struct bytes nonce_r, uint64_t spi_i, uint64_t spi_r,
+                       struct ike_keys *keys)
+{
+	CLEANUP(secret_free) struct secret skeyseed = secret_new(prf_len(old_prf));
+	struct bytes seed[] = { secret_view(shared), nonce_i, nonce_r };
+
+	if (!prf(old_prf, secret_view(old_sk_d), seed, ARRAY_LEN(seed), skeyseed.data))
+		return false;
+	return expand(suite, &skeyseed, nonce_i, nonce_r, spi_i, spi_r, keys);
+}
+
+bool child_keys_derive(enum prf_id prf_id, enum aead_id cipher, const struct secret *sk_d,
+                       const struct secret *shared, struct bytes nonce_i, struct bytes nonce_r,
+                       struct child_keys *keys)
+{
+	size_t key_len = aead_key_len(cipher);
+	CLEANUP(secret_free) struct secret keymat = secret_new(2 * key_len);
+	struct bytes seed[] = { shared != NULL ? secret_view(shared) : (struct bytes){ 0 }, nonce_i,
+		                nonce_r };
+	struct reader r;
+
+	if (!prf_plus(prf_id, secret_view(sk_d), seed, ARRAY_LEN(seed), keymat.data, keymat.len))
+		return false;
+	r = reader_of(secret_view(&keymat));
+	keys->i_to_r = take(&r, key_len);
+	keys->r_to_i = take(&r, key_len);
+	return true;
+}
