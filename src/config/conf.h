@@ -13,7 +13,7 @@
 enum end_kind {
 	END_UNSET,
 	END_ADDRESS,
-	END_ANY,	   /* %any */
+	END_ANY,           /* %any */
 	END_DEFAULTROUTE,  /* %defaultroute */
 	END_OPPORTUNISTIC, /* %opportunistic */
 };
@@ -34,6 +34,7 @@ struct conn_end {
 	struct conf_id id;
 	bool has_key;
 	struct pubkey key; /* leftrsasigkey=0s... */
+	struct ip nat; /* leftnat=: the inside range is translated to it in tunnels; or IP_NONE */
 };
 
 enum conn_type { CONN_TUNNEL, CONN_PASSTHROUGH, CONN_DROP, CONN_REJECT };
@@ -41,6 +42,11 @@ enum conn_auth { CONN_RSASIG, CONN_SECRET };
 enum conn_auto { AUTO_IGNORE, AUTO_ADD, AUTO_ROUTE, AUTO_START };
 enum shunt_choice { SHUNT_PASSTHROUGH, SHUNT_DROP, SHUNT_REJECT };
 
+/*
+ * A connection. Settled when conf_parse() returns: both ends are set, at most one of them is
+ * %opportunistic, %any or %defaultroute each. `failure` is passthrough by default where an end is
+ * %opportunistic, drop for arranged tunnels: those were never meant to go in the clear.
+ */
 struct conn {
 	char *name;
 	struct conn_end left;
@@ -49,21 +55,34 @@ struct conn {
 	enum conn_auth auth;
 	enum conn_auto auto_action;
 	enum shunt_choice failure;
+	bool has_failure;     /* failureshunt= was given */
 	unsigned keyingtries; /* 0: %forever */
-	char *file;	      /* where the section starts */
+	char *file;           /* where the section starts */
 	unsigned line;
 };
 
 enum dnssec_mode { DNSSEC_PREFER, DNSSEC_REQUIRE, DNSSEC_OFF };
 
-enum { CONF_DNS_MAX = 8, CONF_INTERFACES_MAX = 16, CONF_CONNS_MAX = 4096, CONF_DEVICE_MAX = 16 };
+/* More than that many is an error that says so; nothing is cut in silence. */
+enum {
+	CONF_DNS_MAX = 8,
+	CONF_DNS_USERS_MAX = 16,
+	CONF_INTERFACES_MAX = 16,
+	CONF_CONNS_MAX = 4096,
+	CONF_DEVICE_MAX = 16,
+	CONF_USER_MAX = 33,
+};
 
 struct conf_setup {
-	bool uses_defaultroute;				  /* interfaces=%defaultroute */
+	bool uses_defaultroute;                                /* interfaces=%defaultroute */
 	char interfaces[CONF_INTERFACES_MAX][CONF_DEVICE_MAX]; /* device names of "ipsec0=eth0" */
 	size_t interface_count;
 	struct ip dns[CONF_DNS_MAX]; /* empty: resolv.conf */
 	size_t dns_count;
+	bool has_dns_users; /* dns-users= was given; else the usual resolvers' users where they
+	                       exist */
+	char dns_users[CONF_DNS_USERS_MAX][CONF_USER_MAX];
+	size_t dns_user_count;
 	enum dnssec_mode dnssec;
 	char *trust_anchor; /* file name; never NULL after conf_parse */
 	unsigned shunt_idle_s;
@@ -77,27 +96,37 @@ struct conf {
 	size_t conn_count;
 };
 
-/* Lines of text, one message each, ready to print. */
+/*
+ * Lines of text, one message each, ready to print: `FILE:LINE: KEY=VALUE: what is wrong; what to
+ * write`. Of more than CONF_ERRORS_SHOWN errors the rest is only counted.
+ */
 struct conf_messages {
 	struct text errors;
 	struct text warnings;
 	unsigned error_count;
+	unsigned warning_count;
 };
+enum { CONF_ERRORS_SHOWN = 50 };
 
 struct conf_reader {
 	void *ctx;
 	/*
 	 * Files that match `pattern` (a path, perhaps with globs, relative to the including file's
-	 * directory `base`), sorted: for each, `add(add_ctx, name, text)`. False if a plain name
-	 * does not exist or cannot be read; a glob that matches nothing is no error.
+	 * directory `base`; a `base` of "" is the directory of ipsec.conf), sorted: for each,
+	 * `add(add_ctx, name, text)`, `name` being `base`/match. False if a plain name does not
+	 * exist or cannot be read; a glob that matches nothing is no error.
 	 */
 	bool (*read)(void *ctx, const char *base, const char *pattern,
-		     void (*add)(void *add_ctx, const char *name, struct bytes text), void *add_ctx);
+	             void (*add)(void *add_ctx, const char *name, struct bytes text),
+	             void *add_ctx);
 };
 
-/* False if there was an error; `out` is then empty. `out` and `messages` are wiped by the caller. */
+/*
+ * `file` is the name messages use and the directory includes are relative to ("ipsec.conf").
+ * False if there was an error; `out` is then empty. `out` and `messages` are wiped by the caller.
+ */
 MUST_USE bool conf_parse(struct conf *out, const char *file, struct bytes text,
-			 const struct conf_reader *reader, struct conf_messages *messages);
+                         const struct conf_reader *reader, struct conf_messages *messages);
 void conf_wipe(struct conf *conf);
 void conf_messages_wipe(struct conf_messages *messages);
 
@@ -106,4 +135,4 @@ void conf_messages_wipe(struct conf_messages *messages);
  * the left. `theirs` may be NULL.
  */
 const struct conn_end *conn_ours(const struct conn *conn, const struct ip *own, size_t own_count,
-				 const struct conn_end **theirs);
+                                 const struct conn_end **theirs);

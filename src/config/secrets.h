@@ -25,9 +25,9 @@ struct secret_entry {
 	bool is_next; /* published now, used later (newhostkey --next) */
 	struct conf_id ids[SECRET_IDS_MAX];
 	size_t id_count;
-	struct rsa_numbers rsa;	  /* SECRET_RSA_INLINE */
-	char *file;		  /* the name as written, of a PEM file */
-	struct secret pem;	  /* contents of that file, if the reader had them */
+	struct rsa_numbers rsa; /* SECRET_RSA_INLINE */
+	char *file;             /* the name as written, of a PEM file */
+	struct secret pem;      /* contents of that file, if the reader had them */
 	struct secret psk;
 	unsigned line;
 };
@@ -39,9 +39,9 @@ struct secrets {
 
 /* PEM files and `include` lines are fetched with `reader`. */
 MUST_USE bool secrets_parse(struct secrets *out, const char *file, struct bytes text,
-			    const struct conf_reader *reader, struct conf_messages *messages);
+                            const struct conf_reader *reader, struct conf_messages *messages);
 void secrets_wipe(struct secrets *secrets);
 /* The shared secret for these two identities: the entry that names both, then the peer only, then
  * none at all. -1 if there is none, else an index into entries. */
 long secrets_find_psk(const struct secrets *secrets, const struct conf_id *ours,
-		      const struct conf_id *theirs);
+                      const struct conf_id *theirs);

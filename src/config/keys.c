@@ -1,0 +1,481 @@
+#include "config/keys.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "config/value.h"
+
+/* One value on its way into one of the structs. */
+struct setting {
+	struct conf_setup *setup;
+	struct conn *conn;
+	struct conn_end *end; /* left* and right* keys */
+	const char *value;
+	struct text *why;
+};
+
+/* Keys of FreeS/WAN that are taken and mean nothing here. */
+static const char *const setup_ignored[] = {
+	"klipsdebug",     "plutodebug", "plutoload", "plutostart",  "plutowait",
+	"forwardcontrol", "dumpdir",    "hidetos",   "overridemtu", "fragicmp",
+	"packetdefault",  "prepluto",   "postpluto", "syslog",      NULL,
+};
+static const char *const conn_ignored[] = { "auth", "ah", "compress", "keyexchange", NULL };
+static const char *const end_ignored[] = { "firewall", "updown", NULL };
+
+static bool set_word(struct setting *s, const char *const *words, unsigned *out)
+{
+	return value_word(s->value, words, out, s->why);
+}
+
+static void replace(char **where, const char *value)
+{
+	free(*where);
+	*where = new_string(value);
+}
+
+/* config setup */
+
+static bool is_device_name(const char *name)
+{
+	size_t len = strlen(name);
+
+	return len > 0 && len < CONF_DEVICE_MAX && strpbrk(name, "/: \t") == NULL &&
+	       strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
+}
+
+static bool add_interface(struct setting *s, const char *item)
+{
+	const char *equals = strchr(item, '=');
+
+	if (equals == NULL || strncmp(item, "ipsec", 5) != 0) {
+		text_add(s->why, "not understood; write %%defaultroute, %%none or \"ipsec0=eth0\"");
+		return false;
+	}
+	if (!is_device_name(equals + 1)) {
+		text_add(s->why, "no device has such a name; write \"ipsec0=eth0\"");
+		return false;
+	}
+	if (s->setup->interface_count == CONF_INTERFACES_MAX) {
+		text_add(s->why, "more than %d interfaces", CONF_INTERFACES_MAX);
+		return false;
+	}
+	strcpy(s->setup->interfaces[s->setup->interface_count++], equals + 1);
+	return true;
+}
+
+static bool set_interfaces(struct setting *s)
+{
+	const char *list = s->value;
+	char item[64];
+
+	s->setup->uses_defaultroute = false;
+	s->setup->interface_count = 0;
+	while (value_item(&list, item, sizeof(item))) {
+		if (strcmp(item, "%defaultroute") == 0)
+			s->setup->uses_defaultroute = true;
+		else if (strcmp(item, "%none") != 0 && !add_interface(s, item))
+			return false;
+	}
+	return true;
+}
+
+static bool set_dns(struct setting *s)
+{
+	const char *list = s->value;
+	char item[64];
+
+	s->setup->dns_count = 0;
+	while (value_item(&list, item, sizeof(item))) {
+		if (s->setup->dns_count == CONF_DNS_MAX) {
+			text_add(s->why, "more than %d name servers", CONF_DNS_MAX);
+			return false;
+		}
+		if (!value_ip(item, &s->setup->dns[s->setup->dns_count], s->why))
+			return false;
+		s->setup->dns_count++;
+	}
+	return true;
+}
+
+static bool set_dns_users(struct setting *s)
+{
+	const char *list = s->value;
+	char item[CONF_USER_MAX + 1];
+
+	s->setup->has_dns_users = true;
+	s->setup->dns_user_count = 0;
+	while (value_item(&list, item, sizeof(item))) {
+		if (strlen(item) >= CONF_USER_MAX) {
+			text_add(s->why, "no user has such a long name");
+			return false;
+		}
+		if (s->setup->dns_user_count == CONF_DNS_USERS_MAX) {
+			text_add(s->why, "more than %d users", CONF_DNS_USERS_MAX);
+			return false;
+		}
+		strcpy(s->setup->dns_users[s->setup->dns_user_count++], item);
+	}
+	return true;
+}
+
+static bool set_dnssec(struct setting *s)
+{
+	static const char *const words[] = { "prefer", "require", "off", NULL };
+	unsigned mode;
+
+	if (!set_word(s, words, &mode))
+		return false;
+	s->setup->dnssec = (enum dnssec_mode)mode;
+	return true;
+}
+
+static bool set_file(struct setting *s, char **where)
+{
+	if (s->value[0] != '/') {
+		text_add(s->why, "a daemon has no directory of its own; write the whole path, "
+		                 "/etc/...");
+		return false;
+	}
+	replace(where, s->value);
+	return true;
+}
+
+static bool set_trust_anchor(struct setting *s)
+{
+	return set_file(s, &s->setup->trust_anchor);
+}
+
+static bool set_log(struct setting *s)
+{
+	return set_file(s, &s->setup->log);
+}
+
+static bool set_shunt_idle(struct setting *s)
+{
+	unsigned seconds;
+
+	if (!value_seconds(s->value, 86400, &seconds, s->why))
+		return false;
+	if (seconds == 0) {
+		text_add(s->why, "a shunt lives for some time; write 1 or more");
+		return false;
+	}
+	s->setup->shunt_idle_s = seconds;
+	return true;
+}
+
+static bool set_daemon_down(struct setting *s)
+{
+	return value_seconds(s->value, 86400, &s->setup->daemon_down_s, s->why);
+}
+
+static const struct setup_key {
+	const char *name;
+	bool is_list;
+	bool (*set)(struct setting *s);
+} setup_keys[] = {
+	{ "interfaces", true, set_interfaces },      { "dns", true, set_dns },
+	{ "dns-users", true, set_dns_users },        { "dnssec", false, set_dnssec },
+	{ "trust-anchor", false, set_trust_anchor }, { "shunt-idle", false, set_shunt_idle },
+	{ "daemon-down", false, set_daemon_down },   { "log", false, set_log },
+};
+
+/* Ends of conns */
+
+static bool set_address(struct setting *s)
+{
+	static const struct {
+		const char *word;
+		enum end_kind kind;
+	} words[] = {
+		{ "%any", END_ANY },
+		{ "%defaultroute", END_DEFAULTROUTE },
+		{ "%opportunistic", END_OPPORTUNISTIC },
+	};
+	struct ip address;
+
+	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+		if (strcmp(s->value, words[i].word) == 0) {
+			s->end->kind = words[i].kind;
+			return true;
+		}
+	}
+	if (s->value[0] < '0' || s->value[0] > '9' || strchr(s->value, '/') != NULL) {
+		if (!ip_parse(s->value, &address)) {
+			text_add(s->why, "not an address; write one, or %%defaultroute, "
+			                 "%%opportunistic or %%any");
+			return false;
+		}
+	} else if (!value_ip(s->value, &address, s->why)) {
+		return false;
+	}
+	if (!ip_is_unspecified(&address) && ip_is_never_peer(&address)) {
+		text_add(s->why, "this address cannot be a gateway's; write a unicast address");
+		return false;
+	}
+	s->end->kind = ip_is_unspecified(&address) ? END_ANY : END_ADDRESS;
+	s->end->address = address;
+	return true;
+}
+
+static bool set_subnet(struct setting *s)
+{
+	if (!value_range(s->value, &s->end->subnet, s->why))
+		return false;
+	s->end->has_subnet = true;
+	return true;
+}
+
+static bool set_id(struct setting *s)
+{
+	return value_id(s->value, false, &s->end->id, s->why);
+}
+
+/* Checked and forgotten: the kernel's routes say the next hop. */
+static bool set_nexthop(struct setting *s)
+{
+	struct ip ignored;
+
+	if (strcmp(s->value, "%direct") == 0 || strcmp(s->value, "%defaultroute") == 0)
+		return true;
+	return value_ip(s->value, &ignored, s->why);
+}
+
+static bool set_rsasigkey(struct setting *s)
+{
+	static const char *const from_dns[] = { "%dns", "%dnsondemand", "%dnsonload", "%any" };
+
+	for (size_t i = 0; i < ARRAY_LEN(from_dns); i++) {
+		if (strcmp(s->value, from_dns[i]) == 0)
+			return true;
+	}
+	if (!value_rsasigkey(s->value, &s->end->key, s->why))
+		return false;
+	s->end->has_key = true;
+	return true;
+}
+
+static bool set_nat(struct setting *s)
+{
+	return value_ip(s->value, &s->end->nat, s->why);
+}
+
+static const struct end_key {
+	const char *suffix;
+	bool (*set)(struct setting *s);
+} end_keys[] = {
+	{ "", set_address },        { "subnet", set_subnet },       { "id", set_id },
+	{ "nexthop", set_nexthop }, { "rsasigkey", set_rsasigkey }, { "nat", set_nat },
+};
+
+/* The rest of a conn */
+
+static bool set_type(struct setting *s)
+{
+	static const char *const words[] = { "tunnel", "passthrough", "drop", "reject", NULL };
+	unsigned type;
+
+	if (!set_word(s, words, &type))
+		return false;
+	s->conn->type = (enum conn_type)type;
+	return true;
+}
+
+static bool set_authby(struct setting *s)
+{
+	static const char *const words[] = { "rsasig", "secret", NULL };
+	unsigned auth;
+
+	if (!set_word(s, words, &auth))
+		return false;
+	s->conn->auth = (enum conn_auth)auth;
+	return true;
+}
+
+static bool set_auto(struct setting *s)
+{
+	static const char *const words[] = { "ignore", "add", "route", "start", NULL };
+	unsigned action;
+
+	if (!set_word(s, words, &action))
+		return false;
+	s->conn->auto_action = (enum conn_auto)action;
+	return true;
+}
+
+static bool set_failureshunt(struct setting *s)
+{
+	static const char *const words[] = { "passthrough", "drop", "reject", NULL };
+	unsigned choice;
+
+	if (!set_word(s, words, &choice))
+		return false;
+	s->conn->failure = (enum shunt_choice)choice;
+	s->conn->has_failure = true;
+	return true;
+}
+
+static bool set_keyingtries(struct setting *s)
+{
+	if (strcmp(s->value, "%forever") == 0) {
+		s->conn->keyingtries = 0;
+		return true;
+	}
+	return value_number(s->value, 1000, &s->conn->keyingtries, s->why);
+}
+
+static const struct conn_key {
+	const char *name;
+	bool (*set)(struct setting *s);
+} conn_keys[] = {
+	{ "type", set_type },
+	{ "authby", set_authby },
+	{ "auto", set_auto },
+	{ "failureshunt", set_failureshunt },
+	{ "keyingtries", set_keyingtries },
+};
+
+static bool is_among(const char *word, const char *const *words)
+{
+	for (; *words != NULL; words++) {
+		if (strcmp(word, *words) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* "x-" and "x_" begin the user's own keys, as ever. */
+static bool is_users_own(const char *key)
+{
+	return (key[0] == 'x' || key[0] == 'X') && (key[1] == '-' || key[1] == '_');
+}
+
+/* An empty value stands for the default, as if the line were not there. */
+static enum key_verdict apply(struct setting *s, bool is_list, bool (*set)(struct setting *s),
+                              const struct param *param)
+{
+	if (param->value[0] == '\0')
+		return KEY_SET;
+	if (!param->is_quoted && !is_list && strpbrk(param->value, " \t") != NULL) {
+		text_add(s->why, "a value with white space stands in quotes; write %s=\"%s\"",
+		         param->key, param->value);
+		return KEY_WRONG;
+	}
+	return set(s) ? KEY_SET : KEY_WRONG;
+}
+
+struct word_list {
+	const char *words[96];
+	char room[32][24]; /* left* and right* names */
+	size_t count;
+	size_t in_room;
+};
+
+static void list_add(struct word_list *list, const char *word)
+{
+	assert(list->count + 1 < ARRAY_LEN(list->words));
+	list->words[list->count++] = word;
+}
+
+static void list_add_all(struct word_list *list, const char *const *words)
+{
+	for (; *words != NULL; words++)
+		list_add(list, *words);
+}
+
+static void list_add_end(struct word_list *list, const char *suffix)
+{
+	static const char *const sides[] = { "left", "right" };
+
+	for (size_t i = 0; i < 2; i++) {
+		char *room = list->room[list->in_room++];
+
+		assert(list->in_room <= ARRAY_LEN(list->room));
+		snprintf(room, sizeof(list->room[0]), "%s%s", sides[i], suffix);
+		list_add(list, room);
+	}
+}
+
+static void list_setup_keys(struct word_list *list)
+{
+	for (size_t i = 0; i < ARRAY_LEN(setup_keys); i++)
+		list_add(list, setup_keys[i].name);
+	list_add_all(list, setup_ignored);
+}
+
+static void list_conn_keys(struct word_list *list)
+{
+	list_add(list, "also");
+	for (size_t i = 0; i < ARRAY_LEN(conn_keys); i++)
+		list_add(list, conn_keys[i].name);
+	for (size_t i = 0; i < ARRAY_LEN(end_keys); i++)
+		list_add_end(list, end_keys[i].suffix);
+	list_add_all(list, conn_ignored);
+	for (size_t i = 0; end_ignored[i] != NULL; i++)
+		list_add_end(list, end_ignored[i]);
+}
+
+static enum key_verdict unknown(const char *key, bool in_setup, struct text *why)
+{
+	struct word_list here = { 0 };
+	struct word_list there = { 0 };
+
+	list_setup_keys(in_setup ? &here : &there);
+	list_conn_keys(in_setup ? &there : &here);
+	if (is_among(key, there.words))
+		text_add(why, "this key belongs in %s; move it there",
+		         in_setup ? "a conn" : "config setup");
+	else
+		text_add(why, "unknown key; the nearest known one is %s",
+		         word_nearest(key, here.words));
+	return KEY_UNKNOWN;
+}
+
+enum key_verdict setup_set(struct conf_setup *setup, const struct param *param, struct text *why)
+{
+	struct setting s = { .setup = setup, .value = param->value, .why = why };
+
+	for (size_t i = 0; i < ARRAY_LEN(setup_keys); i++) {
+		if (strcmp(param->key, setup_keys[i].name) == 0)
+			return apply(&s, setup_keys[i].is_list, setup_keys[i].set, param);
+	}
+	if (is_users_own(param->key))
+		return KEY_SET;
+	return is_among(param->key, setup_ignored) ? KEY_IGNORED : unknown(param->key, true, why);
+}
+
+/* The part of a left* or right* key behind its side, or NULL. */
+static const char *end_of_key(const char *key, struct conn *conn, struct conn_end **end)
+{
+	if (strncmp(key, "left", 4) == 0) {
+		*end = &conn->left;
+		return key + 4;
+	}
+	if (strncmp(key, "right", 5) == 0) {
+		*end = &conn->right;
+		return key + 5;
+	}
+	return NULL;
+}
+
+enum key_verdict conn_set(struct conn *conn, const struct param *param, struct text *why)
+{
+	struct setting s = { .conn = conn, .value = param->value, .why = why };
+	const char *suffix = end_of_key(param->key, conn, &s.end);
+
+	for (size_t i = 0; i < ARRAY_LEN(conn_keys); i++) {
+		if (strcmp(param->key, conn_keys[i].name) == 0)
+			return apply(&s, false, conn_keys[i].set, param);
+	}
+	for (size_t i = 0; suffix != NULL && i < ARRAY_LEN(end_keys); i++) {
+		if (strcmp(suffix, end_keys[i].suffix) == 0)
+			return apply(&s, false, end_keys[i].set, param);
+	}
+	if (is_users_own(param->key))
+		return KEY_SET;
+	if (is_among(param->key, conn_ignored) || (suffix != NULL && is_among(suffix, end_ignored)))
+		return KEY_IGNORED;
+	return unknown(param->key, false, why);
+}

@@ -1,0 +1,258 @@
+#include "config/value.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "config/message.h"
+
+/* What somebody wrote who meant an IPv4 address or subnet. */
+struct ipv4_attempt {
+	unsigned long numbers[8];
+	unsigned count;
+	bool has_bits;
+	unsigned long bits;
+};
+
+/* False if it is not of that kind: anything but digits, dots and a slash. */
+static bool attempt_ipv4(const char *value, struct ipv4_attempt *a)
+{
+	char *end;
+
+	if (value[strspn(value, "0123456789./")] != '\0' || strchr(value, '.') == NULL)
+		return false;
+	while (*value >= '0' && *value <= '9' && a->count < ARRAY_LEN(a->numbers)) {
+		a->numbers[a->count++] = strtoul(value, &end, 10);
+		value = *end == '.' ? end + 1 : end;
+	}
+	a->has_bits = *value == '/';
+	a->bits = a->has_bits ? strtoul(value + 1, &end, 10) : 32;
+	return a->count > 0 && (a->has_bits ? value[1] != '\0' && *end == '\0' : *value == '\0');
+}
+
+/* The address or subnet that was probably meant: the first four numbers, missing ones as 0. */
+static void suggest_ipv4(const struct ipv4_attempt *a, struct text *why)
+{
+	uint8_t octets[4] = { 0 };
+	struct ip address;
+	struct ip_range range;
+
+	for (unsigned i = 0; i < 4 && i < a->count; i++)
+		octets[i] = (uint8_t)a->numbers[i];
+	address = ip_from_octets(BYTES_OF(octets));
+	range = range_of_prefix(&address, (unsigned)a->bits);
+	text_add(why, "; write %s", a->has_bits ? range_text(&range).s : ip_text(&address).s);
+}
+
+/* Says what is wrong with `value`; false if nothing can be said in particular. */
+static bool explain_ipv4(const char *value, bool may_have_bits, struct text *why)
+{
+	struct ipv4_attempt a = { 0 };
+
+	if (!attempt_ipv4(value, &a))
+		return false;
+	for (unsigned i = 0; i < a.count; i++) {
+		if (a.numbers[i] > 255) {
+			text_add(why, "no number of an IPv4 address is above 255, %lu is",
+			         a.numbers[i]);
+			return true;
+		}
+	}
+	if (a.bits > 32) {
+		text_add(why,
+		         "an IPv4 address has 32 bits; write a number up to 32 after the slash");
+		return true;
+	}
+	if (a.has_bits && !may_have_bits)
+		text_add(why, "a single address is wanted, no subnet");
+	else if (a.count != 4)
+		text_add(why, "an IPv4 address has four numbers");
+	else
+		text_add(why, "an IPv4 address has no leading zeros");
+	a.has_bits = a.has_bits && may_have_bits;
+	suggest_ipv4(&a, why);
+	return true;
+}
+
+bool value_ip(const char *value, struct ip *out, struct text *why)
+{
+	if (ip_parse(value, out))
+		return true;
+	if (!explain_ipv4(value, false, why))
+		text_add(why, "not an address; write one as 192.0.2.1 or 2001:db8::1");
+	return false;
+}
+
+/* 10.0.0.0/255.0.0.0 */
+static bool range_with_mask(const char *value, struct ip_range *out)
+{
+	char head[64];
+	const char *slash = strchr(value, '/');
+	struct ip address;
+	struct ip mask;
+	uint32_t m;
+	unsigned bits = 0;
+
+	if (slash == NULL || (size_t)(slash - value) >= sizeof(head))
+		return false;
+	memcpy(head, value, (size_t)(slash - value));
+	head[slash - value] = '\0';
+	if (!ip_parse(head, &address) || !ip_parse(slash + 1, &mask) || address.family != IP_V4 ||
+	    mask.family != IP_V4)
+		return false;
+	m = (uint32_t)mask.octets[0] << 24 | (uint32_t)mask.octets[1] << 16 |
+	    (uint32_t)mask.octets[2] << 8 | mask.octets[3];
+	while (bits < 32 && (m & 0x80000000u >> bits) != 0)
+		bits++;
+	if (bits < 32 && m << bits != 0)
+		return false;
+	*out = range_of_prefix(&address, bits);
+	return true;
+}
+
+bool value_range(const char *value, struct ip_range *out, struct text *why)
+{
+	if (range_parse(value, out) || range_with_mask(value, out))
+		return true;
+	if (!explain_ipv4(value, true, why))
+		text_add(why, "not a subnet; write one as 10.3.2.0/24 or 2001:db8::/48");
+	return false;
+}
+
+bool value_id(const char *value, bool allow_any, struct conf_id *out, struct text *why)
+{
+	struct conf_id id = { 0 };
+
+	if (allow_any && strcmp(value, "%any") == 0) {
+		*out = id;
+		return true;
+	}
+	if (value[0] == '@') {
+		id.kind = CONF_ID_FQDN;
+		if (!dns_name_normalise(BYTES_STR(value + 1), id.fqdn)) {
+			text_add(why, "not a domain name; write @host.example.net");
+			return false;
+		}
+	} else if (ip_parse(value, &id.address)) {
+		id.kind = CONF_ID_ADDRESS;
+	} else if (explain_ipv4(value, false, why)) {
+		return false;
+	} else if (dns_name_normalise(BYTES_STR(value), id.fqdn)) {
+		text_add(why, "names are not looked up here; write @%s", id.fqdn);
+		return false;
+	} else {
+		text_add(why, "an identity is an address or a name; write 192.0.2.1 or "
+		              "@host.example.net");
+		return false;
+	}
+	*out = id;
+	return true;
+}
+
+/* Digits, no more than nine of them. */
+static bool read_digits(const char **at, unsigned *out)
+{
+	size_t len = strspn(*at, "0123456789");
+
+	if (len == 0 || len > 9)
+		return false;
+	*out = (unsigned)strtoul(*at, NULL, 10);
+	*at += len;
+	return true;
+}
+
+bool value_number(const char *value, unsigned max, unsigned *out, struct text *why)
+{
+	const char *at = value;
+	unsigned number;
+
+	if (!read_digits(&at, &number) || *at != '\0' || number > max) {
+		text_add(why, "not a number; write one from 0 to %u", max);
+		return false;
+	}
+	*out = number;
+	return true;
+}
+
+bool value_seconds(const char *value, unsigned max, unsigned *out, struct text *why)
+{
+	static const struct {
+		const char *unit;
+		unsigned seconds;
+	} units[] = { { "", 1 }, { "s", 1 }, { "m", 60 }, { "h", 3600 }, { "d", 86400 } };
+	const char *at = value;
+	unsigned number;
+
+	if (read_digits(&at, &number)) {
+		for (size_t i = 0; i < ARRAY_LEN(units); i++) {
+			if (strcmp(at, units[i].unit) != 0)
+				continue;
+			if (number > max / units[i].seconds)
+				break;
+			*out = number * units[i].seconds;
+			return true;
+		}
+	}
+	text_add(why, "not a time; write seconds from 0 to %u, or a number with s, m, h or d", max);
+	return false;
+}
+
+bool value_word(const char *value, const char *const *words, unsigned *out, struct text *why)
+{
+	const char *near;
+
+	for (unsigned i = 0; words[i] != NULL; i++) {
+		if (strcmp(value, words[i]) == 0) {
+			*out = i;
+			return true;
+		}
+	}
+	near = word_meant(value, words);
+	text_add(why, "no such value; write ");
+	for (unsigned i = 0; near == NULL && words[i] != NULL; i++)
+		text_add(why, "%s%s", i == 0 ? "" : words[i + 1] == NULL ? " or " : ", ", words[i]);
+	if (near != NULL)
+		text_add(why, "%s", near);
+	return false;
+}
+
+ssize_t value_octets(const char *value, uint8_t *out, size_t size)
+{
+	if (strncmp(value, "0x", 2) == 0)
+		return hex_read(value + 2, out, size);
+	if (strncmp(value, "0s", 2) == 0)
+		return base64_read(BYTES_STR(value + 2), out, size);
+	return -1;
+}
+
+bool value_rsasigkey(const char *value, struct pubkey *out, struct text *why)
+{
+	uint8_t octets[PUBKEY_OCTETS_MAX];
+	ssize_t len = value_octets(value, octets, sizeof(octets));
+
+	if (len < 0) {
+		text_add(why, "not a key; write 0s and what follows the gateway in the output of "
+		              "ipsec showhostkey --txt");
+		return false;
+	}
+	if (!pubkey_from_rfc3110(BYTES(octets, (size_t)len), out)) {
+		text_add(why, "not an RSA key of 2048 to 8192 bits; copy it anew from "
+		              "ipsec showhostkey --txt");
+		return false;
+	}
+	return true;
+}
+
+bool value_item(const char **list, char *item, size_t size)
+{
+	const char *start = *list + strspn(*list, ", \t");
+	size_t len = strcspn(start, ", \t");
+
+	if (len == 0)
+		return false;
+	*list = start + len;
+	if (len >= size)
+		len = size - 1; /* too long to be right: the caller refuses what is left */
+	memcpy(item, start, len);
+	item[len] = '\0';
+	return true;
+}
