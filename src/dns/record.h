@@ -36,6 +36,17 @@ MUST_USE enum record_verdict ipseckey_parse(struct bytes rdata, struct delegatio
 /* KEY-1; only out->key is set, kind is GATEWAY_NONE. */
 MUST_USE enum record_verdict key_parse(struct bytes rdata, struct delegation *out);
 
+/*
+ * The RDATA of a delegation, as txt_parse(), ipseckey_parse() and key_parse() read it. False: no
+ * room, or the record cannot say that (TXT and KEY hold RSA keys only, TXT always names a gateway,
+ * an IPSECKEY precedence ends at 255).
+ */
+MUST_USE bool txt_write(const struct delegation *delegation, struct writer *out);
+MUST_USE bool ipseckey_write(const struct delegation *delegation, struct writer *out);
+MUST_USE bool key_write(const struct pubkey *key, struct writer *out);
+/* Room that is enough for any of them. */
+enum { RDATA_MAX = 2048 };
+
 /* d.c.b.a.in-addr.arpa, or 32 nibbles and ip6.arpa (RFC 1035 section 3.5, RFC 3596 section 2.5). */
 struct dns_name {
 	char s[DNS_NAME_MAX];
