@@ -13,16 +13,20 @@
 struct resolver;
 
 struct resolver_settings {
-	struct log log; /* called on the control thread only */
+	struct log log;           /* called on the control thread only */
 	const struct ip *servers; /* forwarders, at least one */
 	size_t server_count;
+	uint16_t port; /* of the servers; 0: 53 */
 	enum dnssec_mode dnssec;
 	const char *trust_anchor; /* the text of the anchor file; NULL or empty: none */
-	bool was_primed;	  /* remembered from an earlier run */
+	bool was_primed;          /* remembered from an earlier run */
 	struct duration timeout;  /* of one question; libunbound itself may be later */
 };
 
 enum resolver_trust_state { RESOLVER_OFF, RESOLVER_UNPRIMED, RESOLVER_PRIMED };
+
+/* Questions under way; one more ends as DNS_FAILED at once. */
+enum { RESOLVER_QUESTIONS_MAX = 4096 };
 
 struct resolver_events {
 	void *ctx;
@@ -32,7 +36,8 @@ struct resolver_events {
 };
 
 struct resolver *resolver_new(const struct resolver_settings *settings, struct event_base *base,
-			      const struct resolver_events *events, char *error, size_t error_size);
+                              const struct resolver_events *events, char *error, size_t error_size);
+/* What is still under way ends as DNS_FAILED. */
 void resolver_free(struct resolver *resolver);
 struct resolver_port resolver_port(struct resolver *resolver);
 enum resolver_trust_state resolver_trust_state(const struct resolver *resolver);

@@ -1,0 +1,527 @@
+#include "resolver/resolver.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "resolver/message.h"
+#include "resolver/upstream.h"
+/* Needs libevent and unbound.h before it. */
+#include <unbound-event.h>
+
+enum { TYPE_DNSKEY = 48, CLASS_IN = 1, PRIME_EVERY_S = 60 };
+
+enum mail_kind { MAIL_QUESTION, MAIL_ANSWER, MAIL_PRIMED, MAIL_NOT_PRIMED };
+
+/* What goes from one thread to the other; owned by the box it lies in. */
+struct mail {
+	struct mail *next;
+	enum mail_kind kind;
+	uint64_t query;
+	char name[DNS_NAME_MAX];  /* QUESTION */
+	enum dns_type type;       /* QUESTION */
+	struct dns_answer answer; /* ANSWER: rdata and its octets follow in `octets` */
+	struct bytes rdata[MESSAGE_RECORDS_MAX];
+	uint8_t octets[];
+};
+
+/* A queue with a descriptor that is readable while it is not empty. */
+struct mailbox {
+	pthread_mutex_t lock;
+	struct mail *first;
+	struct mail **end;
+	int fd;
+};
+
+/* One question in libunbound's hands; lives until libunbound calls back. */
+struct asked {
+	struct resolver *resolver;
+	struct asked *next;
+	struct asked **place;
+	struct event *timer;
+	uint64_t query;
+	char name[DNS_NAME_MAX];
+	enum dns_type type;
+	bool is_validated;
+	bool is_answered; /* timed out: the late answer goes to the cache only */
+};
+
+struct resolver {
+	struct log log;
+	struct resolver_events events;
+	struct duration timeout;
+	char anchor[DNS_NAME_MAX];
+
+	/* Control thread. */
+	struct event *answers_event;
+	enum resolver_trust_state trust;
+	uint64_t *open; /* queries without an answer, `open_count` of RESOLVER_QUESTIONS_MAX */
+	size_t open_count;
+	bool said_unprimed;
+
+	/* Both. */
+	struct mailbox questions;
+	struct mailbox answers;
+	pthread_t thread;
+	bool is_running;
+
+	/* Resolver thread, and whoever has joined it. */
+	struct event_base *base;
+	struct event *questions_event;
+	struct event *prime_event;
+	struct ub_ctx *validating; /* NULL with dnssec=off or without an anchor */
+	struct ub_ctx *plain;
+	struct asked *asked;
+	size_t asked_count;
+	bool is_primed;
+	bool is_stopping; /* under questions.lock */
+};
+
+static bool mailbox_init(struct mailbox *box)
+{
+	pthread_mutex_init(&box->lock, NULL);
+	box->end = &box->first;
+	box->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	return box->fd >= 0;
+}
+
+static void mailbox_poke(struct mailbox *box)
+{
+	uint64_t one = 1;
+	ssize_t n = write(box->fd, &one, sizeof(one));
+
+	(void)n; /* full means that it is readable already */
+}
+
+static void mailbox_put(struct mailbox *box, struct mail *mail)
+{
+	pthread_mutex_lock(&box->lock);
+	mail->next = NULL;
+	*box->end = mail;
+	box->end = &mail->next;
+	pthread_mutex_unlock(&box->lock);
+	mailbox_poke(box);
+}
+
+static struct mail *mailbox_take_all(struct mailbox *box)
+{
+	struct mail *first;
+	uint64_t count;
+	ssize_t n = read(box->fd, &count, sizeof(count));
+
+	(void)n;
+	pthread_mutex_lock(&box->lock);
+	first = box->first;
+	box->first = NULL;
+	box->end = &box->first;
+	pthread_mutex_unlock(&box->lock);
+	return first;
+}
+
+static void mailbox_wipe(struct mailbox *box)
+{
+	struct mail *next;
+
+	for (struct mail *mail = mailbox_take_all(box); mail != NULL; mail = next) {
+		next = mail->next;
+		free(mail);
+	}
+	close(box->fd);
+	pthread_mutex_destroy(&box->lock);
+}
+
+static struct mail *answer_mail(uint64_t query, enum dns_status status, enum dns_trust trust,
+                                const struct message *message)
+{
+	struct mail *mail;
+	size_t len = 0;
+	size_t count = message != NULL ? message->count : 0;
+	uint8_t *at;
+
+	for (size_t i = 0; i < count; i++)
+		len += message->rdata[i].len;
+	mail = new_zeroed(sizeof(*mail) + len);
+	mail->kind = MAIL_ANSWER;
+	mail->query = query;
+	mail->answer = (struct dns_answer){ .status = status,
+		                            .trust = trust,
+		                            .ttl_s = message != NULL ? message->ttl_s : 0,
+		                            .rdata = mail->rdata,
+		                            .count = count };
+	at = mail->octets;
+	for (size_t i = 0; i < count; i++) {
+		memcpy(at, message->rdata[i].data, message->rdata[i].len);
+		mail->rdata[i] = BYTES(at, message->rdata[i].len);
+		at += message->rdata[i].len;
+	}
+	return mail;
+}
+
+/* ---- resolver thread ---- */
+
+static void asked_free(struct asked *asked)
+{
+	*asked->place = asked->next;
+	if (asked->next != NULL)
+		asked->next->place = asked->place;
+	asked->resolver->asked_count--;
+	if (asked->timer != NULL)
+		event_free(asked->timer);
+	free(asked);
+}
+
+static struct asked *asked_new(struct resolver *r)
+{
+	struct asked *asked = new_zeroed(sizeof(*asked));
+
+	asked->resolver = r;
+	asked->next = r->asked;
+	asked->place = &r->asked;
+	if (r->asked != NULL)
+		r->asked->place = &asked->next;
+	r->asked = asked;
+	r->asked_count++;
+	return asked;
+}
+
+static enum dns_trust trust_of(bool is_validated, int security)
+{
+	if (!is_validated || security == 0)
+		return DNS_INSECURE;
+	return security == 2 ? DNS_SECURE : DNS_BOGUS;
+}
+
+/* Late or not, libunbound calls this once for each question it accepted. */
+static void on_resolved(void *ctx, int rcode, void *packet, int len, int security, char *why_bogus,
+                        int was_ratelimited)
+{
+	struct asked *asked = ctx;
+	struct resolver *r = asked->resolver;
+	struct message message;
+	bool ok = rcode == 0 && packet != NULL && len > 0 &&
+	          message_parse(BYTES(packet, len), asked->name, asked->type, &message);
+
+	if (!asked->is_answered)
+		mailbox_put(&r->answers, answer_mail(asked->query, ok ? message.status : DNS_FAILED,
+		                                     trust_of(asked->is_validated, security),
+		                                     ok ? &message : NULL));
+	asked_free(asked);
+}
+
+static void on_timeout(evutil_socket_t fd, short what, void *ctx)
+{
+	struct asked *asked = ctx;
+
+	asked->is_answered = true;
+	mailbox_put(&asked->resolver->answers,
+	            answer_mail(asked->query, DNS_TIMED_OUT, DNS_INSECURE, NULL));
+}
+
+static struct timeval timeval_of(struct duration d)
+{
+	return (struct timeval){ .tv_sec = d.ns / 1000000000, .tv_usec = d.ns % 1000000000 / 1000 };
+}
+
+static void ask(struct resolver *r, const struct mail *question)
+{
+	struct timeval timeout = timeval_of(r->timeout);
+	struct asked *asked;
+	struct ub_ctx *ctx;
+
+	/* Abandoned questions count too: a dead forwarder must not fill our memory. */
+	if (r->asked_count >= RESOLVER_QUESTIONS_MAX) {
+		mailbox_put(&r->answers,
+		            answer_mail(question->query, DNS_FAILED, DNS_INSECURE, NULL));
+		return;
+	}
+	asked = asked_new(r);
+	asked->query = question->query;
+	asked->type = question->type;
+	asked->is_validated = r->is_primed;
+	memcpy(asked->name, question->name, sizeof(asked->name));
+	asked->timer = evtimer_new(r->base, on_timeout, asked);
+	if (asked->timer == NULL || evtimer_add(asked->timer, &timeout) != 0)
+		abort();
+	ctx = r->is_primed ? r->validating : r->plain;
+	/* What it knows by itself it answers before it returns; `asked` may be gone after it. */
+	if (ub_resolve_event(ctx, asked->name, asked->type, CLASS_IN, asked, on_resolved, NULL) !=
+	    0) {
+		mailbox_put(&r->answers,
+		            answer_mail(question->query, DNS_FAILED, DNS_INSECURE, NULL));
+		asked_free(asked);
+	}
+}
+
+static void on_questions(evutil_socket_t fd, short what, void *ctx)
+{
+	struct resolver *r = ctx;
+	struct mail *next;
+	bool is_stopping;
+
+	for (struct mail *mail = mailbox_take_all(&r->questions); mail != NULL; mail = next) {
+		next = mail->next;
+		ask(r, mail);
+		free(mail);
+	}
+	pthread_mutex_lock(&r->questions.lock);
+	is_stopping = r->is_stopping;
+	pthread_mutex_unlock(&r->questions.lock);
+	if (is_stopping)
+		event_base_loopbreak(r->base);
+}
+
+static void prime_later(struct resolver *r, int seconds)
+{
+	struct timeval wait = { .tv_sec = seconds };
+
+	evtimer_add(r->prime_event, &wait);
+}
+
+static void tell(struct resolver *r, enum mail_kind kind)
+{
+	struct mail *mail = new_zeroed(sizeof(*mail));
+
+	mail->kind = kind;
+	mailbox_put(&r->answers, mail);
+}
+
+static void on_primed(void *ctx, int rcode, void *packet, int len, int security, char *why_bogus,
+                      int was_ratelimited)
+{
+	struct resolver *r = ctx;
+
+	if (rcode == 0 && security == 2) {
+		r->is_primed = true;
+		tell(r, MAIL_PRIMED);
+		return;
+	}
+	tell(r, MAIL_NOT_PRIMED);
+	prime_later(r, PRIME_EVERY_S);
+}
+
+/* The anchor is primed when the keys it vouches for are found secure. */
+static void prime(evutil_socket_t fd, short what, void *ctx)
+{
+	struct resolver *r = ctx;
+	const char *name = r->anchor[0] != '\0' ? r->anchor : ".";
+
+	if (ub_resolve_event(r->validating, name, TYPE_DNSKEY, CLASS_IN, r, on_primed, NULL) != 0)
+		prime_later(r, PRIME_EVERY_S);
+}
+
+static void *thread_main(void *ctx)
+{
+	struct resolver *r = ctx;
+
+	if (r->validating != NULL && !r->is_primed)
+		prime_later(r, 0);
+	event_base_dispatch(r->base);
+	return NULL;
+}
+
+/* ---- control thread ---- */
+
+static void open_add(struct resolver *r, uint64_t query)
+{
+	r->open[r->open_count++] = query;
+}
+
+static void open_remove(struct resolver *r, uint64_t query)
+{
+	for (size_t i = 0; i < r->open_count; i++) {
+		if (r->open[i] == query) {
+			r->open[i] = r->open[--r->open_count];
+			return;
+		}
+	}
+}
+
+static void lookup(void *ctx, uint64_t query, const char *name, enum dns_type type)
+{
+	struct resolver *r = ctx;
+	struct mail *mail;
+
+	/* No port calls back before it returns: a refusal too comes by mail. */
+	if (r->open_count >= RESOLVER_QUESTIONS_MAX || strlen(name) >= DNS_NAME_MAX) {
+		mailbox_put(&r->answers, answer_mail(query, DNS_FAILED, DNS_INSECURE, NULL));
+		return;
+	}
+	open_add(r, query);
+	mail = new_zeroed(sizeof(*mail));
+	mail->kind = MAIL_QUESTION;
+	mail->query = query;
+	mail->type = type;
+	strcpy(mail->name, name);
+	mailbox_put(&r->questions, mail);
+}
+
+static void say_unprimed(struct resolver *r)
+{
+	if (!r->said_unprimed)
+		log_line(
+		    &r->log, LOG_WARNING,
+		    "dnssec: the trust anchor could not be verified yet; until then all answers "
+		    "count as insecure; tried again every %d s (dnssec=off for a network without "
+		    "the root)",
+		    PRIME_EVERY_S);
+	r->said_unprimed = true;
+}
+
+static void deliver(struct resolver *r, const struct mail *mail)
+{
+	switch (mail->kind) {
+	case MAIL_ANSWER:
+		open_remove(r, mail->query);
+		r->events.answer(r->events.ctx, mail->query, &mail->answer);
+		break;
+	case MAIL_PRIMED:
+		r->trust = RESOLVER_PRIMED;
+		log_line(&r->log, LOG_INFO,
+		         "dnssec: the trust anchor is verified, answers are validated");
+		if (r->events.primed != NULL)
+			r->events.primed(r->events.ctx);
+		break;
+	case MAIL_NOT_PRIMED:
+		say_unprimed(r);
+		break;
+	case MAIL_QUESTION:
+		break;
+	}
+}
+
+static void on_answers(evutil_socket_t fd, short what, void *ctx)
+{
+	struct resolver *r = ctx;
+	struct mail *next;
+
+	for (struct mail *mail = mailbox_take_all(&r->answers); mail != NULL; mail = next) {
+		next = mail->next;
+		deliver(r, mail);
+		free(mail);
+	}
+}
+
+static bool contexts_open(struct resolver *r, const struct resolver_settings *s, char *error,
+                          size_t size)
+{
+	bool validates = s->dnssec != DNSSEC_OFF && anchor_owner(s->trust_anchor, r->anchor);
+
+	r->trust = RESOLVER_OFF;
+	r->plain = upstream_new(s, false, r->base, error, size);
+	if (r->plain == NULL)
+		return false;
+	if (s->dnssec != DNSSEC_OFF && !validates)
+		log_line(&r->log, LOG_WARNING,
+		         "dnssec: there is no trust anchor; install dns-root-data, or set "
+		         "trust-anchor=FILE or dnssec=off; all answers count as insecure");
+	if (!validates)
+		return true;
+	r->validating = upstream_new(s, true, r->base, error, size);
+	r->is_primed = s->was_primed;
+	r->trust = s->was_primed ? RESOLVER_PRIMED : RESOLVER_UNPRIMED;
+	return r->validating != NULL;
+}
+
+static bool events_add(struct resolver *r, struct event_base *control)
+{
+	r->questions_event =
+	    event_new(r->base, r->questions.fd, EV_READ | EV_PERSIST, on_questions, r);
+	r->prime_event = evtimer_new(r->base, prime, r);
+	r->answers_event = event_new(control, r->answers.fd, EV_READ | EV_PERSIST, on_answers, r);
+	return r->questions_event != NULL && r->prime_event != NULL && r->answers_event != NULL &&
+	       event_add(r->questions_event, NULL) == 0 && event_add(r->answers_event, NULL) == 0;
+}
+
+/* Signals are the control thread's. */
+static bool thread_start(struct resolver *r)
+{
+	sigset_t all;
+	sigset_t before;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, &before);
+	r->is_running = pthread_create(&r->thread, NULL, thread_main, r) == 0;
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return r->is_running;
+}
+
+struct resolver *resolver_new(const struct resolver_settings *settings, struct event_base *base,
+                              const struct resolver_events *events, char *error, size_t error_size)
+{
+	struct resolver *r = new_zeroed(sizeof(*r));
+
+	snprintf(error, error_size, "the resolver cannot be set up");
+	r->log = settings->log;
+	r->events = *events;
+	r->timeout = settings->timeout;
+	r->open = new_array(RESOLVER_QUESTIONS_MAX, sizeof(*r->open));
+	r->questions.fd = r->answers.fd = -1;
+	r->base = event_base_new();
+	if (r->base != NULL && mailbox_init(&r->questions) && mailbox_init(&r->answers) &&
+	    contexts_open(r, settings, error, error_size) && events_add(r, base) && thread_start(r))
+		return r;
+	r->open_count = 0;
+	resolver_free(r);
+	return NULL;
+}
+
+static void thread_stop(struct resolver *r)
+{
+	pthread_mutex_lock(&r->questions.lock);
+	r->is_stopping = true;
+	pthread_mutex_unlock(&r->questions.lock);
+	mailbox_poke(&r->questions);
+	pthread_join(r->thread, NULL);
+}
+
+static void events_free(struct resolver *r)
+{
+	struct event *events[] = { r->questions_event, r->prime_event, r->answers_event };
+
+	for (size_t i = 0; i < ARRAY_LEN(events); i++) {
+		if (events[i] != NULL)
+			event_free(events[i]);
+	}
+}
+
+static void open_fail(struct resolver *r)
+{
+	struct dns_answer failed = { .status = DNS_FAILED };
+
+	while (r->open_count > 0)
+		r->events.answer(r->events.ctx, r->open[--r->open_count], &failed);
+}
+
+void resolver_free(struct resolver *r)
+{
+	if (r == NULL)
+		return;
+	if (r->is_running)
+		thread_stop(r);
+	open_fail(r);
+	/* Contexts before what their callbacks point at; they do not call back any more. */
+	ub_ctx_delete(r->validating);
+	ub_ctx_delete(r->plain);
+	while (r->asked != NULL)
+		asked_free(r->asked);
+	events_free(r);
+	mailbox_wipe(&r->questions);
+	mailbox_wipe(&r->answers);
+	if (r->base != NULL)
+		event_base_free(r->base);
+	free(r->open);
+	free(r);
+}
+
+struct resolver_port resolver_port(struct resolver *resolver)
+{
+	return (struct resolver_port){ .ctx = resolver, .lookup = lookup };
+}
+
+enum resolver_trust_state resolver_trust_state(const struct resolver *resolver)
+{
+	return resolver->trust;
+}
