@@ -161,6 +161,14 @@ ssize_t base64_read(struct bytes text, uint8_t *out, size_t size)
 	return (ssize_t)len;
 }
 
+void string_copy(char *out, size_t size, const char *s)
+{
+	size_t len = strnlen(s, size - 1);
+
+	memcpy(out, s, len);
+	out[len] = '\0';
+}
+
 unsigned text_distance(const char *a, const char *b)
 {
 	unsigned row[64];

@@ -23,5 +23,8 @@ char *base64_write(struct bytes b);
 /* White space is skipped; padding may be missing. The number of octets, or -1. */
 ssize_t base64_read(struct bytes text, uint8_t *out, size_t size);
 
+/* Copies a string into `size` octets, cut to fit and always terminated. */
+void string_copy(char *out, size_t size, const char *s);
+
 /* Number of single-character edits between two short words (at most 63 characters count). */
 unsigned text_distance(const char *a, const char *b);
