@@ -21,16 +21,16 @@ struct policy_row {
 	enum policy_action action;
 	bool is_private;     /* failureshunt is drop or reject: nothing ever leaves in the clear */
 	bool is_own_address; /* local is this gateway's own address, not an inside range */
-	unsigned conn;	     /* index of the conn that made it */
+	unsigned conn;       /* index of the conn that made it */
 	char name[CONN_NAME_MAX];
 };
 
 struct policy_table {
-	struct policy_row *rows;  /* as written, most specific first */
+	struct policy_row *rows; /* as written, most specific first */
 	size_t row_count;
-	struct policy_row *flat;  /* disjoint cover of the same, each with the action that wins */
+	struct policy_row *flat; /* disjoint cover of the same, each with the action that wins */
 	size_t flat_count;
-	unsigned *flat_row;	  /* index into `rows` for each flat row */
+	unsigned *flat_row; /* index into `rows` for each flat row */
 };
 
 /*
@@ -38,7 +38,8 @@ struct policy_table {
  * the index of the later one, else -1.
  */
 void policy_build(struct policy_table *table, const struct policy_row *rows, size_t count,
-		  long *clash);
+                  long *clash);
 void policy_wipe(struct policy_table *table);
 /* The row that decides for this pair, or NULL. */
-const struct policy_row *policy_lookup(const struct policy_table *table, const struct ip_pair *pair);
+const struct policy_row *policy_lookup(const struct policy_table *table,
+                                       const struct ip_pair *pair);

@@ -1,0 +1,36 @@
+#pragma once
+/*
+ * Every bound of the core on one page, with what happens at it.
+ */
+#include "util/time.h"
+
+enum {
+	/* Questions to the resolver at once; further ones wait in order (TTL-8). */
+	LOOKUPS_MAX = 256,
+	/* Flows known at once. At the bound an acquire is not taken: the engine asks again, and the
+	 * packets stay held within the engine's own bounds. */
+	FLOWS_MAX = 1 << 20,
+	/* Claims of strangers being looked into. At the bound a claim is refused at once. */
+	CLAIMS_MAX = 4096,
+	/* Claims under way per outer source address; further ones are refused (AUZ-11). */
+	CLAIMS_PER_SOURCE_MAX = 10,
+	/* Usable records of one answer; further ones are ignored (TXT-9). */
+	RECORDS_MAX = 16,
+	/* Gateways of one Destination; further ones, less preferred, are ignored. */
+	GATEWAYS_MAX = 8,
+	/* Candidate keys of one gateway or identity; further ones are ignored. */
+	KEYS_MAX = 8,
+	/* Gateways whose silence is remembered; at the bound those with nothing to remember go. */
+	GATEWAYS_REMEMBERED_MAX = 65536,
+	/* CHILD SAs of one pair that still receive; at the bound the oldest is deleted. */
+	CHILDREN_PER_FLOW_MAX = 4,
+};
+
+#define DNS_TIME            MILLISECONDS(4000) /* TTL-5: then the result is "no answer" */
+#define DNS_GRACE           MILLISECONDS(500)  /* CHS-1: for the slower of two answers */
+#define RESPONDER_DNS_TIME  MILLISECONDS(8000) /* AUZ-10: below the Initiator's patience */
+#define HELD_TIME_PASS      SECONDS(10)        /* TTL-6: where failure means pass */
+#define HELD_TIME_PRIVATE   SECONDS(60)        /* TTL-6: where failure means drop */
+#define NEXT_GATEWAY_TIME   SECONDS(2)         /* CHS-6 */
+#define SILENT_GATEWAY_TIME SECONDS(60)        /* OIN-11 */
+#define RETIRED_CHILD_TIME  SECONDS(60)        /* AUZ-13 */
