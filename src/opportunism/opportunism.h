@@ -34,7 +34,8 @@ void opportunism_free(struct opportunism *opp);
 /* What configuration and this machine say; everything is copied. May be called again (reload). */
 struct opportunism_config {
 	const struct conf *conf;
-	const struct secrets *secrets; /* identities of the shared secrets; their octets are not read */
+	const struct secrets
+	    *secrets; /* identities of the shared secrets; their octets are not read */
 	const struct host_key *host_keys;
 	size_t host_key_count;
 	struct ip own4; /* address of the outer device (%defaultroute), or IP_NONE */
@@ -43,24 +44,31 @@ struct opportunism_config {
 	size_t own_count;
 };
 void opportunism_configure(struct opportunism *opp, const struct opportunism_config *config,
-			   struct instant now);
+                           struct instant now);
 
 /* Commands (ipsec auto --...). False: `error` says why not. */
-MUST_USE bool opportunism_conn_add(struct opportunism *opp, const char *name, struct text *error, struct instant now);
-MUST_USE bool opportunism_conn_delete(struct opportunism *opp, const char *name, struct text *error, struct instant now);
-MUST_USE bool opportunism_conn_route(struct opportunism *opp, const char *name, struct text *error, struct instant now);
-MUST_USE bool opportunism_conn_unroute(struct opportunism *opp, const char *name, struct text *error, struct instant now);
-MUST_USE bool opportunism_conn_up(struct opportunism *opp, const char *name, struct text *error, struct instant now);
-MUST_USE bool opportunism_conn_down(struct opportunism *opp, const char *name, struct text *error, struct instant now);
+MUST_USE bool opportunism_conn_add(struct opportunism *opp, const char *name, struct text *error,
+                                   struct instant now);
+MUST_USE bool opportunism_conn_delete(struct opportunism *opp, const char *name, struct text *error,
+                                      struct instant now);
+MUST_USE bool opportunism_conn_route(struct opportunism *opp, const char *name, struct text *error,
+                                     struct instant now);
+MUST_USE bool opportunism_conn_unroute(struct opportunism *opp, const char *name,
+                                       struct text *error, struct instant now);
+MUST_USE bool opportunism_conn_up(struct opportunism *opp, const char *name, struct text *error,
+                                  struct instant now);
+MUST_USE bool opportunism_conn_down(struct opportunism *opp, const char *name, struct text *error,
+                                    struct instant now);
 
 /* Events. */
-void opportunism_on_acquire(struct opportunism *opp, const struct acquire *acquire, struct instant now);
+void opportunism_on_acquire(struct opportunism *opp, const struct acquire *acquire,
+                            struct instant now);
 void opportunism_on_answer(struct opportunism *opp, uint64_t query, const struct dns_answer *answer,
-			   struct instant now);
-void opportunism_on_datagram(struct opportunism *opp, const struct path *path, struct bytes datagram,
-			     struct instant now);
+                           struct instant now);
+void opportunism_on_datagram(struct opportunism *opp, const struct path *path,
+                             struct bytes datagram, struct instant now);
 void opportunism_on_job_done(struct opportunism *opp, uint64_t job_id, struct bytes result,
-			     struct instant now);
+                             struct instant now);
 void opportunism_on_deadline(struct opportunism *opp, struct instant now);
 struct instant opportunism_deadline(const struct opportunism *opp);
 
@@ -69,7 +77,14 @@ void opportunism_shutdown(struct opportunism *opp, struct instant now);
 bool opportunism_is_quiet(const struct opportunism *opp);
 
 /* Listings. A row of `ipsec eroute`. */
-enum strength { STRENGTH_NONE, STRENGTH_NULL, STRENGTH_DNS, STRENGTH_DNSSEC, STRENGTH_PSK, STRENGTH_RAWKEY };
+enum strength {
+	STRENGTH_NONE,
+	STRENGTH_NULL,
+	STRENGTH_DNS,
+	STRENGTH_DNSSEC,
+	STRENGTH_PSK,
+	STRENGTH_RAWKEY
+};
 const char *strength_name(enum strength strength);
 
 struct eroute_view {
@@ -85,16 +100,17 @@ struct eroute_view {
 	struct instant since;
 };
 void opportunism_list_eroutes(const struct opportunism *opp,
-			      void (*see)(void *ctx, const struct eroute_view *view), void *ctx);
+                              void (*see)(void *ctx, const struct eroute_view *view), void *ctx);
 
 struct conn_view {
 	const char *name;
+	bool is_added;
 	bool is_routed;
 	bool is_up;
 	const struct conn *conn;
 };
 void opportunism_list_conns(const struct opportunism *opp,
-			    void (*see)(void *ctx, const struct conn_view *view), void *ctx);
+                            void (*see)(void *ctx, const struct conn_view *view), void *ctx);
 const struct ike *opportunism_ike(const struct opportunism *opp);
 
 /*
@@ -102,4 +118,4 @@ const struct ike *opportunism_ike(const struct opportunism *opp);
  * runs. `rows` is the caller's to free; returns their number.
  */
 size_t policy_rows_of_conf(const struct conf *conf, const struct ip *own4, const struct ip *own6,
-			   const struct ip *own, size_t own_count, struct policy_row **rows);
+                           const struct ip *own, size_t own_count, struct policy_row **rows);

@@ -17,7 +17,14 @@ struct resolver_port {
 	void (*lookup)(void *ctx, uint64_t query, const char *name, enum dns_type type);
 };
 
-enum eroute_action { EROUTE_TRAP, EROUTE_HOLD, EROUTE_PASS, EROUTE_DROP, EROUTE_REJECT, EROUTE_TUNNEL };
+enum eroute_action {
+	EROUTE_TRAP,
+	EROUTE_HOLD,
+	EROUTE_PASS,
+	EROUTE_DROP,
+	EROUTE_REJECT,
+	EROUTE_TUNNEL
+};
 
 /* What has gone through an eroute, outbound. */
 struct eroute_use {
@@ -38,14 +45,14 @@ struct engine_port {
 	/* Replaces the policy rows in one step; pairs and SAs stay. */
 	void (*set_policy)(void *ctx, const struct policy_table *table);
 	/*
-	 * One step. PASS, DROP, REJECT and TUNNEL end a %hold: held packets leave in order by the new
-	 * verdict before any later packet of the pair does. HOLD starts to hold a pair that had
+	 * One step. PASS, DROP, REJECT and TUNNEL end a %hold: held packets leave in order by the
+	 * new verdict before any later packet of the pair does. HOLD starts to hold a pair that had
 	 * another verdict. TRAP forgets the pair: the next packet raises an acquire again.
 	 * TUNNEL: `spi_out` names an SA installed before. `is_private` pairs stay blocked when the
 	 * daemon dies, as do all tunnelled ones.
 	 */
 	void (*set_pair)(void *ctx, const struct ip_pair *pair, enum eroute_action action,
-			 uint32_t spi_out, bool is_private);
+	                 uint32_t spi_out, bool is_private);
 	/* Inbound and outbound halves of a CHILD SA; keys are copied. */
 	void (*add_child)(void *ctx, const struct child_sa *child);
 	void (*remove_child)(void *ctx, uint32_t spi_in);

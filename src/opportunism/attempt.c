@@ -1,0 +1,330 @@
+/*
+ * Attempts: one gateway being tried for one flow, over an IKE SA that exists or a new one.
+ */
+#include "opportunism/flow.h"
+
+#include <stdlib.h>
+
+#include "opportunism/keysearch.h"
+
+enum slot { SLOT_A, SLOT_AAAA };
+
+static struct attempt *of_node(struct hash_node *node)
+{
+	return CONTAINER_OF(node, struct attempt, by_tag);
+}
+
+struct attempt *attempt_find(struct opportunism *opp, uint64_t tag)
+{
+	struct hash_node *node =
+	    hash_first(&opp->attempts, hash_octets(&opp->attempts, &tag, sizeof(tag)));
+
+	while (node != NULL && of_node(node)->tag != tag)
+		node = hash_following(node);
+	return node == NULL ? NULL : of_node(node);
+}
+
+/* The attempt leaves its flow; what is under way with IKE is told that nobody waits for it. */
+void attempt_free(struct attempt *attempt)
+{
+	struct opportunism *opp = attempt->opp;
+
+	if (attempt->keys != NULL) {
+		key_search_stop(attempt->keys, &opp->lookups);
+		free(attempt->keys);
+		if (attempt->state == ATTEMPT_INIT)
+			ike_set_peer_keys(opp->ike, attempt->sa, NULL, 0, opp->now);
+	}
+	lookup_cancel(&opp->lookups, &attempt->address_client);
+	if (attempt->state == ATTEMPT_WAITING)
+		TAILQ_REMOVE(&memory_of(opp, &attempt->gateway->address)->waiting, attempt,
+		             in_waiting);
+	attempt->flow->inquiry->running--;
+	LIST_REMOVE(attempt, of_flow);
+	hash_remove(&opp->attempts, &attempt->by_tag);
+	free(attempt);
+}
+
+static struct traffic_selector selector_of(const struct ip *address)
+{
+	return (struct traffic_selector){ .range = range_of_ip(address), .port_last = 65535 };
+}
+
+/* An IKE SA with this gateway whose peer proved a key that the Destination's records hold for it
+ * (REU-1), whoever initiated it (REU-3). */
+static struct peer_sa *reusable_sa(const struct attempt *attempt)
+{
+	const struct gateway *gateway = attempt->gateway;
+	struct peer_sa *sa;
+
+	LIST_FOREACH (sa, &attempt->opp->sa_list, in_list) {
+		if (!sa->is_up || !ip_equal(&sa->gateway, &gateway->address))
+			continue;
+		if (sa->key.type == PUBKEY_NONE ? attempt->flow->conn->conn.auth == CONN_SECRET
+		                                : gateway_has_key(gateway, &sa->key))
+			return sa;
+	}
+	return NULL;
+}
+
+static bool any_sa_up(const struct attempt *attempt)
+{
+	const struct peer_sa *sa;
+
+	LIST_FOREACH (sa, &attempt->opp->sa_list, in_list) {
+		if (sa->is_up && ip_equal(&sa->gateway, &attempt->gateway->address))
+			return true;
+	}
+	return false;
+}
+
+static void create_child(struct attempt *attempt, const struct peer_sa *sa)
+{
+	struct opportunism *opp = attempt->opp;
+	struct traffic_selector local = selector_of(&attempt->flow->pair.source);
+	struct traffic_selector remote = selector_of(&attempt->flow->pair.destination);
+
+	attempt->state = ATTEMPT_CHILD;
+	attempt->sa = sa->handle;
+	ike_create_child(opp->ike, sa->handle, &local, &remote, attempt->tag, opp->now);
+}
+
+static enum ike_reason attempt_contact(struct attempt *attempt);
+
+static void on_keys(struct key_search *search);
+
+static void search_keys(struct attempt *attempt)
+{
+	attempt->keys = new_zeroed(sizeof(*attempt->keys));
+	key_search_start(attempt->keys, &attempt->opp->lookups, &attempt->gateway->address, "",
+	                 false, on_keys, attempt);
+}
+
+static bool needs_keys(const struct attempt *attempt)
+{
+	return attempt->gateway->key_count == 0 && attempt->flow->conn->conn.auth == CONN_RSASIG;
+}
+
+/* False: there is nothing to prove ourselves with, or no address to do it from. */
+static bool make_wish(const struct attempt *attempt, struct ike_wish *wish)
+{
+	const struct flow *flow = attempt->flow;
+	const struct opportunism *opp = attempt->opp;
+	const struct ip *gateway = &attempt->gateway->address;
+	struct ip outer = conn_outer(flow->conn, (enum ip_family)gateway->family, &opp->own);
+
+	*wish = (struct ike_wish){ .path = { .local = { outer, 500 }, .remote = { *gateway, 500 } },
+		                   .expected_id = id_of_ip(gateway),
+		                   .peer_auth = flow->conn->conn.auth == CONN_SECRET
+		                                    ? IKE_AUTH_PSK
+		                                    : IKE_AUTH_SIGNATURE,
+		                   .peer_psk = flow->conn->psk < 0 ? 0 : (unsigned)flow->conn->psk,
+		                   .local = selector_of(&flow->pair.source),
+		                   .remote = selector_of(&flow->pair.destination),
+		                   .tag = attempt->tag,
+		                   .is_opportunistic = flow->conn->is_opportunistic };
+	if (flow->conn->theirs.id.kind == CONF_ID_FQDN)
+		wish->expected_id = id_of_fqdn(flow->conn->theirs.id.fqdn);
+	return outer.family != IP_NONE && self_for_conn(opp, flow->conn, &outer, &wish->self);
+}
+
+static enum ike_reason initiate(struct attempt *attempt, struct gateway_memory *memory)
+{
+	struct opportunism *opp = attempt->opp;
+	struct ike_wish wish;
+	struct peer_sa *sa;
+
+	if (!make_wish(attempt, &wish)) {
+		attempt->flow->reason = FLOW_REASON_NO_HOST_KEY;
+		return IKE_REASON_LOCAL;
+	}
+	attempt->sa = ike_initiate(opp->ike, &wish, opp->now);
+	if (attempt->sa == 0)
+		return IKE_REASON_LOCAL;
+	attempt->state = ATTEMPT_INIT;
+	memory->negotiating = attempt->sa;
+	sa = sa_add(opp, attempt->sa, &attempt->gateway->address);
+	sa->strength = attempt->flow->conn->conn.auth == CONN_SECRET
+	                   ? STRENGTH_PSK
+	                   : strength_of_trust(attempt->gateway->trust);
+	if (attempt->gateway->key_count > 0)
+		ike_set_peer_keys(opp->ike, attempt->sa, attempt->gateway->keys,
+		                  attempt->gateway->key_count, opp->now);
+	else if (needs_keys(attempt) && attempt->keys == NULL)
+		search_keys(attempt); /* beside IKE_SA_INIT: needed only at IKE_AUTH (step 2A) */
+	return IKE_REASON_NONE;
+}
+
+/* Anything but NONE: the attempt has failed at once. */
+static enum ike_reason attempt_contact(struct attempt *attempt)
+{
+	struct opportunism *opp = attempt->opp;
+	struct gateway_memory *memory = memory_of(opp, &attempt->gateway->address);
+	struct peer_sa *sa = reusable_sa(attempt);
+
+	if (sa != NULL) {
+		create_child(attempt, sa);
+		return IKE_REASON_NONE;
+	}
+	if (memory->silent_until.ns > opp->now.ns)
+		return IKE_REASON_SILENT;
+	if (needs_keys(attempt) && attempt->keys == NULL && any_sa_up(attempt)) {
+		attempt->state = ATTEMPT_KEYS;
+		search_keys(attempt);
+		return IKE_REASON_NONE;
+	}
+	if (memory->negotiating != 0) {
+		attempt->state = ATTEMPT_WAITING;
+		TAILQ_INSERT_TAIL(&memory->waiting, attempt, in_waiting);
+		return IKE_REASON_NONE;
+	}
+	return initiate(attempt, memory);
+}
+
+static void attempt_go_on(struct attempt *attempt)
+{
+	enum ike_reason reason = attempt_contact(attempt);
+
+	if (reason != IKE_REASON_NONE)
+		attempt_failed(attempt, reason);
+}
+
+static void on_keys(struct key_search *search)
+{
+	struct attempt *attempt = search->owner;
+	struct opportunism *opp = attempt->opp;
+	struct found_keys found = key_search_keys(search, opp->dnssec);
+
+	for (size_t i = 0; i < found.count; i++)
+		gateway_add_key(attempt->gateway, &found.keys[i]);
+	if (found.count > 0)
+		attempt->gateway->trust = trust_min(attempt->gateway->trust, found.trust);
+	else
+		log_line(&opp->log, LOG_INFO, "gateway %s: no key in the DNS, %s",
+		         ip_text(&attempt->gateway->address).s, key_search_lack(search));
+	found_keys_wipe(&found);
+	key_search_stop(search, &opp->lookups);
+	free(search);
+	attempt->keys = NULL;
+	if (attempt->state == ATTEMPT_INIT)
+		ike_set_peer_keys(opp->ike, attempt->sa, attempt->gateway->keys,
+		                  attempt->gateway->key_count, opp->now);
+	else if (attempt->gateway->key_count == 0)
+		attempt_failed(attempt, IKE_REASON_NO_KEYS);
+	else
+		attempt_go_on(attempt);
+}
+
+/* IPSECKEY gateway type 3: the chain is as weak as its weakest link (IPK-5). */
+static void on_address(struct lookup_client *client, unsigned slot, const struct dns_answer *answer)
+{
+	struct attempt *attempt = CONTAINER_OF(client, struct attempt, address_client);
+	struct gateway *gateway = attempt->gateway;
+	bool is_usable = answer->status == DNS_FOUND && answer->trust != DNS_BOGUS &&
+	                 (attempt->opp->dnssec != DNSSEC_REQUIRE || answer->trust == DNS_SECURE);
+
+	if (is_usable && answer->count > 0 &&
+	    (gateway->address.family == IP_NONE || slot == SLOT_A)) {
+		struct ip address = ip_from_octets(answer->rdata[0]);
+
+		if (address.family != IP_NONE && !ip_is_never_peer(&address)) {
+			gateway->address = address;
+			gateway->trust = trust_min(gateway->trust, answer->trust);
+		}
+	}
+	if (client->pending > 0)
+		return;
+	if (gateway->address.family == IP_NONE)
+		attempt_failed(attempt, IKE_REASON_NO_KEYS);
+	else
+		attempt_go_on(attempt);
+}
+
+static enum ike_reason attempt_start(struct attempt *attempt)
+{
+	struct opportunism *opp = attempt->opp;
+
+	if (attempt->gateway->address.family != IP_NONE)
+		return attempt_contact(attempt);
+	attempt->state = ATTEMPT_ADDRESS;
+	if (opp->own.own4.family != IP_NONE)
+		lookup_start(&opp->lookups, &attempt->address_client, SLOT_A,
+		             attempt->gateway->name, DNS_TYPE_A);
+	if (opp->own.own6.family != IP_NONE)
+		lookup_start(&opp->lookups, &attempt->address_client, SLOT_AAAA,
+		             attempt->gateway->name, DNS_TYPE_AAAA);
+	return IKE_REASON_NONE;
+}
+
+static struct attempt *attempt_new(struct flow *flow, struct gateway *gateway)
+{
+	struct opportunism *opp = flow->opp;
+	struct attempt *attempt = new_zeroed(sizeof(*attempt));
+	unsigned tries = flow->conn->conn.keyingtries;
+
+	attempt->opp = opp;
+	attempt->flow = flow;
+	attempt->tag = opp->next_tag++;
+	attempt->gateway = gateway;
+	attempt->tries_left = tries == 0 ? UINT32_MAX : tries;
+	attempt->address_client.on_answer = on_address;
+	LIST_INIT(&attempt->address_client.lookups);
+	hash_add(&opp->attempts, &attempt->by_tag,
+	         hash_octets(&opp->attempts, &attempt->tag, sizeof(attempt->tag)));
+	LIST_INSERT_HEAD(&flow->inquiry->attempts, attempt, of_flow);
+	flow->inquiry->running++;
+	return attempt;
+}
+
+void flow_try_next_gateway(struct flow *flow)
+{
+	struct inquiry *inquiry = flow->inquiry;
+	struct attempt *attempt =
+	    attempt_new(flow, &inquiry->gateways.list[inquiry->next_gateway++]);
+	enum ike_reason reason;
+
+	inquiry->next_due = instant_after(flow->opp->now, NEXT_GATEWAY_TIME);
+	reason = attempt_start(attempt);
+	if (reason == IKE_REASON_NONE)
+		return;
+	if (reason != IKE_REASON_LOCAL)
+		flow->reason = flow_reason_of_ike(reason);
+	attempt_free(attempt);
+}
+
+void attempt_failed(struct attempt *attempt, enum ike_reason reason)
+{
+	struct flow *flow = attempt->flow;
+	struct gateway_memory *memory;
+
+	if (reason == IKE_REASON_SILENT && attempt->state == ATTEMPT_INIT) {
+		memory = memory_of(attempt->opp, &attempt->gateway->address);
+		if (attempt->tries_left != UINT32_MAX)
+			attempt->tries_left--;
+		if (attempt->tries_left > 0 && initiate(attempt, memory) == IKE_REASON_NONE)
+			return;
+		memory->silent_until = instant_after(attempt->opp->now, SILENT_GATEWAY_TIME);
+	}
+	flow->reason = flow_reason_of_ike(reason);
+	attempt_free(attempt);
+	flow_step(flow);
+}
+
+void attempts_resume(struct opportunism *opp, const struct ip *gateway, enum ike_reason reason)
+{
+	struct gateway_memory *memory = memory_of(opp, gateway);
+	TAILQ_HEAD(, attempt) ready = TAILQ_HEAD_INITIALIZER(ready);
+	struct attempt *attempt;
+
+	memory->negotiating = 0;
+	/* Each in its turn: the first may start a negotiation that the others wait for again. */
+	TAILQ_CONCAT(&ready, &memory->waiting, in_waiting);
+	while ((attempt = TAILQ_FIRST(&ready)) != NULL) {
+		TAILQ_REMOVE(&ready, attempt, in_waiting);
+		attempt->state = ATTEMPT_KEYS;
+		if (reason == IKE_REASON_NONE || reason == IKE_REASON_NO_KEYS)
+			attempt_go_on(attempt);
+		else
+			attempt_failed(attempt, reason);
+	}
+}

@@ -1,0 +1,34 @@
+#pragma once
+/*
+ * A stranger's claim: "I hold this identity, and may speak for that Source". The Responder finds
+ * out before it answers (opportunism.md section 8).
+ */
+#include "opportunism/discovery.h"
+#include "opportunism/core.h"
+#include "opportunism/keysearch.h"
+
+struct claim {
+	struct hash_node by_sa;
+	struct timer timer;
+	struct opportunism *opp;
+	ike_handle sa;
+	uint64_t tag;
+	bool is_child;   /* CREATE_CHILD_SA: who the peer is, is proven already */
+	bool is_granted; /* answered; kept until its CHILD SA is up or time is over */
+	struct ike_claim said;
+	struct conn_state *conn; /* the one that answers; NULL: none does */
+	const char *refusal;     /* why there will be no CHILD SA, else NULL */
+	bool wants_keys;
+	struct key_search keys;
+	bool wants_source;
+	struct lookup_client source_client;
+	struct discovery source;
+	enum strength key_strength;
+	enum strength strength; /* of the CHILD SA: the weakest of key and authorisation */
+};
+
+/* Whether a record at the Source's reverse name names this Initiator (AUZ-5). */
+bool record_names_initiator(const struct delegation *record, bool is_txt, const struct ike_id *id);
+/* AUZ-2 (b), AUZ-16 and the like: what needs no lookup. NULL: nothing against it. */
+const char *claim_objection(const struct ike_claim *said, const struct conn_state *conn,
+                            const struct opportunism *opp);

@@ -1,0 +1,234 @@
+/*
+ * What an administrator does to conns while the gateway runs, and what the listings show.
+ */
+#include "opportunism/flow.h"
+
+#include <stdlib.h>
+
+static struct conn_state *named(struct opportunism *opp, const char *name, struct text *error)
+{
+	struct conn_state *conn = conns_find(&opp->conns, name);
+
+	if (conn == NULL)
+		text_add(error, "no conn %s in the configuration; ipsec auto --status lists them",
+		         name);
+	return conn;
+}
+
+bool opportunism_conn_add(struct opportunism *opp, const char *name, struct text *error,
+                          struct instant now)
+{
+	struct conn_state *conn = named(opp, name, error);
+
+	opp->now = now;
+	if (conn == NULL)
+		return false;
+	conn->is_added = true;
+	return true;
+}
+
+bool opportunism_conn_delete(struct opportunism *opp, const char *name, struct text *error,
+                             struct instant now)
+{
+	struct conn_state *conn = named(opp, name, error);
+
+	if (conn == NULL || !opportunism_conn_unroute(opp, name, error, now))
+		return false;
+	conn->is_added = false;
+	return opportunism_conn_down(opp, name, error, now);
+}
+
+bool opportunism_conn_route(struct opportunism *opp, const char *name, struct text *error,
+                            struct instant now)
+{
+	struct conn_state *conn = named(opp, name, error);
+
+	opp->now = now;
+	if (conn == NULL)
+		return false;
+	if (!conn->is_added) {
+		text_add(error, "conn %s is not added; ipsec auto --add %s first", name, name);
+		return false;
+	}
+	conn->is_routed = true;
+	core_policy_changed(opp);
+	return true;
+}
+
+bool opportunism_conn_unroute(struct opportunism *opp, const char *name, struct text *error,
+                              struct instant now)
+{
+	struct conn_state *conn = named(opp, name, error);
+
+	opp->now = now;
+	if (conn == NULL)
+		return false;
+	conn->is_routed = false;
+	core_policy_changed(opp);
+	return true;
+}
+
+/* The one pair a conn names, if it names one. */
+static bool conn_pair(const struct opportunism *opp, const struct conn_state *conn,
+                      struct ip_pair *pair)
+{
+	const struct conn_end *theirs = &conn->theirs;
+
+	if (theirs->has_subnet && range_is_single(&theirs->subnet))
+		pair->destination = theirs->subnet.first;
+	else if (!theirs->has_subnet && theirs->kind == END_ADDRESS)
+		pair->destination = theirs->address;
+	else
+		return false;
+	if (conn->ours.has_subnet && !range_is_single(&conn->ours.subnet))
+		return false;
+	pair->source = conn->ours.has_subnet
+	                   ? conn->ours.subnet.first
+	                   : conn_outer(conn, (enum ip_family)pair->destination.family, &opp->own);
+	return pair->source.family != IP_NONE;
+}
+
+bool opportunism_conn_up(struct opportunism *opp, const char *name, struct text *error,
+                         struct instant now)
+{
+	struct conn_state *conn = named(opp, name, error);
+	struct ip_pair pair;
+	struct flow *flow;
+
+	opp->now = now;
+	if (conn == NULL)
+		return false;
+	if (!conn->is_added || conn->conn.type != CONN_TUNNEL || !conn_pair(opp, conn, &pair)) {
+		text_add(error,
+		         "conn %s does not name one pair of addresses; route it, and traffic "
+		         "brings its tunnels up",
+		         name);
+		return false;
+	}
+	flow = flow_find(opp, &pair);
+	if (flow != NULL)
+		return true;
+	flow = flow_new(opp, &pair, conn);
+	if (flow == NULL) {
+		text_add(error, "the table of flows is full");
+		return false;
+	}
+	flow_apply(flow);
+	flow_discover(flow);
+	flow_step(flow);
+	core_run_events(opp);
+	return true;
+}
+
+bool opportunism_conn_down(struct opportunism *opp, const char *name, struct text *error,
+                           struct instant now)
+{
+	struct conn_state *conn = named(opp, name, error);
+	struct hash_node *node = hash_walk(&opp->flows, NULL);
+
+	opp->now = now;
+	if (conn == NULL)
+		return false;
+	while (node != NULL) {
+		struct flow *flow = CONTAINER_OF(node, struct flow, by_pair);
+
+		node = hash_walk(&opp->flows, node);
+		if (flow->conn == conn)
+			core_close_flow(opp, flow, "taken down by command");
+	}
+	core_run_events(opp);
+	return true;
+}
+
+/* ---- Listings ---- */
+
+static enum eroute_action row_action(enum policy_action action)
+{
+	switch (action) {
+	case POLICY_TRAP:
+		return EROUTE_TRAP;
+	case POLICY_PASS:
+		return EROUTE_PASS;
+	case POLICY_DROP:
+		return EROUTE_DROP;
+	case POLICY_REJECT:
+		return EROUTE_REJECT;
+	}
+	return EROUTE_DROP;
+}
+
+static void see_row(const struct opportunism *opp, size_t i,
+                    void (*see)(void *ctx, const struct eroute_view *view), void *ctx)
+{
+	const struct policy_row *row = &opp->policy.rows[i];
+	struct eroute_view view = { .source = row->local,
+		                    .destination = row->remote,
+		                    .packets = opp->engine.row_use(opp->engine.ctx, i).packets,
+		                    .action = row_action(row->action),
+		                    .conn = row->name,
+		                    .reason = "configured" };
+
+	see(ctx, &view);
+}
+
+static void see_flow(const struct opportunism *opp, const struct flow *flow,
+                     void (*see)(void *ctx, const struct eroute_view *view), void *ctx)
+{
+	const struct child *sending = TAILQ_FIRST(&flow->children);
+	struct eroute_view view = {
+		.source = range_of_ip(&flow->pair.source),
+		.destination = range_of_ip(&flow->pair.destination),
+		.packets = opp->engine.pair_use(opp->engine.ctx, &flow->pair).packets,
+		.action = EROUTE_HOLD,
+		.conn = flow->conn == NULL ? "" : flow->conn->conn.name,
+		.reason = flow_reason_text(flow->reason),
+		.since = flow->since,
+	};
+
+	if (flow->state == FLOW_SHUNT)
+		view.action = flow->shunt;
+	if (flow->state == FLOW_TUNNEL) {
+		view.action = EROUTE_TUNNEL;
+		view.spi_out = sending->spi_out;
+		view.gateway = sending->gateway;
+		view.strength = sending->strength;
+	}
+	see(ctx, &view);
+}
+
+void opportunism_list_eroutes(const struct opportunism *opp,
+                              void (*see)(void *ctx, const struct eroute_view *view), void *ctx)
+{
+	for (size_t i = 0; i < opp->policy.row_count; i++)
+		see_row(opp, i, see, ctx);
+	for (struct hash_node *node = hash_walk(&opp->flows, NULL); node != NULL;
+	     node = hash_walk(&opp->flows, node))
+		see_flow(opp, CONTAINER_OF(node, struct flow, by_pair), see, ctx);
+}
+
+static bool has_tunnel(const struct opportunism *opp, const struct conn_state *conn)
+{
+	for (struct hash_node *node = hash_walk(&opp->flows, NULL); node != NULL;
+	     node = hash_walk(&opp->flows, node)) {
+		const struct flow *flow = CONTAINER_OF(node, struct flow, by_pair);
+
+		if (flow->conn == conn && flow->state == FLOW_TUNNEL)
+			return true;
+	}
+	return false;
+}
+
+void opportunism_list_conns(const struct opportunism *opp,
+                            void (*see)(void *ctx, const struct conn_view *view), void *ctx)
+{
+	for (size_t i = 0; i < opp->conns.count; i++) {
+		const struct conn_state *conn = &opp->conns.list[i];
+		struct conn_view view = { .name = conn->conn.name,
+			                  .is_added = conn->is_added,
+			                  .is_routed = conn->is_routed,
+			                  .is_up = has_tunnel(opp, conn),
+			                  .conn = &conn->conn };
+
+		see(ctx, &view);
+	}
+}

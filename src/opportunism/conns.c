@@ -1,0 +1,235 @@
+#include "opportunism/conns.h"
+
+#include <stdlib.h>
+
+static void conn_orient(struct conn_state *state, const struct own_addresses *own)
+{
+	const struct conn_end *theirs = NULL;
+	const struct conn_end *ours = conn_ours(&state->conn, own->all, own->count, &theirs);
+
+	state->ours = *ours;
+	state->theirs = theirs == NULL ? (struct conn_end){ 0 } : *theirs;
+	state->is_opportunistic =
+	    state->conn.type == CONN_TUNNEL && state->theirs.kind == END_OPPORTUNISTIC;
+}
+
+static struct conf_id end_id(const struct conn_end *end, const struct own_addresses *own)
+{
+	struct conf_id id = end->id;
+
+	if (id.kind != CONF_ID_NONE)
+		return id;
+	if (end->kind == END_ADDRESS)
+		id.address = end->address;
+	else if (end->kind == END_DEFAULTROUTE && own != NULL)
+		id.address = own->own4.family != IP_NONE ? own->own4 : own->own6;
+	if (id.address.family != IP_NONE)
+		id.kind = CONF_ID_ADDRESS;
+	return id;
+}
+
+static long find_psk(const struct conn_state *state, const struct secrets *secrets,
+                     const struct own_addresses *own)
+{
+	struct conf_id ours = end_id(&state->ours, own);
+	struct conf_id theirs = end_id(&state->theirs, NULL);
+
+	if (secrets == NULL || state->conn.auth != CONN_SECRET)
+		return -1;
+	return secrets_find_psk(secrets, &ours, &theirs);
+}
+
+void conns_load(struct conns *conns, const struct conf *conf, const struct secrets *secrets,
+                const struct own_addresses *own)
+{
+	*conns = (struct conns){ .list = new_array(conf->conn_count, sizeof(*conns->list)),
+		                 .count = conf->conn_count };
+	for (size_t i = 0; i < conf->conn_count; i++) {
+		struct conn_state *state = &conns->list[i];
+
+		state->conn = conf->conns[i];
+		state->conn.name = new_string(conf->conns[i].name);
+		state->conn.file =
+		    conf->conns[i].file == NULL ? NULL : new_string(conf->conns[i].file);
+		conn_orient(state, own);
+		state->psk = find_psk(state, secrets, own);
+		state->is_added = state->conn.auto_action != AUTO_IGNORE;
+		state->is_routed =
+		    state->conn.auto_action == AUTO_ROUTE || state->conn.auto_action == AUTO_START;
+	}
+}
+
+void conns_wipe(struct conns *conns)
+{
+	for (size_t i = 0; i < conns->count; i++) {
+		free(conns->list[i].conn.name);
+		free(conns->list[i].conn.file);
+	}
+	free(conns->list);
+	*conns = (struct conns){ 0 };
+}
+
+struct conn_state *conns_find(struct conns *conns, const char *name)
+{
+	for (size_t i = 0; i < conns->count; i++) {
+		if (strcmp(conns->list[i].conn.name, name) == 0)
+			return &conns->list[i];
+	}
+	return NULL;
+}
+
+bool conn_is_private(const struct conn_state *conn)
+{
+	return conn->conn.type == CONN_TUNNEL && conn->conn.failure != SHUNT_PASSTHROUGH;
+}
+
+static enum policy_action row_action(enum conn_type type)
+{
+	switch (type) {
+	case CONN_TUNNEL:
+		return POLICY_TRAP;
+	case CONN_PASSTHROUGH:
+		return POLICY_PASS;
+	case CONN_DROP:
+		return POLICY_DROP;
+	case CONN_REJECT:
+		return POLICY_REJECT;
+	}
+	return POLICY_DROP;
+}
+
+struct rows {
+	struct policy_row *list;
+	size_t count;
+};
+
+static void add_row(struct rows *rows, const struct conn_state *conn, unsigned index,
+                    const struct ip_range *local, bool is_own, const struct ip_range *remote)
+{
+	struct policy_row row = { .local = *local,
+		                  .remote = *remote,
+		                  .action = row_action(conn->conn.type),
+		                  .is_private = conn_is_private(conn),
+		                  .is_own_address = is_own,
+		                  .conn = index };
+
+	if (local->first.family != remote->first.family)
+		return;
+	string_copy(row.name, sizeof(row.name), conn->conn.name);
+	rows->list = grow_array(rows->list, rows->count + 1, sizeof(row));
+	rows->list[rows->count++] = row;
+}
+
+/* The remote side: what the conn names, or everything of the local side's family. */
+static void add_remote_rows(struct rows *rows, const struct conn_state *conn, unsigned index,
+                            const struct ip_range *local, bool is_own)
+{
+	struct ip_range remote = range_any((enum ip_family)local->first.family);
+
+	if (conn->theirs.has_subnet)
+		remote = conn->theirs.subnet;
+	else if (conn->theirs.kind == END_ADDRESS)
+		remote = range_of_ip(&conn->theirs.address);
+	add_row(rows, conn, index, local, is_own, &remote);
+}
+
+static void add_conn_rows(struct rows *rows, const struct conn_state *conn, unsigned index,
+                          const struct own_addresses *own)
+{
+	static const enum ip_family families[] = { IP_V4, IP_V6 };
+
+	if (conn->ours.has_subnet) {
+		add_remote_rows(rows, conn, index, &conn->ours.subnet, false);
+		return;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(families); i++) {
+		struct ip outer = conn_outer(conn, families[i], own);
+		struct ip_range local = range_of_ip(&outer);
+
+		if (outer.family != IP_NONE)
+			add_remote_rows(rows, conn, index, &local, true);
+	}
+}
+
+size_t conns_rows(const struct conns *conns, const struct own_addresses *own,
+                  struct policy_row **out)
+{
+	struct rows rows = { 0 };
+
+	for (size_t i = 0; i < conns->count; i++) {
+		if (conns->list[i].is_routed)
+			add_conn_rows(&rows, &conns->list[i], (unsigned)i, own);
+	}
+	*out = rows.list;
+	return rows.count;
+}
+
+struct ip conn_outer(const struct conn_state *conn, enum ip_family family,
+                     const struct own_addresses *own)
+{
+	if (conn->ours.kind == END_ADDRESS) {
+		if (conn->ours.address.family == family)
+			return conn->ours.address;
+		return (struct ip){ .family = IP_NONE };
+	}
+	return family == IP_V4 ? own->own4 : own->own6;
+}
+
+bool conn_protects(const struct conn_state *conn, const struct ip *local,
+                   const struct own_addresses *own)
+{
+	struct ip outer = conn_outer(conn, (enum ip_family)local->family, own);
+
+	if (conn->ours.has_subnet)
+		return range_contains(&conn->ours.subnet, local);
+	return outer.family != IP_NONE && ip_equal(&outer, local);
+}
+
+/* Whether the conn speaks of this remote address. */
+static bool covers_remote(const struct conn_state *conn, const struct ip *remote)
+{
+	if (conn->theirs.has_subnet)
+		return range_contains(&conn->theirs.subnet, remote);
+	if (conn->theirs.kind == END_ADDRESS)
+		return ip_equal(&conn->theirs.address, remote);
+	return true;
+}
+
+/* Configured before opportunistic (AUZ-1), a named remote before everybody. */
+static int answering_rank(const struct conn_state *conn)
+{
+	if (conn->theirs.has_subnet || conn->theirs.kind == END_ADDRESS)
+		return 2;
+	return conn->is_opportunistic ? 0 : 1;
+}
+
+struct conn_state *conns_answering(struct conns *conns, const struct ip *ours,
+                                   const struct ip *theirs, const struct own_addresses *own)
+{
+	struct conn_state *best = NULL;
+
+	for (size_t i = 0; i < conns->count; i++) {
+		struct conn_state *conn = &conns->list[i];
+
+		if (!conn->is_added || !conn_protects(conn, ours, own) ||
+		    !covers_remote(conn, theirs))
+			continue;
+		if (best == NULL || answering_rank(conn) > answering_rank(best))
+			best = conn;
+	}
+	/* A conn of type drop, reject or passthrough says that there is no tunnel here. */
+	return best != NULL && best->conn.type == CONN_TUNNEL ? best : NULL;
+}
+
+struct ike_id conn_own_id(const struct conn_state *conn, const struct ip *outer)
+{
+	switch (conn->ours.id.kind) {
+	case CONF_ID_FQDN:
+		return id_of_fqdn(conn->ours.id.fqdn);
+	case CONF_ID_ADDRESS:
+		return id_of_ip(&conn->ours.id.address);
+	case CONF_ID_NONE:
+		break;
+	}
+	return id_of_ip(outer);
+}

@@ -1,0 +1,56 @@
+#pragma once
+/*
+ * The conns as this gateway runs them: which side is ours, added or not, routed or not, and the
+ * policy rows they make.
+ */
+#include "config/conf.h"
+#include "config/secrets.h"
+#include "ike/id.h"
+#include "opportunism/policy.h"
+
+struct conn_state {
+	struct conn conn; /* a copy; name and file owned */
+	struct conn_end ours;
+	struct conn_end theirs;
+	bool is_opportunistic; /* type=tunnel with right=%opportunistic */
+	bool is_added;         /* answers peers */
+	bool is_routed;        /* traps packets */
+	long psk;              /* index of the shared secret, -1 without */
+};
+
+struct conns {
+	struct conn_state *list;
+	size_t count;
+};
+
+/* What this machine has; borrowed. */
+struct own_addresses {
+	struct ip own4; /* of the outer device, or IP_NONE */
+	struct ip own6;
+	const struct ip *all;
+	size_t count;
+};
+
+/* Deep copies; `secrets` may be NULL. */
+void conns_load(struct conns *conns, const struct conf *conf, const struct secrets *secrets,
+                const struct own_addresses *own);
+void conns_wipe(struct conns *conns);
+struct conn_state *conns_find(struct conns *conns, const char *name);
+
+/* Rows of the routed conns; the caller frees `*rows`. */
+size_t conns_rows(const struct conns *conns, const struct own_addresses *own,
+                  struct policy_row **rows);
+
+/* Our outer address of a family for this conn, or IP_NONE. */
+struct ip conn_outer(const struct conn_state *conn, enum ip_family family,
+                     const struct own_addresses *own);
+/* Whether the conn protects this local address: an address of ours, or inside its subnet. */
+bool conn_protects(const struct conn_state *conn, const struct ip *local,
+                   const struct own_addresses *own);
+/* The added conn that answers for (ours, theirs), most specific first; NULL if none. */
+struct conn_state *conns_answering(struct conns *conns, const struct ip *ours,
+                                   const struct ip *theirs, const struct own_addresses *own);
+/* leftid, or the outer address. */
+struct ike_id conn_own_id(const struct conn_state *conn, const struct ip *outer);
+/* What a tunnel's pair gets when the negotiation fails. */
+bool conn_is_private(const struct conn_state *conn);

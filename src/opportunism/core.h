@@ -1,0 +1,145 @@
+#pragma once
+/*
+ * The inside of the core: what the files of this folder share. Nobody else includes it.
+ */
+#include <sys/queue.h>
+
+#include "opportunism/conns.h"
+#include "opportunism/limits.h"
+#include "opportunism/lookup.h"
+#include "opportunism/opportunism.h"
+#include "opportunism/reason.h"
+#include "util/hash.h"
+#include "util/heap.h"
+
+struct flow;
+struct claim;
+struct attempt;
+struct self_search;
+
+/* An IKE SA of ours as the flows see it: settled at sa_up, except for the SAs still negotiating. */
+struct peer_sa {
+	struct hash_node by_handle;
+	LIST_ENTRY(peer_sa) in_list;
+	ike_handle handle;
+	struct ip gateway;
+	bool is_up;
+	struct pubkey
+	    key; /* the one that authenticated the peer; PUBKEY_NONE with a shared secret */
+	struct ike_id id;
+	enum strength strength; /* of the proof of the key */
+};
+
+/* A CHILD SA in the engine. The flow owns it; the IKE SA may end it. */
+struct child {
+	struct hash_node by_spi;
+	TAILQ_ENTRY(child) in_flow;
+	struct flow *flow;
+	ike_handle sa;
+	uint32_t spi_in;
+	uint32_t spi_out;
+	struct ip gateway;
+	enum strength strength;
+	struct instant retired; /* INSTANT_NEVER while it sends */
+};
+
+/* What we remember of a gateway beyond a single flow (OIN-11, REU-5). */
+struct gateway_memory {
+	struct hash_node by_address;
+	struct ip address;
+	struct instant silent_until;
+	ike_handle negotiating;        /* 0 if no IKE_SA_INIT of ours is under way */
+	TAILQ_HEAD(, attempt) waiting; /* for that negotiation */
+};
+
+/* What the IKE endpoint told us; handled after it has returned. */
+enum event_kind {
+	EVENT_AUTH_WANTED,
+	EVENT_CHILD_WANTED,
+	EVENT_SA_UP,
+	EVENT_CHILD_UP,
+	EVENT_CHILD_GONE,
+	EVENT_CHILD_FAILED,
+	EVENT_SA_GONE
+};
+
+struct event {
+	TAILQ_ENTRY(event) in_queue;
+	enum event_kind kind;
+	ike_handle sa;
+	uint64_t tag;
+	uint32_t spi_in;
+	uint32_t spi_out;
+	struct ip_pair pair; /* CHILD_UP: local and remote address */
+	bool is_pair;        /* CHILD_UP: the selectors are single addresses */
+	struct path path;
+	enum ike_reason reason;
+	bool is_proven;
+	struct ike_claim *claim;             /* owned */
+	struct ike_established *established; /* owned */
+};
+
+struct opportunism {
+	struct log log;
+	struct engine_port engine;
+	struct ike_ports ports;
+	struct lookups lookups;
+	struct ike *ike;
+
+	struct conns conns;
+	struct policy_table policy;
+	struct own_addresses own; /* `all` owned */
+	struct host_key *host_keys;
+	size_t host_key_count;
+	bool *is_published; /* for each host key */
+	LIST_HEAD(, self_search) self_searches;
+	enum dnssec_mode dnssec;
+	struct duration shunt_idle;
+
+	struct hash flows;    /* by pair */
+	struct hash attempts; /* by tag */
+	struct hash claims;   /* by tag */
+	struct hash sas;      /* by handle */
+	LIST_HEAD(, peer_sa) sa_list;
+	struct hash children; /* by spi_in */
+	struct hash memories; /* by address */
+	struct heap timers;   /* of flows and claims */
+	TAILQ_HEAD(, event) events;
+	uint64_t next_tag;
+	struct instant now; /* of the event being handled */
+	bool is_shutting_down;
+};
+
+/* Something of ours with a deadline. */
+struct timer {
+	struct heap_node node;
+	void (*fire)(struct opportunism *opp, struct timer *timer);
+};
+void timer_set(struct opportunism *opp, struct timer *timer, struct instant due);
+
+uint64_t core_random(struct opportunism *opp);
+
+/* sa.c: IKE SAs, children, gateways. */
+struct peer_sa *sa_find(struct opportunism *opp, ike_handle handle);
+struct peer_sa *sa_add(struct opportunism *opp, ike_handle handle, const struct ip *gateway);
+void sa_forget(struct opportunism *opp, struct peer_sa *sa);
+struct gateway_memory *memory_of(struct opportunism *opp, const struct ip *address);
+struct child *child_find(struct opportunism *opp, uint32_t spi_in);
+void child_add(struct opportunism *opp, struct flow *flow, const struct event *up,
+               const struct ip *gateway, enum strength strength);
+void child_forget(struct opportunism *opp, struct child *child);
+
+/* owner.c: struct ike_owner over the queue of events. */
+struct ike_owner core_owner(struct opportunism *opp);
+void core_run_events(struct opportunism *opp);
+void event_free(struct event *event);
+
+/* opportunism.c: after a change of the conns; a flow closed with its tunnels. */
+void core_policy_changed(struct opportunism *opp);
+void core_close_flow(struct opportunism *opp, struct flow *flow, const char *why);
+
+/* self.c: how we prove who we are. False: there is nothing to prove it with. */
+MUST_USE bool self_for_conn(const struct opportunism *opp, const struct conn_state *conn,
+                            const struct ip *outer, struct ike_self *self);
+
+enum strength strength_of_trust(enum dns_trust trust);

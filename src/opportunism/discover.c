@@ -1,0 +1,114 @@
+/*
+ * Discovery: the questions about a Destination, and what their answers say of its gateways.
+ */
+#include "opportunism/flow.h"
+
+#include <stdlib.h>
+
+enum slot { SLOT_IPSECKEY, SLOT_TXT };
+
+static bool has_data(const struct record_set *set)
+{
+	return set->has_arrived && set->count > 0;
+}
+
+static void on_answer(struct lookup_client *client, unsigned slot, const struct dns_answer *answer)
+{
+	struct inquiry *inquiry = CONTAINER_OF(client, struct inquiry, client);
+
+	if (slot == SLOT_IPSECKEY)
+		record_set_read(&inquiry->discovery.ipseckey, DNS_TYPE_IPSECKEY, answer);
+	else
+		record_set_read(&inquiry->discovery.txt, DNS_TYPE_TXT, answer);
+	if (inquiry->first_usable.ns == INSTANT_NEVER.ns &&
+	    (has_data(&inquiry->discovery.ipseckey) || has_data(&inquiry->discovery.txt)))
+		inquiry->first_usable = inquiry->flow->opp->now;
+	flow_look_at_answers(inquiry->flow);
+	flow_step(inquiry->flow);
+}
+
+/* Fisher-Yates over the runs of equal precedence (CHS-2: ties in random order, drawn anew). */
+static void shuffle_ties(struct opportunism *opp, struct gateways *g)
+{
+	for (size_t i = g->count; i-- > 1;) {
+		size_t first = i;
+		struct gateway swapped = g->list[i];
+		size_t j;
+
+		while (first > 0 && g->list[first - 1].precedence == swapped.precedence)
+			first--;
+		j = first + (size_t)(core_random(opp) % (i - first + 1));
+		g->list[i] = g->list[j];
+		g->list[j] = swapped;
+	}
+}
+
+void flow_look_at_answers(struct flow *flow)
+{
+	struct opportunism *opp = flow->opp;
+	struct inquiry *inquiry = flow->inquiry;
+	struct discovery_rules rules = {
+		.dnssec = opp->dnssec,
+		.waits_for_both = flow->is_private,
+		.grace_is_over =
+		    instant_reached(instant_after(inquiry->first_usable, DNS_GRACE), opp->now),
+		.destination = flow->pair.destination,
+		.own = opp->own.all,
+		.own_count = opp->own.count,
+		.has_v4 = opp->own.own4.family != IP_NONE,
+		.has_v6 = opp->own.own6.family != IP_NONE,
+	};
+	enum discovery_outcome outcome;
+
+	if (inquiry->is_settled)
+		return;
+	outcome = discovery_decide(&inquiry->discovery, &rules, &inquiry->gateways, &flow->reason);
+	if (outcome == DISCOVERY_WAIT)
+		return;
+	inquiry->is_settled = true;
+	inquiry->is_denied = outcome == DISCOVERY_DENY;
+	flow->trust = trust_min(inquiry->discovery.ipseckey.trust, inquiry->discovery.txt.trust);
+	lookup_cancel(&opp->lookups, &inquiry->client);
+	shuffle_ties(opp, &inquiry->gateways);
+	if (outcome == DISCOVERY_GATEWAYS)
+		flow->state = FLOW_IKE;
+}
+
+/* A configured conn knows its gateway, and perhaps its key, without asking. */
+static void take_configured_gateway(struct flow *flow)
+{
+	struct inquiry *inquiry = flow->inquiry;
+	const struct conn_end *theirs = &flow->conn->theirs;
+
+	inquiry->is_settled = true;
+	flow->reason = FLOW_REASON_UNUSABLE;
+	if (theirs->kind != END_ADDRESS)
+		return; /* right=%any: the peer has to come */
+	inquiry->gateways.count = 1;
+	inquiry->gateways.list[0] =
+	    (struct gateway){ .address = theirs->address, .trust = DNS_INSECURE };
+	if (theirs->has_key)
+		gateway_add_key(&inquiry->gateways.list[0], &theirs->key);
+	flow->state = FLOW_IKE;
+}
+
+void flow_discover(struct flow *flow)
+{
+	struct inquiry *inquiry = new_zeroed(sizeof(*inquiry));
+	struct lookups *lookups = &flow->opp->lookups;
+	struct dns_name name = reverse_name(&flow->pair.destination);
+
+	flow->inquiry = inquiry;
+	inquiry->flow = flow;
+	inquiry->client.on_answer = on_answer;
+	inquiry->first_usable = INSTANT_NEVER;
+	inquiry->next_due = INSTANT_NEVER;
+	LIST_INIT(&inquiry->client.lookups);
+	LIST_INIT(&inquiry->attempts);
+	if (!flow->conn->is_opportunistic) {
+		take_configured_gateway(flow);
+		return;
+	}
+	lookup_start(lookups, &inquiry->client, SLOT_IPSECKEY, name.s, DNS_TYPE_IPSECKEY);
+	lookup_start(lookups, &inquiry->client, SLOT_TXT, name.s, DNS_TYPE_TXT);
+}

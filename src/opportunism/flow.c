@@ -1,0 +1,290 @@
+#include "opportunism/flow.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+enum flow_step flow_decide(const struct evidence *e)
+{
+	if (e->tunnel_up)
+		return FLOW_STEP_TUNNEL;
+	if (e->out_of_time)
+		return FLOW_STEP_SHUNT; /* no stuck flow: silence is an answer too */
+	if (!e->dns_settled)
+		return FLOW_STEP_WAIT;
+	if (e->denied)
+		return FLOW_STEP_SHUNT;
+	if (e->gateways_left && (e->attempts_running == 0 || e->next_gateway_due))
+		return FLOW_STEP_TRY_NEXT_GATEWAY;
+	return e->attempts_running > 0 ? FLOW_STEP_WAIT : FLOW_STEP_SHUNT;
+}
+
+static uint64_t pair_hash(const struct opportunism *opp, const struct ip_pair *pair)
+{
+	return hash_octets(&opp->flows, pair, sizeof(*pair));
+}
+
+static_assert(sizeof(struct ip_pair) == 34, "a pair has no padding, so its octets can be hashed");
+
+struct flow *flow_find(struct opportunism *opp, const struct ip_pair *pair)
+{
+	struct hash_node *node = hash_first(&opp->flows, pair_hash(opp, pair));
+
+	for (; node != NULL; node = hash_following(node)) {
+		struct flow *flow = CONTAINER_OF(node, struct flow, by_pair);
+
+		if (pair_equal(&flow->pair, pair))
+			return flow;
+	}
+	return NULL;
+}
+
+static bool gateways_left(const struct inquiry *inquiry)
+{
+	return inquiry->is_settled && inquiry->next_gateway < inquiry->gateways.count;
+}
+
+static struct instant flow_budget(const struct flow *flow)
+{
+	struct duration held = flow->failure == EROUTE_PASS ? HELD_TIME_PASS : HELD_TIME_PRIVATE;
+
+	return instant_after(flow->acquired, held);
+}
+
+static struct instant retired_due(const struct flow *flow)
+{
+	const struct child *child;
+	struct instant due = INSTANT_NEVER;
+
+	TAILQ_FOREACH (child, &flow->children, in_flow)
+		due = instant_min(due, instant_after(child->retired, RETIRED_CHILD_TIME));
+	return due;
+}
+
+static struct instant inquiry_due(const struct flow *flow)
+{
+	const struct inquiry *inquiry = flow->inquiry;
+
+	if (!inquiry->is_settled) {
+		struct instant grace = instant_after(inquiry->first_usable, DNS_GRACE);
+
+		return instant_min(grace, instant_after(flow->acquired, DNS_TIME));
+	}
+	return gateways_left(inquiry) ? inquiry->next_due : INSTANT_NEVER;
+}
+
+static struct instant idle_due(const struct flow *flow)
+{
+	struct eroute_use use = flow->opp->engine.pair_use(flow->opp->engine.ctx, &flow->pair);
+	struct instant last = use.last.ns > flow->since.ns ? use.last : flow->since;
+
+	return instant_after(last, flow->opp->shunt_idle);
+}
+
+static struct instant flow_due(const struct flow *flow)
+{
+	struct instant due = INSTANT_NEVER;
+
+	if (flow->inquiry != NULL && flow->state != FLOW_SHUNT)
+		due = instant_min(inquiry_due(flow), flow_budget(flow));
+	if (flow->state == FLOW_TUNNEL)
+		due = retired_due(flow);
+	if (flow->state == FLOW_SHUNT)
+		due = idle_due(flow);
+	return due;
+}
+
+/* Children of the same pair that only receive go when nothing has come by them for a while. */
+static void delete_retired(struct flow *flow)
+{
+	struct opportunism *opp = flow->opp;
+	struct child *child;
+
+	TAILQ_FOREACH (child, &flow->children, in_flow) {
+		struct child_use use = opp->engine.child_use(opp->engine.ctx, child->spi_in);
+		struct instant due = instant_after(child->retired, RETIRED_CHILD_TIME);
+
+		if (!instant_reached(due, opp->now))
+			continue;
+		if (instant_since(opp->now, use.last_in).ns < RETIRED_CHILD_TIME.ns &&
+		    use.last_in.ns > child->retired.ns) {
+			child->retired = use.last_in; /* still in use: the peer sends by it */
+			continue;
+		}
+		child->retired = opp->now; /* child_gone follows; not twice meanwhile */
+		ike_delete_child(opp->ike, child->sa, child->spi_in, opp->now);
+	}
+}
+
+static void time_out_discovery(struct flow *flow)
+{
+	struct inquiry *inquiry = flow->inquiry;
+
+	if (instant_reached(instant_after(flow->acquired, DNS_TIME), flow->opp->now)) {
+		lookup_cancel(&flow->opp->lookups, &inquiry->client);
+		record_set_time_out(&inquiry->discovery.ipseckey);
+		record_set_time_out(&inquiry->discovery.txt);
+	}
+	flow_look_at_answers(flow);
+}
+
+static void flow_fire(struct opportunism *opp, struct timer *timer)
+{
+	struct flow *flow = CONTAINER_OF(timer, struct flow, timer);
+
+	switch (flow->state) {
+	case FLOW_DNS:
+		time_out_discovery(flow);
+		flow_step(flow);
+		break;
+	case FLOW_IKE:
+		flow_step(flow);
+		break;
+	case FLOW_TUNNEL:
+		delete_retired(flow);
+		timer_set(opp, &flow->timer, flow_due(flow));
+		break;
+	case FLOW_SHUNT:
+		if (instant_reached(idle_due(flow), opp->now))
+			flow_end(flow, "idle");
+		else
+			timer_set(opp, &flow->timer, flow_due(flow));
+		break;
+	}
+}
+
+static enum eroute_action failure_action(const struct conn_state *conn)
+{
+	if (conn == NULL)
+		return EROUTE_DROP;
+	switch (conn->conn.failure) {
+	case SHUNT_PASSTHROUGH:
+		return EROUTE_PASS;
+	case SHUNT_DROP:
+		return EROUTE_DROP;
+	case SHUNT_REJECT:
+		return EROUTE_REJECT;
+	}
+	return EROUTE_DROP;
+}
+
+struct flow *flow_new(struct opportunism *opp, const struct ip_pair *pair, struct conn_state *conn)
+{
+	struct flow *flow;
+
+	if (opp->flows.count >= FLOWS_MAX)
+		return NULL;
+	flow = new_zeroed(sizeof(*flow));
+	flow->opp = opp;
+	flow->pair = *pair;
+	flow->conn = conn;
+	flow->is_private = conn != NULL && conn_is_private(conn);
+	flow->failure = failure_action(conn);
+	flow->state = FLOW_DNS;
+	flow->acquired = opp->now;
+	flow->since = opp->now;
+	flow->timer.fire = flow_fire;
+	TAILQ_INIT(&flow->children);
+	hash_add(&opp->flows, &flow->by_pair, pair_hash(opp, pair));
+	return flow;
+}
+
+void flow_stop_inquiry(struct flow *flow)
+{
+	struct inquiry *inquiry = flow->inquiry;
+	struct attempt *attempt;
+
+	if (inquiry == NULL)
+		return;
+	lookup_cancel(&flow->opp->lookups, &inquiry->client);
+	while ((attempt = LIST_FIRST(&inquiry->attempts)) != NULL)
+		attempt_free(attempt);
+	gateways_wipe(&inquiry->gateways);
+	discovery_wipe(&inquiry->discovery);
+	free(inquiry);
+	flow->inquiry = NULL;
+}
+
+void flow_free(struct flow *flow)
+{
+	struct child *child;
+
+	flow_stop_inquiry(flow);
+	while ((child = TAILQ_FIRST(&flow->children)) != NULL)
+		child_forget(flow->opp, child);
+	heap_remove(&flow->opp->timers, &flow->timer.node);
+	hash_remove(&flow->opp->flows, &flow->by_pair);
+	free(flow);
+}
+
+void flow_end(struct flow *flow, const char *why)
+{
+	struct opportunism *opp = flow->opp;
+
+	log_line(&opp->log, LOG_INFO, "flow %s > %s: trap, %s", ip_text(&flow->pair.source).s,
+	         ip_text(&flow->pair.destination).s, why);
+	opp->engine.set_pair(opp->engine.ctx, &flow->pair, EROUTE_TRAP, 0, flow->is_private);
+	flow_free(flow);
+}
+
+static struct evidence flow_evidence(const struct flow *flow)
+{
+	const struct inquiry *inquiry = flow->inquiry;
+	const struct opportunism *opp = flow->opp;
+
+	return (struct evidence){
+		.tunnel_up = flow->state == FLOW_TUNNEL,
+		.dns_settled = inquiry == NULL || inquiry->is_settled,
+		.denied = inquiry != NULL && inquiry->is_denied,
+		.gateways_left = inquiry != NULL && gateways_left(inquiry),
+		.next_gateway_due = inquiry != NULL && instant_reached(inquiry->next_due, opp->now),
+		.attempts_running = inquiry == NULL ? 0 : inquiry->running,
+		.out_of_time = instant_reached(flow_budget(flow), opp->now),
+	};
+}
+
+/* What the failure of everything means for this flow. */
+static enum eroute_action flow_failure(const struct flow *flow)
+{
+	if (flow->reason == FLOW_REASON_INSIDE)
+		return EROUTE_PASS;
+	if (flow->inquiry != NULL && flow->inquiry->is_denied && flow->failure == EROUTE_PASS)
+		return EROUTE_DROP;
+	return flow->failure;
+}
+
+/* Time or gateways are used up. An attempt under way goes on and may still replace the shunt. */
+static void flow_give_up(struct flow *flow)
+{
+	bool goes_on = flow->inquiry != NULL && flow->inquiry->running > 0;
+
+	if (flow->state != FLOW_SHUNT) {
+		enum flow_reason reason = goes_on ? FLOW_REASON_BUDGET : flow->reason;
+
+		if (reason == FLOW_REASON_NONE)
+			reason = FLOW_REASON_DNS_SILENT;
+		flow_settle_shunt(flow, flow_failure(flow), reason);
+	}
+	if (!goes_on)
+		flow_stop_inquiry(flow);
+}
+
+void flow_step(struct flow *flow)
+{
+	for (;;) {
+		struct evidence e = flow_evidence(flow);
+
+		switch (flow_decide(&e)) {
+		case FLOW_STEP_TRY_NEXT_GATEWAY:
+			flow_try_next_gateway(flow);
+			continue;
+		case FLOW_STEP_SHUNT:
+			flow_give_up(flow);
+			break;
+		case FLOW_STEP_WAIT:
+		case FLOW_STEP_TUNNEL:
+			break;
+		}
+		timer_set(flow->opp, &flow->timer, flow_due(flow));
+		return;
+	}
+}

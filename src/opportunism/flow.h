@@ -1,0 +1,128 @@
+#pragma once
+/*
+ * A flow: one pair of addresses and what becomes of its packets. One object per pair owns the
+ * trap, the shunt and the tunnel alike (one eroute, one owner).
+ *
+ *   acquire --> DNS --> IKE --> TUNNEL
+ *                |       |        ^ \
+ *                v       v        |  \--gone--> (trap: no flow)
+ *               SHUNT <--+--------+
+ *                 \--idle--> (trap: no flow)
+ *
+ * An inbound CHILD SA makes or turns a flow TUNNEL from any state.
+ */
+#include "opportunism/core.h"
+#include "opportunism/discovery.h"
+
+enum flow_state { FLOW_DNS, FLOW_IKE, FLOW_TUNNEL, FLOW_SHUNT };
+
+/* One gateway being tried for one flow. */
+enum attempt_state {
+	ATTEMPT_ADDRESS, /* its name is being looked up (IPK-5) */
+	ATTEMPT_KEYS,    /* its key is being looked up before an SA that exists may be reused */
+	ATTEMPT_WAITING, /* for a negotiation of another flow with the same gateway (REU-5) */
+	ATTEMPT_INIT,    /* IKE_SA_INIT and IKE_AUTH */
+	ATTEMPT_CHILD,   /* CREATE_CHILD_SA */
+};
+
+struct attempt {
+	struct hash_node by_tag;
+	LIST_ENTRY(attempt) of_flow;
+	TAILQ_ENTRY(attempt) in_waiting; /* of a gateway_memory, in ATTEMPT_WAITING */
+	struct opportunism *opp;
+	struct flow *flow; /* NULL: abandoned, nobody waits for it any more */
+	uint64_t tag;
+	enum attempt_state state;
+	struct gateway *gateway; /* in the flow's inquiry */
+	unsigned tries_left;     /* whole IKE attempts; UINT32_MAX: forever */
+	ike_handle sa;
+	struct key_search *keys; /* NULL unless the record had none */
+	struct lookup_client address_client;
+	enum dns_trust trust;
+};
+
+/* What a flow knows while it is being decided. */
+struct inquiry {
+	struct lookup_client client;
+	struct flow *flow;
+	struct discovery discovery;
+	struct instant first_usable; /* INSTANT_NEVER until an answer came */
+	bool is_settled;             /* gateways are known, or there are none */
+	bool is_denied;              /* TRU-3, TRU-4 */
+	struct gateways gateways;
+	size_t next_gateway;
+	struct instant next_due; /* when the next gateway may start beside the others */
+	LIST_HEAD(, attempt) attempts;
+	unsigned running;
+};
+
+struct flow {
+	struct hash_node by_pair;
+	struct timer timer;
+	struct opportunism *opp;
+	struct ip_pair pair;
+	struct conn_state *conn; /* rechecked at every change of the conns; NULL: none any more */
+	bool is_private;
+	enum eroute_action failure; /* PASS, DROP or REJECT */
+	enum flow_state state;
+	struct instant acquired;
+	struct instant since;
+	enum flow_reason reason;
+	enum dns_trust trust;
+	enum eroute_action shunt;               /* FLOW_SHUNT */
+	TAILQ_HEAD(child_list, child) children; /* the first one sends */
+	struct inquiry *inquiry;                /* NULL when nothing is being found out */
+};
+
+/* The pure decision, over plain evidence. */
+struct evidence {
+	bool tunnel_up;
+	bool dns_settled;
+	bool denied;
+	bool gateways_left;
+	bool next_gateway_due;
+	unsigned attempts_running;
+	bool out_of_time; /* of a held packet, TTL-6 */
+};
+enum flow_step { FLOW_STEP_WAIT, FLOW_STEP_TUNNEL, FLOW_STEP_TRY_NEXT_GATEWAY, FLOW_STEP_SHUNT };
+enum flow_step flow_decide(const struct evidence *e);
+
+/* flow.c */
+struct flow *flow_find(struct opportunism *opp, const struct ip_pair *pair);
+/* NULL at FLOWS_MAX. */
+struct flow *flow_new(struct opportunism *opp, const struct ip_pair *pair, struct conn_state *conn);
+/* Forgets the flow; its pair goes back to the trap. */
+void flow_end(struct flow *flow, const char *why);
+void flow_free(struct flow *flow);
+void flow_step(struct flow *flow);
+void flow_stop_inquiry(struct flow *flow);
+
+/* discover.c */
+void flow_discover(struct flow *flow);
+void flow_look_at_answers(struct flow *flow);
+
+/* attempt.c */
+void flow_try_next_gateway(struct flow *flow);
+void attempt_free(struct attempt *attempt);
+struct attempt *attempt_find(struct opportunism *opp, uint64_t tag);
+/* The gateway said no, or nothing. */
+void attempt_failed(struct attempt *attempt, enum ike_reason reason);
+/* Those that waited for a negotiation: it ended well (0) or not. */
+void attempts_resume(struct opportunism *opp, const struct ip *gateway, enum ike_reason reason);
+
+/* settle.c */
+void flow_settle_shunt(struct flow *flow, enum eroute_action action, enum flow_reason reason);
+void flow_settle_tunnel(struct flow *flow, struct child *child, enum flow_reason reason);
+/* Applies the flow's standing verdict to the engine again. */
+void flow_apply(struct flow *flow);
+void flow_child_gone(struct flow *flow, struct child *child, enum ike_reason reason);
+
+/* respond.c */
+void respond_auth_wanted(struct opportunism *opp, const struct event *event);
+void respond_child_wanted(struct opportunism *opp, const struct event *event);
+/* The claim a CHILD SA came from: its strength, and the end of the claim. */
+bool respond_take_claim(struct opportunism *opp, ike_handle sa, uint64_t tag,
+                        enum strength *strength);
+enum strength respond_key_strength(struct opportunism *opp, ike_handle sa);
+void respond_forget_sa(struct opportunism *opp, ike_handle sa);
+void respond_forget_all(struct opportunism *opp);

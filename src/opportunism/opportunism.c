@@ -1,0 +1,378 @@
+#include "opportunism/flow.h"
+#include "opportunism/self.h"
+
+#include <stdlib.h>
+
+/* ---- Life ---- */
+
+void timer_set(struct opportunism *opp, struct timer *timer, struct instant due)
+{
+	heap_set(&opp->timers, &timer->node, due);
+}
+
+uint64_t core_random(struct opportunism *opp)
+{
+	uint64_t v;
+
+	opp->ports.random(opp->ports.ctx, (uint8_t *)&v, sizeof(v));
+	return v;
+}
+
+enum strength strength_of_trust(enum dns_trust trust)
+{
+	return trust == DNS_SECURE ? STRENGTH_DNSSEC : STRENGTH_DNS;
+}
+
+const char *strength_name(enum strength strength)
+{
+	static const char *const names[] = { "none", "null", "dns", "dnssec", "psk", "rawkey" };
+
+	return names[strength];
+}
+
+struct opportunism *opportunism_new(const struct opportunism_settings *settings)
+{
+	struct opportunism *opp = new_zeroed(sizeof(*opp));
+	struct ike_settings ike = {
+		.log = settings->log, .port = 500, .nat_port = 4500, .tries = 5
+	};
+	struct hash *tables[] = { &opp->flows, &opp->attempts, &opp->claims,
+		                  &opp->sas,   &opp->children, &opp->memories };
+	struct ike_owner owner = core_owner(opp);
+	uint64_t seed[2];
+
+	opp->log = settings->log;
+	opp->engine = *settings->engine;
+	opp->ports = *settings->ike;
+	opp->next_tag = 1;
+	seed[0] = core_random(opp);
+	seed[1] = core_random(opp);
+	for (size_t i = 0; i < ARRAY_LEN(tables); i++)
+		hash_init(tables[i], seed);
+	lookups_init(&opp->lookups, settings->resolver, seed);
+	LIST_INIT(&opp->sa_list);
+	LIST_INIT(&opp->self_searches);
+	TAILQ_INIT(&opp->events);
+	opp->ike = ike_new(settings->ike, &owner, &ike);
+	return opp;
+}
+
+static void free_all_sas(struct opportunism *opp)
+{
+	struct peer_sa *sa;
+
+	while ((sa = LIST_FIRST(&opp->sa_list)) != NULL)
+		sa_forget(opp, sa);
+}
+
+static void free_all_flows(struct opportunism *opp)
+{
+	struct hash_node *node;
+
+	while ((node = hash_walk(&opp->flows, NULL)) != NULL)
+		flow_free(CONTAINER_OF(node, struct flow, by_pair));
+}
+
+static void free_all_memories(struct opportunism *opp)
+{
+	struct hash_node *node;
+
+	while ((node = hash_walk(&opp->memories, NULL)) != NULL) {
+		hash_remove(&opp->memories, node);
+		free(CONTAINER_OF(node, struct gateway_memory, by_address));
+	}
+}
+
+void opportunism_free(struct opportunism *opp)
+{
+	struct event *event;
+
+	if (opp == NULL)
+		return;
+	respond_forget_all(opp);
+	free_all_flows(opp);
+	self_forget(opp);
+	while ((event = TAILQ_FIRST(&opp->events)) != NULL) {
+		TAILQ_REMOVE(&opp->events, event, in_queue);
+		event_free(event);
+	}
+	free_all_sas(opp);
+	free_all_memories(opp);
+	ike_free(opp->ike);
+	lookups_wipe(&opp->lookups);
+	conns_wipe(&opp->conns);
+	policy_wipe(&opp->policy);
+	free((void *)(uintptr_t)opp->own.all);
+	free(opp->host_keys);
+	free(opp->is_published);
+	hash_wipe(&opp->flows);
+	hash_wipe(&opp->attempts);
+	hash_wipe(&opp->claims);
+	hash_wipe(&opp->sas);
+	hash_wipe(&opp->children);
+	hash_wipe(&opp->memories);
+	heap_wipe(&opp->timers);
+	free(opp);
+}
+
+/* ---- Configuration ---- */
+
+static void copy_own(struct opportunism *opp, const struct opportunism_config *config)
+{
+	struct ip *all = new_array(config->own_count, sizeof(*all));
+
+	if (config->own_count > 0)
+		memcpy(all, config->own, config->own_count * sizeof(*all));
+	free((void *)(uintptr_t)opp->own.all);
+	opp->own = (struct own_addresses){ config->own4, config->own6, all, config->own_count };
+}
+
+static void copy_host_keys(struct opportunism *opp, const struct opportunism_config *config)
+{
+	free(opp->host_keys);
+	free(opp->is_published);
+	opp->host_key_count = config->host_key_count;
+	opp->host_keys = new_array(config->host_key_count, sizeof(*opp->host_keys));
+	opp->is_published = new_array(config->host_key_count, sizeof(bool));
+	if (config->host_key_count > 0)
+		memcpy(opp->host_keys, config->host_keys,
+		       config->host_key_count * sizeof(*opp->host_keys));
+}
+
+static void rebuild_policy(struct opportunism *opp)
+{
+	struct policy_row *rows = NULL;
+	size_t count = conns_rows(&opp->conns, &opp->own, &rows);
+	long clash;
+
+	policy_wipe(&opp->policy);
+	policy_build(&opp->policy, rows, count, &clash);
+	if (clash >= 0)
+		log_line(&opp->log, LOG_WARNING,
+		         "conn %s: its addresses are those of an earlier conn, which wins",
+		         rows[clash].name);
+	free(rows);
+	opp->engine.set_policy(opp->engine.ctx, &opp->policy);
+}
+
+/* The conn that stands for a flow now: the one that answers for a tunnel, the row's otherwise. */
+static struct conn_state *conn_for(struct opportunism *opp, const struct flow *flow)
+{
+	const struct policy_row *row = policy_lookup(&opp->policy, &flow->pair);
+
+	if (row != NULL)
+		return row->action == POLICY_TRAP ? conns_find(&opp->conns, row->name) : NULL;
+	if (flow->state != FLOW_TUNNEL)
+		return NULL;
+	return conns_answering(&opp->conns, &flow->pair.source, &flow->pair.destination, &opp->own);
+}
+
+void core_close_flow(struct opportunism *opp, struct flow *flow, const char *why)
+{
+	struct child *child;
+
+	TAILQ_FOREACH (child, &flow->children, in_flow)
+		ike_delete_child(opp->ike, child->sa, child->spi_in, opp->now);
+	flow_end(flow, why);
+}
+
+/* POL-5: what the new policy forbids, or decides otherwise, ends at once. */
+static void recheck_flow(struct opportunism *opp, struct flow *flow)
+{
+	struct conn_state *conn = conn_for(opp, flow);
+	bool is_same = conn != NULL && conn_is_private(conn) == flow->is_private;
+
+	flow->conn = conn;
+	if (is_same && flow->state == FLOW_TUNNEL)
+		return;
+	/* A decision under way starts again with its packets still held. */
+	if (is_same && (flow->state == FLOW_DNS || flow->state == FLOW_IKE))
+		return;
+	core_close_flow(opp, flow, "the configuration changed");
+}
+
+static void recheck_flows(struct opportunism *opp)
+{
+	struct hash_node *node = hash_walk(&opp->flows, NULL);
+
+	while (node != NULL) {
+		struct flow *flow = CONTAINER_OF(node, struct flow, by_pair);
+
+		node = hash_walk(&opp->flows, node);
+		recheck_flow(opp, flow);
+	}
+}
+
+void core_policy_changed(struct opportunism *opp)
+{
+	rebuild_policy(opp);
+	recheck_flows(opp);
+	core_run_events(opp);
+}
+
+static void start_conns(struct opportunism *opp)
+{
+	CLEANUP(text_free) struct text error = { 0 };
+
+	for (size_t i = 0; i < opp->conns.count; i++) {
+		const struct conn *conn = &opp->conns.list[i].conn;
+
+		if (conn->auto_action == AUTO_START &&
+		    !opportunism_conn_up(opp, conn->name, &error, opp->now)) {
+			log_line(&opp->log, LOG_WARNING, "conn %s: %s", conn->name, error.s);
+			text_free(&error);
+		}
+	}
+}
+
+void opportunism_configure(struct opportunism *opp, const struct opportunism_config *config,
+                           struct instant now)
+{
+	opp->now = now;
+	respond_forget_all(opp);
+	copy_own(opp, config);
+	copy_host_keys(opp, config);
+	conns_wipe(&opp->conns);
+	conns_load(&opp->conns, config->conf, config->secrets, &opp->own);
+	opp->dnssec = config->conf->setup.dnssec;
+	opp->shunt_idle = SECONDS(config->conf->setup.shunt_idle_s);
+	rebuild_policy(opp);
+	recheck_flows(opp);
+	self_look(opp);
+	start_conns(opp);
+	core_run_events(opp);
+}
+
+size_t policy_rows_of_conf(const struct conf *conf, const struct ip *own4, const struct ip *own6,
+                           const struct ip *own, size_t own_count, struct policy_row **rows)
+{
+	struct own_addresses addresses = { *own4, *own6, own, own_count };
+	struct conns conns;
+	size_t count;
+
+	conns_load(&conns, conf, NULL, &addresses);
+	count = conns_rows(&conns, &addresses, rows);
+	conns_wipe(&conns);
+	return count;
+}
+
+/* ---- Events ---- */
+
+/* The engine asks about a pair that has its verdict: its set was full, or it has just restarted. */
+static void acquire_again(struct flow *flow)
+{
+	if (flow->state == FLOW_TUNNEL || flow->state == FLOW_SHUNT)
+		flow_apply(flow);
+}
+
+static void settle_by_row(struct opportunism *opp, const struct ip_pair *pair,
+                          enum policy_action action)
+{
+	static const enum eroute_action actions[] = { [POLICY_TRAP] = EROUTE_TRAP,
+		                                      [POLICY_PASS] = EROUTE_PASS,
+		                                      [POLICY_DROP] = EROUTE_DROP,
+		                                      [POLICY_REJECT] = EROUTE_REJECT };
+
+	opp->engine.set_pair(opp->engine.ctx, pair, actions[action], 0, false);
+}
+
+static void decide_pair(struct opportunism *opp, const struct ip_pair *pair)
+{
+	const struct policy_row *row = policy_lookup(&opp->policy, pair);
+	struct conn_state *conn = row == NULL ? NULL : conns_find(&opp->conns, row->name);
+	struct flow *flow;
+
+	if (row == NULL || conn == NULL) {
+		settle_by_row(opp, pair, POLICY_TRAP); /* the policy changed under the packet */
+		return;
+	}
+	if (row->action != POLICY_TRAP) {
+		settle_by_row(opp, pair, row->action);
+		return;
+	}
+	if (ip_is_never_peer(&pair->destination)) {
+		settle_by_row(opp, pair, POLICY_PASS); /* NEV-1 */
+		return;
+	}
+	flow = flow_new(opp, pair, conn);
+	if (flow == NULL)
+		return;
+	flow_discover(flow);
+	flow_step(flow);
+}
+
+void opportunism_on_acquire(struct opportunism *opp, const struct acquire *acquire,
+                            struct instant now)
+{
+	struct flow *flow;
+
+	opp->now = now;
+	flow = flow_find(opp, &acquire->pair);
+	if (flow != NULL)
+		acquire_again(flow);
+	else
+		decide_pair(opp, &acquire->pair);
+	core_run_events(opp);
+}
+
+void opportunism_on_answer(struct opportunism *opp, uint64_t query, const struct dns_answer *answer,
+                           struct instant now)
+{
+	opp->now = now;
+	(void)lookups_on_answer(&opp->lookups, query, answer);
+	core_run_events(opp);
+}
+
+void opportunism_on_datagram(struct opportunism *opp, const struct path *path,
+                             struct bytes datagram, struct instant now)
+{
+	opp->now = now;
+	ike_on_datagram(opp->ike, path, datagram, now);
+	core_run_events(opp);
+}
+
+void opportunism_on_job_done(struct opportunism *opp, uint64_t job_id, struct bytes result,
+                             struct instant now)
+{
+	opp->now = now;
+	ike_on_job_done(opp->ike, job_id, result, now);
+	core_run_events(opp);
+}
+
+void opportunism_on_deadline(struct opportunism *opp, struct instant now)
+{
+	opp->now = now;
+	if (instant_reached(ike_deadline(opp->ike), now))
+		ike_on_deadline(opp->ike, now);
+	core_run_events(opp);
+	while (instant_reached(heap_due(&opp->timers), now)) {
+		struct timer *timer = CONTAINER_OF(heap_first(&opp->timers), struct timer, node);
+
+		heap_remove(&opp->timers, &timer->node);
+		timer->fire(opp, timer);
+		core_run_events(opp);
+	}
+}
+
+struct instant opportunism_deadline(const struct opportunism *opp)
+{
+	return instant_min(heap_due(&opp->timers), ike_deadline(opp->ike));
+}
+
+void opportunism_shutdown(struct opportunism *opp, struct instant now)
+{
+	opp->now = now;
+	opp->is_shutting_down = true;
+	ike_shutdown(opp->ike, now);
+	/* The verdicts stay as they are: what the engine does without us is policy's to say. */
+}
+
+bool opportunism_is_quiet(const struct opportunism *opp)
+{
+	return ike_is_quiet(opp->ike);
+}
+
+const struct ike *opportunism_ike(const struct opportunism *opp)
+{
+	return opp->ike;
+}

@@ -1,0 +1,252 @@
+/*
+ * What the IKE endpoint tells and asks: taken down as events while it runs, handled when it has
+ * returned, since nobody may call back into it before.
+ */
+#include "opportunism/flow.h"
+
+#include <stdlib.h>
+
+static struct event *add_event(struct opportunism *opp, enum event_kind kind, ike_handle sa)
+{
+	struct event *event = new_zeroed(sizeof(*event));
+
+	event->kind = kind;
+	event->sa = sa;
+	TAILQ_INSERT_TAIL(&opp->events, event, in_queue);
+	return event;
+}
+
+void event_free(struct event *event)
+{
+	free(event->claim);
+	free(event->established);
+	free(event);
+}
+
+static void keep_claim(struct event *event, const struct ike_claim *claim)
+{
+	event->claim = new_zeroed(sizeof(*claim));
+	*event->claim = *claim;
+}
+
+static void on_auth_wanted(void *ctx, ike_handle sa, const struct ike_claim *claim)
+{
+	keep_claim(add_event(ctx, EVENT_AUTH_WANTED, sa), claim);
+}
+
+static void on_child_wanted(void *ctx, ike_handle sa, const struct ike_claim *claim)
+{
+	keep_claim(add_event(ctx, EVENT_CHILD_WANTED, sa), claim);
+}
+
+static void on_sa_up(void *ctx, ike_handle sa, const struct ike_established *up)
+{
+	struct event *event = add_event(ctx, EVENT_SA_UP, sa);
+
+	event->established = new_zeroed(sizeof(*up));
+	*event->established = *up;
+}
+
+static void on_child_up(void *ctx, ike_handle sa, uint64_t tag, const struct child_sa *child)
+{
+	struct opportunism *opp = ctx;
+	struct event *event = add_event(opp, EVENT_CHILD_UP, sa);
+
+	event->tag = tag;
+	event->spi_in = child->spi_in;
+	event->spi_out = child->spi_out;
+	event->pair = (struct ip_pair){ child->local.range.first, child->remote.range.first };
+	event->is_pair =
+	    range_is_single(&child->local.range) && range_is_single(&child->remote.range);
+	event->path = child->path;
+	/* At once: the peer may send as soon as our answer has left (TS-13). */
+	opp->engine.add_child(opp->engine.ctx, child);
+}
+
+static void on_child_gone(void *ctx, ike_handle sa, uint32_t spi_in, enum ike_reason reason)
+{
+	struct event *event = add_event(ctx, EVENT_CHILD_GONE, sa);
+
+	event->spi_in = spi_in;
+	event->reason = reason;
+}
+
+static void on_child_failed(void *ctx, ike_handle sa, uint64_t tag, enum ike_reason reason,
+                            bool proven)
+{
+	struct event *event = add_event(ctx, EVENT_CHILD_FAILED, sa);
+
+	event->tag = tag;
+	event->reason = reason;
+	event->is_proven = proven;
+}
+
+static void on_sa_gone(void *ctx, ike_handle sa, enum ike_reason reason)
+{
+	add_event(ctx, EVENT_SA_GONE, sa)->reason = reason;
+}
+
+struct ike_owner core_owner(struct opportunism *opp)
+{
+	return (struct ike_owner){ .ctx = opp,
+		                   .auth_wanted = on_auth_wanted,
+		                   .child_wanted = on_child_wanted,
+		                   .sa_up = on_sa_up,
+		                   .child_up = on_child_up,
+		                   .child_gone = on_child_gone,
+		                   .child_failed = on_child_failed,
+		                   .sa_gone = on_sa_gone };
+}
+
+/* The negotiation of an IKE SA of ours is over, well or not: those who waited for it go on. */
+static void negotiation_over(struct opportunism *opp, ike_handle handle, enum ike_reason reason)
+{
+	struct peer_sa *sa = sa_find(opp, handle);
+
+	if (sa != NULL && memory_of(opp, &sa->gateway)->negotiating == handle)
+		attempts_resume(opp, &sa->gateway, reason);
+}
+
+static void handle_sa_up(struct opportunism *opp, const struct event *event)
+{
+	const struct ike_established *up = event->established;
+	struct peer_sa *sa = sa_add(opp, event->sa, &up->path.remote.address);
+
+	sa->is_up = true;
+	sa->key = up->peer_key;
+	sa->id = up->peer_id;
+	if (!up->is_initiator)
+		sa->strength = respond_key_strength(opp, event->sa);
+	log_line(&opp->log, LOG_INFO, "IKE SA with %s up as %s, peer %s, %s",
+	         ip_text(&sa->gateway).s, up->is_initiator ? "Initiator" : "Responder",
+	         id_text(&sa->id).s,
+	         sa->key.type == PUBKEY_NONE ? "shared secret" : pubkey_text(&sa->key).s);
+	negotiation_over(opp, event->sa, IKE_REASON_NONE);
+}
+
+/* Where a new CHILD SA belongs; NULL: nobody wants it (any more). */
+static struct flow *flow_of_new_child(struct opportunism *opp, const struct event *event,
+                                      enum strength *strength, bool *was_ours)
+{
+	struct attempt *attempt = attempt_find(opp, event->tag);
+	struct flow *flow;
+	struct conn_state *conn;
+
+	*was_ours = attempt != NULL;
+	if (attempt != NULL) {
+		const struct peer_sa *sa = sa_find(opp, event->sa);
+		enum strength way = strength_of_trust(attempt->gateway->trust);
+
+		flow = attempt->flow;
+		*strength = flow->conn == NULL || flow->conn->is_opportunistic ? way
+		            : sa == NULL || sa->key.type == PUBKEY_NONE        ? STRENGTH_PSK
+		                                                               : STRENGTH_RAWKEY;
+		attempt_free(attempt);
+		return flow;
+	}
+	if (!event->is_pair || !respond_take_claim(opp, event->sa, event->tag, strength))
+		return NULL;
+	conn =
+	    conns_answering(&opp->conns, &event->pair.source, &event->pair.destination, &opp->own);
+	flow = flow_find(opp, &event->pair);
+	return flow != NULL || conn == NULL ? flow : flow_new(opp, &event->pair, conn);
+}
+
+static void handle_child_up(struct opportunism *opp, const struct event *event)
+{
+	enum strength strength = STRENGTH_NONE;
+	bool was_ours = false;
+	struct flow *flow = flow_of_new_child(opp, event, &strength, &was_ours);
+
+	if (flow == NULL) {
+		opp->engine.remove_child(opp->engine.ctx, event->spi_in);
+		ike_delete_child(opp->ike, event->sa, event->spi_in, opp->now);
+		return;
+	}
+	child_add(opp, flow, event, &event->path.remote.address, strength);
+	/* Our own attempts are run out when the peer came first; the losers of several gateways
+	 * tried at once are abandoned (CHS-6). */
+	if (was_ours)
+		flow_stop_inquiry(flow);
+	flow_settle_tunnel(flow, TAILQ_FIRST(&flow->children),
+	                   was_ours ? FLOW_REASON_NEGOTIATED : FLOW_REASON_PEER_CAME);
+}
+
+static void handle_child_gone(struct opportunism *opp, const struct event *event)
+{
+	struct child *child = child_find(opp, event->spi_in);
+
+	if (child != NULL)
+		flow_child_gone(child->flow, child, event->reason);
+	else
+		opp->engine.remove_child(opp->engine.ctx, event->spi_in);
+}
+
+static void handle_child_failed(struct opportunism *opp, const struct event *event)
+{
+	struct attempt *attempt = attempt_find(opp, event->tag);
+	struct peer_sa *sa = sa_find(opp, event->sa);
+
+	if (sa != NULL)
+		log_line(&opp->log, LOG_INFO, "gateway %s: %s", ip_text(&sa->gateway).s,
+		         ike_reason_text(event->reason));
+	/* The attempt first: it may try again and be waited for by the others. */
+	if (sa != NULL && !sa->is_up && memory_of(opp, &sa->gateway)->negotiating == event->sa)
+		memory_of(opp, &sa->gateway)->negotiating = 0;
+	if (attempt != NULL)
+		attempt_failed(attempt, event->reason);
+	if (sa != NULL && !sa->is_up && memory_of(opp, &sa->gateway)->negotiating == 0)
+		attempts_resume(opp, &sa->gateway, event->reason);
+}
+
+static void handle_sa_gone(struct opportunism *opp, const struct event *event)
+{
+	struct peer_sa *sa = sa_find(opp, event->sa);
+
+	respond_forget_sa(opp, event->sa);
+	negotiation_over(opp, event->sa, event->reason);
+	if (sa == NULL)
+		return;
+	if (sa->is_up)
+		log_line(&opp->log, LOG_INFO, "IKE SA with %s gone, %s", ip_text(&sa->gateway).s,
+		         ike_reason_text(event->reason));
+	sa_forget(opp, sa);
+}
+
+static void handle_event(struct opportunism *opp, const struct event *event)
+{
+	switch (event->kind) {
+	case EVENT_AUTH_WANTED:
+		respond_auth_wanted(opp, event);
+		break;
+	case EVENT_CHILD_WANTED:
+		respond_child_wanted(opp, event);
+		break;
+	case EVENT_SA_UP:
+		handle_sa_up(opp, event);
+		break;
+	case EVENT_CHILD_UP:
+		handle_child_up(opp, event);
+		break;
+	case EVENT_CHILD_GONE:
+		handle_child_gone(opp, event);
+		break;
+	case EVENT_CHILD_FAILED:
+		handle_child_failed(opp, event);
+		break;
+	case EVENT_SA_GONE:
+		handle_sa_gone(opp, event);
+		break;
+	}
+}
+
+void core_run_events(struct opportunism *opp)
+{
+	struct event *event;
+
+	while ((event = TAILQ_FIRST(&opp->events)) != NULL) {
+		TAILQ_REMOVE(&opp->events, event, in_queue);
+		handle_event(opp, event);
+		event_free(event);
+	}
+}

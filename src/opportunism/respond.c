@@ -1,0 +1,525 @@
+/*
+ * The Responder's side: looking into claims, and the answers to them.
+ */
+#include "opportunism/claim.h"
+#include "opportunism/flow.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum slot { SLOT_IPSECKEY, SLOT_TXT };
+
+static struct claim *claim_find(struct opportunism *opp, ike_handle sa)
+{
+	struct hash_node *node =
+	    hash_first(&opp->claims, hash_octets(&opp->claims, &sa, sizeof(sa)));
+
+	for (; node != NULL; node = hash_following(node)) {
+		struct claim *claim = CONTAINER_OF(node, struct claim, by_sa);
+
+		if (claim->sa == sa)
+			return claim;
+	}
+	return NULL;
+}
+
+static void stop_lookups(struct claim *claim)
+{
+	if (claim->wants_keys)
+		key_search_stop(&claim->keys, &claim->opp->lookups);
+	lookup_cancel(&claim->opp->lookups, &claim->source_client);
+	discovery_wipe(&claim->source);
+	claim->wants_keys = false;
+	claim->wants_source = false;
+}
+
+static void claim_free(struct claim *claim)
+{
+	stop_lookups(claim);
+	heap_remove(&claim->opp->timers, &claim->timer.node);
+	hash_remove(&claim->opp->claims, &claim->by_sa);
+	free(claim);
+}
+
+/* ---- What needs no lookup ---- */
+
+static bool is_own(const struct opportunism *opp, const struct ip *address)
+{
+	for (size_t i = 0; i < opp->own.count; i++) {
+		if (ip_equal(&opp->own.all[i], address))
+			return true;
+	}
+	return false;
+}
+
+static bool is_inside(const struct opportunism *opp, const struct ip *address)
+{
+	for (size_t i = 0; i < opp->conns.count; i++) {
+		const struct conn_end *ours = &opp->conns.list[i].ours;
+
+		if (ours->has_subnet && range_contains(&ours->subnet, address))
+			return true;
+	}
+	return false;
+}
+
+const char *claim_objection(const struct ike_claim *said, const struct conn_state *conn,
+                            const struct opportunism *opp)
+{
+	const struct ip *source = &said->peer.range.first;
+
+	if (!said->is_single_pair)
+		return "only single pairs of addresses can be authorised";
+	if (ip_is_never_peer(source) || is_own(opp, source) || is_inside(opp, source))
+		return "its Source is an address of ours, or one that can be nobody's";
+	if (conn == NULL)
+		return "no conn answers for these addresses";
+	return NULL;
+}
+
+/* AUT-8: an IDr in the request that names somebody else. */
+static bool wants_somebody_else(const struct opportunism *opp, const struct ike_id *wanted)
+{
+	struct ip address = id_address(wanted);
+
+	if (wanted->type == ID_NONE)
+		return false;
+	if (address.family != IP_NONE && is_own(opp, &address))
+		return false;
+	for (size_t i = 0; i < opp->conns.count; i++) {
+		static const struct ip none = { .family = IP_NONE };
+		struct ike_id ours = conn_own_id(&opp->conns.list[i], &none);
+
+		if (id_equal(&ours, wanted))
+			return false;
+	}
+	return true;
+}
+
+/* AUZ-3: who can be looked up at all. NULL: this one can. */
+static const char *identity_objection(const struct opportunism *opp, const struct ike_claim *said)
+{
+	struct ip address = id_address(&said->peer_id);
+
+	if (wants_somebody_else(opp, &said->wanted_id))
+		return "it wants to talk to somebody else";
+	if (said->peer_id.type == ID_FQDN)
+		return NULL;
+	if (address.family == IP_NONE)
+		return "its identity is neither an address nor a name";
+	if (!ip_equal(&address, &said->path.remote.address))
+		return "its identity is not the address it comes from";
+	return NULL;
+}
+
+bool record_names_initiator(const struct delegation *record, bool is_txt, const struct ike_id *id)
+{
+	struct ip address = id_address(id);
+	struct ike_id named;
+
+	(void)is_txt;
+	switch (record->kind) {
+	case GATEWAY_ADDRESS:
+		return address.family != IP_NONE && ip_equal(&record->address, &address);
+	case GATEWAY_NAME:
+		named = id_of_fqdn(record->name);
+		return id_equal(&named, id);
+	case GATEWAY_NONE:
+		break; /* the owner speaks for itself: that is no delegation to anybody */
+	}
+	return false;
+}
+
+/* ---- The answer ---- */
+
+static void refuse(struct claim *claim, const char *why)
+{
+	struct opportunism *opp = claim->opp;
+	struct ike_permission no = { .verdict = IKE_VERDICT_UNAUTHENTICATED };
+
+	log_line(&opp->log, LOG_WARNING, "gateway %s (%s) refused: %s",
+	         ip_text(&claim->said.path.remote.address).s, id_text(&claim->said.peer_id).s, why);
+	ike_authorize(opp->ike, claim->sa, &no, opp->now);
+	claim_free(claim);
+}
+
+static bool fill_self(const struct claim *claim, struct ike_self *self)
+{
+	const struct opportunism *opp = claim->opp;
+	const struct conn_state *conn = claim->conn;
+
+	for (size_t i = 0; conn == NULL && i < opp->conns.count; i++) {
+		if (opp->conns.list[i].is_opportunistic && opp->conns.list[i].is_added)
+			conn = &opp->conns.list[i];
+	}
+	return conn != NULL && self_for_conn(opp, conn, &claim->said.path.local.address, self);
+}
+
+static void log_no_child(const struct claim *claim)
+{
+	log_line(&claim->opp->log, LOG_WARNING, "gateway %s (%s) may not speak for %s: %s",
+	         ip_text(&claim->said.path.remote.address).s, id_text(&claim->said.peer_id).s,
+	         ip_text(&claim->said.peer.range.first).s, claim->refusal);
+}
+
+/* AUZ-14: another gateway already carries this pair, and is known better. */
+static void check_existing(struct claim *claim)
+{
+	struct ip_pair pair = { claim->said.ours.range.first, claim->said.peer.range.first };
+	const struct flow *flow = flow_find(claim->opp, &pair);
+	const struct child *child = flow == NULL ? NULL : TAILQ_FIRST(&flow->children);
+
+	if (child != NULL && claim->strength < child->strength &&
+	    !ip_equal(&child->gateway, &claim->said.path.remote.address))
+		claim->refusal = "another gateway carries it with more strength";
+}
+
+/* The claim is answered; it stays until its CHILD SA is up, or for a minute. */
+static void answer(struct claim *claim, const struct pubkey *keys, size_t count, unsigned psk)
+{
+	struct opportunism *opp = claim->opp;
+	struct ike_permission permission = { .verdict = IKE_VERDICT_ACCEPT,
+		                             .keys = keys,
+		                             .key_count = count,
+		                             .peer_psk = psk,
+		                             .peer = claim->said.peer,
+		                             .ours = claim->said.ours,
+		                             .tag = claim->tag };
+
+	if (claim->refusal == NULL)
+		check_existing(claim);
+	if (claim->refusal != NULL) {
+		log_no_child(claim);
+		permission.verdict = IKE_VERDICT_NO_CHILD;
+	}
+	if (!claim->is_child && !fill_self(claim, &permission.self)) {
+		refuse(claim, "we have no key to answer with: make one with ipsec newhostkey");
+		return;
+	}
+	claim->is_granted = true;
+	timer_set(opp, &claim->timer, instant_after(opp->now, SECONDS(60)));
+	if (claim->is_child)
+		ike_authorize_child(opp->ike, claim->sa, &permission, opp->now);
+	else
+		ike_authorize(opp->ike, claim->sa, &permission, opp->now);
+}
+
+/* ---- Evidence ---- */
+
+static enum strength strength_min(enum strength a, enum strength b)
+{
+	return a < b ? a : b;
+}
+
+static bool is_used(const struct opportunism *opp, const struct record_set *set)
+{
+	return set->status == DNS_FOUND && set->trust != DNS_BOGUS &&
+	       (opp->dnssec != DNSSEC_REQUIRE || set->trust == DNS_SECURE);
+}
+
+/* AUZ-4, AUZ-5: records at the Source's reverse name that name the Initiator authorise it, and
+ * their keys are candidates. */
+static bool take_source(const struct claim *claim, const struct record_set *set, bool is_txt,
+                        struct gateway *candidates, enum dns_trust *trust)
+{
+	bool is_named = false;
+
+	if (!is_used(claim->opp, set))
+		return false;
+	for (size_t i = 0; i < set->count; i++) {
+		if (!record_names_initiator(&set->records[i], is_txt, &claim->said.peer_id))
+			continue;
+		is_named = true;
+		if (set->records[i].has_key)
+			gateway_add_key(candidates, &set->records[i].key);
+	}
+	if (is_named && (*trust != DNS_SECURE))
+		*trust = set->trust;
+	return is_named;
+}
+
+static const char *missing_delegation(const struct claim *claim)
+{
+	const struct record_set *txt = &claim->source.txt;
+
+	if (txt->trust == DNS_BOGUS || claim->source.ipseckey.trust == DNS_BOGUS)
+		return "the answer about its delegation is forged or broken (bogus)";
+	if (txt->status == DNS_TIMED_OUT || txt->status == DNS_FAILED)
+		return "its delegation could not be looked up, the DNS did not answer";
+	return "no TXT or IPSECKEY record at its reverse name names that gateway";
+}
+
+static void weigh_source(struct claim *claim, struct gateway *candidates)
+{
+	enum dns_trust trust = DNS_INSECURE;
+	bool is_named = take_source(claim, &claim->source.ipseckey, false, candidates, &trust);
+
+	is_named |= take_source(claim, &claim->source.txt, true, candidates, &trust);
+	if (!is_named && claim->refusal == NULL)
+		claim->refusal = missing_delegation(claim);
+	claim->strength = strength_min(claim->strength, strength_of_trust(trust));
+}
+
+static void weigh_keys(struct claim *claim, struct gateway *candidates)
+{
+	struct found_keys found = key_search_keys(&claim->keys, claim->opp->dnssec);
+
+	for (size_t i = 0; i < found.count; i++)
+		gateway_add_key(candidates, &found.keys[i]);
+	claim->key_strength = strength_of_trust(found.count > 0 ? found.trust : DNS_INSECURE);
+	/* AUZ-7: an FQDN proves the name, not the address. */
+	if (claim->said.peer_id.type == ID_FQDN && !claim->wants_source)
+		claim->key_strength = STRENGTH_DNS;
+	claim->strength = strength_min(claim->strength, claim->key_strength);
+	found_keys_wipe(&found);
+}
+
+static void decide(struct claim *claim)
+{
+	struct gateway candidates = { 0 };
+
+	claim->strength = STRENGTH_DNSSEC;
+	if (claim->is_child)
+		claim->strength = claim->key_strength;
+	if (claim->wants_keys)
+		weigh_keys(claim, &candidates);
+	if (claim->wants_source)
+		weigh_source(claim, &candidates);
+	if (claim->wants_keys && candidates.key_count == 0) {
+		char why[160];
+
+		snprintf(why, sizeof(why), "no key for it in the DNS, %s",
+		         key_search_lack(&claim->keys));
+		refuse(claim, why);
+	} else {
+		answer(claim, candidates.keys, candidates.key_count, 0);
+	}
+	free(candidates.keys);
+}
+
+static void decide_when_all_is_in(struct claim *claim)
+{
+	bool has_keys = !claim->wants_keys || key_search_is_done(&claim->keys);
+	bool has_source = !claim->wants_source ||
+	                  (claim->source.ipseckey.has_arrived && claim->source.txt.has_arrived);
+
+	if (has_keys && has_source && !claim->is_granted)
+		decide(claim);
+}
+
+static void on_keys_done(struct key_search *search)
+{
+	decide_when_all_is_in(search->owner);
+}
+
+static void on_source_answer(struct lookup_client *client, unsigned slot,
+                             const struct dns_answer *a)
+{
+	struct claim *claim = CONTAINER_OF(client, struct claim, source_client);
+
+	if (slot == SLOT_IPSECKEY)
+		record_set_read(&claim->source.ipseckey, DNS_TYPE_IPSECKEY, a);
+	else
+		record_set_read(&claim->source.txt, DNS_TYPE_TXT, a);
+	decide_when_all_is_in(claim);
+}
+
+/* AUZ-10: silence at the Responder counts as refusal; a granted claim nobody took just ends. */
+static void claim_fire(struct opportunism *opp, struct timer *timer)
+{
+	struct claim *claim = CONTAINER_OF(timer, struct claim, timer);
+
+	if (claim->is_granted) {
+		claim_free(claim);
+		return;
+	}
+	if (claim->wants_keys)
+		key_search_time_out(&claim->keys, &opp->lookups);
+	lookup_cancel(&opp->lookups, &claim->source_client);
+	record_set_time_out(&claim->source.ipseckey);
+	record_set_time_out(&claim->source.txt);
+	decide(claim);
+}
+
+/* ---- The beginning ---- */
+
+static void look_at_source(struct claim *claim)
+{
+	struct dns_name name = reverse_name(&claim->said.peer.range.first);
+
+	claim->wants_source = true;
+	lookup_start(&claim->opp->lookups, &claim->source_client, SLOT_IPSECKEY, name.s,
+	             DNS_TYPE_IPSECKEY);
+	lookup_start(&claim->opp->lookups, &claim->source_client, SLOT_TXT, name.s, DNS_TYPE_TXT);
+}
+
+/* AUZ-5: the Initiator speaks for itself without a record. */
+static bool speaks_for_itself(const struct claim *claim)
+{
+	return range_is_single(&claim->said.peer.range) &&
+	       ip_equal(&claim->said.peer.range.first, &claim->said.path.remote.address);
+}
+
+static void look(struct claim *claim, bool wants_keys)
+{
+	struct opportunism *opp = claim->opp;
+	struct ip address = id_address(&claim->said.peer_id);
+	char fqdn[DNS_NAME_MAX] = "";
+
+	timer_set(opp, &claim->timer, instant_after(opp->now, RESPONDER_DNS_TIME));
+	if (wants_keys) {
+		if (address.family == IP_NONE &&
+		    !dns_name_normalise(BYTES(claim->said.peer_id.data, claim->said.peer_id.len),
+		                        fqdn)) {
+			refuse(claim, "its name is no host name");
+			return;
+		}
+		claim->wants_keys = true;
+		key_search_start(&claim->keys, &opp->lookups, &address, fqdn, true, on_keys_done,
+		                 claim);
+	}
+	if (claim->refusal == NULL && !speaks_for_itself(claim))
+		look_at_source(claim);
+	decide_when_all_is_in(claim);
+}
+
+/* A configured conn knows its peer's key or secret without the DNS. */
+static void answer_configured(struct claim *claim)
+{
+	const struct conn_state *conn = claim->conn;
+	const struct ip *from = &claim->said.path.remote.address;
+	bool is_psk = conn->conn.auth == CONN_SECRET;
+
+	if (conn->theirs.kind == END_ADDRESS && !ip_equal(&conn->theirs.address, from)) {
+		refuse(claim, "it is not the gateway that the conn names");
+		return;
+	}
+	if (is_psk != (claim->said.auth == IKE_AUTH_PSK) || (is_psk && conn->psk < 0)) {
+		refuse(claim, is_psk ? "the conn wants a shared secret for it in ipsec.secrets"
+		                     : "it used a shared secret where the conn wants a signature");
+		return;
+	}
+	claim->strength = is_psk ? STRENGTH_PSK : STRENGTH_RAWKEY;
+	claim->key_strength = claim->strength;
+	if (is_psk || conn->theirs.has_key)
+		answer(claim, &conn->theirs.key, is_psk ? 0 : 1, is_psk ? (unsigned)conn->psk : 0);
+	else
+		look(claim, true);
+}
+
+static unsigned claims_from(const struct opportunism *opp, const struct ip *from)
+{
+	unsigned count = 0;
+
+	for (struct hash_node *node = hash_walk(&opp->claims, NULL); node != NULL;
+	     node = hash_walk(&opp->claims, node)) {
+		const struct claim *claim = CONTAINER_OF(node, struct claim, by_sa);
+
+		count += !claim->is_granted && ip_equal(&claim->said.path.remote.address, from);
+	}
+	return count;
+}
+
+static struct claim *claim_new(struct opportunism *opp, const struct event *event)
+{
+	struct claim *old = claim_find(opp, event->sa);
+	struct claim *claim;
+
+	if (old != NULL)
+		claim_free(old);
+	claim = new_zeroed(sizeof(*claim));
+	claim->opp = opp;
+	claim->sa = event->sa;
+	claim->tag = opp->next_tag++;
+	claim->said = *event->claim;
+	claim->timer.fire = claim_fire;
+	claim->source_client.on_answer = on_source_answer;
+	LIST_INIT(&claim->source_client.lookups);
+	if (claim->said.is_single_pair)
+		claim->conn = conns_answering(&opp->conns, &claim->said.ours.range.first,
+		                              &claim->said.peer.range.first, &opp->own);
+	claim->refusal = claim_objection(&claim->said, claim->conn, opp);
+	hash_add(&opp->claims, &claim->by_sa,
+	         hash_octets(&opp->claims, &claim->sa, sizeof(claim->sa)));
+	return claim;
+}
+
+void respond_auth_wanted(struct opportunism *opp, const struct event *event)
+{
+	unsigned others = claims_from(opp, &event->claim->path.remote.address);
+	struct claim *claim = claim_new(opp, event);
+	const char *objection = identity_objection(opp, &claim->said);
+
+	if (opp->claims.count > CLAIMS_MAX || others >= CLAIMS_PER_SOURCE_MAX)
+		refuse(claim, "too many claims are being looked into");
+	else if (claim->conn != NULL && !claim->conn->is_opportunistic)
+		answer_configured(claim);
+	else if (claim->said.auth != IKE_AUTH_SIGNATURE)
+		refuse(claim, "it used a shared secret, and no conn has one for it");
+	else if (objection != NULL)
+		refuse(claim, objection);
+	else
+		look(claim, true);
+}
+
+void respond_child_wanted(struct opportunism *opp, const struct event *event)
+{
+	struct claim *claim = claim_new(opp, event);
+	const struct peer_sa *sa = sa_find(opp, event->sa);
+
+	claim->is_child = true;
+	claim->key_strength = sa == NULL ? STRENGTH_DNS : sa->strength;
+	if (claim->conn != NULL && !claim->conn->is_opportunistic) {
+		claim->strength = claim->key_strength;
+		/* SPD-8: whom the DNS vouches for cannot take over a configured conn's addresses.
+		 */
+		if (claim->key_strength < STRENGTH_PSK ||
+		    (claim->conn->theirs.kind == END_ADDRESS &&
+		     !ip_equal(&claim->conn->theirs.address, &claim->said.path.remote.address)))
+			claim->refusal = "a configured conn keeps these addresses for another peer";
+		answer(claim, NULL, 0, 0);
+	} else {
+		look(claim, false);
+	}
+}
+
+bool respond_take_claim(struct opportunism *opp, ike_handle sa, uint64_t tag,
+                        enum strength *strength)
+{
+	struct claim *claim = claim_find(opp, sa);
+
+	if (claim == NULL || claim->tag != tag || !claim->is_granted || claim->refusal != NULL)
+		return false;
+	*strength = claim->strength;
+	claim_free(claim);
+	return true;
+}
+
+enum strength respond_key_strength(struct opportunism *opp, ike_handle sa)
+{
+	const struct claim *claim = claim_find(opp, sa);
+
+	return claim == NULL ? STRENGTH_DNS : claim->key_strength;
+}
+
+void respond_forget_sa(struct opportunism *opp, ike_handle sa)
+{
+	struct claim *claim = claim_find(opp, sa);
+
+	if (claim != NULL)
+		claim_free(claim);
+}
+
+void respond_forget_all(struct opportunism *opp)
+{
+	struct hash_node *node;
+
+	while ((node = hash_walk(&opp->claims, NULL)) != NULL) {
+		struct claim *claim = CONTAINER_OF(node, struct claim, by_sa);
+
+		if (claim->is_granted)
+			claim_free(claim);
+		else
+			refuse(claim, "our configuration changed meanwhile");
+	}
+}

@@ -1,0 +1,119 @@
+/*
+ * IKE SAs, CHILD SAs and gateways as the flows see them.
+ */
+#include "opportunism/core.h"
+#include "opportunism/flow.h"
+
+#include <stdlib.h>
+
+struct peer_sa *sa_find(struct opportunism *opp, ike_handle handle)
+{
+	struct hash_node *node =
+	    hash_first(&opp->sas, hash_octets(&opp->sas, &handle, sizeof(handle)));
+
+	for (; node != NULL; node = hash_following(node)) {
+		struct peer_sa *sa = CONTAINER_OF(node, struct peer_sa, by_handle);
+
+		if (sa->handle == handle)
+			return sa;
+	}
+	return NULL;
+}
+
+struct peer_sa *sa_add(struct opportunism *opp, ike_handle handle, const struct ip *gateway)
+{
+	struct peer_sa *sa = sa_find(opp, handle);
+
+	if (sa != NULL)
+		return sa;
+	sa = new_zeroed(sizeof(*sa));
+	sa->handle = handle;
+	sa->gateway = *gateway;
+	hash_add(&opp->sas, &sa->by_handle, hash_octets(&opp->sas, &handle, sizeof(handle)));
+	LIST_INSERT_HEAD(&opp->sa_list, sa, in_list);
+	return sa;
+}
+
+void sa_forget(struct opportunism *opp, struct peer_sa *sa)
+{
+	hash_remove(&opp->sas, &sa->by_handle);
+	LIST_REMOVE(sa, in_list);
+	free(sa);
+}
+
+/* At the bound, what remembers nothing that matters goes. */
+static void memories_trim(struct opportunism *opp)
+{
+	struct hash_node *node = hash_walk(&opp->memories, NULL);
+
+	while (node != NULL) {
+		struct gateway_memory *memory =
+		    CONTAINER_OF(node, struct gateway_memory, by_address);
+
+		node = hash_walk(&opp->memories, node);
+		if (memory->negotiating != 0 || !TAILQ_EMPTY(&memory->waiting) ||
+		    memory->silent_until.ns > opp->now.ns)
+			continue;
+		hash_remove(&opp->memories, &memory->by_address);
+		free(memory);
+	}
+}
+
+struct gateway_memory *memory_of(struct opportunism *opp, const struct ip *address)
+{
+	uint64_t hash = hash_octets(&opp->memories, address, sizeof(*address));
+	struct hash_node *node = hash_first(&opp->memories, hash);
+	struct gateway_memory *memory;
+
+	for (; node != NULL; node = hash_following(node)) {
+		memory = CONTAINER_OF(node, struct gateway_memory, by_address);
+		if (ip_equal(&memory->address, address))
+			return memory;
+	}
+	if (opp->memories.count >= GATEWAYS_REMEMBERED_MAX)
+		memories_trim(opp);
+	memory = new_zeroed(sizeof(*memory));
+	memory->address = *address;
+	TAILQ_INIT(&memory->waiting);
+	hash_add(&opp->memories, &memory->by_address, hash);
+	return memory;
+}
+
+struct child *child_find(struct opportunism *opp, uint32_t spi_in)
+{
+	struct hash_node *node =
+	    hash_first(&opp->children, hash_octets(&opp->children, &spi_in, sizeof(spi_in)));
+
+	for (; node != NULL; node = hash_following(node)) {
+		struct child *child = CONTAINER_OF(node, struct child, by_spi);
+
+		if (child->spi_in == spi_in)
+			return child;
+	}
+	return NULL;
+}
+
+void child_add(struct opportunism *opp, struct flow *flow, const struct event *up,
+               const struct ip *gateway, enum strength strength)
+{
+	struct child *child = new_zeroed(sizeof(*child));
+
+	child->flow = flow;
+	child->sa = up->sa;
+	child->spi_in = up->spi_in;
+	child->spi_out = up->spi_out;
+	child->gateway = *gateway;
+	child->strength = strength;
+	child->retired = INSTANT_NEVER;
+	hash_add(&opp->children, &child->by_spi,
+	         hash_octets(&opp->children, &child->spi_in, sizeof(child->spi_in)));
+	TAILQ_INSERT_HEAD(&flow->children, child, in_flow);
+}
+
+void child_forget(struct opportunism *opp, struct child *child)
+{
+	opp->engine.remove_child(opp->engine.ctx, child->spi_in);
+	TAILQ_REMOVE(&child->flow->children, child, in_flow);
+	hash_remove(&opp->children, &child->by_spi);
+	free(child);
+}

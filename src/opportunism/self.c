@@ -1,0 +1,139 @@
+#include "opportunism/self.h"
+
+#include <stdlib.h>
+
+#include "opportunism/keysearch.h"
+
+struct self_search {
+	LIST_ENTRY(self_search) in_list;
+	struct opportunism *opp;
+	struct key_search search;
+	char name[DNS_NAME_MAX];
+};
+
+static bool is_searched(const struct opportunism *opp, const char *name)
+{
+	const struct self_search *self;
+
+	LIST_FOREACH (self, &opp->self_searches, in_list) {
+		if (strcmp(self->name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Marks the host keys that were found; says so when our name publishes only strangers' keys. */
+static void on_done(struct key_search *search)
+{
+	struct self_search *self = search->owner;
+	struct opportunism *opp = self->opp;
+	struct found_keys found = key_search_keys(search, DNSSEC_PREFER);
+	size_t ours = 0;
+
+	for (size_t i = 0; i < opp->host_key_count; i++) {
+		for (size_t j = 0; j < found.count; j++) {
+			if (!pubkey_equal(&opp->host_keys[i].key, &found.keys[j]))
+				continue;
+			opp->is_published[i] = true;
+			ours++;
+		}
+	}
+	if (found.count > 0 && ours == 0)
+		log_line(&opp->log, LOG_WARNING,
+		         "%s: the DNS publishes a key for us that is not in ipsec.secrets; publish "
+		         "what ipsec showhostkey prints",
+		         self->name);
+	found_keys_wipe(&found);
+}
+
+static void look_for(struct opportunism *opp, const struct ip *address, const char *fqdn)
+{
+	struct dns_name reverse = { "" };
+	const char *name = fqdn;
+	struct self_search *self;
+
+	if (address->family != IP_NONE) {
+		reverse = reverse_name(address);
+		name = reverse.s;
+	}
+	if (is_searched(opp, name))
+		return;
+	self = new_zeroed(sizeof(*self));
+	self->opp = opp;
+	string_copy(self->name, sizeof(self->name), name);
+	LIST_INSERT_HEAD(&opp->self_searches, self, in_list);
+	key_search_start(&self->search, &opp->lookups, address, fqdn, true, on_done, self);
+}
+
+void self_look(struct opportunism *opp)
+{
+	static const struct ip no_address = { .family = IP_NONE };
+
+	self_forget(opp);
+	if (opp->host_key_count == 0)
+		return;
+	for (size_t i = 0; i < opp->conns.count; i++) {
+		const struct conn_state *conn = &opp->conns.list[i];
+
+		if (!conn->is_opportunistic || !conn->is_added)
+			continue;
+		if (conn->ours.id.kind == CONF_ID_FQDN) {
+			look_for(opp, &no_address, conn->ours.id.fqdn);
+			continue;
+		}
+		if (opp->own.own4.family != IP_NONE)
+			look_for(opp, &opp->own.own4, "");
+		if (opp->own.own6.family != IP_NONE)
+			look_for(opp, &opp->own.own6, "");
+	}
+}
+
+void self_forget(struct opportunism *opp)
+{
+	struct self_search *self;
+
+	while ((self = LIST_FIRST(&opp->self_searches)) != NULL) {
+		LIST_REMOVE(self, in_list);
+		key_search_stop(&self->search, &opp->lookups);
+		free(self);
+	}
+}
+
+/* Published before unpublished, Ed25519 before RSA (DS-9), the order of ipsec.secrets last. A key
+ * made with --next never signs. */
+static int key_rank(const struct opportunism *opp, size_t i)
+{
+	if (opp->host_keys[i].is_next)
+		return -1;
+	return (opp->is_published[i] ? 2 : 0) + (opp->host_keys[i].key.type == PUBKEY_ED25519);
+}
+
+static bool choose_host_key(const struct opportunism *opp, const struct conn_state *conn,
+                            struct ike_self *self)
+{
+	int best = -1;
+
+	for (size_t i = 0; i < opp->host_key_count; i++) {
+		int rank = key_rank(opp, i);
+
+		if (conn->ours.has_key && pubkey_equal(&conn->ours.key, &opp->host_keys[i].key))
+			rank = 4;
+		if (rank <= best)
+			continue;
+		best = rank;
+		self->key = (unsigned)i;
+		self->key_type = opp->host_keys[i].key.type;
+	}
+	return best >= 0;
+}
+
+bool self_for_conn(const struct opportunism *opp, const struct conn_state *conn,
+                   const struct ip *outer, struct ike_self *self)
+{
+	*self = (struct ike_self){ .id = conn_own_id(conn, outer), .auth = IKE_AUTH_SIGNATURE };
+	if (conn->conn.auth == CONN_RSASIG)
+		return choose_host_key(opp, conn, self);
+	self->auth = IKE_AUTH_PSK;
+	self->key = conn->psk < 0 ? 0 : (unsigned)conn->psk;
+	return conn->psk >= 0;
+}

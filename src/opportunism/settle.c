@@ -1,0 +1,115 @@
+/*
+ * Settling: a verdict goes to the engine, and a line to the log.
+ */
+#include "opportunism/flow.h"
+
+static const char *action_word(enum eroute_action action)
+{
+	switch (action) {
+	case EROUTE_TRAP:
+		return "trap";
+	case EROUTE_HOLD:
+		return "hold";
+	case EROUTE_PASS:
+		return "pass";
+	case EROUTE_DROP:
+		return "drop";
+	case EROUTE_REJECT:
+		return "reject";
+	case EROUTE_TUNNEL:
+		return "tunnel";
+	}
+	return "?";
+}
+
+void flow_apply(struct flow *flow)
+{
+	struct opportunism *opp = flow->opp;
+	const struct child *sending = TAILQ_FIRST(&flow->children);
+
+	switch (flow->state) {
+	case FLOW_DNS:
+	case FLOW_IKE:
+		opp->engine.set_pair(opp->engine.ctx, &flow->pair, EROUTE_HOLD, 0,
+		                     flow->is_private);
+		break;
+	case FLOW_TUNNEL:
+		opp->engine.set_pair(opp->engine.ctx, &flow->pair, EROUTE_TUNNEL, sending->spi_out,
+		                     flow->is_private);
+		break;
+	case FLOW_SHUNT:
+		opp->engine.set_pair(opp->engine.ctx, &flow->pair, flow->shunt, 0,
+		                     flow->is_private);
+		break;
+	}
+}
+
+void flow_settle_shunt(struct flow *flow, enum eroute_action action, enum flow_reason reason)
+{
+	struct opportunism *opp = flow->opp;
+	bool is_failure = action != EROUTE_PASS || reason == FLOW_REASON_BAD_SIGNATURE;
+
+	flow->state = FLOW_SHUNT;
+	flow->shunt = action;
+	flow->reason = reason;
+	flow->since = opp->now;
+	log_line(&opp->log, is_failure ? LOG_WARNING : LOG_INFO, "flow %s > %s: %s, %s, dns %s",
+	         ip_text(&flow->pair.source).s, ip_text(&flow->pair.destination).s,
+	         action_word(action), flow_reason_text(reason), dns_trust_name(flow->trust));
+	flow_apply(flow);
+}
+
+/* AUZ-13, AUZ-14: what another gateway of less strength could still send by goes at once, the rest
+ * keeps receiving for a while. */
+static void retire_children(struct flow *flow, const struct child *newest)
+{
+	struct opportunism *opp = flow->opp;
+	struct child *child;
+	unsigned count = 0;
+
+	TAILQ_FOREACH (child, &flow->children, in_flow) {
+		bool is_weaker = child->strength < newest->strength &&
+		                 !ip_equal(&child->gateway, &newest->gateway);
+
+		if (child == newest)
+			continue;
+		if (child->retired.ns == INSTANT_NEVER.ns)
+			child->retired = opp->now;
+		if (++count >= CHILDREN_PER_FLOW_MAX || is_weaker)
+			ike_delete_child(opp->ike, child->sa, child->spi_in, opp->now);
+	}
+}
+
+void flow_settle_tunnel(struct flow *flow, struct child *child, enum flow_reason reason)
+{
+	struct opportunism *opp = flow->opp;
+
+	flow->state = FLOW_TUNNEL;
+	flow->reason = reason;
+	flow->since = opp->now;
+	child->retired = INSTANT_NEVER;
+	log_line(&opp->log, LOG_INFO, "flow %s > %s: tunnel tun0x%x@%s, %s, strength %s",
+	         ip_text(&flow->pair.source).s, ip_text(&flow->pair.destination).s, child->spi_out,
+	         ip_text(&child->gateway).s, flow_reason_text(reason),
+	         strength_name(child->strength));
+	flow_apply(flow);
+	retire_children(flow, child);
+	timer_set(opp, &flow->timer, instant_after(opp->now, RETIRED_CHILD_TIME));
+}
+
+void flow_child_gone(struct flow *flow, struct child *child, enum ike_reason reason)
+{
+	struct opportunism *opp = flow->opp;
+	bool was_sending = TAILQ_FIRST(&flow->children) == child;
+
+	child_forget(opp, child);
+	if (TAILQ_EMPTY(&flow->children)) {
+		/* CLR-7: traffic goes back to the trap, never on in the clear by itself. */
+		flow_end(flow, ike_reason_text(reason));
+		return;
+	}
+	if (!was_sending)
+		return;
+	TAILQ_FIRST(&flow->children)->retired = INSTANT_NEVER;
+	flow_apply(flow);
+}
