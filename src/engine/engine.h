@@ -26,10 +26,11 @@ struct engine_marks {
 	uint32_t release_pass;	 /* held packet, leaves in the clear */
 	uint32_t release_tunnel; /* held packet, goes to ipsec0 once more, tracked */
 	uint32_t ct_exempt;	 /* bit of the ct mark: connection of an exempt socket */
+	uint32_t released;	 /* release_pass once checked; only the ruleset sets it */
 };
 #define ENGINE_MARKS_DEFAULT                                                                  \
 	((struct engine_marks){ 0x0f000000, 0x01000000, 0x02000000, 0x03000000, 0x04000000,   \
-				0x08000000 })
+				0x08000000, 0x05000000 })
 
 struct engine_settings {
 	struct log log;

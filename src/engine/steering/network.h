@@ -1,5 +1,6 @@
 #pragma once
-/* What this machine's network looks like: addresses, the default route, MTUs; read over rtnetlink. */
+/* What this machine's network looks like: addresses, the default route, MTUs; read over rtnetlink.
+ */
 #include "util/address.h"
 
 enum { NETWORK_ADDRESSES_MAX = 256 };

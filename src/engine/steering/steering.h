@@ -26,18 +26,19 @@ struct steering_settings {
 
 /* The whole ruleset as nft text: replaces an older table in one transaction. Deterministic. */
 void steering_ruleset(struct text *out, const struct steering_settings *settings,
-		      const struct policy_table *policy);
+                      const struct policy_table *policy);
 /* What stays after `ipsec stop`: drop rules for private rows only; nothing if there are none. */
 void steering_leftover(struct text *out, const struct steering_settings *settings,
-		       const struct policy_table *policy);
+                       const struct policy_table *policy);
 
 /* Routing rule, trap routes and blackholes over rtnetlink; idempotent. As root or CAP_NET_ADMIN. */
-MUST_USE bool steering_routes_up(const struct steering_settings *settings, char *error, size_t size);
+MUST_USE bool steering_routes_up(const struct steering_settings *settings, char *error,
+                                 size_t size);
 void steering_routes_down(const struct steering_settings *settings);
 
 struct steering;
 struct steering *steering_open(const struct steering_settings *settings, const struct log *log,
-			       char *error, size_t size);
+                               char *error, size_t size);
 void steering_free(struct steering *s);
 void steering_set_policy(struct steering *s, const struct policy_table *table);
 void steering_set_inside(struct steering *s, const struct ip_range *inside, size_t count);
@@ -54,6 +55,6 @@ struct eroute_use steering_row_use(struct steering *s, size_t row);
 uint64_t steering_dropped(struct steering *s, enum engine_drop drop);
 /* Watches others' changes; puts back what was removed and says so. `restored` as engine_events. */
 MUST_USE bool steering_watch(struct steering *s, struct event_base *base,
-			     void (*restored)(void *ctx, const char *what), void *ctx);
+                             void (*restored)(void *ctx, const char *what), void *ctx);
 /* Deletes the table, or leaves steering_leftover() in it. */
 void steering_down(struct steering *s, bool keep_private, struct text *kept);

@@ -1,0 +1,11 @@
+#pragma once
+/* Names and bounds that the ruleset's text and the netlink messages share. */
+#include "opportunism/policy.h"
+
+#define STEERING_TABLE "wildswan"
+
+/* Pairs with a verdict in one set of one family. A full set leaves the pair with the engine. */
+enum { STEERING_PAIRS_MAX = 1 << 20 };
+
+/* The chain that a flat row of the policy map goes to. */
+const char *steering_row_chain(const struct policy_row *row);
