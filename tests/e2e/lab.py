@@ -219,6 +219,7 @@ class Lab:
 
     count = 0
     open = []
+    Capture = Capture
 
     def number(self):
         self.numbers += 1
@@ -278,6 +279,17 @@ class Lab:
             nodad = ["nodad"] if ":" in address else []
             host.ip("address", "add", address, "dev", device, *nodad)
         host.ip("link", "set", device, "up")
+
+    def delay(self, program, milliseconds):
+        """Every packet between two neighbours of the internet takes this long (bench/delay.c)."""
+        relay = self.internet.start(program, "delay0", milliseconds, stdout=subprocess.PIPE,
+                                    text=True)
+        assert relay.stdout.readline() == "ready\n"
+        self.internet.sysctl(net__ipv4__conf__delay0__rp_filter=0)
+        self.internet.ip("link", "set", "delay0", "up")
+        self.internet.ip("route", "add", "default", "dev", "delay0", "table", "20")
+        for interface in ("west", "east", "stranger"):
+            self.internet.ip("rule", "add", "iif", interface, "lookup", "20")
 
     def capture(self, interface, snaplen=0):
         """What the internet sees of one of its neighbours: `with lab.capture("west") as capture`."""
