@@ -1,0 +1,234 @@
+#include "control/plan.h"
+
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static bool fail(char *error, size_t size, const char *format, const char *what)
+{
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+	snprintf(error, size, format, what);
+#pragma GCC diagnostic pop
+	return false;
+}
+
+/* Our addresses */
+
+static bool is_global(const struct ip *a)
+{
+	return !ip_is_never_peer(a);
+}
+
+/* The first address of a family on that device, or IP_NONE. */
+static struct ip device_address(const struct network *n, const char *device, enum ip_family family)
+{
+	for (size_t i = 0; i < n->address_count; i++) {
+		const struct network_address *a = &n->addresses[i];
+
+		if (strcmp(a->device, device) == 0 && a->address.family == family &&
+		    is_global(&a->address))
+			return a->address;
+	}
+	return (struct ip){ 0 };
+}
+
+static unsigned smaller(unsigned a, unsigned b)
+{
+	return a == 0 || (b != 0 && b < a) ? b : a;
+}
+
+static bool has_device(const struct network *n, const char *device)
+{
+	return device_address(n, device, IP_V4).family != IP_NONE ||
+	       device_address(n, device, IP_V6).family != IP_NONE;
+}
+
+/* interfaces="ipsec0=eth0": the first device with an address of the family. */
+static bool use_devices(struct plan *p, const struct conf *conf, const struct network *n,
+                        char *error, size_t size)
+{
+	for (size_t i = 0; i < conf->setup.interface_count; i++) {
+		const char *device = conf->setup.interfaces[i];
+
+		if (!has_device(n, device))
+			return fail(error, size,
+			            "interfaces: the device %s has no address; bring it up first",
+			            device);
+		if (p->own4.family == IP_NONE)
+			p->own4 = device_address(n, device, IP_V4);
+		if (p->own6.family == IP_NONE)
+			p->own6 = device_address(n, device, IP_V6);
+		p->engine.mtu = smaller(p->engine.mtu, network_device_mtu(device));
+	}
+	return true;
+}
+
+static bool find_addresses(struct plan *p, const struct conf *conf, const struct network *n,
+                           char *error, size_t size)
+{
+	for (size_t i = 0; i < n->address_count; i++)
+		p->own[p->own_count++] = n->addresses[i].address;
+	if (!use_devices(p, conf, n, error, size))
+		return false;
+	if (!conf->setup.uses_defaultroute)
+		return true;
+	if (n->source4.family == IP_NONE && n->source6.family == IP_NONE &&
+	    p->own4.family == IP_NONE && p->own6.family == IP_NONE)
+		return fail(error, size, "%s",
+		            "interfaces=%defaultroute: this machine has no default route; add one, "
+		            "or name the device: interfaces=\"ipsec0=eth0\"");
+	if (p->own4.family == IP_NONE && n->source4.family != IP_NONE) {
+		p->own4 = n->source4;
+		p->engine.mtu = smaller(p->engine.mtu, n->mtu4);
+	}
+	if (p->own6.family == IP_NONE && n->source6.family != IP_NONE) {
+		p->own6 = n->source6;
+		p->engine.mtu = smaller(p->engine.mtu, n->mtu6);
+	}
+	return true;
+}
+
+/* Users whose queries for names are exempt */
+
+static bool add_named_users(struct plan *p, const struct conf *conf, char *error, size_t size)
+{
+	for (size_t i = 0; i < conf->setup.dns_user_count; i++) {
+		const struct passwd *account = getpwnam(conf->setup.dns_users[i]);
+
+		if (account == NULL)
+			return fail(error, size,
+			            "dns-users: this machine has no user %s; take the name out",
+			            conf->setup.dns_users[i]);
+		p->dns_uids[p->dns_uid_count++] = account->pw_uid;
+	}
+	return true;
+}
+
+static void add_usual_users(struct plan *p)
+{
+	static const char *const usual[] = { "unbound", "bind", "knot-resolver", "systemd-resolve",
+		                             "dnsmasq" };
+
+	for (size_t i = 0; i < ARRAY_LEN(usual); i++) {
+		const struct passwd *account = getpwnam(usual[i]);
+
+		if (account != NULL)
+			p->dns_uids[p->dns_uid_count++] = account->pw_uid;
+	}
+}
+
+/* Inside ranges */
+
+static int compare_first(const void *a, const void *b)
+{
+	const struct ip_range *x = a;
+	const struct ip_range *y = b;
+
+	return ip_compare(&x->first, &y->first);
+}
+
+/* Sorted ranges become disjoint ones; returns how many are left. */
+static size_t merge(struct ip_range *ranges, size_t count)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		if (kept > 0 && range_overlaps(&ranges[kept - 1], &ranges[i])) {
+			if (ip_compare(&ranges[kept - 1].last, &ranges[i].last) < 0)
+				ranges[kept - 1].last = ranges[i].last;
+		} else {
+			ranges[kept++] = ranges[i];
+		}
+	}
+	return kept;
+}
+
+static bool is_own(const struct plan *p, const struct ip_range *range)
+{
+	for (size_t i = 0; range_is_single(range) && i < p->own_count; i++) {
+		if (ip_equal(&p->own[i], &range->first))
+			return true;
+	}
+	return false;
+}
+
+/* Also of conns that are only added: `ipsec auto --route` may come later. */
+static void find_inside(struct plan *p, const struct conf *conf)
+{
+	p->inside = new_array(conf->conn_count + 1, sizeof(*p->inside));
+	for (size_t i = 0; i < conf->conn_count; i++) {
+		const struct conn *c = &conf->conns[i];
+		const struct conn_end *ours = conn_ours(c, p->own, p->own_count, NULL);
+
+		if (c->auto_action != AUTO_IGNORE && ours->has_subnet && !is_own(p, &ours->subnet))
+			p->inside[p->inside_count++] = ours->subnet;
+	}
+	qsort(p->inside, p->inside_count, sizeof(*p->inside), compare_first);
+	p->inside_count = merge(p->inside, p->inside_count);
+}
+
+static bool find_policy(struct plan *p, const struct conf *conf, char *error, size_t size)
+{
+	struct policy_row *rows = NULL;
+	size_t count = policy_rows_of_conf(conf, &p->own4, &p->own6, p->own, p->own_count, &rows);
+	long clash = -1;
+
+	policy_build(&p->policy, rows, count, &clash);
+	if (clash >= 0)
+		snprintf(error, size,
+		         "conn %s: another conn is for the same addresses; take one of them out",
+		         rows[clash].name);
+	free(rows);
+	return clash < 0;
+}
+
+static void settle(struct plan *p, const struct conf *conf, uid_t daemon_uid)
+{
+	static const struct engine_marks marks = ENGINE_MARKS_DEFAULT;
+	struct steering_settings *s = &p->steering;
+	struct engine_settings *e = &p->engine;
+
+	s->device = e->device = PLAN_DEVICE;
+	s->marks = e->marks = marks;
+	s->route_table = e->route_table = PLAN_ROUTE_TABLE;
+	s->rule_priority = e->rule_priority = PLAN_RULE_PRIORITY;
+	s->daemon_down_s = e->daemon_down_s = conf->setup.daemon_down_s;
+	s->port = e->port = PLAN_PORT;
+	s->nat_port = e->nat_port = PLAN_NAT_PORT;
+	s->daemon_uid = e->daemon_uid = daemon_uid;
+	s->dns_uids = e->dns_uids = p->dns_uids;
+	s->dns_uid_count = e->dns_uid_count = p->dns_uid_count;
+	s->inside = e->inside = p->inside;
+	s->inside_count = e->inside_count = p->inside_count;
+	e->outer4 = p->own4;
+	e->outer6 = p->own6;
+	if (e->mtu == 0)
+		e->mtu = 1500;
+}
+
+bool plan_make(struct plan *out, const struct conf *conf, const struct network *network,
+               uid_t daemon_uid, char *error, size_t size)
+{
+	*out = (struct plan){ 0 };
+	if (!find_addresses(out, conf, network, error, size))
+		return false;
+	if (!conf->setup.has_dns_users)
+		add_usual_users(out);
+	else if (!add_named_users(out, conf, error, size))
+		return false;
+	find_inside(out, conf);
+	if (!find_policy(out, conf, error, size)) {
+		plan_wipe(out);
+		return false;
+	}
+	settle(out, conf, daemon_uid);
+	return true;
+}
+
+void plan_wipe(struct plan *plan)
+{
+	policy_wipe(&plan->policy);
+	free(plan->inside);
+	*plan = (struct plan){ 0 };
+}
