@@ -1,0 +1,272 @@
+#include "control/server.h"
+
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/listener.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "util/secret.h"
+
+struct client {
+	struct control_server *server;
+	struct client *next;
+	struct client **place;
+	struct bufferevent *stream;
+	bool may_change;
+	bool is_asked;   /* had its one request */
+	bool is_waiting; /* for control_server_answer() */
+};
+
+struct control_server {
+	struct event_base *base;
+	struct evconnlistener *listener;
+	const struct control_command *commands;
+	void *ctx;
+	uid_t owner;
+	struct client *clients;
+	unsigned client_count;
+};
+
+static int listen_failed(int fd, const char *path, char *error, size_t size)
+{
+	snprintf(error, size, "%s: %s", path, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+int control_listen(const char *rundir, char *error, size_t size)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int fd;
+	mode_t before;
+	int bound;
+
+	if ((size_t)snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/" CONTROL_SOCKET, rundir) >=
+	    sizeof(addr.sun_path)) {
+		errno = ENAMETOOLONG;
+		return listen_failed(-1, rundir, error, size);
+	}
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0 || (unlink(addr.sun_path) != 0 && errno != ENOENT))
+		return listen_failed(fd, addr.sun_path, error, size);
+	before = umask(0177);
+	bound = bind(fd, (struct sockaddr *)&addr, sizeof(addr));
+	umask(before);
+	if (bound != 0 || listen(fd, CONTROL_CLIENTS_MAX) != 0)
+		return listen_failed(fd, addr.sun_path, error, size);
+	return fd;
+}
+
+static void client_free(struct client *client)
+{
+	*client->place = client->next;
+	if (client->next != NULL)
+		client->next->place = client->place;
+	client->server->client_count--;
+	bufferevent_free(client->stream);
+	free(client);
+}
+
+static void send_reply(struct client *client, json_t *reply)
+{
+	char *text = json_dumps(reply, JSON_COMPACT);
+
+	json_decref(reply);
+	if (text == NULL)
+		text = new_string("{\"ok\":false,\"error\":\"the reply is no text\"}");
+	bufferevent_write(client->stream, text, strlen(text));
+	bufferevent_write(client->stream, "\n", 1);
+	free(text);
+}
+
+static void send_error(struct client *client, const char *text)
+{
+	send_reply(client, json_pack("{s:b, s:s}", "ok", 0, "error", text));
+}
+
+static const struct control_command *command_find(const struct control_server *server,
+                                                  const char *name)
+{
+	for (const struct control_command *c = server->commands; c->name != NULL; c++) {
+		if (name != NULL && strcmp(c->name, name) == 0)
+			return c;
+	}
+	return NULL;
+}
+
+static void command_run(struct client *client, const struct control_command *command,
+                        const json_t *request)
+{
+	struct text error = { 0 };
+	json_t *result = command->run(client->server->ctx, request, &error);
+
+	if (result == CONTROL_LATER)
+		client->is_waiting = true;
+	else if (result == NULL)
+		send_error(client, error.s != NULL ? error.s : "refused");
+	else
+		send_reply(client, json_pack("{s:b, s:o}", "ok", 1, "result", result));
+	text_free(&error);
+}
+
+static void request_run(struct client *client, const json_t *request)
+{
+	const char *name = json_string_value(json_object_get(request, "command"));
+	const struct control_command *command = command_find(client->server, name);
+
+	if (command == NULL)
+		send_error(client,
+		           "the daemon does not know this command; are ipsec and wildswand of "
+		           "one version?");
+	else if (command->changes && !client->may_change)
+		send_error(client, "only root may change anything; try again as root");
+	else
+		command_run(client, command, request);
+}
+
+static void on_line(struct client *client, char *line, size_t len)
+{
+	json_t *request = json_loadb(line, len, 0, NULL);
+
+	/* It may hold secrets, and evbuffers do not wipe: one copy less. */
+	secret_wipe(line, len);
+	free(line);
+	client->is_asked = true;
+	bufferevent_set_timeouts(client->stream, NULL, NULL);
+	if (json_is_object(request))
+		request_run(client, request);
+	else
+		send_error(client, "a request is one line with a JSON object");
+	json_decref(request);
+}
+
+static void on_read(struct bufferevent *stream, void *ctx)
+{
+	struct client *client = ctx;
+	struct evbuffer *input = bufferevent_get_input(stream);
+	size_t len;
+	char *line;
+
+	if (client->is_asked) {
+		evbuffer_drain(input, evbuffer_get_length(input));
+		return;
+	}
+	line = evbuffer_readln(input, &len, EVBUFFER_EOL_LF);
+	if (line != NULL)
+		on_line(client, line, len);
+	else if (evbuffer_get_length(input) >= CONTROL_REQUEST_MAX)
+		client_free(client);
+}
+
+static void on_written(struct bufferevent *stream, void *ctx)
+{
+	struct client *client = ctx;
+
+	if (client->is_asked && !client->is_waiting)
+		client_free(client);
+}
+
+static void on_gone(struct bufferevent *stream, short what, void *ctx)
+{
+	client_free(ctx);
+}
+
+static bool may_change(const struct control_server *server, int fd)
+{
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 &&
+	       (peer.uid == 0 || peer.uid == server->owner);
+}
+
+static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *addr,
+                      int len, void *ctx)
+{
+	static const struct timeval wait = { .tv_sec = CONTROL_LINE_WAIT_S };
+	struct control_server *server = ctx;
+	struct bufferevent *stream = NULL;
+	struct client *client;
+
+	if (server->client_count < CONTROL_CLIENTS_MAX)
+		stream = bufferevent_socket_new(server->base, fd, BEV_OPT_CLOSE_ON_FREE);
+	if (stream == NULL) {
+		close(fd);
+		return;
+	}
+	client = new_zeroed(sizeof(*client));
+	*client = (struct client){ .server = server,
+		                   .next = server->clients,
+		                   .place = &server->clients,
+		                   .stream = stream,
+		                   .may_change = may_change(server, fd) };
+	if (server->clients != NULL)
+		server->clients->place = &client->next;
+	server->clients = client;
+	server->client_count++;
+	bufferevent_setcb(stream, on_read, on_written, on_gone, client);
+	bufferevent_set_timeouts(stream, &wait, NULL);
+	bufferevent_enable(stream, EV_READ | EV_WRITE);
+}
+
+struct control_server *control_server_new(struct event_base *base, int fd,
+                                          const struct control_command *commands, void *ctx)
+{
+	struct control_server *server = new_zeroed(sizeof(*server));
+
+	server->base = base;
+	server->commands = commands;
+	server->ctx = ctx;
+	server->owner = geteuid();
+	server->listener = evconnlistener_new(base, on_accept, server,
+	                                      LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
+	if (server->listener == NULL) {
+		close(fd);
+		free(server);
+		return NULL;
+	}
+	return server;
+}
+
+void control_server_answer(struct control_server *server, json_t *result)
+{
+	for (struct client *c = server->clients; c != NULL; c = c->next) {
+		if (c->is_waiting)
+			send_reply(c, json_pack("{s:b, s:O}", "ok", 1, "result", result));
+	}
+}
+
+void control_server_finish(struct control_server *server)
+{
+	static const struct timeval second = { .tv_sec = 1 };
+
+	for (struct client *c = server->clients; c != NULL; c = c->next) {
+		struct evbuffer *output = bufferevent_get_output(c->stream);
+		int fd = bufferevent_getfd(c->stream);
+
+		bufferevent_disable(c->stream, EV_READ | EV_WRITE);
+		fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
+		setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &second, sizeof(second));
+		evbuffer_unfreeze(output, 1);
+		while (evbuffer_get_length(output) > 0 && evbuffer_write(output, fd) > 0)
+			;
+	}
+}
+
+void control_server_free(struct control_server *server)
+{
+	if (server == NULL)
+		return;
+	while (server->clients != NULL)
+		client_free(server->clients);
+	evconnlistener_free(server->listener);
+	free(server);
+}
