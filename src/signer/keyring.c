@@ -1,0 +1,161 @@
+#include "signer/keyring.h"
+
+#include <stdlib.h>
+
+#include "signer/private.h"
+
+/* A key, or a shared secret. */
+struct secret_item {
+	EVP_PKEY *pkey; /* NULL for a shared secret */
+	struct pubkey public;
+	struct secret psk;
+};
+
+struct secret_set {
+	struct secret_item *items;
+	uint32_t count;
+	uint32_t bad; /* the first unusable one, or SIGNER_BAD_NONE */
+};
+
+struct keyring {
+	struct secret_set in_use;
+	struct secret_set made;
+};
+
+static void set_wipe(struct secret_set *set)
+{
+	for (uint32_t i = 0; i < set->count; i++) {
+		EVP_PKEY_free(set->items[i].pkey); /* the library wipes private numbers */
+		secret_free(&set->items[i].psk);
+	}
+	free(set->items);
+	*set = (struct secret_set){ .bad = SIGNER_BAD_NONE };
+}
+
+struct keyring *keyring_new(void)
+{
+	struct keyring *keyring = new_zeroed(sizeof(*keyring));
+
+	set_wipe(&keyring->in_use);
+	set_wipe(&keyring->made);
+	return keyring;
+}
+
+void keyring_free(struct keyring *keyring)
+{
+	if (keyring == NULL)
+		return;
+	set_wipe(&keyring->in_use);
+	set_wipe(&keyring->made);
+	free(keyring);
+}
+
+/* A key whose halves do not fit would fail with every peer and look like their fault. */
+static bool key_works(struct secret_item *item)
+{
+	struct bytes probe = BYTES_STR("do the halves of this key fit?");
+	CLEANUP(buf_free) struct buf signature = { 0 };
+	enum signature_id id;
+
+	if (!private_public(item->pkey, &item->public))
+		return false;
+	id = item->public.type == PUBKEY_RSA ? SIGNATURE_RSA_PKCS1_SHA2_256 : SIGNATURE_ED25519;
+	signature = private_sign(item->pkey, id, probe);
+	return pubkey_verify(&item->public, id, probe, buf_view(&signature));
+}
+
+static bool item_load(struct secret_item *item, enum signer_secret_kind kind,
+                      const struct bytes *parts)
+{
+	switch (kind) {
+	case SIGNER_SECRET_RSA_NUMBERS:
+		item->pkey = private_from_numbers(parts);
+		break;
+	case SIGNER_SECRET_RSA_PEM:
+		item->pkey = private_from_pem(parts[0], EVP_PKEY_RSA);
+		break;
+	case SIGNER_SECRET_ED25519_PEM:
+		item->pkey = private_from_pem(parts[0], EVP_PKEY_ED25519);
+		break;
+	case SIGNER_SECRET_PSK:
+		item->psk = secret_copy(parts[0]);
+		return parts[0].len > 0;
+	}
+	return item->pkey != NULL && key_works(item);
+}
+
+void keyring_add(struct keyring *keyring, enum signer_secret_kind kind, const struct bytes *parts)
+{
+	struct secret_set *set = &keyring->made;
+	bool has_room = set->count < SIGNER_SECRETS_MAX;
+
+	if (!has_room && set->bad == SIGNER_BAD_NONE)
+		set->bad = set->count;
+	if (set->bad != SIGNER_BAD_NONE)
+		return; /* this set is lost already */
+	set->items = grow_array(set->items, set->count + 1, sizeof(*set->items));
+	set->items[set->count] = (struct secret_item){ 0 };
+	if (!item_load(&set->items[set->count], kind, parts))
+		set->bad = set->count;
+	set->count++;
+}
+
+uint32_t keyring_commit(struct keyring *keyring, uint32_t count)
+{
+	uint32_t bad = keyring->made.bad;
+
+	if (bad == SIGNER_BAD_NONE && keyring->made.count != count)
+		bad = count;
+	if (bad == SIGNER_BAD_NONE) {
+		set_wipe(&keyring->in_use);
+		keyring->in_use = keyring->made;
+		keyring->made = (struct secret_set){ .bad = SIGNER_BAD_NONE };
+	}
+	set_wipe(&keyring->made);
+	return bad;
+}
+
+size_t keyring_count(const struct keyring *keyring)
+{
+	return keyring->in_use.count;
+}
+
+static const struct secret_item *keyring_item(const struct keyring *keyring, size_t index)
+{
+	return index < keyring->in_use.count ? &keyring->in_use.items[index] : NULL;
+}
+
+const struct pubkey *keyring_public(const struct keyring *keyring, size_t index)
+{
+	const struct secret_item *item = keyring_item(keyring, index);
+
+	return item == NULL || item->pkey == NULL ? NULL : &item->public;
+}
+
+struct buf keyring_sign(const struct keyring *keyring, uint32_t index, enum signature_id id,
+                        struct bytes data)
+{
+	const struct secret_item *item = keyring_item(keyring, index);
+
+	if (item == NULL || item->pkey == NULL || item->public.type != signature_key_type(id))
+		return (struct buf){ 0 };
+	return private_sign(item->pkey, id, data);
+}
+
+struct buf keyring_psk_mac(const struct keyring *keyring, uint32_t index, enum prf_id id,
+                           struct bytes data)
+{
+	const struct secret_item *item = keyring_item(keyring, index);
+	struct bytes pad = BYTES_STR("Key Pad for IKEv2");
+	uint8_t key[PRF_LEN_MAX];
+	uint8_t mac[PRF_LEN_MAX];
+	struct buf result = { 0 };
+
+	if (item == NULL || item->pkey != NULL || prf_len(id) == 0)
+		return result;
+	if (prf(id, secret_view(&item->psk), &pad, 1, key) &&
+	    prf(id, BYTES(key, prf_len(id)), &data, 1, mac))
+		result = buf_copy(BYTES(mac, prf_len(id)));
+	secret_wipe(key, sizeof(key));
+	return result;
+}

@@ -1,0 +1,69 @@
+/*
+ * wildswan-signer UID GID: holds the long-term secrets and only signs with them.
+ *
+ * The daemon starts it as root with a connected stream socket as descriptor 3 and talks to it as
+ * crypto/signer_wire.h says. It ends when that socket closes. Exit status: 0 closed, 1 refused or
+ * failed, 2 wrong words.
+ */
+#include <openssl/crypto.h>
+#include <openssl/rand.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "signer/sandbox.h"
+#include "signer/service.h"
+
+enum { SOCKET_FD = 3 };
+
+static bool id_parse(const char *text, unsigned long *out)
+{
+	char *end;
+
+	if (*text < '0' || *text > '9')
+		return false;
+	*out = strtoul(text, &end, 10);
+	return *end == '\0' && *out < UINT32_MAX;
+}
+
+static bool is_socket(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode);
+}
+
+/* Whatever the crypto library reads from files, it reads now. */
+static bool crypto_start(void)
+{
+	uint8_t octet;
+
+	return OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) == 1 &&
+	       RAND_bytes(&octet, 1) == 1;
+}
+
+int main(int argc, char **argv)
+{
+	struct keyring *keyring;
+	unsigned long uid;
+	unsigned long gid;
+	bool ok;
+
+	if (argc != 3 || !id_parse(argv[1], &uid) || !id_parse(argv[2], &gid) ||
+	    !is_socket(SOCKET_FD)) {
+		fprintf(stderr, "wildswan-signer: the daemon starts this: wildswan-signer UID GID,"
+		                " with a socket as descriptor 3\n");
+		return 2;
+	}
+	(void)signal(SIGPIPE, SIG_IGN);
+	/* Ctrl-C and a closed terminal are the daemon's business; it closes the socket. */
+	(void)signal(SIGINT, SIG_IGN);
+	(void)signal(SIGHUP, SIG_IGN);
+	if (!crypto_start() || !sandbox_enter(SOCKET_FD, (uid_t)uid, (gid_t)gid))
+		return 1;
+	keyring = keyring_new();
+	ok = service_run(SOCKET_FD, keyring);
+	keyring_free(keyring);
+	return ok ? 0 : 1;
+}
