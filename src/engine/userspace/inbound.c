@@ -1,0 +1,151 @@
+#include "engine/userspace/worker.h"
+
+#include <unistd.h>
+
+static void drop(struct worker *worker, enum engine_drop reason)
+{
+	drops_add(&worker->shared->drops, reason);
+}
+
+static void unknown_spi(struct worker *worker, const struct path *path, uint32_t spi)
+{
+	drop(worker, ENGINE_DROP_NO_SA);
+	if (rate_take(&worker->unknown_rate, worker->now))
+		mailbox_put(&worker->shared->mailbox, LETTER_UNKNOWN_SPI, path, spi,
+		            BYTES(NULL, 0));
+}
+
+static bool selector_holds(const struct traffic_selector *ts, const struct ip *address,
+                           const struct packet *p, uint16_t port)
+{
+	bool any_port = ts->port_first == 0 && ts->port_last == UINT16_MAX;
+
+	if (!range_contains(&ts->range, address))
+		return false;
+	if (ts->protocol == 0)
+		return true;
+	if (ts->protocol != p->protocol)
+		return false;
+	/* A later fragment has no ports to show (MTU-7). */
+	return any_port || (p->has_ports && port >= ts->port_first && port <= ts->port_last);
+}
+
+/* RFC 4301 section 5.2: against the SA by which the packet came, not any that would fit. */
+static bool selectors_hold(const struct child *child, const struct packet *p)
+{
+	return selector_holds(&child->remote, &p->pair.source, p, p->source_port) &&
+	       selector_holds(&child->local, &p->pair.destination, p, p->destination_port);
+}
+
+/* Replay check, ICV, window, in this order; nothing is remembered of a forged packet. */
+static bool authenticate(struct worker *worker, struct child *child, uint32_t sequence_low,
+                         const struct outer_datagram *d, struct bytes *plain)
+{
+	uint64_t sequence;
+
+	if (!replay_infer(&child->replay, sequence_low, &sequence) ||
+	    replay_check(&child->replay, sequence) != REPLAY_NEW) {
+		drop(worker, ENGINE_DROP_REPLAY);
+		return false;
+	}
+	if (!esp_decrypt(&child->in, sequence, d->data, d->len, plain)) {
+		drop(worker, ENGINE_DROP_AUTH);
+		return false;
+	}
+	replay_accept(&child->replay, sequence);
+	return true;
+}
+
+/* The packet that may go on, or false and counted. */
+static bool check_inner(struct worker *worker, const struct child *child, struct bytes inner,
+                        struct packet *p)
+{
+	if (!packet_parse(inner, p)) {
+		drop(worker, ENGINE_DROP_INNER);
+		return false;
+	}
+	if (!selectors_hold(child, p) || ip_is_never_peer(&p->pair.source) ||
+	    ip_is_never_peer(&p->pair.destination)) {
+		drop(worker, ENGINE_DROP_SELECTOR);
+		return false;
+	}
+	return true;
+}
+
+/* To the kernel, congestion marks brought over, big segments prevented. */
+static void deliver(struct worker *worker, struct child *child, const struct packet *p,
+                    uint8_t outer_tos)
+{
+	/* The datagram is ours to change: it lies in the receiver's room. */
+	uint8_t *octets = (uint8_t *)(uintptr_t)p->octets.data;
+	uint8_t tos;
+	bool is_odd;
+
+	if (!ecn_inner(p->tos, outer_tos, &tos, &is_odd)) {
+		drop(worker, ENGINE_DROP_ECN);
+		return;
+	}
+	if (tos != p->tos)
+		packet_set_ecn(octets, p->octets.len, tos);
+	packet_clamp_mss(p, octets, child_inner_limit(child, p->version));
+	if (write(worker->tun, octets, p->octets.len) != (ssize_t)p->octets.len)
+		drop(worker, ENGINE_DROP_SEND);
+	else
+		use_add(&child->use_in, p->octets.len, worker->now);
+}
+
+static void esp(struct worker *worker, const struct outer_datagram *d)
+{
+	struct bytes plain, inner;
+	uint32_t spi, sequence_low;
+	struct child *child;
+	struct packet p;
+
+	if (!esp_read_header(BYTES(d->data, d->len), &spi, &sequence_low)) {
+		drop(worker, ENGINE_DROP_RUNT);
+		return;
+	}
+	child = tables_child(&worker->shared->tables, spi);
+	if (child == NULL) {
+		unknown_spi(worker, &d->path, spi);
+		return;
+	}
+	if (!authenticate(worker, child, sequence_low, d, &plain))
+		return;
+	switch (esp_strip(plain, &inner)) {
+	case ESP_INNER:
+		if (check_inner(worker, child, inner, &p))
+			deliver(worker, child, &p, d->tos);
+		break;
+	case ESP_DUMMY:
+		break; /* in silence (FMT-8) */
+	case ESP_BAD_PADDING:
+		drop(worker, ENGINE_DROP_PADDING);
+		break;
+	case ESP_BAD_INNER:
+		drop(worker, ENGINE_DROP_INNER);
+		break;
+	}
+}
+
+void inbound(struct worker *worker, const struct outer_datagram *d)
+{
+	if (d->path.local.port == 0) {
+		esp(worker, d);
+		return;
+	}
+	switch (outer_kind(BYTES(d->data, d->len))) {
+	case OUTER_KEEPALIVE:
+		break; /* proves nothing, is not answered (RFC 3948 section 4) */
+	case OUTER_IKE:
+		mailbox_put(&worker->shared->mailbox, LETTER_IKE, &d->path, 0,
+		            BYTES(d->data + OUTER_MARKER_LEN, d->len - OUTER_MARKER_LEN));
+		break;
+	case OUTER_ESP:
+		esp(worker, d);
+		break;
+	case OUTER_RUNT:
+		drop(worker, ENGINE_DROP_RUNT);
+		break;
+	}
+}

@@ -1,0 +1,41 @@
+#pragma once
+/*
+ * From the workers to the control thread: IKE messages and hints, with an eventfd that wakes it.
+ *
+ * Not the packet path: IKE on the NAT traversal port and ESP nobody knows. Bounded at 1024; at the
+ * bound a letter is dropped and counted, as the network would do with it.
+ */
+#include <pthread.h>
+
+#include "util/address.h"
+
+enum { MAILBOX_SIZE = 1024 };
+
+enum letter_kind { LETTER_IKE, LETTER_UNKNOWN_SPI };
+
+struct letter {
+	enum letter_kind kind;
+	struct path path;
+	uint32_t spi;
+	struct buf datagram;
+};
+
+struct mailbox {
+	pthread_mutex_t lock;
+	int wake; /* eventfd, readable while there is something to look at */
+	struct letter *letters;
+	size_t first, count;
+	uint64_t dropped;
+};
+
+MUST_USE bool mailbox_init(struct mailbox *m);
+void mailbox_wipe(struct mailbox *m);
+/* Copies the datagram. */
+void mailbox_put(struct mailbox *m, enum letter_kind kind, const struct path *path, uint32_t spi,
+                 struct bytes datagram);
+/* Wakes the control thread without a letter. */
+void mailbox_wake(struct mailbox *m);
+/* The letter's datagram is the caller's to free. */
+MUST_USE bool mailbox_take(struct mailbox *m, struct letter *letter);
+/* Before looking: so that a letter put in meanwhile wakes again. */
+void mailbox_woken(struct mailbox *m);

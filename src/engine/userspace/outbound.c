@@ -1,0 +1,253 @@
+#include "engine/userspace/worker.h"
+
+#include <assert.h>
+
+#include "engine/userspace/fragment.h"
+
+static void drop(struct worker *worker, enum engine_drop reason)
+{
+	drops_add(&worker->shared->drops, reason);
+}
+
+/* An error to the sender of a packet, within the rate and the rules (ICM-5). */
+static void answer(struct worker *worker, enum icmp_error error, const struct packet *p, size_t mtu)
+{
+	if (icmp_may_answer(p) && rate_take(&worker->icmp_rate, worker->now))
+		release_icmp(&worker->shared->release, error, p, mtu);
+}
+
+/* In the clear; by the verdict on a pair or on a row. */
+static void pass(struct worker *worker, const struct packet *p, struct use *use)
+{
+	if (release_packet(&worker->shared->release, RELEASE_PASS, p))
+		use_add(use, p->octets.len, worker->now);
+	else
+		drop(worker, ENGINE_DROP_SEND);
+}
+
+static void seal(struct worker *worker, struct child *child, struct bytes inner, uint8_t tos)
+{
+	uint64_t sequence = child_next_sequence(child);
+	size_t len;
+
+	if (sequence == 0) {
+		drop(worker, ENGINE_DROP_EXHAUSTED);
+		return;
+	}
+	len = esp_seal(&child->out, sequence, esp_next_header(inner), inner,
+	               outer_sender_slot(worker->tx));
+	if (len == 0) {
+		drop(worker, ENGINE_DROP_SEND);
+		return;
+	}
+	outer_sender_commit(worker->tx, len, &child->path, child->udp_encapsulation,
+	                    ecn_outer(tos));
+	use_add(&child->use_out, inner.len, worker->now);
+}
+
+/* Fragments first, then seals each: the peer sees whole ESP packets (MTU-4). */
+static void seal_fragments(struct worker *worker, struct child *child, const struct packet *p)
+{
+	struct fragment f;
+	size_t len;
+
+	fragment_start(&f, p, child->inner_limit);
+	while ((len = fragment_next(&f, worker->piece)) > 0)
+		seal(worker, child, BYTES(worker->piece, len), p->tos);
+}
+
+static void tunnel(struct worker *worker, struct eroute *eroute, struct child *child,
+                   const struct packet *p, uint8_t *octets)
+{
+	size_t limit = child_inner_limit(child, p->version);
+
+	if (p->octets.len <= limit) {
+		packet_clamp_mss(p, octets, limit);
+		seal(worker, child, p->octets, p->tos);
+	} else if (p->may_fragment && limit >= FRAGMENT_LIMIT_LEAST) {
+		seal_fragments(worker, child, p);
+	} else {
+		drop(worker, ENGINE_DROP_TOO_BIG);
+		answer(worker, ICMP_ERROR_TOO_BIG, p, limit);
+		return;
+	}
+	use_add(&eroute->use, p->octets.len, worker->now);
+}
+
+static void refuse(struct worker *worker, const struct packet *p, struct use *use)
+{
+	use_add(use, p->octets.len, worker->now);
+	drop(worker, ENGINE_DROP_VERDICT);
+	answer(worker, ICMP_ERROR_PROHIBITED, p, 0);
+}
+
+static void discard(struct worker *worker, const struct packet *p, struct use *use)
+{
+	use_add(use, p->octets.len, worker->now);
+	drop(worker, ENGINE_DROP_VERDICT);
+}
+
+/* True: the eroute decides; false: the packet has to wait. */
+static bool by_eroute(struct worker *worker, struct eroute *eroute, const struct packet *p,
+                      uint8_t *octets)
+{
+	struct child *child;
+
+	switch (eroute->action) {
+	case EROUTE_TUNNEL:
+		child = eroute_child(eroute);
+		if (child == NULL)
+			return false; /* its SA has gone: back to the hold, never to the clear */
+		tunnel(worker, eroute, child, p, octets);
+		return true;
+	case EROUTE_PASS:
+		pass(worker, p, &eroute->use);
+		return true;
+	case EROUTE_DROP:
+		discard(worker, p, &eroute->use);
+		return true;
+	case EROUTE_REJECT:
+		refuse(worker, p, &eroute->use);
+		return true;
+	case EROUTE_TRAP:
+	case EROUTE_HOLD:
+		return false;
+	}
+	return false;
+}
+
+/*
+ * Under the lock the eroute is looked at once more: either the verdict is there by now, or the
+ * control thread will find the packet when it brings the verdict.
+ */
+static void hold(struct worker *worker, const struct packet *p, uint8_t *octets)
+{
+	struct hold_table *holds = &worker->shared->holds;
+	struct eroute *eroute;
+	bool is_decided, is_news = false;
+
+	hold_lock(holds);
+	eroute = tables_eroute(&worker->shared->tables, &p->pair);
+	is_decided = eroute != NULL && eroute->action != EROUTE_HOLD &&
+	             (eroute->action != EROUTE_TUNNEL || eroute_child(eroute) != NULL);
+	if (!is_decided)
+		is_news = hold_keep(holds, &p->pair, p->octets, worker->now);
+	hold_unlock(holds);
+	if (is_decided && !by_eroute(worker, eroute, p, octets))
+		drop(worker, ENGINE_DROP_VERDICT);
+	if (is_news)
+		mailbox_wake(&worker->shared->mailbox);
+}
+
+/* Errors of routers on the way never make a flow (design of the steering); without a tunnel for
+ * their pair they leave in the clear where that is allowed at all. */
+static void icmp_error(struct worker *worker, const struct row *row, const struct packet *p)
+{
+	if (row->action == POLICY_PASS || (row->action == POLICY_TRAP && !row->is_private))
+		pass(worker, p, row->use);
+	else
+		discard(worker, p, row->use);
+}
+
+/* No eroute, or one that says hold. */
+static void undecided(struct worker *worker, struct eroute *eroute, const struct packet *p,
+                      uint8_t *octets)
+{
+	const struct row *row = tables_row(&worker->shared->tables, &p->pair);
+
+	if (row == NULL) {
+		drop(worker, ENGINE_DROP_VERDICT); /* no policy: discard (RFC 4301 section 5.1) */
+		return;
+	}
+	if (p->is_icmp_error) {
+		icmp_error(worker, row, p);
+		return;
+	}
+	if (eroute != NULL) {
+		hold(worker, p, octets);
+		return;
+	}
+	switch (row->action) {
+	case POLICY_TRAP:
+		use_add(row->use, p->octets.len, worker->now);
+		hold(worker, p, octets);
+		break;
+	case POLICY_PASS:
+		pass(worker, p, row->use);
+		break;
+	case POLICY_DROP:
+		discard(worker, p, row->use);
+		break;
+	case POLICY_REJECT:
+		refuse(worker, p, row->use);
+		break;
+	}
+}
+
+void outbound(struct worker *worker, uint8_t *octets, size_t len)
+{
+	struct packet p;
+	struct eroute *eroute;
+
+	if (!packet_parse(BYTES(octets, len), &p)) {
+		drop(worker, ENGINE_DROP_INNER);
+		return;
+	}
+	/* What the kernel itself says on a new device, and what never has a peer (NEV-1). */
+	if (ip_is_never_peer(&p.pair.source) || ip_is_never_peer(&p.pair.destination))
+		return;
+	eroute = tables_eroute(&worker->shared->tables, &p.pair);
+	if (eroute == NULL || !by_eroute(worker, eroute, &p, octets))
+		undecided(worker, eroute, &p, octets);
+}
+
+/* The control thread's side of a hold. */
+
+struct held {
+	struct shared *shared;
+	enum eroute_action action;
+	struct use *use;
+	struct instant now;
+	bool is_answered;
+};
+
+static void release_one(void *ctx, struct bytes octets)
+{
+	struct held *held = ctx;
+	struct release *release = &held->shared->release;
+	struct packet p;
+
+	if (!packet_parse(octets, &p))
+		return; /* it was parsed before it was held */
+	switch (held->action) {
+	case EROUTE_PASS:
+		if (!release_packet(release, RELEASE_PASS, &p))
+			drops_add(&held->shared->drops, ENGINE_DROP_SEND);
+		else if (held->use != NULL)
+			use_add(held->use, octets.len, held->now);
+		break;
+	case EROUTE_TUNNEL: /* counted when it comes back to be sealed */
+		if (!release_packet(release, RELEASE_TUNNEL, &p))
+			drops_add(&held->shared->drops, ENGINE_DROP_SEND);
+		break;
+	case EROUTE_REJECT:
+		if (!held->is_answered && icmp_may_answer(&p))
+			release_icmp(release, ICMP_ERROR_PROHIBITED, &p, 0);
+		held->is_answered = true; /* one answer for the lot */
+					  /* fall through */
+	case EROUTE_DROP:
+	case EROUTE_TRAP:
+	case EROUTE_HOLD:
+		drops_add(&held->shared->drops, ENGINE_DROP_VERDICT);
+		break;
+	}
+}
+
+void outbound_release_held(struct shared *shared, const struct ip_pair *pair,
+                           enum eroute_action action, struct use *use, struct instant now)
+{
+	struct held held = { shared, action, use, now, false };
+
+	assert(action != EROUTE_HOLD);
+	(void)hold_drain(&shared->holds, pair, release_one, &held);
+}

@@ -1,0 +1,443 @@
+#include "engine/userspace/tables.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+/* Chains stay short up to some 10^5 entries without the helper threads that resizing would need. */
+enum { BUCKETS = 1 << 16, IPV6_LEAST_MTU = 1280 };
+
+struct row_table {
+	struct row *rows;
+	size_t count;
+	struct policy_row *written; /* to carry counters over a reload */
+	struct use **uses;
+	size_t written_count;
+	struct row_table *next_garbage;
+};
+
+bool tables_init(struct tables *t, const uint64_t seed[2])
+{
+	*t = (struct tables){ 0 };
+	t->eroutes = cds_lfht_new(BUCKETS, BUCKETS, BUCKETS, 0, NULL);
+	t->children = cds_lfht_new(BUCKETS, BUCKETS, BUCKETS, 0, NULL);
+	hash_init(&t->children_out, seed);
+	t->rows = new_zeroed(sizeof(*t->rows));
+	return t->eroutes != NULL && t->children != NULL;
+}
+
+static unsigned long hash_pair(struct tables *t, const struct ip_pair *pair)
+{
+	return (unsigned long)hash_octets(&t->children_out, pair, sizeof(*pair));
+}
+
+static unsigned long hash_spi(struct tables *t, uint32_t spi)
+{
+	return (unsigned long)hash_octets(&t->children_out, &spi, sizeof(spi));
+}
+
+static int eroute_matches(struct cds_lfht_node *node, const void *key)
+{
+	return pair_equal(&caa_container_of(node, struct eroute, node)->pair, key);
+}
+
+static int child_matches(struct cds_lfht_node *node, const void *key)
+{
+	return caa_container_of(node, struct child, node)->spi_in == *(const uint32_t *)key;
+}
+
+struct eroute *tables_eroute(struct tables *t, const struct ip_pair *pair)
+{
+	struct cds_lfht_iter iter;
+	struct cds_lfht_node *node;
+
+	cds_lfht_lookup(t->eroutes, hash_pair(t, pair), eroute_matches, pair, &iter);
+	node = cds_lfht_iter_get_node(&iter);
+	return node == NULL ? NULL : caa_container_of(node, struct eroute, node);
+}
+
+struct child *tables_child(struct tables *t, uint32_t spi_in)
+{
+	struct cds_lfht_iter iter;
+	struct cds_lfht_node *node;
+
+	cds_lfht_lookup(t->children, hash_spi(t, spi_in), child_matches, &spi_in, &iter);
+	node = cds_lfht_iter_get_node(&iter);
+	return node == NULL ? NULL : caa_container_of(node, struct child, node);
+}
+
+const struct row *tables_row(struct tables *t, const struct ip_pair *pair)
+{
+	const struct row_table *table = rcu_dereference(t->rows);
+
+	for (size_t i = 0; i < table->count; i++) {
+		const struct row *row = &table->rows[i];
+
+		if (range_contains(&row->local, &pair->source) &&
+		    range_contains(&row->remote, &pair->destination))
+			return row;
+	}
+	return NULL;
+}
+
+struct child *eroute_child(const struct eroute *eroute)
+{
+	struct child *child = rcu_dereference(eroute->child);
+
+	if (child == NULL || __atomic_load_n(&child->is_gone, __ATOMIC_RELAXED))
+		return NULL;
+	return child;
+}
+
+size_t child_inner_limit(const struct child *child, unsigned version)
+{
+	/* Nothing may tell an IPv6 host less than 1280 (RFC 8200 section 5). */
+	if (version == 6 && child->inner_limit < IPV6_LEAST_MTU)
+		return IPV6_LEAST_MTU;
+	return child->inner_limit;
+}
+
+uint64_t child_next_sequence(struct child *child)
+{
+	uint64_t most = child->out.is_esn ? UINT64_MAX : UINT32_MAX;
+	uint64_t last = __atomic_load_n(&child->sequence, __ATOMIC_RELAXED);
+
+	do {
+		if (last >= most)
+			return 0;
+	} while (!__atomic_compare_exchange_n(&child->sequence, &last, last + 1, true,
+	                                      __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+	return last + 1;
+}
+
+/* Policy. */
+
+static struct use *carried_use(const struct row_table *old, const struct policy_row *row)
+{
+	for (size_t i = 0; i < old->written_count; i++) {
+		const struct policy_row *was = &old->written[i];
+
+		if (range_equal(&was->local, &row->local) &&
+		    range_equal(&was->remote, &row->remote) && was->action == row->action)
+			return old->uses[i];
+	}
+	return NULL;
+}
+
+static struct row_table *row_table_new(const struct policy_table *policy,
+                                       const struct row_table *old)
+{
+	struct row_table *table = new_zeroed(sizeof(*table));
+
+	table->rows = new_array(policy->flat_count + 1, sizeof(*table->rows));
+	table->written = new_array(policy->row_count + 1, sizeof(*table->written));
+	table->uses = new_array(policy->row_count + 1, sizeof(*table->uses));
+	table->written_count = policy->row_count;
+	for (size_t i = 0; i < policy->row_count; i++) {
+		const struct use *was = carried_use(old, &policy->rows[i]);
+
+		table->written[i] = policy->rows[i];
+		table->uses[i] = new_zeroed(sizeof(struct use));
+		if (was != NULL) {
+			struct eroute_use use = use_read(was);
+
+			*table->uses[i] = (struct use){ use.packets, use.octets, use.last.ns };
+		}
+	}
+	for (size_t i = 0; i < policy->flat_count; i++) {
+		const struct policy_row *flat = &policy->flat[i];
+
+		assert(policy->flat_row[i] < policy->row_count);
+		table->rows[table->count++] =
+		    (struct row){ .local = flat->local,
+			          .remote = flat->remote,
+			          .action = flat->action,
+			          .is_private = flat->is_private,
+			          .use = table->uses[policy->flat_row[i]] };
+	}
+	return table;
+}
+
+static void row_table_free(struct row_table *table)
+{
+	for (size_t i = 0; i < table->written_count; i++)
+		free(table->uses[i]);
+	free(table->uses);
+	free(table->written);
+	free(table->rows);
+	free(table);
+}
+
+void tables_set_policy(struct tables *t, const struct policy_table *policy)
+{
+	struct row_table *old = t->rows;
+
+	rcu_assign_pointer(t->rows, row_table_new(policy, old));
+	old->next_garbage = t->garbage_rows;
+	t->garbage_rows = old;
+}
+
+struct eroute_use tables_row_use(struct tables *t, size_t row)
+{
+	if (row >= t->rows->written_count)
+		return (struct eroute_use){ 0 };
+	return use_read(t->rows->uses[row]);
+}
+
+/* CHILD SAs. */
+
+static bool child_expand_keys(struct child *child, const struct child_sa *sa)
+{
+	child->in = (struct esp_key){ sa->spi_in, sa->is_esn,
+		                      aead_new(sa->cipher, secret_view(&sa->key_in)) };
+	child->out = (struct esp_key){ sa->spi_out, sa->is_esn,
+		                       aead_new(sa->cipher, secret_view(&sa->key_out)) };
+	return child->in.aead != NULL && child->out.aead != NULL;
+}
+
+static void child_free(struct child *child)
+{
+	aead_free(child->in.aead);
+	aead_free(child->out.aead);
+	replay_wipe(&child->replay);
+	free(child);
+}
+
+static struct child *child_new(const struct child_sa *sa, size_t inner_limit)
+{
+	struct child *child = new_zeroed(sizeof(*child));
+
+	child->spi_in = sa->spi_in;
+	child->spi_out = sa->spi_out;
+	child->local = sa->local;
+	child->remote = sa->remote;
+	child->path = sa->path;
+	child->udp_encapsulation = sa->udp_encapsulation;
+	child->inner_limit = inner_limit;
+	replay_init(&child->replay, REPLAY_WINDOW, sa->is_esn);
+	if (!child_expand_keys(child, sa)) {
+		child_free(child);
+		return NULL;
+	}
+	return child;
+}
+
+bool tables_add_child(struct tables *t, const struct child_sa *sa, size_t inner_limit)
+{
+	struct child *child;
+	struct cds_lfht_node *added;
+
+	if (t->children_out.count >= TABLES_CHILDREN_MAX)
+		return false;
+	child = child_new(sa, inner_limit);
+	if (child == NULL)
+		return false;
+	rcu_read_lock();
+	added = cds_lfht_add_unique(t->children, hash_spi(t, sa->spi_in), child_matches,
+	                            &child->spi_in, &child->node);
+	rcu_read_unlock();
+	if (added != &child->node) {
+		child_free(child);
+		return false;
+	}
+	child->serial = ++t->serial;
+	hash_add(&t->children_out, &child->node_out, hash_spi(t, sa->spi_out));
+	return true;
+}
+
+static void child_discard(struct tables *t, struct child *child)
+{
+	child->next_garbage = t->garbage_children;
+	t->garbage_children = child;
+}
+
+/* An eroute points to it no longer. */
+static void child_put(struct tables *t, struct child *child)
+{
+	assert(child->eroutes > 0);
+	if (--child->eroutes == 0 && child->is_gone)
+		child_discard(t, child);
+}
+
+void tables_remove_child(struct tables *t, uint32_t spi_in)
+{
+	struct child *child;
+
+	rcu_read_lock();
+	child = tables_child(t, spi_in);
+	if (child != NULL)
+		(void)cds_lfht_del(t->children, &child->node);
+	rcu_read_unlock();
+	if (child == NULL)
+		return;
+	hash_remove(&t->children_out, &child->node_out);
+	__atomic_store_n(&child->is_gone, true, __ATOMIC_RELAXED);
+	if (child->eroutes == 0)
+		child_discard(t, child);
+}
+
+static struct child *child_for(struct tables *t, const struct ip_pair *pair, uint32_t spi_out)
+{
+	uint64_t hash = hash_spi(t, spi_out);
+	struct child *newest = NULL;
+	struct hash_node *n;
+
+	for (n = hash_first(&t->children_out, hash); n != NULL; n = hash_following(n)) {
+		struct child *child = CONTAINER_OF(n, struct child, node_out);
+
+		if (child->spi_out == spi_out &&
+		    range_contains(&child->local.range, &pair->source) &&
+		    range_contains(&child->remote.range, &pair->destination) &&
+		    (newest == NULL || child->serial > newest->serial))
+			newest = child;
+	}
+	return newest;
+}
+
+/* Eroutes. */
+
+static void eroute_discard(struct tables *t, struct eroute *eroute)
+{
+	if (eroute->child != NULL)
+		child_put(t, eroute->child);
+	eroute->next_garbage = t->garbage_eroutes;
+	t->garbage_eroutes = eroute;
+}
+
+void tables_remove_eroute(struct tables *t, const struct ip_pair *pair)
+{
+	struct eroute *eroute;
+
+	rcu_read_lock();
+	eroute = tables_eroute(t, pair);
+	if (eroute != NULL)
+		(void)cds_lfht_del(t->eroutes, &eroute->node);
+	rcu_read_unlock();
+	if (eroute == NULL)
+		return;
+	t->eroute_count--;
+	eroute_discard(t, eroute);
+}
+
+static void eroute_move_child(struct tables *t, struct eroute *eroute, struct child *child)
+{
+	struct child *old = eroute->child;
+
+	if (old == child)
+		return;
+	if (child != NULL)
+		child->eroutes++;
+	rcu_assign_pointer(eroute->child, child);
+	if (old != NULL)
+		child_put(t, old);
+}
+
+static void eroute_add(struct tables *t, const struct ip_pair *pair, enum eroute_action action,
+                       struct child *child, const struct use *released)
+{
+	struct eroute *eroute = new_zeroed(sizeof(*eroute));
+	struct cds_lfht_node *old;
+
+	eroute->pair = *pair;
+	eroute->action = action;
+	if (released != NULL)
+		eroute->use = *released;
+	eroute_move_child(t, eroute, child);
+	rcu_read_lock();
+	old = cds_lfht_add_replace(t->eroutes, hash_pair(t, pair), eroute_matches, pair,
+	                           &eroute->node);
+	rcu_read_unlock();
+	if (old != NULL)
+		eroute_discard(t, caa_container_of(old, struct eroute, node));
+	else
+		t->eroute_count++;
+}
+
+bool tables_set_eroute(struct tables *t, const struct ip_pair *pair, enum eroute_action action,
+                       uint32_t spi_out, const struct use *released)
+{
+	struct child *child = action == EROUTE_TUNNEL ? child_for(t, pair, spi_out) : NULL;
+	struct eroute *old;
+
+	rcu_read_lock();
+	old = tables_eroute(t, pair);
+	rcu_read_unlock();
+	if (action == EROUTE_TUNNEL && child == NULL) {
+		tables_remove_eroute(t, pair);
+		return false;
+	}
+	if (old != NULL && old->action == action) {
+		eroute_move_child(t, old, child);
+		return true;
+	}
+	if (old == NULL && t->eroute_count >= TABLES_EROUTES_MAX)
+		return false;
+	eroute_add(t, pair, action, child, released);
+	return true;
+}
+
+/* Garbage. */
+
+static void free_garbage(struct tables *t)
+{
+	while (t->garbage_eroutes != NULL) {
+		struct eroute *eroute = t->garbage_eroutes;
+
+		t->garbage_eroutes = eroute->next_garbage;
+		free(eroute);
+	}
+	while (t->garbage_children != NULL) {
+		struct child *child = t->garbage_children;
+
+		t->garbage_children = child->next_garbage;
+		child_free(child);
+	}
+	while (t->garbage_rows != NULL) {
+		struct row_table *table = t->garbage_rows;
+
+		t->garbage_rows = table->next_garbage;
+		row_table_free(table);
+	}
+}
+
+void tables_collect(struct tables *t)
+{
+	if (t->garbage_eroutes == NULL && t->garbage_children == NULL && t->garbage_rows == NULL)
+		return;
+	synchronize_rcu();
+	free_garbage(t);
+}
+
+static void remove_all(struct tables *t)
+{
+	struct cds_lfht_iter iter;
+	struct cds_lfht_node *node;
+
+	rcu_read_lock();
+	cds_lfht_first(t->eroutes, &iter);
+	while ((node = cds_lfht_iter_get_node(&iter)) != NULL) {
+		cds_lfht_next(t->eroutes, &iter);
+		(void)cds_lfht_del(t->eroutes, node);
+		eroute_discard(t, caa_container_of(node, struct eroute, node));
+	}
+	cds_lfht_first(t->children, &iter);
+	while ((node = cds_lfht_iter_get_node(&iter)) != NULL) {
+		cds_lfht_next(t->children, &iter);
+		(void)cds_lfht_del(t->children, node);
+		child_discard(t, caa_container_of(node, struct child, node));
+	}
+	rcu_read_unlock();
+}
+
+void tables_wipe(struct tables *t)
+{
+	if (t->eroutes == NULL || t->children == NULL)
+		return;
+	remove_all(t);
+	synchronize_rcu();
+	free_garbage(t);
+	row_table_free(t->rows);
+	hash_wipe(&t->children_out);
+	(void)cds_lfht_destroy(t->eroutes, NULL);
+	(void)cds_lfht_destroy(t->children, NULL);
+	*t = (struct tables){ 0 };
+}

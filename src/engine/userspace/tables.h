@@ -1,0 +1,110 @@
+#pragma once
+/*
+ * What the workers look up: pair -> eroute, SPI -> CHILD SA, pair -> policy row.
+ *
+ * The control thread alone writes; workers read under RCU and never wait. What was taken out is
+ * freed by tables_collect(), after every worker has passed a quiet point. Both kinds of thread are
+ * registered with RCU by their owner.
+ *
+ * Bounds: 2^20 eroutes and 2^20 CHILD SAs; what comes above is refused, and a pair without an
+ * eroute goes on being held or decided by its policy row, never sent.
+ */
+#include <urcu.h>
+#include <urcu/rculfhash.h>
+
+#include "engine/userspace/esp.h"
+#include "engine/userspace/replay.h"
+#include "engine/userspace/use.h"
+#include "util/hash.h"
+
+enum { TABLES_EROUTES_MAX = 1 << 20, TABLES_CHILDREN_MAX = 1 << 20 };
+
+/* Both halves of a CHILD SA. Its keys and its window are used by the one worker only. */
+struct child {
+	struct cds_lfht_node node; /* by spi_in */
+	/* Settled at creation. */
+	uint32_t spi_in, spi_out;
+	struct esp_key in, out;
+	struct traffic_selector local, remote;
+	struct path path;
+	bool udp_encapsulation;
+	size_t inner_limit; /* octets of the largest inner packet */
+	/* Changing: by the worker. */
+	uint64_t sequence; /* sent last */
+	struct replay replay;
+	struct use use_in, use_out;
+	/* Changing: by the control thread. */
+	bool is_gone;              /* no eroute may send by it any more; atomic */
+	struct hash_node node_out; /* by spi_out */
+	uint64_t serial;           /* newer is greater */
+	unsigned eroutes;          /* that point here */
+	struct child *next_garbage;
+};
+
+/* The verdict on one pair. Another action is another eroute; only the child may change. */
+struct eroute {
+	struct cds_lfht_node node;
+	struct ip_pair pair;
+	enum eroute_action action;
+	struct child *child; /* TUNNEL; RCU */
+	struct use use;
+	struct eroute *next_garbage;
+};
+
+/* A disjoint row of the policy; `use` is shared by all that came from one written row. */
+struct row {
+	struct ip_range local, remote;
+	enum policy_action action;
+	bool is_private;
+	struct use *use;
+};
+
+struct row_table; /* in tables.c */
+
+struct tables {
+	struct cds_lfht *eroutes;
+	struct cds_lfht *children;
+	struct hash children_out; /* control thread only */
+	struct row_table *rows;   /* RCU */
+	size_t eroute_count;
+	uint64_t serial;
+	struct eroute *garbage_eroutes;
+	struct child *garbage_children;
+	struct row_table *garbage_rows;
+};
+
+MUST_USE bool tables_init(struct tables *t, const uint64_t seed[2]);
+/* No worker runs any more. */
+void tables_wipe(struct tables *t);
+
+/* For workers, between rcu_read_lock() and rcu_read_unlock(), which is how long answers live. */
+struct eroute *tables_eroute(struct tables *t, const struct ip_pair *pair);
+struct child *tables_child(struct tables *t, uint32_t spi_in);
+const struct row *tables_row(struct tables *t, const struct ip_pair *pair);
+/* The CHILD SA to send by, or NULL if it was removed under the eroute (then: hold). */
+struct child *eroute_child(const struct eroute *eroute);
+/* Octets of the largest inner packet of that version. */
+size_t child_inner_limit(const struct child *child, unsigned version);
+/* The next number to send with; 0: they are used up (RFC 4303 section 3.3.3). */
+uint64_t child_next_sequence(struct child *child);
+
+/* For the control thread. */
+void tables_set_policy(struct tables *t, const struct policy_table *policy);
+struct eroute_use tables_row_use(struct tables *t, size_t row);
+/*
+ * An action that stays keeps its counters, another begins anew; `released` (may be NULL) is what
+ * left a hold by this verdict before it was published, and counts with it. TUNNEL takes the newest
+ * CHILD SA with that outbound SPI whose selectors hold the pair: two peers may choose the same SPI,
+ * and one may do so on purpose. False: no such CHILD SA, or the table is full; an older eroute of
+ * the pair is gone then.
+ */
+MUST_USE bool tables_set_eroute(struct tables *t, const struct ip_pair *pair,
+                                enum eroute_action action, uint32_t spi_out,
+                                const struct use *released);
+void tables_remove_eroute(struct tables *t, const struct ip_pair *pair);
+/* Keys are expanded here. False: the crypto library refused, the SPI is taken, or the table is
+ * full. */
+MUST_USE bool tables_add_child(struct tables *t, const struct child_sa *sa, size_t inner_limit);
+void tables_remove_child(struct tables *t, uint32_t spi_in);
+/* Waits for the workers' quiet point and frees what was taken out before. */
+void tables_collect(struct tables *t);

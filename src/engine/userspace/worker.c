@@ -1,0 +1,165 @@
+#include "engine/userspace/worker.h"
+
+#include <assert.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { BATCHES_PER_TURN = 4, ICMP_PER_SECOND = 100, ICMP_BURST = 50, UNKNOWN_PER_SECOND = 10 };
+
+static struct instant clock_now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (struct instant){ (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec };
+}
+
+/* Up to a batch from the TUN; false: it is empty. */
+static bool drain_tun(struct worker *worker)
+{
+	bool is_empty = false;
+
+	worker->now = clock_now();
+	rcu_read_lock();
+	for (int i = 0; i < WORKER_BATCH && !is_empty; i++) {
+		ssize_t len = read(worker->tun, worker->packet, WORKER_PACKET_MAX);
+
+		if (len > 0)
+			outbound(worker, worker->packet, (size_t)len);
+		else
+			is_empty = true;
+	}
+	outer_sender_flush(worker->tx);
+	rcu_read_unlock();
+	return !is_empty;
+}
+
+static bool drain_outer(struct worker *worker, enum outer_socket from)
+{
+	unsigned count = outer_receive(worker->rx, &worker->shared->outer, from);
+
+	worker->now = clock_now();
+	rcu_read_lock();
+	for (unsigned i = 0; i < count; i++) {
+		struct outer_datagram d = outer_received(worker->rx, i);
+
+		inbound(worker, &d);
+	}
+	rcu_read_unlock();
+	return count == OUTER_BATCH;
+}
+
+/* What an event of the poll is about: an outer socket, or one of these. */
+enum { EVENT_TUN = OUTER_SOCKETS, EVENT_STOP };
+
+static void serve(struct worker *worker, unsigned about)
+{
+	bool is_more = true;
+
+	for (int i = 0; i < BATCHES_PER_TURN && is_more; i++)
+		is_more = about == EVENT_TUN ? drain_tun(worker) : drain_outer(worker, about);
+}
+
+static void *run(void *ctx)
+{
+	struct worker *worker = ctx;
+	struct epoll_event events[4];
+	bool is_stopped = false;
+
+	rcu_register_thread();
+	while (!is_stopped) {
+		int count = epoll_wait(worker->poll, events, ARRAY_LEN(events), -1);
+
+		for (int i = 0; i < count; i++) {
+			if (events[i].data.u32 == EVENT_STOP)
+				is_stopped = true;
+			else
+				serve(worker, events[i].data.u32);
+		}
+	}
+	rcu_unregister_thread();
+	return NULL;
+}
+
+static bool watch(struct worker *worker, int fd, unsigned about)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.u32 = about };
+
+	return fd < 0 || epoll_ctl(worker->poll, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+static bool watch_all(struct worker *worker)
+{
+	for (int which = OUTER_NAT4; which <= OUTER_ESP6; which++) {
+		if (!watch(worker, worker->shared->outer.fd[which], (unsigned)which))
+			return false;
+	}
+	return watch(worker, worker->tun, EVENT_TUN) && watch(worker, worker->stop, EVENT_STOP);
+}
+
+/* Signals are the control thread's. */
+static bool start_thread(struct worker *worker)
+{
+	sigset_t all, before;
+	bool is_started;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	is_started = pthread_create(&worker->thread, NULL, run, worker) == 0;
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return is_started;
+}
+
+/* The longest ESP packet we make: an inner one of the limit, or of 1280 octets where IPv6 wants. */
+static size_t slot_size(unsigned mtu)
+{
+	return (mtu < 1500 ? 1500u : mtu) + ESP_OVERHEAD_MAX;
+}
+
+bool worker_start(struct worker *worker, struct shared *shared, int tun)
+{
+	*worker = (struct worker){ .shared = shared, .tun = tun };
+	worker->icmp_rate = rate_of(ICMP_PER_SECOND, ICMP_BURST);
+	worker->unknown_rate = rate_of(UNKNOWN_PER_SECOND, UNKNOWN_PER_SECOND);
+	worker->packet = new_zeroed(WORKER_PACKET_MAX);
+	worker->piece = new_zeroed(WORKER_PACKET_MAX);
+	worker->rx = outer_receiver_new();
+	worker->tx = outer_sender_new(&shared->outer, slot_size(shared->mtu),
+	                              &shared->drops.count[ENGINE_DROP_SEND]);
+	worker->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	worker->poll = epoll_create1(EPOLL_CLOEXEC);
+	worker->is_running =
+	    worker->stop >= 0 && worker->poll >= 0 && watch_all(worker) && start_thread(worker);
+	return worker->is_running;
+}
+
+static void close_if_open(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}
+
+void worker_stop(struct worker *worker)
+{
+	uint64_t one = 1;
+
+	if (worker->packet == NULL)
+		return;
+	if (worker->is_running) {
+		ssize_t written = write(worker->stop, &one, sizeof(one));
+
+		assert(written == sizeof(one));
+		pthread_join(worker->thread, NULL);
+	}
+	outer_receiver_free(worker->rx);
+	outer_sender_free(worker->tx);
+	free(worker->packet);
+	free(worker->piece);
+	close_if_open(worker->stop);
+	close_if_open(worker->poll);
+	*worker = (struct worker){ .tun = -1 };
+}
