@@ -1,0 +1,526 @@
+#include "engine/engine.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "engine/steering/steering.h"
+#include "engine/userspace/tun.h"
+#include "engine/userspace/worker.h"
+
+enum { ACQUIRES_PER_TURN = 256, LETTERS_PER_TURN = 256, REMIND_S = 10 };
+
+struct engine {
+	struct log log;
+	struct engine_settings settings; /* its pointers are ours */
+	struct steering_settings steering_settings;
+	struct shared shared;
+	struct worker worker;
+	int tun;
+	struct steering *steering;
+	struct engine_events events;
+	struct event_base *base;
+	struct event *on_mail, *on_ike4, *on_ike6, *on_settle, *on_tick;
+	struct outer_receiver *rx;
+	bool is_rcu_thread;
+	bool is_stopped;
+};
+
+static struct instant clock_now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (struct instant){ (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec };
+}
+
+static void *copy_array(const void *from, size_t count, size_t size)
+{
+	void *copy = new_array(count + 1, size);
+
+	if (count > 0)
+		memcpy(copy, from, count * size);
+	return copy;
+}
+
+static void copy_settings(struct engine *engine, const struct engine_settings *from)
+{
+	struct engine_settings *s = &engine->settings;
+
+	*s = *from;
+	s->device = new_string(from->device);
+	s->dns_uids = copy_array(from->dns_uids, from->dns_uid_count, sizeof(*from->dns_uids));
+	s->inside = copy_array(from->inside, from->inside_count, sizeof(*from->inside));
+	engine->log = from->log;
+	engine->shared.mtu = from->mtu;
+	engine->steering_settings = (struct steering_settings){
+		.device = s->device,
+		.marks = s->marks,
+		.route_table = s->route_table,
+		.rule_priority = s->rule_priority,
+		.daemon_down_s = s->daemon_down_s,
+		.port = s->port,
+		.nat_port = s->nat_port,
+		.daemon_uid = s->daemon_uid,
+		.dns_uids = s->dns_uids,
+		.dns_uid_count = s->dns_uid_count,
+		.inside = s->inside,
+		.inside_count = s->inside_count,
+	};
+}
+
+static void random_octets(void *out, size_t len)
+{
+	ssize_t got = getrandom(out, len, 0);
+
+	assert(got == (ssize_t)len); /* short requests are never cut once the pool is up */
+}
+
+/* Opening. */
+
+static bool open_tables(struct engine *engine, char *error, size_t size)
+{
+	uint64_t seed[2];
+
+	rcu_register_thread();
+	engine->is_rcu_thread = true;
+	random_octets(seed, sizeof(seed));
+	hold_table_init(&engine->shared.holds, seed);
+	if (tables_init(&engine->shared.tables, seed) && mailbox_init(&engine->shared.mailbox))
+		return true;
+	snprintf(error, size, "no memory for the eroute table");
+	return false;
+}
+
+static bool open_device(struct engine *engine, char *error, size_t size)
+{
+	const struct engine_settings *s = &engine->settings;
+	struct tun_settings tun = { s->device, s->mtu, s->outer4 };
+
+	engine->tun = tun_open(&tun, error, size);
+	return engine->tun >= 0;
+}
+
+static bool open_sockets(struct engine *engine, char *error, size_t size)
+{
+	const struct engine_settings *s = &engine->settings;
+	uint32_t marks[RELEASE_WAYS] = {
+		[RELEASE_PASS] = s->marks.release_pass, [RELEASE_TUNNEL] = s->marks.release_tunnel
+	};
+
+	return outer_open(&engine->shared.outer, s->port, s->nat_port, s->marks.own, error, size) &&
+	       release_open(&engine->shared.release, marks, error, size);
+}
+
+static bool open_steering(struct engine *engine, char *error, size_t size)
+{
+	if (!steering_routes_up(&engine->steering_settings, error, size))
+		return false;
+	engine->steering = steering_open(&engine->steering_settings, &engine->log, error, size);
+	return engine->steering != NULL;
+}
+
+struct engine *engine_open(const struct engine_settings *settings, char *error, size_t error_size)
+{
+	struct engine *engine = new_zeroed(sizeof(*engine));
+
+	engine->tun = -1;
+	memset(engine->shared.outer.fd, -1, sizeof(engine->shared.outer.fd));
+	memset(&engine->shared.release, -1, offsetof(struct release, probe_lock));
+	copy_settings(engine, settings);
+	if (open_tables(engine, error, error_size) && open_device(engine, error, error_size) &&
+	    open_sockets(engine, error, error_size) && open_steering(engine, error, error_size))
+		return engine;
+	engine_free(engine);
+	return NULL;
+}
+
+/* Events of the control thread. */
+
+/* The end of an event: what the core changed goes to the kernel in one batch, and what the workers
+ * can no longer see is freed. */
+static void on_settle(evutil_socket_t fd, short what, void *ctx)
+{
+	struct engine *engine = ctx;
+
+	steering_flush(engine->steering);
+	tables_collect(&engine->shared.tables);
+}
+
+static void settle_soon(struct engine *engine)
+{
+	if (engine->on_settle != NULL)
+		event_active(engine->on_settle, 0, 0);
+}
+
+static void read_letter(struct engine *engine, struct letter *letter)
+{
+	switch (letter->kind) {
+	case LETTER_IKE:
+		engine->events.ike_datagram(engine->events.ctx, &letter->path,
+		                            buf_view(&letter->datagram));
+		break;
+	case LETTER_UNKNOWN_SPI:
+		engine->events.unknown_spi(engine->events.ctx, &letter->path, letter->spi);
+		break;
+	}
+	buf_free(&letter->datagram);
+}
+
+static bool take_acquire(struct engine *engine, struct acquire *acquire)
+{
+	bool is_there;
+
+	hold_lock(&engine->shared.holds);
+	is_there = hold_next_acquire(&engine->shared.holds, &acquire->pair, clock_now());
+	hold_unlock(&engine->shared.holds);
+	return is_there;
+}
+
+/* A bounded look at the mail; what is left wakes us again. */
+static void on_mail(evutil_socket_t fd, short what, void *ctx)
+{
+	struct engine *engine = ctx;
+	struct letter letter;
+	struct acquire acquire;
+	int letters = 0, acquires = 0;
+
+	mailbox_woken(&engine->shared.mailbox);
+	while (letters < LETTERS_PER_TURN && mailbox_take(&engine->shared.mailbox, &letter)) {
+		read_letter(engine, &letter);
+		letters++;
+	}
+	while (acquires < ACQUIRES_PER_TURN && take_acquire(engine, &acquire)) {
+		engine->events.acquire(engine->events.ctx, &acquire);
+		acquires++;
+	}
+	if (letters == LETTERS_PER_TURN || acquires == ACQUIRES_PER_TURN)
+		mailbox_wake(&engine->shared.mailbox);
+}
+
+static void receive_ike(struct engine *engine, enum outer_socket from)
+{
+	unsigned count = outer_receive(engine->rx, &engine->shared.outer, from);
+
+	for (unsigned i = 0; i < count; i++) {
+		struct outer_datagram d = outer_received(engine->rx, i);
+
+		engine->events.ike_datagram(engine->events.ctx, &d.path, BYTES(d.data, d.len));
+	}
+}
+
+static void on_ike4(evutil_socket_t fd, short what, void *ctx)
+{
+	receive_ike(ctx, OUTER_IKE4);
+}
+
+static void on_ike6(evutil_socket_t fd, short what, void *ctx)
+{
+	receive_ike(ctx, OUTER_IKE6);
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *ctx)
+{
+	struct engine *engine = ctx;
+
+	steering_alive(engine->steering);
+	hold_lock(&engine->shared.holds);
+	hold_remind(&engine->shared.holds, SECONDS(REMIND_S), clock_now());
+	hold_unlock(&engine->shared.holds);
+	mailbox_wake(&engine->shared.mailbox);
+	settle_soon(engine);
+}
+
+static struct event *listen_to(struct engine *engine, int fd, event_callback_fn callback)
+{
+	struct event *event;
+
+	if (fd < 0)
+		return NULL;
+	event = event_new(engine->base, fd, EV_READ | EV_PERSIST, callback, engine);
+	if (event != NULL && event_add(event, NULL) != 0) {
+		event_free(event);
+		return NULL;
+	}
+	return event;
+}
+
+static bool add_events(struct engine *engine)
+{
+	const struct timeval second = { .tv_sec = 1 };
+
+	engine->on_mail = listen_to(engine, engine->shared.mailbox.wake, on_mail);
+	engine->on_ike4 = listen_to(engine, engine->shared.outer.fd[OUTER_IKE4], on_ike4);
+	engine->on_ike6 = listen_to(engine, engine->shared.outer.fd[OUTER_IKE6], on_ike6);
+	engine->on_settle = event_new(engine->base, -1, 0, on_settle, engine);
+	engine->on_tick = event_new(engine->base, -1, EV_PERSIST, on_tick, engine);
+	return engine->on_mail != NULL && engine->on_ike4 != NULL && engine->on_settle != NULL &&
+	       engine->on_tick != NULL && event_add(engine->on_tick, &second) == 0;
+}
+
+bool engine_start(struct engine *engine, struct event_base *base,
+                  const struct engine_events *events)
+{
+	assert(engine->base == NULL);
+	engine->base = base;
+	engine->events = *events;
+	engine->rx = outer_receiver_new();
+	steering_alive(engine->steering);
+	return add_events(engine) &&
+	       steering_watch(engine->steering, base, events->steering_restored, events->ctx) &&
+	       worker_start(&engine->worker, &engine->shared, engine->tun);
+}
+
+/* The port of the core. */
+
+static void port_set_policy(void *ctx, const struct policy_table *table)
+{
+	struct engine *engine = ctx;
+
+	tables_set_policy(&engine->shared.tables, table);
+	steering_set_policy(engine->steering, table);
+	settle_soon(engine);
+}
+
+/*
+ * The order is the promise: what is held leaves first, then the worker sends by the eroute, then
+ * the kernel does without us. The lock keeps the worker from holding one more in between.
+ */
+static void port_set_pair(void *ctx, const struct ip_pair *pair, enum eroute_action action,
+                          uint32_t spi_out, bool is_private)
+{
+	struct engine *engine = ctx;
+	struct shared *shared = &engine->shared;
+	struct use released = { 0 };
+	bool is_set = true;
+
+	hold_lock(&shared->holds);
+	if (action != EROUTE_HOLD)
+		outbound_release_held(shared, pair, action, &released, clock_now());
+	if (action == EROUTE_TRAP)
+		tables_remove_eroute(&shared->tables, pair);
+	else
+		is_set = tables_set_eroute(&shared->tables, pair, action, spi_out, &released);
+	hold_unlock(&shared->holds);
+	if (!is_set)
+		log_line(&engine->log, LOG_ERROR, "eroute %s > %s: not set, %s",
+		         ip_text(&pair->source).s, ip_text(&pair->destination).s,
+		         action == EROUTE_TUNNEL ? "no SA for it" : "the table is full");
+	(void)steering_set_pair(engine->steering, pair, is_set ? action : EROUTE_TRAP);
+	settle_soon(engine);
+}
+
+static void port_add_child(void *ctx, const struct child_sa *child)
+{
+	struct engine *engine = ctx;
+	size_t limit = esp_inner_limit(engine->settings.mtu, child->path.remote.address.family,
+	                               child->udp_encapsulation);
+
+	if (!tables_add_child(&engine->shared.tables, child, limit))
+		log_line(&engine->log, LOG_ERROR, "esp0x%x: the SA was not installed",
+		         child->spi_in);
+}
+
+static void port_remove_child(void *ctx, uint32_t spi_in)
+{
+	struct engine *engine = ctx;
+
+	tables_remove_child(&engine->shared.tables, spi_in);
+	settle_soon(engine);
+}
+
+static struct eroute_use use_sum(struct eroute_use a, struct eroute_use b)
+{
+	return (struct eroute_use){ a.packets + b.packets, a.octets + b.octets,
+		                    a.last.ns > b.last.ns ? a.last : b.last };
+}
+
+static struct eroute_use held_use(struct engine *engine, const struct ip_pair *pair)
+{
+	struct eroute_use use = { 0 };
+	const struct hold *hold;
+
+	hold_lock(&engine->shared.holds);
+	hold = hold_find(&engine->shared.holds, pair);
+	if (hold != NULL)
+		use = (struct eroute_use){ hold->caught, hold->caught_octets, hold->last };
+	hold_unlock(&engine->shared.holds);
+	return use;
+}
+
+static struct eroute_use port_pair_use(void *ctx, const struct ip_pair *pair)
+{
+	struct engine *engine = ctx;
+	struct eroute_use use = held_use(engine, pair);
+	struct eroute *eroute;
+	bool is_tunnel;
+
+	rcu_read_lock();
+	eroute = tables_eroute(&engine->shared.tables, pair);
+	is_tunnel = eroute != NULL && eroute->action == EROUTE_TUNNEL;
+	if (eroute != NULL)
+		use = use_sum(use, use_read(&eroute->use));
+	rcu_read_unlock();
+	/* What goes by a tunnel came through us and is counted; the kernel has seen it too. */
+	return is_tunnel ? use : use_sum(use, steering_pair_use(engine->steering, pair));
+}
+
+static struct eroute_use port_row_use(void *ctx, size_t index)
+{
+	struct engine *engine = ctx;
+
+	return use_sum(tables_row_use(&engine->shared.tables, index),
+	               steering_row_use(engine->steering, index));
+}
+
+static struct child_use port_child_use(void *ctx, uint32_t spi_in)
+{
+	struct engine *engine = ctx;
+	struct child_use use = { 0 };
+	struct child *child;
+
+	rcu_read_lock();
+	child = tables_child(&engine->shared.tables, spi_in);
+	if (child != NULL) {
+		struct eroute_use in = use_read(&child->use_in), out = use_read(&child->use_out);
+
+		use = (struct child_use){ in.packets, out.packets, in.last, out.last };
+	}
+	rcu_read_unlock();
+	return use;
+}
+
+static uint32_t port_new_spi(void *ctx)
+{
+	struct engine *engine = ctx;
+	uint32_t spi;
+	bool is_taken;
+
+	do {
+		random_octets(&spi, sizeof(spi));
+		rcu_read_lock();
+		is_taken = tables_child(&engine->shared.tables, spi) != NULL;
+		rcu_read_unlock();
+	} while (spi < ESP_SPI_FIRST || is_taken);
+	return spi;
+}
+
+struct engine_port engine_port(struct engine *engine)
+{
+	return (struct engine_port){
+		.ctx = engine,
+		.set_policy = port_set_policy,
+		.set_pair = port_set_pair,
+		.add_child = port_add_child,
+		.remove_child = port_remove_child,
+		.pair_use = port_pair_use,
+		.row_use = port_row_use,
+		.child_use = port_child_use,
+		.new_spi = port_new_spi,
+	};
+}
+
+void engine_send_ike(struct engine *engine, const struct path *path, struct bytes datagram)
+{
+	if (!outer_send_ike(&engine->shared.outer, path, datagram))
+		drops_add(&engine->shared.drops, ENGINE_DROP_SEND);
+}
+
+void engine_set_inside(struct engine *engine, const struct ip_range *inside, size_t count)
+{
+	steering_set_inside(engine->steering, inside, count);
+	settle_soon(engine);
+}
+
+void engine_refresh_use(struct engine *engine)
+{
+	steering_refresh_use(engine->steering, clock_now());
+}
+
+/* The end. */
+
+static void free_event(struct event **event)
+{
+	if (*event != NULL)
+		event_free(*event);
+	*event = NULL;
+}
+
+static void remove_events(struct engine *engine)
+{
+	free_event(&engine->on_mail);
+	free_event(&engine->on_ike4);
+	free_event(&engine->on_ike6);
+	free_event(&engine->on_settle);
+	free_event(&engine->on_tick);
+}
+
+static void close_device(struct engine *engine)
+{
+	if (engine->tun >= 0)
+		close(engine->tun);
+	engine->tun = -1;
+}
+
+/* The steering comes out last: until then the trap's blackhole catches what still comes. */
+void engine_stop(struct engine *engine, bool keep_private, struct text *kept)
+{
+	remove_events(engine);
+	worker_stop(&engine->worker);
+	close_device(engine);
+	steering_down(engine->steering, keep_private, kept);
+	steering_routes_down(&engine->steering_settings);
+	engine->is_stopped = true;
+}
+
+/* Without engine_stop() the steering stays and holds everything, as after a crash. */
+void engine_free(struct engine *engine)
+{
+	if (engine == NULL)
+		return;
+	remove_events(engine);
+	worker_stop(&engine->worker);
+	close_device(engine);
+	if (engine->steering != NULL)
+		steering_free(engine->steering);
+	outer_receiver_free(engine->rx);
+	outer_close(&engine->shared.outer);
+	release_close(&engine->shared.release);
+	mailbox_wipe(&engine->shared.mailbox);
+	hold_table_wipe(&engine->shared.holds);
+	tables_wipe(&engine->shared.tables);
+	if (engine->is_rcu_thread)
+		rcu_unregister_thread();
+	free((void *)(uintptr_t)engine->settings.device);
+	free((void *)(uintptr_t)engine->settings.dns_uids);
+	free((void *)(uintptr_t)engine->settings.inside);
+	free(engine);
+}
+
+uint64_t engine_dropped(struct engine *engine, enum engine_drop drop)
+{
+	uint64_t count = __atomic_load_n(&engine->shared.drops.count[drop], __ATOMIC_RELAXED);
+
+	if (drop == ENGINE_DROP_HELD_FULL) {
+		hold_lock(&engine->shared.holds);
+		count += engine->shared.holds.dropped;
+		hold_unlock(&engine->shared.holds);
+	}
+	return count + steering_dropped(engine->steering, drop);
+}
+
+const char *engine_drop_name(enum engine_drop drop)
+{
+	static const char *const names[ENGINE_DROP_COUNT] = {
+#define X(name, word, text) [ENGINE_DROP_##name] = word,
+		ENGINE_DROPS(X)
+#undef X
+	};
+
+	return names[drop];
+}
