@@ -47,22 +47,22 @@ struct ike_self {
 };
 
 /* Why an attempt or an SA came to its end; the words are for people. */
-#define IKE_REASONS(X)                                                                        \
-	X(NONE, "none")                                                                       \
-	X(SILENT, "no answer")                                                                \
-	X(UNPROTECTED_REFUSAL, "refused without proof")                                       \
-	X(AUTHENTICATION_FAILED, "the peer refused our authentication")                       \
-	X(BAD_SIGNATURE, "the peer's signature does not fit its published keys")              \
-	X(BAD_IDENTITY, "the peer says it is somebody else")                                  \
-	X(NO_KEYS, "the peer's key could not be found")                                       \
-	X(TS_UNACCEPTABLE, "the peer may not or will not carry these addresses")              \
-	X(NO_PROPOSAL, "no common algorithms")                                                \
-	X(REFUSED, "the peer refused")                                                        \
-	X(BEHIND_NAT, "we are behind a NAT")                                                  \
-	X(PROTOCOL, "the peer broke the protocol")                                            \
-	X(LOCAL, "this machine could not")                                                    \
-	X(DELETED_BY_PEER, "deleted by the peer")                                             \
-	X(DELETED_BY_US, "deleted by us")                                                     \
+#define IKE_REASONS(X)                                                           \
+	X(NONE, "none")                                                          \
+	X(SILENT, "no answer")                                                   \
+	X(UNPROTECTED_REFUSAL, "refused without proof")                          \
+	X(AUTHENTICATION_FAILED, "the peer refused our authentication")          \
+	X(BAD_SIGNATURE, "the peer's signature does not fit its published keys") \
+	X(BAD_IDENTITY, "the peer says it is somebody else")                     \
+	X(NO_KEYS, "the peer's key could not be found")                          \
+	X(TS_UNACCEPTABLE, "the peer may not or will not carry these addresses") \
+	X(NO_PROPOSAL, "no common algorithms")                                   \
+	X(REFUSED, "the peer refused")                                           \
+	X(BEHIND_NAT, "we are behind a NAT")                                     \
+	X(PROTOCOL, "the peer broke the protocol")                               \
+	X(LOCAL, "this machine could not")                                       \
+	X(DELETED_BY_PEER, "deleted by the peer")                                \
+	X(DELETED_BY_US, "deleted by us")                                        \
 	X(REPLACED, "replaced")
 
 enum ike_reason {
@@ -76,12 +76,12 @@ const char *ike_reason_text(enum ike_reason reason);
 struct ike_claim {
 	struct path path;
 	struct ike_id peer_id;
-	struct ike_id wanted_id;	/* the IDr asked for; ID_NONE if none */
-	struct traffic_selector peer;	/* TSi: the Source's side */
-	struct traffic_selector ours;	/* TSr */
-	bool is_single_pair;		/* one selector each, both single addresses, any protocol and port */
-	enum ike_auth auth;		/* the method the peer used */
-	bool peer_is_wildswan;		/* our Vendor ID was seen (NAT-12) */
+	struct ike_id wanted_id;      /* the IDr asked for; ID_NONE if none */
+	struct traffic_selector peer; /* TSi: the Source's side */
+	struct traffic_selector ours; /* TSr */
+	bool is_single_pair;   /* one selector each, both single addresses, any protocol and port */
+	enum ike_auth auth;    /* the method the peer used */
+	bool peer_is_wildswan; /* our Vendor ID was seen (NAT-12) */
 	bool peer_behind_nat;
 	bool initial_contact;
 };
@@ -98,7 +98,8 @@ struct ike_owner {
 	/* Responder: IKE_AUTH was opened. Ends with one ike_authorize(). */
 	void (*auth_wanted)(void *ctx, ike_handle sa, const struct ike_claim *claim);
 	/* Either role: the peer wants a CHILD SA on an established IKE SA. Ends with one
-	 * ike_authorize_child(). claim->path and the selectors are set; peer_id is the proven one. */
+	 * ike_authorize_child(). claim->path and the selectors are set; peer_id is the proven one.
+	 */
 	void (*child_wanted)(void *ctx, ike_handle sa, const struct ike_claim *claim);
 	/* AUTH is verified; before child_up of the first CHILD SA. */
 	void (*sa_up)(void *ctx, ike_handle sa, const struct ike_established *up);
@@ -111,20 +112,24 @@ struct ike_owner {
 	void (*child_gone)(void *ctx, ike_handle sa, uint32_t spi_in, enum ike_reason reason);
 	/* What was asked for with `tag` will not come. `proven`: an authenticated peer said so. */
 	void (*child_failed)(void *ctx, ike_handle sa, uint64_t tag, enum ike_reason reason,
-			     bool proven);
-	/* The IKE SA is no more; its children were reported gone before. */
+	                     bool proven);
+	/*
+	 * The IKE SA is no more; its children and what was asked for were reported before. Comes
+	 * exactly once for every handle the owner has heard of, from ike_initiate() or from
+	 * auth_wanted, also for one that was never up.
+	 */
 	void (*sa_gone)(void *ctx, ike_handle sa, enum ike_reason reason);
 };
 
 struct ike_settings {
 	struct log log;
-	uint16_t port;		/* 500 */
-	uint16_t nat_port;	/* 4500 */
-	unsigned tries;		/* sendings of one request (MID-10) */
+	uint16_t port;     /* 500 */
+	uint16_t nat_port; /* 4500 */
+	unsigned tries;    /* sendings of one request (MID-10) */
 };
 
 struct ike *ike_new(const struct ike_ports *ports, const struct ike_owner *owner,
-		    const struct ike_settings *settings);
+                    const struct ike_settings *settings);
 /* Forgets everything and says nothing to anybody; see ike_shutdown(). */
 void ike_free(struct ike *ike);
 
@@ -136,9 +141,9 @@ struct ike_wish {
 	unsigned peer_psk; /* PSK: index of the shared secret */
 	struct traffic_selector local;
 	struct traffic_selector remote;
-	uint64_t tag; /* the owner's, not 0 */
+	uint64_t tag;          /* the owner's, not 0 */
 	bool is_opportunistic; /* gives up behind a NAT without showing the private address (OEN-2),
-				* wants back exactly the selectors it asked for (OIN-9) */
+	                        * wants back exactly the selectors it asked for (OIN-9) */
 };
 
 /* Starts an IKE SA with one CHILD SA. 0: the table is full or this machine cannot. */
@@ -148,33 +153,33 @@ ike_handle ike_initiate(struct ike *ike, const struct ike_wish *wish, struct ins
  * IKE_AUTH; count 0 ends the attempt (NO_KEYS).
  */
 void ike_set_peer_keys(struct ike *ike, ike_handle sa, const struct pubkey *keys, size_t count,
-		       struct instant now);
+                       struct instant now);
 
 /* What the Responder's owner decides about a claim. */
 enum ike_verdict {
 	IKE_VERDICT_ACCEPT,
 	IKE_VERDICT_UNAUTHENTICATED, /* AUTHENTICATION_FAILED: no IKE SA (AUZ-9) */
-	IKE_VERDICT_NO_CHILD,	     /* TS_UNACCEPTABLE: IKE SA without a child, if AUTH verifies */
+	IKE_VERDICT_NO_CHILD,        /* TS_UNACCEPTABLE: IKE SA without a child, if AUTH verifies */
 };
 
 struct ike_permission {
 	enum ike_verdict verdict;
-	struct ike_self self;	   /* who we are towards this peer */
+	struct ike_self self;      /* who we are towards this peer */
 	const struct pubkey *keys; /* candidates for the peer's AUTH (signature) */
 	size_t key_count;
-	unsigned peer_psk;	      /* PSK */
+	unsigned peer_psk;            /* PSK */
 	struct traffic_selector peer; /* narrowed selectors to grant */
 	struct traffic_selector ours;
 	uint64_t tag; /* comes back in child_up */
 };
 void ike_authorize(struct ike *ike, ike_handle sa, const struct ike_permission *permission,
-		   struct instant now);
+                   struct instant now);
 void ike_authorize_child(struct ike *ike, ike_handle sa, const struct ike_permission *permission,
-			 struct instant now);
+                         struct instant now);
 
 /* CREATE_CHILD_SA on an established IKE SA; queued behind an outstanding request (MID-4). */
 void ike_create_child(struct ike *ike, ike_handle sa, const struct traffic_selector *local,
-		      const struct traffic_selector *remote, uint64_t tag, struct instant now);
+                      const struct traffic_selector *remote, uint64_t tag, struct instant now);
 /* Delete to the peer; child_gone comes at once. */
 void ike_delete_child(struct ike *ike, ike_handle sa, uint32_t spi_in, struct instant now);
 /* Delete to the peer; children and the SA are reported gone at once. An SA that is not up yet is
@@ -186,28 +191,28 @@ bool ike_is_quiet(const struct ike *ike);
 
 /* `datagram` without the non-ESP marker. */
 void ike_on_datagram(struct ike *ike, const struct path *path, struct bytes datagram,
-		     struct instant now);
+                     struct instant now);
 void ike_on_job_done(struct ike *ike, uint64_t job_id, struct bytes result, struct instant now);
 void ike_on_deadline(struct ike *ike, struct instant now);
 struct instant ike_deadline(const struct ike *ike);
 
 /* One list: counter, name in metrics and in `ipsec status`, and what it says. */
-#define IKE_DROPS(X)                                                                          \
-	X(RUNT, "runt", "shorter than a header, or of another length than it says")           \
-	X(VERSION, "version", "not IKEv2")                                                    \
-	X(NO_SA, "no-sa", "no IKE SA has these SPIs")                                         \
-	X(MALFORMED, "malformed", "payloads that do not parse")                               \
-	X(INTEGRITY, "integrity", "integrity check failed")                                   \
-	X(MESSAGE_ID, "message-id", "message ID outside the window")                          \
-	X(STATE, "state", "a message that does not fit the state of its SA")                  \
-	X(FULL, "full", "the table of half-open SAs is full")                                 \
+#define IKE_DROPS(X)                                                                \
+	X(RUNT, "runt", "shorter than a header, or of another length than it says") \
+	X(VERSION, "version", "not IKEv2")                                          \
+	X(NO_SA, "no-sa", "no IKE SA has these SPIs")                               \
+	X(MALFORMED, "malformed", "payloads that do not parse")                     \
+	X(INTEGRITY, "integrity", "integrity check failed")                         \
+	X(MESSAGE_ID, "message-id", "message ID outside the window")                \
+	X(STATE, "state", "a message that does not fit the state of its SA")        \
+	X(FULL, "full", "the table of half-open SAs is full")                       \
 	X(SHUTDOWN, "shutdown", "we are going away")
 
 enum ike_drop {
 #define X(name, word, text) IKE_DROP_##name,
 	IKE_DROPS(X)
 #undef X
-	IKE_DROP_COUNT
+	    IKE_DROP_COUNT
 };
 uint64_t ike_dropped(const struct ike *ike, enum ike_drop drop);
 const char *ike_drop_name(enum ike_drop drop);
@@ -225,5 +230,6 @@ struct ike_sa_view {
 	size_t children;
 };
 /* Calls `see` for each IKE SA, in no order. */
-void ike_list(const struct ike *ike, void (*see)(void *ctx, const struct ike_sa_view *view), void *ctx);
+void ike_list(const struct ike *ike, void (*see)(void *ctx, const struct ike_sa_view *view),
+              void *ctx);
 size_t ike_count(const struct ike *ike);

@@ -1,0 +1,166 @@
+#include "ike/children.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+struct child *children_find_in(const struct ike_sa *sa, uint32_t spi_in)
+{
+	struct child *child = sa->children;
+
+	while (child != NULL && child->spi_in != spi_in)
+		child = child->next;
+	return child;
+}
+
+struct child *children_find_out(const struct ike_sa *sa, uint32_t spi_out)
+{
+	struct child *child = sa->children;
+
+	while (child != NULL && child->spi_out != spi_out)
+		child = child->next;
+	return child;
+}
+
+void children_remove(struct ike_sa *sa, struct child *child)
+{
+	struct child **at = &sa->children;
+
+	while (*at != child)
+		at = &(*at)->next;
+	*at = child->next;
+	sa->child_count--;
+	free(child);
+}
+
+bool children_have_room(const struct ike_sa *sa)
+{
+	return sa->child_count < IKE_SA_CHILDREN_MAX;
+}
+
+bool child_spi_is_valid(uint64_t spi)
+{
+	return spi >= 256 && spi <= UINT32_MAX;
+}
+
+/*
+ * ESP goes between the two NAT traversal ports, as IKE does from IKE_AUTH on (NAT-8, NAT-12).
+ *
+ * RFC 7296 section 2.23 wants plain ESP towards a peer of another make without a NAT; the packet
+ * engine has only the UDP form so far, so `udp_encapsulation` is true for every CHILD SA.
+ */
+static void set_path(const struct ike_sa *sa, struct child_sa *child)
+{
+	child->path = sa->path;
+	if (child->path.local.port == sa->ike->settings.port)
+		child->path.local.port = sa->ike->settings.nat_port;
+	if (child->path.remote.port == sa->ike->settings.port)
+		child->path.remote.port = sa->ike->settings.nat_port;
+	child->udp_encapsulation = true;
+}
+
+static void child_remember(struct ike_sa *sa, const struct child_sa *up)
+{
+	struct child *child = new_zeroed(sizeof(*child));
+
+	child->spi_in = up->spi_in;
+	child->spi_out = up->spi_out;
+	child->next = sa->children;
+	sa->children = child;
+	sa->child_count++;
+}
+
+static void log_child(const struct ike_sa *sa, const struct child_sa *child)
+{
+	log_line(&sa->ike->settings.log, LOG_INFO, "ike %s: child esp0x%x %s <=> %s, %s",
+	         ip_text(&sa->path.remote.address).s, (unsigned)child->spi_out,
+	         range_text(&child->local.range).s, range_text(&child->remote.range).s,
+	         aead_name(child->cipher));
+}
+
+bool children_add(struct ike_sa *sa, const struct child_recipe *recipe)
+{
+	const struct ike_owner *owner = &sa->ike->owner;
+	CLEANUP(child_keys_wipe) struct child_keys keys = { 0 };
+	CLEANUP(child_sa_wipe)
+	struct child_sa child = {
+		.spi_in = recipe->spi_in,
+		.spi_out = (uint32_t)recipe->choice->spi,
+		.cipher = recipe->choice->suite.cipher,
+		.is_esn = recipe->choice->suite.is_esn,
+		.local = *recipe->local,
+		.remote = *recipe->remote,
+	};
+
+	assert(children_have_room(sa));
+	if (!child_keys_derive(sa->suite.prf, child.cipher, &sa->keys.sk_d, recipe->shared,
+	                       recipe->nonce_i, recipe->nonce_r, &keys))
+		return false;
+	child.key_out = secret_move(recipe->is_exchange_initiator ? &keys.i_to_r : &keys.r_to_i);
+	child.key_in = secret_move(recipe->is_exchange_initiator ? &keys.r_to_i : &keys.i_to_r);
+	set_path(sa, &child);
+	child_remember(sa, &child);
+	sa->expires = INSTANT_NEVER;
+	log_child(sa, &child);
+	owner->child_up(owner->ctx, sa->handle, recipe->tag, &child);
+	return true;
+}
+
+bool children_ts_fit(const struct ts_list *answer, const struct traffic_selector *asked,
+                     bool is_exact)
+{
+	const struct ts_list offered = { .count = 1, .selectors = { *asked } };
+
+	if (answer->count != 1)
+		return false;
+	if (is_exact)
+		return ts_equal(&answer->selectors[0], asked);
+	return ts_list_within(answer, &offered);
+}
+
+static bool is_offered(const struct traffic_selector *granted, const struct ts_list *offered)
+{
+	for (size_t i = 0; i < offered->count; i++) {
+		if (ts_within(granted, &offered->selectors[i]))
+			return true;
+	}
+	return false;
+}
+
+bool children_may_grant(const struct child_terms *terms, const struct ike_permission *permission)
+{
+	return is_offered(&permission->peer, &terms->ts_i) &&
+	       is_offered(&permission->ours, &terms->ts_r);
+}
+
+void children_claim(struct ike_claim *claim, const struct child_terms *terms)
+{
+	if (terms->ts_i.count > 0)
+		claim->peer = terms->ts_i.selectors[0];
+	if (terms->ts_r.count > 0)
+		claim->ours = terms->ts_r.selectors[0];
+	claim->is_single_pair = ts_is_single_pair(&terms->ts_i, &terms->ts_r);
+}
+
+void children_fail(const struct ike_sa *sa, uint64_t tag, enum ike_reason reason, bool proven)
+{
+	const struct ike_owner *owner = &sa->ike->owner;
+
+	log_line(&sa->ike->settings.log, LOG_INFO, "ike %s: no child: %s",
+	         ip_text(&sa->path.remote.address).s, ike_reason_text(reason));
+	owner->child_failed(owner->ctx, sa->handle, tag, reason, proven);
+}
+
+enum ike_reason children_reason(uint16_t notify)
+{
+	switch (notify) {
+	case NOTIFY_AUTHENTICATION_FAILED:
+		return IKE_REASON_AUTHENTICATION_FAILED;
+	case NOTIFY_TS_UNACCEPTABLE:
+	case NOTIFY_SINGLE_PAIR_REQUIRED:
+		return IKE_REASON_TS_UNACCEPTABLE;
+	case NOTIFY_NO_PROPOSAL_CHOSEN:
+		return IKE_REASON_NO_PROPOSAL;
+	default:
+		return IKE_REASON_REFUSED; /* an error we do not know is one too (ERR-10) */
+	}
+}

@@ -1,0 +1,41 @@
+#pragma once
+/*
+ * The CHILD SAs of one IKE SA.
+ */
+#include "ike/ike_sa.h"
+
+/* What an exchange agreed on. */
+struct child_recipe {
+	uint32_t spi_in;
+	const struct proposal_choice *choice; /* cipher, sequence numbers, the peer's SPI */
+	bool is_exchange_initiator;           /* of the exchange that makes it (KDF-5) */
+	struct bytes nonce_i;
+	struct bytes nonce_r;
+	const struct secret *shared; /* of the key exchange, or NULL */
+	const struct traffic_selector *local;
+	const struct traffic_selector *remote;
+	uint64_t tag;
+};
+
+/* Makes the keys and hands the CHILD SA to the owner. False: the crypto library refused. */
+MUST_USE bool children_add(struct ike_sa *sa, const struct child_recipe *recipe);
+struct child *children_find_in(const struct ike_sa *sa, uint32_t spi_in);
+struct child *children_find_out(const struct ike_sa *sa, uint32_t spi_out);
+void children_remove(struct ike_sa *sa, struct child *child);
+/* Can there be one more? */
+bool children_have_room(const struct ike_sa *sa);
+/* Is this a SPI that an ESP packet can carry (RFC 4303 section 2.1)? */
+bool child_spi_is_valid(uint64_t spi);
+
+/* Initiator: may this answer stand for the selector asked for: inside it (TS-6), or the same
+ * (OIN-9)? More than one selector never. */
+bool children_ts_fit(const struct ts_list *answer, const struct traffic_selector *asked,
+                     bool is_exact);
+/* Responder: what is granted is never wider than what was offered (TS-4). */
+bool children_may_grant(const struct child_terms *terms, const struct ike_permission *permission);
+/* Fills in the selectors of the claim. */
+void children_claim(struct ike_claim *claim, const struct child_terms *terms);
+/* Tells the owner that the child of `tag` will not come. */
+void children_fail(const struct ike_sa *sa, uint64_t tag, enum ike_reason reason, bool proven);
+/* What an error in place of a child means to the owner. */
+enum ike_reason children_reason(uint16_t notify);

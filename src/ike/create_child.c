@@ -1,0 +1,328 @@
+#include "ike/create_child.h"
+
+#include <stdlib.h>
+
+#include "ike/children.h"
+#include "ike/informational.h"
+
+static void add_ts(struct message_writer *m, uint8_t type, const struct traffic_selector *ts)
+{
+	ts_write(payload_start(m, type), ts, 1);
+	payload_end(m);
+}
+
+static void add_own_kex(struct message_writer *m, const struct own_kex *kex)
+{
+	message_add_ke(m, kex->method, BYTES(kex->public_value, kex_public_len(kex->method)));
+}
+
+/*
+ * Initiator of the exchange
+ */
+
+bool create_child_write(struct ike_sa *sa, struct request *request, struct message_writer *m)
+{
+	struct ike *ike = sa->ike;
+	struct proposal_list offer;
+
+	request->spi_in = ike->ports.new_spi(ike->ports.ctx);
+	proposals_for_esp(&offer, request->spi_in, true);
+	nonce_draw(&request->nonce, 32, ike);
+	if (!own_kex_start(&request->kex, request->method, ike))
+		return false;
+	proposals_write(payload_start(m, PAYLOAD_SA), &offer);
+	payload_end(m);
+	message_add(m, PAYLOAD_NONCE, nonce_view(&request->nonce));
+	add_own_kex(m, &request->kex);
+	add_ts(m, PAYLOAD_TS_I, &request->local);
+	add_ts(m, PAYLOAD_TS_R, &request->remote);
+	return true;
+}
+
+/* The Responder wants another method: the exchange once more, with a new nonce (TS-14). */
+static bool try_other_method(struct ike_sa *sa, struct request *request, struct bytes data,
+                             struct instant now)
+{
+	struct proposal_list offer;
+	uint16_t method;
+
+	proposals_for_esp(&offer, request->spi_in, true);
+	if (request->is_second_try || !invalid_ke_parse(data, &method) ||
+	    method == request->method || !proposals_offer_kex(&offer, method))
+		return false;
+	request->is_second_try = true;
+	request->method = (enum kex_id)method;
+	request_add_first(sa, request, now);
+	return true;
+}
+
+/* Takes ownership of the request. */
+static void on_error(struct ike_sa *sa, struct request *request, const struct notify *error,
+                     struct instant now)
+{
+	if (error->type == NOTIFY_INVALID_KE_PAYLOAD &&
+	    try_other_method(sa, request, error->data, now))
+		return;
+	children_fail(sa, request->tag, children_reason(error->type), true);
+	request_free(request);
+	/* The peer that says so has dropped the IKE SA (ERR-4). */
+	if (error->type == NOTIFY_INVALID_SYNTAX)
+		ike_sa_end(sa, IKE_REASON_PROTOCOL, true);
+}
+
+enum answer_verdict {
+	ANSWER_OK,
+	ANSWER_BROKEN,   /* nothing on this IKE SA can be trusted to work */
+	ANSWER_NO_SUITE, /* the peer has a child that we do not want */
+	ANSWER_OTHER_TS, /* likewise */
+};
+
+/* Opportunistic pairs are wanted exactly (OIN-9); so are those towards whoever began the IKE SA. */
+static bool is_exact(const struct ike_sa *sa)
+{
+	return sa->is_opportunistic || !sa->is_initiator;
+}
+
+static enum answer_verdict judge(const struct ike_sa *sa, const struct request *request,
+                                 const struct payloads *p, struct child_terms *terms,
+                                 struct secret *shared)
+{
+	struct proposal_list offer;
+	struct proposal_list answer;
+	struct ke ke;
+
+	if (p->sa.data == NULL || !nonce_is_valid(p->nonce) || p->ts_i.data == NULL ||
+	    p->ts_r.data == NULL || !proposals_parse(p->sa, &answer) ||
+	    !ts_parse(p->ts_i, &terms->ts_i) || !ts_parse(p->ts_r, &terms->ts_r))
+		return ANSWER_BROKEN;
+	proposals_for_esp(&offer, request->spi_in, true);
+	if (!proposals_check_answer(&answer, &offer, &terms->choice) ||
+	    !child_spi_is_valid(terms->choice.spi) ||
+	    terms->choice.suite.kex != request->kex.method)
+		return ANSWER_NO_SUITE;
+	if (p->ke.data == NULL || !ke_parse(p->ke, &ke) || ke.method != request->kex.method ||
+	    !kex_shared(ke.method, secret_view(&request->kex.private_value), ke.value, shared))
+		return ANSWER_BROKEN;
+	if (!children_ts_fit(&terms->ts_i, &request->local, is_exact(sa)) ||
+	    !children_ts_fit(&terms->ts_r, &request->remote, is_exact(sa)))
+		return ANSWER_OTHER_TS;
+	return ANSWER_OK;
+}
+
+static bool add_child(struct ike_sa *sa, const struct request *request, const struct payloads *p,
+                      const struct child_terms *terms, const struct secret *shared)
+{
+	const struct child_recipe recipe = {
+		.spi_in = request->spi_in,
+		.choice = &terms->choice,
+		.is_exchange_initiator = true,
+		.nonce_i = nonce_view(&request->nonce),
+		.nonce_r = p->nonce,
+		.shared = shared,
+		.local = &terms->ts_i.selectors[0],
+		.remote = &terms->ts_r.selectors[0],
+		.tag = request->tag,
+	};
+
+	return children_have_room(sa) && children_add(sa, &recipe);
+}
+
+/* <-- HDR, SK { SA, Nr, KEr, TSi, TSr } */
+static void on_answer(struct ike_sa *sa, const struct request *request, const struct payloads *p,
+                      struct instant now)
+{
+	CLEANUP(secret_free) struct secret shared = { 0 };
+	struct child_terms terms = { 0 };
+
+	enum ike_reason reason = IKE_REASON_LOCAL;
+
+	switch (judge(sa, request, p, &terms, &shared)) {
+	case ANSWER_OK:
+		if (add_child(sa, request, p, &terms, &shared))
+			return;
+		break;
+	case ANSWER_NO_SUITE:
+		reason = IKE_REASON_NO_PROPOSAL;
+		break;
+	case ANSWER_OTHER_TS:
+		reason = IKE_REASON_TS_UNACCEPTABLE;
+		break;
+	case ANSWER_BROKEN:
+		children_fail(sa, request->tag, IKE_REASON_PROTOCOL, true);
+		return ike_sa_close(sa, IKE_REASON_PROTOCOL, 0, now);
+	}
+	children_fail(sa, request->tag, reason, reason != IKE_REASON_LOCAL);
+	informational_delete_child(sa, request->spi_in, now);
+}
+
+void create_child_on_response(struct ike_sa *sa, struct request *request, const struct payloads *p,
+                              struct instant now)
+{
+	struct notify error;
+
+	if (payloads_find_error(p, &error))
+		return on_error(sa, request, &error, now);
+	on_answer(sa, request, p, now);
+	request_free(request);
+}
+
+/*
+ * Responder of the exchange
+ */
+
+static void refuse(struct ike_sa *sa, uint16_t notify)
+{
+	log_line(&sa->ike->settings.log, LOG_INFO, "ike %s: CREATE_CHILD_SA refused: %s",
+	         ip_text(&sa->path.remote.address).s, notify_name(notify));
+	child_terms_free(sa->asked);
+	sa->asked = NULL;
+	response_send_notify(sa, notify, (struct bytes){ 0 });
+}
+
+static void refuse_method(struct ike_sa *sa, enum kex_id wanted)
+{
+	const uint8_t data[2] = { (uint8_t)(wanted >> 8), (uint8_t)wanted };
+
+	child_terms_free(sa->asked);
+	sa->asked = NULL;
+	response_send_notify(sa, NOTIFY_INVALID_KE_PAYLOAD, BYTES_OF(data));
+}
+
+/* A child to be rekeyed that we do not have (COL-3), or one that we do. */
+static void refuse_rekey(struct ike_sa *sa, const struct notify *rekey)
+{
+	uint8_t inner[32];
+	struct message_writer m;
+
+	if (children_find_out(sa, rekey->spi) != NULL)
+		return refuse(sa, NOTIFY_NO_ADDITIONAL_SAS);
+	message_start_inner(&m, inner, sizeof(inner));
+	message_add_notify_spi(&m, NOTIFY_CHILD_SA_NOT_FOUND, rekey->spi, (struct bytes){ 0 });
+	response_send(sa, &m);
+}
+
+static void ask_owner(struct ike_sa *sa)
+{
+	const struct ike_owner *owner = &sa->ike->owner;
+	struct ike_claim claim = {
+		.path = sa->path,
+		.peer_id = sa->peer_id,
+	};
+
+	children_claim(&claim, sa->asked);
+	owner->child_wanted(owner->ctx, sa->handle, &claim);
+}
+
+/* Reads the request into sa->asked. False: INVALID_SYNTAX. */
+static bool keep_request(struct ike_sa *sa, const struct payloads *p, const struct ke *ke)
+{
+	struct child_terms *terms = new_zeroed(sizeof(*terms));
+
+	child_terms_free(sa->asked);
+	sa->asked = terms;
+	terms->peer_nonce.len = (uint16_t)p->nonce.len;
+	memcpy(terms->peer_nonce.octets, p->nonce.data, p->nonce.len);
+	terms->peer_public = buf_copy(ke->value);
+	return ts_parse(p->ts_i, &terms->ts_i) && ts_parse(p->ts_r, &terms->ts_r);
+}
+
+static bool is_ike_rekey(const struct proposal_list *offered)
+{
+	return offered->count > 0 && offered->proposals[0].protocol == PROTOCOL_IKE;
+}
+
+/* <-- HDR, SK { SA, Ni, KEi, TSi, TSr } */
+void create_child_on_request(struct ike_sa *sa, const struct payloads *p, struct instant now)
+{
+	struct proposal_list offered;
+	struct proposal_list allowed;
+	struct notify rekey;
+	struct ke ke = { 0 };
+
+	if (p->sa.data == NULL || !proposals_parse(p->sa, &offered) || !nonce_is_valid(p->nonce) ||
+	    (p->ke.data != NULL && !ke_parse(p->ke, &ke)))
+		return response_refuse_broken(sa, now);
+	if (payloads_find_notify(p, NOTIFY_REKEY_SA, &rekey))
+		return refuse_rekey(sa, &rekey);
+	if (is_ike_rekey(&offered) || !children_have_room(sa) || sa->ike->is_shutting_down)
+		return refuse(sa, NOTIFY_NO_ADDITIONAL_SAS);
+	if (p->ts_i.data == NULL || p->ts_r.data == NULL || !keep_request(sa, p, &ke))
+		return response_refuse_broken(sa, now);
+	proposals_for_esp(&allowed, 0, true);
+	if (!proposals_choose(&offered, &allowed, ke.method, &sa->asked->choice) ||
+	    !child_spi_is_valid(sa->asked->choice.spi))
+		return refuse(sa, NOTIFY_NO_PROPOSAL_CHOSEN);
+	if (sa->asked->choice.suite.kex != ke.method)
+		return refuse_method(sa, sa->asked->choice.suite.kex);
+	ask_owner(sa);
+}
+
+struct grant {
+	uint32_t spi_in;
+	struct own_kex kex;
+	struct nonce nonce;
+	struct secret shared;
+};
+
+static void grant_wipe(struct grant *grant)
+{
+	own_kex_wipe(&grant->kex);
+	secret_free(&grant->shared);
+}
+
+static bool install(struct ike_sa *sa, const struct ike_permission *permission,
+                    const struct grant *grant)
+{
+	const struct child_recipe recipe = {
+		.spi_in = grant->spi_in,
+		.choice = &sa->asked->choice,
+		.nonce_i = nonce_view(&sa->asked->peer_nonce),
+		.nonce_r = nonce_view(&grant->nonce),
+		.shared = &grant->shared,
+		.local = &permission->ours,
+		.remote = &permission->peer,
+		.tag = permission->tag,
+	};
+
+	return children_have_room(sa) && children_add(sa, &recipe);
+}
+
+/* --> HDR, SK { SA, Nr, KEr, TSi, TSr }; the CHILD SA is installed before (TS-13) */
+static void send_grant(struct ike_sa *sa, const struct ike_permission *permission,
+                       const struct grant *grant)
+{
+	uint8_t inner[INNER_MAX];
+	struct message_writer m;
+
+	message_start_inner(&m, inner, sizeof(inner));
+	proposals_write_choice(payload_start(&m, PAYLOAD_SA), &sa->asked->choice, grant->spi_in, 4);
+	payload_end(&m);
+	message_add(&m, PAYLOAD_NONCE, nonce_view(&grant->nonce));
+	add_own_kex(&m, &grant->kex);
+	add_ts(&m, PAYLOAD_TS_I, &permission->peer);
+	add_ts(&m, PAYLOAD_TS_R, &permission->ours);
+	response_send(sa, &m);
+}
+
+void create_child_on_permission(struct ike_sa *sa, const struct ike_permission *permission,
+                                struct instant now)
+{
+	struct ike *ike = sa->ike;
+	CLEANUP(grant_wipe) struct grant grant = { 0 };
+
+	if (permission->verdict != IKE_VERDICT_ACCEPT || !children_may_grant(sa->asked, permission))
+		return refuse(sa, NOTIFY_TS_UNACCEPTABLE);
+	nonce_draw(&grant.nonce, 32, ike);
+	if (!own_kex_start(&grant.kex, sa->asked->choice.suite.kex, ike))
+		return refuse(sa, NOTIFY_NO_ADDITIONAL_SAS);
+	/* KDF-9: a peer that sends bad points loses the IKE SA too. */
+	if (!kex_shared(grant.kex.method, secret_view(&grant.kex.private_value),
+	                buf_view(&sa->asked->peer_public), &grant.shared))
+		return response_refuse_broken(sa, now);
+	grant.spi_in = ike->ports.new_spi(ike->ports.ctx);
+	if (!install(sa, permission, &grant))
+		return refuse(sa, NOTIFY_NO_ADDITIONAL_SAS);
+	send_grant(sa, permission, &grant);
+	child_terms_free(sa->asked);
+	sa->asked = NULL;
+}

@@ -1,0 +1,358 @@
+#include "ike/dispatch.h"
+
+#include "ike/auth_exchange.h"
+#include "ike/create_child.h"
+#include "ike/informational.h"
+#include "ike/init.h"
+#include "ike/request.h"
+
+/*
+ * Tables
+ */
+
+#define HAS(type) ((uint64_t)1 << (type))
+
+static uint64_t payloads_there(const struct payloads *p)
+{
+	const struct {
+		struct bytes body;
+		uint64_t bit;
+	} views[] = {
+		{ p->sa, HAS(PAYLOAD_SA) },     { p->ke, HAS(PAYLOAD_KE) },
+		{ p->id_i, HAS(PAYLOAD_ID_I) }, { p->id_r, HAS(PAYLOAD_ID_R) },
+		{ p->auth, HAS(PAYLOAD_AUTH) }, { p->nonce, HAS(PAYLOAD_NONCE) },
+		{ p->ts_i, HAS(PAYLOAD_TS_I) }, { p->ts_r, HAS(PAYLOAD_TS_R) },
+	};
+	uint64_t there = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(views); i++) {
+		if (views[i].body.data != NULL)
+			there |= views[i].bit;
+	}
+	return there;
+}
+
+/* We are about to go: nothing new (COL-1, COL-9). */
+static void refuse_while_closing(struct ike_sa *sa, const struct payloads *p, struct instant now)
+{
+	response_send_notify(sa, NOTIFY_TEMPORARY_FAILURE, (struct bytes){ 0 });
+}
+
+/* Requests of the peer. Any other exchange in any other state is dropped (INI-1). */
+static const struct request_row {
+	enum ike_sa_state state;
+	uint8_t exchange;
+	uint64_t needed; /* one missing: INVALID_SYNTAX */
+	void (*handle)(struct ike_sa *sa, const struct payloads *p, struct instant now);
+} request_rows[] = {
+	{ IKE_SA_INIT_ANSWERED, EXCHANGE_IKE_AUTH,
+	  HAS(PAYLOAD_ID_I) | HAS(PAYLOAD_SA) | HAS(PAYLOAD_TS_I) | HAS(PAYLOAD_TS_R),
+	  auth_on_request },
+	{ IKE_SA_UP, EXCHANGE_CREATE_CHILD_SA, HAS(PAYLOAD_SA) | HAS(PAYLOAD_NONCE),
+	  create_child_on_request },
+	{ IKE_SA_UP, EXCHANGE_INFORMATIONAL, 0, informational_on_request },
+	{ IKE_SA_CLOSING, EXCHANGE_CREATE_CHILD_SA, 0, refuse_while_closing },
+	{ IKE_SA_CLOSING, EXCHANGE_INFORMATIONAL, 0, informational_on_request },
+};
+
+/* Ownership of the request passes. */
+static void on_up_response(struct ike_sa *sa, const struct payloads *p, struct instant now)
+{
+	struct request *request = sa->current;
+
+	sa->current = NULL;
+	request_answered(sa);
+	if (request->kind == REQUEST_CREATE_CHILD) {
+		create_child_on_response(sa, request, p, now);
+	} else {
+		informational_on_response(sa, request, p, now);
+		request_free(request);
+	}
+	request_pump(sa, now);
+}
+
+/* Answered is the last request, and that is all we waited for, or one that was under way before. */
+static void on_closing_response(struct ike_sa *sa, const struct payloads *p, struct instant now)
+{
+	bool was_last = sa->current != NULL;
+
+	request_answered(sa);
+	if (was_last)
+		return ike_sa_forget(sa);
+	request_pump(sa, now);
+}
+
+/* Responses to our requests; the exchange is that of the request (MID-2). */
+static const struct response_row {
+	enum ike_sa_state state;
+	void (*handle)(struct ike_sa *sa, const struct payloads *p, struct instant now);
+} response_rows[] = {
+	{ IKE_SA_AUTH_SENT, auth_on_response },
+	{ IKE_SA_UP, on_up_response },
+	{ IKE_SA_CLOSING, on_closing_response },
+};
+
+static const struct request_row *find_request_row(const struct ike_sa *sa, uint8_t exchange)
+{
+	for (size_t i = 0; i < ARRAY_LEN(request_rows); i++) {
+		if (request_rows[i].state == sa->state && request_rows[i].exchange == exchange)
+			return &request_rows[i];
+	}
+	return NULL;
+}
+
+static const struct response_row *find_response_row(const struct ike_sa *sa)
+{
+	for (size_t i = 0; i < ARRAY_LEN(response_rows); i++) {
+		if (response_rows[i].state == sa->state)
+			return &response_rows[i];
+	}
+	return NULL;
+}
+
+/*
+ * Opening
+ */
+
+/* A protected message on its way in. */
+struct arrival {
+	struct ike_sa *sa;
+	const struct path *path;
+	struct ike_header header;
+	struct bytes datagram;
+	struct payloads inner;
+};
+
+/* A half-open SA whose peer cannot seal is somebody's toy (DOS-6). */
+static void count_forgery(struct ike_sa *sa)
+{
+	ike_drop(sa->ike, IKE_DROP_INTEGRITY);
+	if (sa->state == IKE_SA_INIT_ANSWERED && ++sa->forgeries >= IKE_SA_FORGERIES_MAX)
+		ike_sa_forget(sa);
+}
+
+/*
+ * The integrity check, before anything else (SK-6). Payloads beside SK are ignored (PLD-9). False:
+ * dropped. `broken`: well sealed, but what is in it does not parse; inner.critical is set for
+ * PAYLOADS_CRITICAL.
+ */
+static bool open_sealed(struct arrival *a, enum payloads_verdict *verdict)
+{
+	struct ike *ike = a->sa->ike;
+	struct payloads outer;
+	struct bytes text;
+
+	if (message_parse(a->datagram, &a->header, &outer) != PAYLOADS_OK ||
+	    outer.sk.data == NULL) {
+		ike_drop(ike, IKE_DROP_MALFORMED);
+		return false;
+	}
+	switch (sk_open(&a->sa->sk, a->datagram, &outer, ike->plain, &text)) {
+	case SK_INTEGRITY:
+		count_forgery(a->sa);
+		return false;
+	case SK_SYNTAX:
+		*verdict = PAYLOADS_SYNTAX;
+		break;
+	case SK_OK:
+		*verdict = payloads_parse_inner(outer.sk_first, text, &a->inner);
+		break;
+	}
+	if (*verdict != PAYLOADS_OK)
+		ike_drop(ike, IKE_DROP_MALFORMED);
+	return true;
+}
+
+/*
+ * Requests
+ */
+
+static void on_broken_request(struct arrival *a, enum payloads_verdict verdict, struct instant now)
+{
+	struct ike_sa *sa = a->sa;
+	struct bytes data = { 0 };
+
+	if (verdict == PAYLOADS_CRITICAL)
+		data = BYTES(&a->inner.critical, 1);
+	if (sa->state == IKE_SA_INIT_ANSWERED)
+		auth_refuse(sa,
+		            verdict == PAYLOADS_CRITICAL ? NOTIFY_UNSUPPORTED_CRITICAL_PAYLOAD
+		                                         : NOTIFY_INVALID_SYNTAX,
+		            data, IKE_REASON_PROTOCOL, now);
+	else if (verdict == PAYLOADS_CRITICAL)
+		response_send_notify(sa, NOTIFY_UNSUPPORTED_CRITICAL_PAYLOAD, data);
+	else
+		response_refuse_broken(sa, now);
+}
+
+static void on_new_request(struct arrival *a, struct instant now)
+{
+	struct ike_sa *sa = a->sa;
+	const struct request_row *row = find_request_row(sa, a->header.exchange);
+	enum payloads_verdict verdict;
+
+	/* Window 1: the peer waits for our answer before it asks again (MID-4). */
+	if (row == NULL || sa->is_answering)
+		return ike_drop(sa->ike, IKE_DROP_STATE);
+	if (!open_sealed(a, &verdict))
+		return;
+	sa->peer_next_id++;
+	sa->is_answering = true;
+	sa->answering_exchange = a->header.exchange;
+	sa->answering_path = *a->path;
+	buf_free(&sa->response);
+	if (verdict == PAYLOADS_OK && (payloads_there(&a->inner) & row->needed) != row->needed)
+		verdict = PAYLOADS_SYNTAX;
+	if (verdict != PAYLOADS_OK)
+		return on_broken_request(a, verdict, now);
+	row->handle(sa, &a->inner, now);
+}
+
+/* The same request again: the same octets again, to where it came from; or nothing yet (MID-6,
+ * MID-7, MID-15). */
+static void on_repeated_request(struct arrival *a)
+{
+	struct ike *ike = a->sa->ike;
+	enum payloads_verdict verdict;
+
+	if (open_sealed(a, &verdict) && a->sa->response.data != NULL)
+		ike->ports.send(ike->ports.ctx, a->path, buf_view(&a->sa->response));
+}
+
+static void on_request(struct arrival *a, struct instant now)
+{
+	struct ike_sa *sa = a->sa;
+
+	/* Before the Initiator has keys nothing can be sealed for it. */
+	if (sa->sk.in == NULL)
+		ike_drop(sa->ike, IKE_DROP_STATE);
+	else if (a->header.message_id == sa->peer_next_id && sa->peer_next_id < UINT32_MAX)
+		on_new_request(a, now);
+	else if (sa->peer_next_id > 0 && a->header.message_id == sa->peer_next_id - 1)
+		on_repeated_request(a);
+	else
+		ike_drop(sa->ike, IKE_DROP_MESSAGE_ID);
+}
+
+/*
+ * Responses
+ */
+
+static void on_broken_response(struct ike_sa *sa, struct instant now)
+{
+	if (sa->state == IKE_SA_AUTH_SENT)
+		return auth_on_bad_response(sa, now);
+	request_answered(sa);
+	if (sa->state == IKE_SA_UP)
+		return ike_sa_close(sa, IKE_REASON_PROTOCOL, NOTIFY_INVALID_SYNTAX, now);
+	ike_sa_forget(sa);
+}
+
+static void on_response(struct arrival *a, struct instant now)
+{
+	struct ike_sa *sa = a->sa;
+	const struct response_row *row = find_response_row(sa);
+	enum payloads_verdict verdict;
+
+	/* For no request of ours: ignored (MID-12). */
+	if (row == NULL || sa->sent.data == NULL)
+		return ike_drop(sa->ike, IKE_DROP_STATE);
+	if (a->header.message_id != sa->own_next_id || a->header.exchange != sa->sent_exchange)
+		return ike_drop(sa->ike, IKE_DROP_MESSAGE_ID);
+	if (!open_sealed(a, &verdict))
+		return;
+	switch (verdict) {
+	case PAYLOADS_OK:
+		return row->handle(sa, &a->inner, now);
+	case PAYLOADS_SYNTAX:
+		return on_broken_response(sa, now);
+	case PAYLOADS_CRITICAL:
+		return; /* no response at all (PLD-5) */
+	}
+}
+
+/*
+ * Datagrams
+ */
+
+/* Ours is the responder's SPI if the sender is the original initiator (HDR-9). */
+static struct ike_sa *find_sa(const struct ike *ike, const struct ike_header *header)
+{
+	bool is_initiator = !header_from_initiator(header);
+	struct ike_sa *sa = ike_find_spi(ike, is_initiator ? header->spi_i : header->spi_r);
+
+	if (sa == NULL || sa->is_initiator != is_initiator || sa->state == IKE_SA_DEAD)
+		return NULL;
+	return sa;
+}
+
+static bool is_peer_spi(const struct ike_sa *sa, const struct ike_header *header)
+{
+	return sa->is_initiator ? sa->spi_r == header->spi_r : sa->spi_i == header->spi_i;
+}
+
+/* RFC 7296 section 2.5: our version in the header and nothing else; IKEv1 gets silence (VER-3). */
+static void refuse_version(struct ike *ike, const struct path *path,
+                           const struct ike_header *header, struct instant now)
+{
+	struct ike_header answer = *header;
+	uint8_t octets[64];
+	struct message_writer m;
+
+	ike_drop(ike, IKE_DROP_VERSION);
+	if (header->version >> 4 <= 2 || header_is_response(header) ||
+	    !ike_may_answer_unprotected(ike, now))
+		return;
+	answer.version = IKE_VERSION;
+	answer.flags = (uint8_t)(IKE_FLAG_RESPONSE | (~header->flags & IKE_FLAG_INITIATOR));
+	message_start(&m, octets, sizeof(octets), &answer);
+	message_add_notify(&m, NOTIFY_INVALID_MAJOR_VERSION, (struct bytes){ 0 });
+	ike->ports.send(ike->ports.ctx, path, message_end(&m));
+}
+
+static struct ike_sa *on_protected(struct ike *ike, struct arrival *a, struct instant now)
+{
+	a->sa = find_sa(ike, &a->header);
+	if (a->sa == NULL || !is_peer_spi(a->sa, &a->header)) {
+		ike_drop(ike, IKE_DROP_NO_SA);
+		return NULL;
+	}
+	if (header_is_response(&a->header))
+		on_response(a, now);
+	else
+		on_request(a, now);
+	return a->sa;
+}
+
+static struct ike_sa *on_init(struct ike *ike, const struct arrival *a, struct instant now)
+{
+	struct ike_sa *sa;
+
+	if (!header_is_response(&a->header) && a->header.spi_r == 0)
+		return init_on_request(ike, a->path, &a->header, a->datagram, now);
+	sa = header_is_response(&a->header) ? find_sa(ike, &a->header) : NULL;
+	if (sa == NULL || !sa->is_initiator) {
+		ike_drop(ike, IKE_DROP_NO_SA);
+		return NULL;
+	}
+	init_on_response(sa, a->path, &a->header, a->datagram, now);
+	return sa;
+}
+
+struct ike_sa *dispatch_datagram(struct ike *ike, const struct path *path, struct bytes datagram,
+                                 struct instant now)
+{
+	struct arrival a = { .path = path, .datagram = datagram };
+
+	if (!header_parse(datagram, &a.header)) {
+		ike_drop(ike, IKE_DROP_RUNT);
+		return NULL;
+	}
+	if (a.header.version >> 4 != IKE_VERSION >> 4) {
+		refuse_version(ike, path, &a.header, now);
+		return NULL;
+	}
+	if (a.header.exchange == EXCHANGE_IKE_SA_INIT)
+		return on_init(ike, &a, now);
+	return on_protected(ike, &a, now);
+}

@@ -1,0 +1,60 @@
+#pragma once
+/*
+ * Inside of `struct ike`: tables of its IKE SAs, their deadlines, the jobs under way, the counters.
+ *
+ * Private to this folder. An IKE SA that ends within an event stays in memory until the event is
+ * over (ike_end_event()), so that nobody on the way back up the stack holds a dangling pointer.
+ */
+#include "ike/ike.h"
+#include "ike/message.h"
+#include "util/hash.h"
+#include "util/heap.h"
+
+struct ike_sa;
+
+enum {
+	/* New requests are dropped (FULL) and ike_initiate() gives 0 from here on. */
+	IKE_SAS_MAX = 65536,
+	/* IKE SAs as Responder that nobody authenticated yet (INI-10); new ones are dropped. */
+	IKE_HALF_OPEN_MAX = 10000,
+	/* Answers without protection, of all kinds, a second (ERR-18); the rest is not answered. */
+	IKE_UNPROTECTED_ANSWERS_PER_SECOND = 100,
+};
+
+/* At most so many in a second that starts with the first. */
+struct rate {
+	struct instant since;
+	unsigned used;
+};
+
+struct ike {
+	/* settled at creation */
+	struct ike_ports ports;
+	struct ike_owner owner;
+	struct ike_settings settings;
+	/* change */
+	struct hash by_spi;    /* our SPI */
+	struct hash by_handle; /* every IKE SA */
+	struct hash by_init;   /* as Responder: the datagram and source of IKE_SA_INIT */
+	struct hash by_job;    /* those that wait for a job */
+	struct heap deadlines;
+	struct ike_sa *ended; /* freed at the end of the event */
+	ike_handle last_handle;
+	uint64_t last_job;
+	size_t half_open;
+	bool is_shutting_down;
+	struct rate unprotected;
+	uint64_t dropped[IKE_DROP_COUNT];
+	uint8_t plain[IKE_MESSAGE_MAX]; /* what SK held, while one datagram is handled */
+};
+
+void ike_drop(struct ike *ike, enum ike_drop drop);
+/* May an answer without protection leave now? */
+bool ike_may_answer_unprotected(struct ike *ike, struct instant now);
+uint8_t ike_random_octet(struct ike *ike);
+
+struct ike_sa *ike_find_spi(const struct ike *ike, uint64_t own_spi);
+struct ike_sa *ike_find_handle(const struct ike *ike, ike_handle handle);
+
+/* Every event ends here: `sa` (may be NULL) gets its next deadline, what ended is freed. */
+void ike_end_event(struct ike *ike, struct ike_sa *sa);

@@ -1,0 +1,316 @@
+#include "ike/ike_sa.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "ike/request.h"
+
+static const struct duration linger = SECONDS(30);
+/* Deletes at shutdown are waited for no longer than this (DEL-7). */
+static const struct duration shutdown_wait = SECONDS(2);
+
+const char *ike_sa_state_name(enum ike_sa_state state)
+{
+	static const char *const names[] = {
+#define X(name, text) [IKE_SA_##name] = text,
+		IKE_SA_STATES(X)
+#undef X
+	};
+
+	return names[state];
+}
+
+uint64_t ike_sa_own_spi(const struct ike_sa *sa)
+{
+	return sa->is_initiator ? sa->spi_i : sa->spi_r;
+}
+
+/* Random, not 0, and no other IKE SA of ours has it (HDR-7). */
+static uint64_t free_spi(struct ike *ike)
+{
+	uint64_t spi = 0;
+
+	while (spi == 0 || ike_find_spi(ike, spi) != NULL)
+		ike->ports.random(ike->ports.ctx, (uint8_t *)&spi, sizeof(spi));
+	return spi;
+}
+
+struct ike_sa *ike_sa_new(struct ike *ike, bool is_initiator, const struct path *path,
+                          struct instant now)
+{
+	struct ike_sa *sa;
+	uint64_t spi;
+
+	if (ike->by_handle.count >= IKE_SAS_MAX)
+		return NULL;
+	spi = free_spi(ike);
+	sa = new_zeroed(sizeof(*sa));
+	sa->ike = ike;
+	sa->handle = ++ike->last_handle;
+	sa->is_initiator = is_initiator;
+	if (is_initiator)
+		sa->spi_i = spi;
+	else
+		sa->spi_r = spi;
+	sa->path = *path;
+	sa->created = now;
+	sa->expires = INSTANT_NEVER;
+	sa->hs = new_zeroed(sizeof(*sa->hs));
+	retransmit_init(&sa->retransmit);
+	hash_add(&ike->by_spi, &sa->spi_node, hash_octets(&ike->by_spi, &spi, sizeof(spi)));
+	hash_add(&ike->by_handle, &sa->handle_node,
+	         hash_octets(&ike->by_handle, &sa->handle, sizeof(sa->handle)));
+	return sa;
+}
+
+static void handshake_free(struct handshake *hs)
+{
+	if (hs == NULL)
+		return;
+	buf_free(&hs->request);
+	buf_free(&hs->response);
+	own_kex_wipe(&hs->kex);
+	buf_free(&hs->cookie);
+	free(hs->keys);
+	buf_free(&hs->id_body);
+	buf_free(&hs->peer_id_body);
+	buf_free(&hs->peer_proof);
+	child_terms_free(hs->child);
+	free(hs);
+}
+
+void ike_sa_drop_handshake(struct ike_sa *sa)
+{
+	handshake_free(sa->hs);
+	sa->hs = NULL;
+}
+
+static void children_free(struct ike_sa *sa)
+{
+	while (sa->children != NULL) {
+		struct child *child = sa->children;
+
+		sa->children = child->next;
+		free(child);
+	}
+	sa->child_count = 0;
+}
+
+/* Everything but the identity of the SA and its last response. */
+static void wipe_contents(struct ike_sa *sa)
+{
+	ike_sa_drop_handshake(sa);
+	request_drop_all(sa);
+	child_terms_free(sa->asked);
+	sa->asked = NULL;
+	children_free(sa);
+	ike_keys_wipe(&sa->keys);
+}
+
+static void stop_job(struct ike_sa *sa)
+{
+	if (sa->job == 0)
+		return;
+	hash_remove(&sa->ike->by_job, &sa->job_node);
+	sa->job = 0;
+}
+
+static void leave_half_open(struct ike_sa *sa)
+{
+	if (sa->is_half_open)
+		sa->ike->half_open--;
+	sa->is_half_open = false;
+}
+
+void ike_sa_free(struct ike_sa *sa)
+{
+	struct ike *ike = sa->ike;
+
+	stop_job(sa);
+	leave_half_open(sa);
+	hash_remove(&ike->by_spi, &sa->spi_node);
+	hash_remove(&ike->by_handle, &sa->handle_node);
+	if (!sa->is_initiator)
+		hash_remove(&ike->by_init, &sa->init_node);
+	heap_remove(&ike->deadlines, &sa->deadline);
+	wipe_contents(sa);
+	buf_free(&sa->response);
+	sk_wipe(&sa->sk);
+	free(sa);
+}
+
+void ike_sa_forget(struct ike_sa *sa)
+{
+	if (sa->state == IKE_SA_DEAD)
+		return;
+	sa->state = IKE_SA_DEAD;
+	sa->next_ended = sa->ike->ended;
+	sa->ike->ended = sa;
+}
+
+void ike_sa_up(struct ike_sa *sa, struct instant now)
+{
+	struct ike *ike = sa->ike;
+	const struct ike_established up = {
+		.path = sa->path,
+		.peer_id = sa->peer_id,
+		.peer_key = sa->peer_key,
+		.is_initiator = sa->is_initiator,
+	};
+
+	sa->state = IKE_SA_UP;
+	sa->up_since = now;
+	sa->expires = INSTANT_NEVER;
+	leave_half_open(sa);
+	/* SK_p* and the copies of SK_e* have done their work (KDF-8). */
+	secret_free(&sa->keys.sk_ei);
+	secret_free(&sa->keys.sk_er);
+	secret_free(&sa->keys.sk_pi);
+	secret_free(&sa->keys.sk_pr);
+	log_line(&ike->settings.log, LOG_INFO, "ike %s: up, %s, %s",
+	         ip_text(&sa->path.remote.address).s, id_text(&sa->peer_id).s,
+	         suite_text(&sa->suite).s);
+	ike->owner.sa_up(ike->owner.ctx, sa->handle, &up);
+}
+
+static void report_requests(struct ike_sa *sa, enum ike_reason reason, bool proven)
+{
+	const struct ike_owner *owner = &sa->ike->owner;
+
+	if (sa->current != NULL && sa->current->kind == REQUEST_CREATE_CHILD)
+		owner->child_failed(owner->ctx, sa->handle, sa->current->tag, reason, proven);
+	for (const struct request *request = sa->queue; request != NULL; request = request->next) {
+		if (request->kind == REQUEST_CREATE_CHILD)
+			owner->child_failed(owner->ctx, sa->handle, request->tag, reason, proven);
+	}
+}
+
+static void report_children(struct ike_sa *sa, enum ike_reason reason)
+{
+	const struct ike_owner *owner = &sa->ike->owner;
+
+	for (const struct child *child = sa->children; child != NULL; child = child->next) {
+		if (!child->is_deleting)
+			owner->child_gone(owner->ctx, sa->handle, child->spi_in, reason);
+	}
+}
+
+void ike_sa_report_end(struct ike_sa *sa, enum ike_reason reason, bool proven)
+{
+	const struct ike_owner *owner = &sa->ike->owner;
+
+	if (!sa->is_known_to_owner)
+		return;
+	sa->is_known_to_owner = false;
+	log_line(&sa->ike->settings.log, LOG_INFO, "ike %s: ended while %s: %s",
+	         ip_text(&sa->path.remote.address).s, ike_sa_state_name(sa->state),
+	         ike_reason_text(reason));
+	if (sa->hs != NULL && sa->hs->wish.tag != 0)
+		owner->child_failed(owner->ctx, sa->handle, sa->hs->wish.tag, reason, proven);
+	report_requests(sa, reason, proven);
+	report_children(sa, reason);
+	owner->sa_gone(owner->ctx, sa->handle, reason);
+}
+
+void ike_sa_end(struct ike_sa *sa, enum ike_reason reason, bool proven)
+{
+	ike_sa_report_end(sa, reason, proven);
+	ike_sa_forget(sa);
+}
+
+void ike_sa_close(struct ike_sa *sa, enum ike_reason reason, uint16_t notify, struct instant now)
+{
+	struct request *last = request_new(notify == 0 ? REQUEST_DELETE_SA : REQUEST_REPORT);
+	/* Window 1: a request under way is retransmitted until it is answered, though nobody wants
+	 * its result any more; the last one follows it. */
+	struct buf sent = buf_move(&sa->sent);
+	struct retransmit retransmit = sa->retransmit;
+
+	last->notify = notify;
+	ike_sa_report_end(sa, reason, false);
+	stop_job(sa);
+	leave_half_open(sa);
+	wipe_contents(sa);
+	sa->sent = sent;
+	sa->retransmit = retransmit;
+	sa->is_answering = false;
+	sa->state = IKE_SA_CLOSING;
+	sa->expires = INSTANT_NEVER;
+	if (sa->ike->is_shutting_down)
+		sa->expires = instant_after(now, shutdown_wait);
+	request_add(sa, last, now);
+}
+
+void ike_sa_linger(struct ike_sa *sa, struct instant now)
+{
+	assert(!sa->is_known_to_owner);
+	stop_job(sa);
+	wipe_contents(sa);
+	sa->state = IKE_SA_LINGERING;
+	sa->expires = instant_after(now, linger);
+}
+
+void ike_sa_start_job(struct ike_sa *sa, const struct crypto_job *job)
+{
+	struct ike *ike = sa->ike;
+
+	assert(sa->job == 0);
+	sa->job = ++ike->last_job;
+	hash_add(&ike->by_job, &sa->job_node, hash_octets(&ike->by_job, &sa->job, sizeof(sa->job)));
+	ike->ports.start_job(ike->ports.ctx, sa->job, job);
+}
+
+struct instant ike_sa_due(const struct ike_sa *sa)
+{
+	return instant_min(sa->retransmit.due, sa->expires);
+}
+
+struct ike_header ike_sa_request_header(const struct ike_sa *sa, uint8_t exchange)
+{
+	return (struct ike_header){
+		.spi_i = sa->spi_i,
+		.spi_r = sa->spi_r,
+		.version = IKE_VERSION,
+		.exchange = exchange,
+		.flags = sa->is_initiator ? IKE_FLAG_INITIATOR : 0,
+		.message_id = sa->own_next_id,
+	};
+}
+
+/* P-256 refuses one value in 2^32; the limit is for a random port that gives constant octets. */
+enum { KEX_DRAWS_MAX = 8 };
+
+bool own_kex_start(struct own_kex *kex, enum kex_id method, struct ike *ike)
+{
+	own_kex_wipe(kex);
+	kex->method = method;
+	kex->private_value = secret_new(KEX_PRIVATE_LEN);
+	for (int i = 0; i < KEX_DRAWS_MAX; i++) {
+		ike->ports.random(ike->ports.ctx, kex->private_value.data, KEX_PRIVATE_LEN);
+		if (kex_public(method, secret_view(&kex->private_value), kex->public_value))
+			return true;
+	}
+	own_kex_wipe(kex);
+	return false;
+}
+
+void own_kex_wipe(struct own_kex *kex)
+{
+	secret_free(&kex->private_value);
+	*kex = (struct own_kex){ 0 };
+}
+
+void nonce_draw(struct nonce *nonce, size_t len, struct ike *ike)
+{
+	assert(len >= NONCE_MIN && len <= NONCE_MAX);
+	nonce->len = (uint16_t)len;
+	ike->ports.random(ike->ports.ctx, nonce->octets, len);
+}
+
+void child_terms_free(struct child_terms *terms)
+{
+	if (terms == NULL)
+		return;
+	buf_free(&terms->peer_public);
+	free(terms);
+}

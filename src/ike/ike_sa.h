@@ -1,0 +1,212 @@
+#pragma once
+/*
+ * One IKE SA (RFC 7296 section 2): its keys, its message IDs, its children, its place in life.
+ *
+ * Private to this folder; the exchanges (init, auth_exchange, create_child, informational) work
+ * on it.
+ *
+ *   Initiator  INIT_SENT -> AUTH_MAKING -> AUTH_SENT -> [KEYS_WANTED] -> RESPONSE_CHECKING -> UP
+ *   Responder  INIT_ANSWERED -> AUTH_WANTED -> REQUEST_CHECKING -> RESPONSE_MAKING -> UP
+ *   both       ... -> CLOSING (our last request is under way; the owner believes it gone)
+ *              ... -> LINGERING (only our last response is kept, for its retransmissions)
+ *              ... -> DEAD (freed at the end of the event)
+ */
+#include "ike/auth.h"
+#include "ike/child.h"
+#include "ike/endpoint.h"
+#include "ike/keys.h"
+#include "ike/nat.h"
+#include "ike/retransmit.h"
+#include "ike/sk.h"
+#include "ike/ts.h"
+
+struct request;
+
+#define IKE_SA_STATES(X)                                        \
+	X(INIT_SENT, "IKE_SA_INIT sent")                        \
+	X(AUTH_MAKING, "our AUTH is being made")                \
+	X(AUTH_SENT, "IKE_AUTH sent")                           \
+	X(KEYS_WANTED, "waiting for the peer's keys")           \
+	X(RESPONSE_CHECKING, "checking the peer's AUTH")        \
+	X(INIT_ANSWERED, "IKE_SA_INIT answered")                \
+	X(AUTH_WANTED, "waiting for what DNS says of the peer") \
+	X(REQUEST_CHECKING, "checking the peer's AUTH")         \
+	X(RESPONSE_MAKING, "our AUTH is being made")            \
+	X(UP, "up")                                             \
+	X(CLOSING, "closing")                                   \
+	X(LINGERING, "closed, last answer kept")                \
+	X(DEAD, "gone")
+
+enum ike_sa_state {
+#define X(name, text) IKE_SA_##name,
+	IKE_SA_STATES(X)
+#undef X
+};
+const char *ike_sa_state_name(enum ike_sa_state state);
+
+enum {
+	IKE_SA_CHILDREN_MAX = 256, /* more: NO_ADDITIONAL_SAS, or child_failed(LOCAL) */
+	IKE_SA_REQUESTS_MAX = 256, /* queued to make children; more: child_failed(LOCAL) */
+	IKE_SA_KEYS_MAX = 16,      /* candidates for one AUTH; more are not tried */
+	IKE_SA_FORGERIES_MAX = 5,  /* failed integrity checks that end a half-open SA (DOS-6) */
+	INNER_MAX = 6144,          /* payloads of one message of ours before sealing */
+};
+
+struct nonce {
+	uint16_t len;
+	uint8_t octets[NONCE_MAX];
+};
+static inline struct bytes nonce_view(const struct nonce *n)
+{
+	return BYTES(n->octets, n->len);
+}
+
+/* One key exchange of ours under way. */
+struct own_kex {
+	enum kex_id method;
+	struct secret private_value;
+	uint8_t public_value[KEX_PUBLIC_MAX];
+};
+
+/* The peer's half of a CHILD SA under negotiation. */
+struct child_terms {
+	struct proposal_choice choice;
+	struct ts_list ts_i;
+	struct ts_list ts_r;
+	/* CREATE_CHILD_SA as Responder */
+	struct nonce peer_nonce;
+	struct buf peer_public;
+};
+
+/* What is needed only until the IKE SA is up. */
+struct handshake {
+	struct buf request;  /* RealMessage1: the last one sent (INI-6), without the marker */
+	struct buf response; /* RealMessage2 */
+	struct nonce nonce_i;
+	struct nonce nonce_r;
+	struct own_kex kex; /* Initiator */
+	hash_set peer_hashes;
+	struct nat_findings nat;
+	bool peer_is_wildswan;
+	/* Initiator */
+	struct ike_wish wish;
+	struct buf cookie;
+	unsigned retries_left; /* after COOKIE or INVALID_KE_PAYLOAD (INI-3, INI-4) */
+	uint64_t kex_tried;    /* bits 1 << enum kex_id */
+	uint16_t refusal;      /* an unprotected error that came (INI-7); 0: none */
+	uint32_t spi_in;       /* of the first child */
+	bool has_keys;         /* ike_set_peer_keys() was called */
+	/* Responder */
+	struct ike_permission permission; /* without its keys */
+	/* Both */
+	bool initial_contact; /* the peer's */
+	struct pubkey *keys;  /* candidates for the peer's AUTH */
+	size_t key_count;
+	struct buf id_body;      /* our ID payload's */
+	struct buf peer_id_body; /* as received (AUT-4) */
+	enum ike_auth peer_auth;
+	enum signature_id own_signature;
+	enum signature_id peer_signature;
+	struct buf peer_proof;     /* signature or MAC of the peer's AUTH payload */
+	struct child_terms *child; /* NULL: there will be none, and child_error says why */
+	uint16_t child_error;
+};
+
+/* A CHILD SA; its keys are with the packet engine. */
+struct child {
+	struct child *next;
+	uint32_t spi_in;
+	uint32_t spi_out;
+	bool is_deleting; /* reported gone; our Delete has no answer yet (DEL-5, COL-4) */
+};
+
+struct ike_sa {
+	/* settled at creation */
+	struct ike *ike;
+	ike_handle handle;
+	bool is_initiator; /* the original initiator (HDR-5) */
+	uint64_t spi_i;
+	struct instant created;
+	uint8_t init_hash[SHA2_256_LEN]; /* Responder (INI-8) */
+	/* tables */
+	struct hash_node spi_node;
+	struct hash_node handle_node;
+	struct hash_node init_node;
+	struct hash_node job_node;
+	struct heap_node deadline;
+	struct ike_sa *next_ended;
+	/* changing */
+	enum ike_sa_state state;
+	uint64_t spi_r; /* the Initiator learns it from IKE_SA_INIT */
+	uint64_t job;   /* 0: none under way */
+	struct path path;
+	struct instant up_since;
+	struct instant expires; /* end of this state, unless something happens */
+	struct ike_id local_id;
+	struct ike_id peer_id;
+	struct pubkey peer_key;
+	bool is_known_to_owner; /* sa_gone is due */
+	bool is_half_open;      /* counted in ike->half_open */
+	bool is_opportunistic;
+	unsigned forgeries;
+	struct handshake *hs; /* NULL once up */
+	struct suite suite;
+	struct ike_keys keys; /* only sk_d once up */
+	struct sk sk;
+	/* our requests */
+	uint32_t own_next_id;
+	struct buf sent; /* the request without an answer; empty: none */
+	uint8_t sent_exchange;
+	struct retransmit retransmit;
+	struct request *current; /* what `sent` is about, after IKE_AUTH */
+	struct request *queue;
+	/* the peer's requests */
+	uint32_t peer_next_id;
+	bool is_answering; /* the one before peer_next_id waits for its response (MID-15) */
+	uint8_t answering_exchange;
+	struct path answering_path;
+	struct buf response;       /* to the one before peer_next_id (MID-8) */
+	struct child_terms *asked; /* CREATE_CHILD_SA the owner thinks about */
+	/* */
+	struct child *children;
+	size_t child_count;
+};
+
+/* Both are entered in the tables, DEAD objects excepted. NULL: the table is full. */
+struct ike_sa *ike_sa_new(struct ike *ike, bool is_initiator, const struct path *path,
+                          struct instant now);
+/* Takes it out of the tables and frees it with all it owns; tells nobody. */
+void ike_sa_free(struct ike_sa *sa);
+/* Frees it at the end of the event; tells nobody. */
+void ike_sa_forget(struct ike_sa *sa);
+/* The handshake succeeded: its secrets go, the owner hears sa_up. */
+void ike_sa_up(struct ike_sa *sa, struct instant now);
+void ike_sa_drop_handshake(struct ike_sa *sa);
+
+/*
+ * The end, as the owner sees it: requests for children fail, children are gone, the SA is gone.
+ * What becomes of the memory the caller says after it: ike_sa_forget(), _close() or _linger().
+ */
+void ike_sa_report_end(struct ike_sa *sa, enum ike_reason reason, bool proven);
+/* The end without a word to the peer. */
+void ike_sa_end(struct ike_sa *sa, enum ike_reason reason, bool proven);
+/* The end with one last request: Delete, or with `notify` != 0 that error (ERR-8). */
+void ike_sa_close(struct ike_sa *sa, enum ike_reason reason, uint16_t notify, struct instant now);
+/* Keeps the last response for its retransmissions for 30 s (ERR-7); reported gone before. */
+void ike_sa_linger(struct ike_sa *sa, struct instant now);
+
+uint64_t ike_sa_own_spi(const struct ike_sa *sa);
+
+/* Starts the one job this SA waits for. */
+void ike_sa_start_job(struct ike_sa *sa, const struct crypto_job *job);
+/* The earliest thing this SA has to do. */
+struct instant ike_sa_due(const struct ike_sa *sa);
+
+/* A header of ours with the message ID of our next request or of the request being answered. */
+struct ike_header ike_sa_request_header(const struct ike_sa *sa, uint8_t exchange);
+
+/* A new key exchange; false: the crypto library refused. */
+MUST_USE bool own_kex_start(struct own_kex *kex, enum kex_id method, struct ike *ike);
+void own_kex_wipe(struct own_kex *kex);
+void nonce_draw(struct nonce *nonce, size_t len, struct ike *ike);
+void child_terms_free(struct child_terms *terms);

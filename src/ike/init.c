@@ -1,0 +1,506 @@
+#include "ike/init.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "ike/auth_exchange.h"
+#include "ike/request.h"
+
+enum { INIT_MAX = 2048 };
+
+static const struct duration half_open_life = SECONDS(30);
+
+/* Says that the two NAT traversal ports may carry ESP without a NAT (NAT-12). */
+static const uint8_t vendor_id[16] = { 0x9b, 0x7e, 0x1c, 0x42, 0xd5, 0x0a, 0x63, 0xf8,
+	                               0x2e, 0xb1, 0x77, 0x94, 0x0d, 0xc6, 0x58, 0x31 };
+
+static bool has_our_vendor_id(const struct payloads *p)
+{
+	struct bytes id;
+
+	for (size_t at = 0; payloads_next_vendor_id(p, &at, &id);) {
+		if (bytes_equal(id, BYTES_OF(vendor_id)))
+			return true;
+	}
+	return false;
+}
+
+static void add_hashes(struct message_writer *m)
+{
+	uint8_t data[32];
+	struct writer w = writer_on(data, sizeof(data));
+
+	hash_set_write(&w, HASH_SET_OURS);
+	message_add_notify(m, NOTIFY_SIGNATURE_HASH_ALGORITHMS, writer_view(&w));
+}
+
+/* What both messages end with. */
+static bool add_extensions(struct message_writer *m, const struct ike_sa *sa)
+{
+	if (!nat_add_notifies(m, sa->spi_i, sa->spi_r, &sa->path))
+		return false;
+	add_hashes(m);
+	message_add(m, PAYLOAD_VENDOR_ID, BYTES_OF(vendor_id));
+	return true;
+}
+
+static void add_proposals(struct message_writer *m, const struct proposal_list *list)
+{
+	proposals_write(payload_start(m, PAYLOAD_SA), list);
+	payload_end(m);
+}
+
+static void add_own_kex(struct message_writer *m, const struct own_kex *kex)
+{
+	message_add_ke(m, kex->method, BYTES(kex->public_value, kex_public_len(kex->method)));
+}
+
+/* Reads what both messages end with. */
+static void note_extensions(struct ike_sa *sa, const struct path *path, uint64_t spi_r,
+                            const struct payloads *p)
+{
+	struct handshake *hs = sa->hs;
+	struct notify hashes;
+
+	hs->nat = nat_check(p, sa->spi_i, spi_r, path);
+	hs->peer_is_wildswan = has_our_vendor_id(p);
+	hs->peer_hashes = 0;
+	if (payloads_find_notify(p, NOTIFY_SIGNATURE_HASH_ALGORITHMS, &hashes))
+		hs->peer_hashes = hash_set_parse(hashes.data);
+}
+
+/* SK_* from both nonces and g^ir. False: the crypto library refused. */
+static bool make_keys(struct ike_sa *sa, const struct secret *shared)
+{
+	return ike_keys_derive(&sa->suite, shared, nonce_view(&sa->hs->nonce_i),
+	                       nonce_view(&sa->hs->nonce_r), sa->spi_i, sa->spi_r, &sa->keys) &&
+	       sk_init(&sa->sk, sa->suite.cipher, &sa->keys, sa->is_initiator);
+}
+
+/*
+ * Initiator
+ */
+
+enum { INIT_RETRIES_MAX = 3 };
+
+/* --> HDR(SPIi, 0), [N(COOKIE)], SAi1, KEi, Ni, ... */
+static bool write_request(struct ike_sa *sa)
+{
+	const struct ike_header header = ike_sa_request_header(sa, EXCHANGE_IKE_SA_INIT);
+	struct proposal_list offer;
+	uint8_t octets[INIT_MAX];
+	struct message_writer m;
+	struct bytes datagram;
+
+	proposals_for_ike(&offer, 0);
+	message_start(&m, octets, sizeof(octets), &header);
+	if (sa->hs->cookie.data != NULL)
+		message_add_notify(&m, NOTIFY_COOKIE, buf_view(&sa->hs->cookie));
+	add_proposals(&m, &offer);
+	add_own_kex(&m, &sa->hs->kex);
+	message_add(&m, PAYLOAD_NONCE, nonce_view(&sa->hs->nonce_i));
+	if (!add_extensions(&m, sa))
+		return false;
+	datagram = message_end(&m);
+	if (datagram.len == 0)
+		return false;
+	buf_free(&sa->hs->request);
+	sa->hs->request = buf_copy(datagram);
+	return true;
+}
+
+static bool send_request(struct ike_sa *sa, struct instant now)
+{
+	struct buf datagram;
+
+	if (!write_request(sa))
+		return false;
+	buf_free(&sa->sent);
+	datagram = buf_copy(buf_view(&sa->hs->request));
+	request_send(sa, EXCHANGE_IKE_SA_INIT, &datagram, now);
+	return true;
+}
+
+bool init_start(struct ike_sa *sa, struct instant now)
+{
+	struct proposal_list offer;
+
+	sa->state = IKE_SA_INIT_SENT;
+	sa->hs->retries_left = INIT_RETRIES_MAX;
+	proposals_for_ike(&offer, 0);
+	nonce_draw(&sa->hs->nonce_i, proposals_nonce_len(&offer), sa->ike);
+	if (!own_kex_start(&sa->hs->kex, KEX_X25519, sa->ike))
+		return false;
+	sa->hs->kex_tried = (uint64_t)1 << KEX_X25519;
+	return send_request(sa, now);
+}
+
+/* The same request again but for what the Responder asked for; everything else stays bit for bit.
+ */
+static void retry(struct ike_sa *sa, struct instant now)
+{
+	sa->hs->retries_left--;
+	if (!send_request(sa, now))
+		ike_sa_end(sa, IKE_REASON_LOCAL, false);
+}
+
+/* <-- HDR, N(COOKIE) */
+static void on_cookie(struct ike_sa *sa, struct bytes cookie, struct instant now)
+{
+	struct handshake *hs = sa->hs;
+
+	if (cookie.len == 0 || cookie.len > COOKIE_MAX)
+		return ike_drop(sa->ike, IKE_DROP_MALFORMED);
+	/* A duplicate of the answer to an earlier request; ours with the cookie is under way. */
+	if (hs->cookie.data != NULL && bytes_equal(cookie, buf_view(&hs->cookie)))
+		return;
+	if (hs->retries_left == 0)
+		return;
+	buf_free(&hs->cookie);
+	hs->cookie = buf_copy(cookie);
+	retry(sa, now);
+}
+
+/* <-- HDR, N(INVALID_KE_PAYLOAD) */
+static void on_invalid_ke(struct ike_sa *sa, struct bytes data, struct instant now)
+{
+	struct handshake *hs = sa->hs;
+	struct proposal_list offer;
+	uint16_t method;
+
+	proposals_for_ike(&offer, 0);
+	if (!invalid_ke_parse(data, &method) || !proposals_offer_kex(&offer, method))
+		return ike_drop(sa->ike, IKE_DROP_MALFORMED);
+	assert(method < 64);
+	if (hs->retries_left == 0 || (hs->kex_tried & (uint64_t)1 << method) != 0)
+		return;
+	hs->kex_tried |= (uint64_t)1 << method;
+	if (!own_kex_start(&hs->kex, (enum kex_id)method, sa->ike))
+		return ike_sa_end(sa, IKE_REASON_LOCAL, false);
+	retry(sa, now);
+}
+
+static void on_notifies(struct ike_sa *sa, const struct payloads *p, struct instant now)
+{
+	struct notify n;
+
+	if (payloads_find_notify(p, NOTIFY_COOKIE, &n))
+		return on_cookie(sa, n.data, now);
+	if (payloads_find_notify(p, NOTIFY_INVALID_KE_PAYLOAD, &n))
+		return on_invalid_ke(sa, n.data, now);
+	if (!payloads_find_error(p, &n))
+		return ike_drop(sa->ike, IKE_DROP_MALFORMED);
+	sa->hs->refusal = n.type;
+	log_line(&sa->ike->settings.log, LOG_DEBUG, "ike %s: unprotected %s, still waiting",
+	         ip_text(&sa->path.remote.address).s, notify_name(n.type));
+}
+
+/* Is the answer one of our own combinations, with a KE that fits? */
+static bool check_answer(struct ike_sa *sa, const struct payloads *p, struct suite *suite,
+                         struct secret *shared)
+{
+	struct proposal_list offer;
+	struct proposal_list answer;
+	struct proposal_choice choice;
+	struct ke ke;
+
+	proposals_for_ike(&offer, 0);
+	if (!proposals_parse(p->sa, &answer) || !proposals_check_answer(&answer, &offer, &choice) ||
+	    !ke_parse(p->ke, &ke) || !nonce_is_valid(p->nonce))
+		return false;
+	if (choice.suite.kex != sa->hs->kex.method || ke.method != choice.suite.kex)
+		return false;
+	*suite = choice.suite;
+	return kex_shared(choice.suite.kex, secret_view(&sa->hs->kex.private_value), ke.value,
+	                  shared);
+}
+
+/* IKE_AUTH and everything after it goes between the NAT traversal ports (NAT-12). */
+static void move_ports(struct ike_sa *sa)
+{
+	sa->path.local.port = sa->ike->settings.nat_port;
+	sa->path.remote.port = sa->ike->settings.nat_port;
+}
+
+/* <-- HDR(SPIi, SPIr), SAr1, KEr, Nr, ... */
+static void on_answer(struct ike_sa *sa, const struct ike_header *header, const struct payloads *p,
+                      struct bytes datagram, struct instant now)
+{
+	struct handshake *hs = sa->hs;
+	CLEANUP(secret_free) struct secret shared = { 0 };
+
+	/* An invalid answer may be a forgery: it is dropped and the waiting goes on (SA-9). */
+	if (header->spi_r == 0 || !check_answer(sa, p, &sa->suite, &shared))
+		return ike_drop(sa->ike, IKE_DROP_MALFORMED);
+	note_extensions(sa, &sa->path, header->spi_r, p);
+	/* Our private address must not be shown to anybody (OEN-2). */
+	if (hs->nat.we_behind_nat && sa->is_opportunistic)
+		return ike_sa_end(sa, IKE_REASON_BEHIND_NAT, false);
+	request_answered(sa);
+	sa->spi_r = header->spi_r;
+	hs->response = buf_copy(datagram);
+	hs->nonce_r.len = (uint16_t)p->nonce.len;
+	memcpy(hs->nonce_r.octets, p->nonce.data, p->nonce.len);
+	if (!make_keys(sa, &shared))
+		return ike_sa_end(sa, IKE_REASON_LOCAL, false);
+	own_kex_wipe(&hs->kex);
+	move_ports(sa);
+	auth_start(sa, now);
+}
+
+void init_on_response(struct ike_sa *sa, const struct path *path, const struct ike_header *header,
+                      struct bytes datagram, struct instant now)
+{
+	struct payloads p;
+
+	if (sa->state != IKE_SA_INIT_SENT || header->message_id != 0 ||
+	    !endpoint_equal(&path->remote, &sa->path.remote))
+		return ike_drop(sa->ike, IKE_DROP_STATE);
+	if (message_parse(datagram, header, &p) != PAYLOADS_OK)
+		return ike_drop(sa->ike, IKE_DROP_MALFORMED);
+	if (p.sa.data != NULL && p.ke.data != NULL && p.nonce.data != NULL)
+		on_answer(sa, header, &p, datagram, now);
+	else
+		on_notifies(sa, &p, now);
+}
+
+/*
+ * Responder
+ */
+
+/* One IKE_SA_INIT request on its way through the checks. */
+struct init_request {
+	struct ike *ike;
+	const struct path *path;
+	const struct ike_header *header;
+	struct bytes datagram;
+	struct payloads p;
+	struct suite suite;
+	struct proposal_choice choice;
+	struct own_kex kex;
+	struct secret shared;
+};
+
+static void init_request_wipe(struct init_request *r)
+{
+	own_kex_wipe(&r->kex);
+	secret_free(&r->shared);
+}
+
+/* Unprotected, responder SPI 0, no state kept (ERR-2, ERR-3); at most so many a second. */
+static void refuse(const struct init_request *r, uint16_t type, struct bytes data,
+                   struct instant now)
+{
+	struct ike *ike = r->ike;
+	const struct ike_header header = {
+		.spi_i = r->header->spi_i,
+		.version = IKE_VERSION,
+		.exchange = EXCHANGE_IKE_SA_INIT,
+		.flags = IKE_FLAG_RESPONSE,
+	};
+	uint8_t octets[128];
+	struct message_writer m;
+
+	if (!ike_may_answer_unprotected(ike, now))
+		return;
+	message_start(&m, octets, sizeof(octets), &header);
+	message_add_notify(&m, type, data);
+	ike->ports.send(ike->ports.ctx, r->path, message_end(&m));
+	log_line(&ike->settings.log, LOG_DEBUG, "ike %s: IKE_SA_INIT refused: %s",
+	         ip_text(&r->path->remote.address).s, notify_name(type));
+}
+
+static void refuse_syntax(const struct init_request *r, struct instant now)
+{
+	ike_drop(r->ike, IKE_DROP_MALFORMED);
+	if (r->p.nonce.data != NULL)
+		refuse(r, NOTIFY_INVALID_SYNTAX, (struct bytes){ 0 }, now);
+}
+
+static bool parse_request(struct init_request *r, struct instant now)
+{
+	switch (message_parse(r->datagram, r->header, &r->p)) {
+	case PAYLOADS_OK:
+		break;
+	case PAYLOADS_CRITICAL:
+		ike_drop(r->ike, IKE_DROP_MALFORMED);
+		refuse(r, NOTIFY_UNSUPPORTED_CRITICAL_PAYLOAD, BYTES(&r->p.critical, 1), now);
+		return false;
+	case PAYLOADS_SYNTAX:
+		refuse_syntax(r, now);
+		return false;
+	}
+	if (r->p.sa.data == NULL || r->p.ke.data == NULL || !nonce_is_valid(r->p.nonce)) {
+		refuse_syntax(r, now);
+		return false;
+	}
+	return true;
+}
+
+/* Algorithms and key exchange. False: the refusal has left. */
+static bool choose(struct init_request *r, struct instant now)
+{
+	struct proposal_list offered;
+	struct proposal_list allowed;
+	uint8_t wanted[2];
+	struct ke ke;
+
+	if (!proposals_parse(r->p.sa, &offered) || !ke_parse(r->p.ke, &ke)) {
+		refuse_syntax(r, now);
+		return false;
+	}
+	proposals_for_ike(&allowed, 0);
+	if (!proposals_choose(&offered, &allowed, ke.method, &r->choice)) {
+		refuse(r, NOTIFY_NO_PROPOSAL_CHOSEN, (struct bytes){ 0 }, now);
+		return false;
+	}
+	if (r->choice.suite.kex != ke.method) {
+		wanted[0] = (uint8_t)(r->choice.suite.kex >> 8);
+		wanted[1] = (uint8_t)r->choice.suite.kex;
+		refuse(r, NOTIFY_INVALID_KE_PAYLOAD, BYTES_OF(wanted), now);
+		return false;
+	}
+	if (!own_kex_start(&r->kex, r->choice.suite.kex, r->ike))
+		return false;
+	if (!kex_shared(r->kex.method, secret_view(&r->kex.private_value), ke.value, &r->shared)) {
+		refuse_syntax(r, now);
+		return false;
+	}
+	return true;
+}
+
+/* <-- HDR(SPIi, SPIr), SAr1, KEr, Nr, ... */
+static bool write_response(struct ike_sa *sa, const struct init_request *r)
+{
+	const struct ike_header header = {
+		.spi_i = sa->spi_i,
+		.spi_r = sa->spi_r,
+		.version = IKE_VERSION,
+		.exchange = EXCHANGE_IKE_SA_INIT,
+		.flags = IKE_FLAG_RESPONSE,
+	};
+	uint8_t octets[INIT_MAX];
+	struct message_writer m;
+	struct bytes datagram;
+
+	message_start(&m, octets, sizeof(octets), &header);
+	proposals_write_choice(payload_start(&m, PAYLOAD_SA), &r->choice, 0, 0);
+	payload_end(&m);
+	add_own_kex(&m, &r->kex);
+	message_add(&m, PAYLOAD_NONCE, nonce_view(&sa->hs->nonce_r));
+	if (!add_extensions(&m, sa))
+		return false;
+	datagram = message_end(&m);
+	if (datagram.len == 0)
+		return false;
+	sa->hs->response = buf_copy(datagram);
+	return true;
+}
+
+static bool answer(struct ike_sa *sa, const struct init_request *r)
+{
+	struct handshake *hs = sa->hs;
+
+	hs->request = buf_copy(r->datagram);
+	hs->nonce_i.len = (uint16_t)r->p.nonce.len;
+	memcpy(hs->nonce_i.octets, r->p.nonce.data, r->p.nonce.len);
+	nonce_draw(&hs->nonce_r, r->choice.suite.prf == PRF_HMAC_SHA2_512 ? 64 : 32, sa->ike);
+	sa->suite = r->choice.suite;
+	note_extensions(sa, r->path, 0, &r->p);
+	if (!make_keys(sa, &r->shared) || !write_response(sa, r))
+		return false;
+	sa->ike->ports.send(sa->ike->ports.ctx, &sa->path, buf_view(&hs->response));
+	return true;
+}
+
+/* A new IKE SA, half open until IKE_AUTH is accepted. */
+static struct ike_sa *open_half(struct init_request *r, const uint8_t hash[SHA2_256_LEN],
+                                struct instant now)
+{
+	struct ike *ike = r->ike;
+	struct ike_sa *sa = ike_sa_new(ike, false, r->path, now);
+
+	if (sa == NULL) {
+		ike_drop(ike, IKE_DROP_FULL);
+		return NULL;
+	}
+	sa->state = IKE_SA_INIT_ANSWERED;
+	sa->expires = instant_after(now, half_open_life);
+	sa->is_half_open = true;
+	ike->half_open++;
+	sa->spi_i = r->header->spi_i;
+	sa->peer_next_id = 1;
+	memcpy(sa->init_hash, hash, SHA2_256_LEN);
+	hash_add(&ike->by_init, &sa->init_node, hash_octets(&ike->by_init, hash, SHA2_256_LEN));
+	if (!answer(sa, r))
+		ike_sa_forget(sa);
+	return sa;
+}
+
+/* Datagram and source: two clients behind one NAT may choose equal SPIs (INI-8). */
+static bool identify(const struct path *path, struct bytes datagram, uint8_t hash[SHA2_256_LEN])
+{
+	const uint8_t port[2] = { (uint8_t)(path->remote.port >> 8), (uint8_t)path->remote.port };
+	const struct bytes parts[] = { BYTES_OF(port), ip_octets(&path->remote.address), datagram };
+
+	return sha2_256(parts, ARRAY_LEN(parts), hash);
+}
+
+static struct ike_sa *find_known(const struct ike *ike, const uint8_t hash[SHA2_256_LEN])
+{
+	struct hash_node *node =
+	    hash_first(&ike->by_init, hash_octets(&ike->by_init, hash, SHA2_256_LEN));
+
+	for (; node != NULL; node = hash_following(node)) {
+		struct ike_sa *sa = CONTAINER_OF(node, struct ike_sa, init_node);
+
+		if (memcmp(sa->init_hash, hash, SHA2_256_LEN) == 0)
+			return sa;
+	}
+	return NULL;
+}
+
+/* The same octets from the same place: the same answer, while the handshake is young. */
+static void repeat(struct ike_sa *sa, const struct path *path)
+{
+	if (sa->state == IKE_SA_INIT_ANSWERED)
+		sa->ike->ports.send(sa->ike->ports.ctx, path, buf_view(&sa->hs->response));
+}
+
+static bool has_room(struct ike *ike)
+{
+	if (ike->is_shutting_down)
+		ike_drop(ike, IKE_DROP_SHUTDOWN);
+	else if (ike->half_open >= IKE_HALF_OPEN_MAX)
+		ike_drop(ike, IKE_DROP_FULL);
+	else
+		return true;
+	return false;
+}
+
+struct ike_sa *init_on_request(struct ike *ike, const struct path *path,
+                               const struct ike_header *header, struct bytes datagram,
+                               struct instant now)
+{
+	CLEANUP(init_request_wipe)
+	struct init_request r = {
+		.ike = ike, .path = path, .header = header, .datagram = datagram
+	};
+	uint8_t hash[SHA2_256_LEN];
+	struct ike_sa *known;
+
+	if (header->message_id != 0 || header->spi_i == 0 || !header_from_initiator(header)) {
+		ike_drop(ike, IKE_DROP_MALFORMED);
+		return NULL;
+	}
+	if (!identify(path, datagram, hash))
+		return NULL;
+	known = find_known(ike, hash);
+	if (known != NULL) {
+		repeat(known, path);
+		return known;
+	}
+	if (!has_room(ike) || !parse_request(&r, now) || !choose(&r, now))
+		return NULL;
+	return open_half(&r, hash, now);
+}

@@ -1,0 +1,198 @@
+#include "ike/request.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "ike/create_child.h"
+#include "ike/informational.h"
+
+/* Sendings beyond settings.tries for an SA that is up, and for configured tunnels: another 16, 32
+ * and 64 s (MID-10). */
+enum { PATIENT_TRIES = 3 };
+
+struct request *request_new(enum request_kind kind)
+{
+	struct request *request = new_zeroed(sizeof(*request));
+
+	request->kind = kind;
+	return request;
+}
+
+void request_free(struct request *request)
+{
+	if (request == NULL)
+		return;
+	own_kex_wipe(&request->kex);
+	free(request);
+}
+
+void request_add_first(struct ike_sa *sa, struct request *request, struct instant now)
+{
+	request->next = sa->queue;
+	sa->queue = request;
+	request_pump(sa, now);
+}
+
+void request_add(struct ike_sa *sa, struct request *request, struct instant now)
+{
+	struct request **end = &sa->queue;
+
+	while (*end != NULL)
+		end = &(*end)->next;
+	*end = request;
+	request_pump(sa, now);
+}
+
+void request_drop_all(struct ike_sa *sa)
+{
+	request_free(sa->current);
+	sa->current = NULL;
+	while (sa->queue != NULL) {
+		struct request *request = sa->queue;
+
+		sa->queue = request->next;
+		request_free(request);
+	}
+	buf_free(&sa->sent);
+	retransmit_stop(&sa->retransmit);
+}
+
+static unsigned tries(const struct ike_sa *sa)
+{
+	bool is_patient = sa->state == IKE_SA_UP || !sa->is_opportunistic;
+
+	return sa->ike->settings.tries + (is_patient ? PATIENT_TRIES : 0);
+}
+
+void request_send(struct ike_sa *sa, uint8_t exchange, struct buf *datagram, struct instant now)
+{
+	struct ike *ike = sa->ike;
+
+	assert(sa->sent.data == NULL);
+	sa->sent = buf_move(datagram);
+	sa->sent_exchange = exchange;
+	retransmit_start(&sa->retransmit, tries(sa), ike_random_octet(ike), now);
+	ike->ports.send(ike->ports.ctx, &sa->path, buf_view(&sa->sent));
+}
+
+bool request_send_sealed(struct ike_sa *sa, uint8_t exchange, struct message_writer *inner,
+                         struct instant now)
+{
+	struct ike_header header = ike_sa_request_header(sa, exchange);
+	struct bytes text = message_end(inner);
+	struct buf datagram = { 0 };
+
+	if (inner->w.failed || !sk_seal(&sa->sk, &header, inner->first, text, &datagram))
+		return false;
+	request_send(sa, exchange, &datagram, now);
+	return true;
+}
+
+void request_answered(struct ike_sa *sa)
+{
+	buf_free(&sa->sent);
+	retransmit_stop(&sa->retransmit);
+	sa->own_next_id++;
+}
+
+enum retransmit_step request_on_deadline(struct ike_sa *sa, struct instant now)
+{
+	struct ike *ike = sa->ike;
+	enum retransmit_step step = retransmit_due(&sa->retransmit, ike_random_octet(ike), now);
+
+	if (step == RETRANSMIT_SEND)
+		ike->ports.send(ike->ports.ctx, &sa->path, buf_view(&sa->sent));
+	return step;
+}
+
+static uint8_t request_exchange(const struct request *request)
+{
+	return request->kind == REQUEST_CREATE_CHILD ? EXCHANGE_CREATE_CHILD_SA
+	                                             : EXCHANGE_INFORMATIONAL;
+}
+
+/* False: the request cannot be made on this machine. */
+static bool request_write(struct ike_sa *sa, struct request *request, struct message_writer *m)
+{
+	switch (request->kind) {
+	case REQUEST_CREATE_CHILD:
+		return create_child_write(sa, request, m);
+	case REQUEST_DELETE_CHILD:
+	case REQUEST_DELETE_SA:
+	case REQUEST_REPORT:
+		informational_write(request, m);
+		return true;
+	}
+	return false;
+}
+
+static void request_start(struct ike_sa *sa, struct request *request, struct instant now)
+{
+	uint8_t inner[INNER_MAX];
+	struct message_writer m;
+
+	message_start_inner(&m, inner, sizeof(inner));
+	sa->current = request;
+	if (request_write(sa, request, &m) &&
+	    request_send_sealed(sa, request_exchange(request), &m, now))
+		return;
+	/* No randomness, no crypto or the key is used up: this SA can say nothing any more. */
+	ike_sa_end(sa, IKE_REASON_LOCAL, false);
+}
+
+void request_pump(struct ike_sa *sa, struct instant now)
+{
+	struct request *request = sa->queue;
+
+	if (request == NULL || sa->sent.data != NULL)
+		return;
+	if (sa->state != IKE_SA_UP && sa->state != IKE_SA_CLOSING)
+		return;
+	sa->queue = request->next;
+	request->next = NULL;
+	request_start(sa, request, now);
+}
+
+static struct ike_header response_header(const struct ike_sa *sa)
+{
+	return (struct ike_header){
+		.spi_i = sa->spi_i,
+		.spi_r = sa->spi_r,
+		.version = IKE_VERSION,
+		.exchange = sa->answering_exchange,
+		.flags = IKE_FLAG_RESPONSE | (sa->is_initiator ? IKE_FLAG_INITIATOR : 0),
+		.message_id = sa->peer_next_id - 1,
+	};
+}
+
+void response_send(struct ike_sa *sa, struct message_writer *inner)
+{
+	struct ike *ike = sa->ike;
+	struct ike_header header = response_header(sa);
+	struct bytes text = message_end(inner);
+
+	assert(sa->is_answering);
+	sa->is_answering = false;
+	buf_free(&sa->response);
+	/* A response that cannot be sealed is not sent: the peer asks again and gives up. */
+	if (inner->w.failed || !sk_seal(&sa->sk, &header, inner->first, text, &sa->response))
+		return;
+	ike->ports.send(ike->ports.ctx, &sa->answering_path, buf_view(&sa->response));
+}
+
+void response_send_notify(struct ike_sa *sa, uint16_t type, struct bytes data)
+{
+	uint8_t inner[PAYLOAD_HEADER_LEN + 4 + 64];
+	struct message_writer m;
+
+	message_start_inner(&m, inner, sizeof(inner));
+	message_add_notify(&m, type, data);
+	response_send(sa, &m);
+}
+
+void response_refuse_broken(struct ike_sa *sa, struct instant now)
+{
+	response_send_notify(sa, NOTIFY_INVALID_SYNTAX, (struct bytes){ 0 });
+	ike_sa_report_end(sa, IKE_REASON_PROTOCOL, true);
+	ike_sa_linger(sa, now);
+}

@@ -1,0 +1,132 @@
+#pragma once
+/*
+ * Two IKE endpoints in one process, for tests: datagrams are passed by hand, jobs are done with
+ * real keys, the owner's answers come from a small policy.
+ *
+ *   WEST 192.0.2.1   for 10.1.0.5        EAST 198.51.100.2   for 10.2.0.7
+ *
+ * What an endpoint sends waits in its out queue until pass(), lose() or repeat() takes it. Owner
+ * questions and jobs are answered by settle(), which pass() calls; so a test moves one datagram
+ * at a time, each headed by its arrow.
+ */
+#include "util/test.h"
+
+#include <openssl/evp.h>
+
+#include "ike/ike.h"
+
+enum side { WEST, EAST };
+enum { OUT_MAX = 64, NEWS_MAX = 64, JOBS_MAX = 16 };
+
+enum key_kind { KEY_ED25519, KEY_RSA };
+
+struct out {
+	struct path path;
+	struct buf datagram;
+};
+
+struct job {
+	uint64_t id;
+	struct crypto_job job; /* with views into the copies below */
+	struct buf data;
+	struct buf signature;
+	struct pubkey keys[16];
+};
+
+enum news_kind { NEWS_SA_UP, NEWS_CHILD_UP, NEWS_CHILD_GONE, NEWS_CHILD_FAILED, NEWS_SA_GONE };
+
+/* What the owner was told, in order. */
+struct news {
+	enum news_kind kind;
+	ike_handle sa;
+	uint64_t tag;
+	enum ike_reason reason;
+	bool proven;
+	struct child_sa child; /* CHILD_UP; keys are copies */
+	struct ike_established up;
+	size_t sent_before; /* datagrams sent when it was told */
+};
+
+struct question {
+	ike_handle sa;
+	bool is_child;
+	struct ike_claim claim;
+};
+
+struct end {
+	enum side side;
+	struct ike *ike;
+	struct ip address;
+	struct ip inside;
+	EVP_PKEY *key;
+	struct pubkey pubkey;
+	enum pubkey_type key_type;
+	struct ike_self self;
+	uint64_t random;
+	uint32_t spi;
+	struct out out[OUT_MAX];
+	size_t out_count;
+	size_t sent;
+	struct job jobs[JOBS_MAX];
+	size_t job_count;
+	struct question questions[NEWS_MAX];
+	size_t question_count;
+	struct news news[NEWS_MAX];
+	size_t news_count;
+	/* policy */
+	enum ike_verdict verdict;
+	enum ike_verdict child_verdict;
+	struct pubkey trusted; /* what it believes to be the other end's key */
+	const char *psk[2];
+	bool holds_answers; /* questions stay open: settle() leaves them */
+	bool holds_jobs;
+};
+
+struct two_ends {
+	struct end end[2];
+	struct instant now;
+};
+
+void two_ends_init(struct two_ends *t, enum key_kind kind);
+void two_ends_wipe(struct two_ends *t);
+
+/* From `side` to the other, for the host pair; keys of the other end are given at once. */
+ike_handle initiate(struct two_ends *t, enum side side);
+/* The wish initiate() uses, to be changed by a test. */
+struct ike_wish wish_of(struct two_ends *t, enum side side);
+ike_handle initiate_wish(struct two_ends *t, enum side side, const struct ike_wish *wish);
+struct traffic_selector host_ts(const char *address);
+
+/* Answers questions and does jobs of both until there are none. */
+void settle(struct two_ends *t);
+/* The first datagram in the out queue of `from` reaches the other end. Fails if there is none or
+ * if its exchange is another. */
+#define pass(t, from, exchange) pass_at(t, from, exchange, __FILE__, __LINE__)
+void pass_at(struct two_ends *t, enum side from, uint8_t exchange, const char *file, int line);
+/* It is lost. */
+#define lose(t, from) lose_at(t, from, __FILE__, __LINE__)
+void lose_at(struct two_ends *t, enum side from, const char *file, int line);
+/* It reaches the other end and stays in the queue too. */
+void repeat(struct two_ends *t, enum side from);
+/* Octets out of nowhere. */
+void inject(struct two_ends *t, enum side to, const struct path *path, struct bytes datagram);
+/* The first datagram in the queue. */
+struct out *first_out(struct two_ends *t, enum side from);
+/* Everything reaches the other end until nothing is left. */
+void pass_all(struct two_ends *t);
+/* Time goes by; deadlines fire, datagrams wait in the queues. */
+void wait_ms(struct two_ends *t, int64_t ms);
+/* The same, and whatever is sent arrives. */
+void live_ms(struct two_ends *t, int64_t ms);
+
+size_t count_news(const struct end *end, enum news_kind kind);
+/* The last of that kind; fails if there is none. */
+const struct news *last_news(const struct end *end, enum news_kind kind);
+void forget_news(struct two_ends *t);
+
+/* `count` children at both ends that fit each other: SPIs, keys, selectors. */
+#define expect_tunnels(t, count) expect_tunnels_at(t, count, __FILE__, __LINE__)
+void expect_tunnels_at(struct two_ends *t, size_t count, const char *file, int line);
+/* No IKE SA, listed or not, and no message outstanding, at either end, after a long time. */
+#define expect_nothing_left(t) expect_nothing_left_at(t, __FILE__, __LINE__)
+void expect_nothing_left_at(struct two_ends *t, const char *file, int line);
