@@ -50,12 +50,14 @@ static bool set_options4(int fd)
 	       set(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE);
 }
 
-static bool set_options6(int fd)
+static bool set_options6(int fd, bool is_udp)
 {
 	/* A checksum of zero is accepted where the socket gives it to us (RFC 6935). */
-	(void)set(fd, IPPROTO_UDP, UDP_NO_CHECK6_RX, 1);
-	return set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1) &&
-	       set(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1) &&
+	if (is_udp)
+		(void)set(fd, IPPROTO_UDP, UDP_NO_CHECK6_RX, 1);
+	if (is_udp && !set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1))
+		return false;
+	return set(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1) &&
 	       set(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1) &&
 	       set(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_PROBE);
 }
@@ -66,7 +68,7 @@ static bool set_options(int fd, enum outer_socket which, uint32_t mark)
 		(void)set(fd, SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER);
 	if (setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof(mark)) != 0)
 		return false;
-	return is_v4(which) ? set_options4(fd) : set_options6(fd);
+	return is_v4(which) ? set_options4(fd) : set_options6(fd, !is_esp(which));
 }
 
 /* -1: errno says why. */
