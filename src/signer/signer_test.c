@@ -318,7 +318,7 @@ static void check_answer(struct signer *s, enum signer_message_kind kind, uint32
 	buf_free(&expected);
 }
 
-/* AUT-5, DS-7 */
+/* AUT-1, AUT-5, DS-7 */
 static void makes_the_auth_data_of_the_vectors(void **state)
 {
 	json_t *root = vectors_load("auth");
