@@ -74,7 +74,7 @@ struct flow {
 	struct inquiry *inquiry;                /* NULL when nothing is being found out */
 };
 
-/* The pure decision, over plain evidence. */
+/* decide.c: the decision, over plain evidence. */
 struct evidence {
 	bool tunnel_up;
 	bool dns_settled;
