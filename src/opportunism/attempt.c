@@ -305,7 +305,8 @@ void attempt_failed(struct attempt *attempt, enum ike_reason reason)
 			return;
 		memory->silent_until = instant_after(attempt->opp->now, SILENT_GATEWAY_TIME);
 	}
-	flow->reason = flow_reason_of_ike(reason);
+	if (flow->state != FLOW_TUNNEL)
+		flow->reason = flow_reason_of_ike(reason);
 	attempt_free(attempt);
 	flow_step(flow);
 }

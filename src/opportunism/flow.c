@@ -265,8 +265,11 @@ void flow_step(struct flow *flow)
 		case FLOW_STEP_SHUNT:
 			flow_give_up(flow);
 			break;
-		case FLOW_STEP_WAIT:
 		case FLOW_STEP_TUNNEL:
+			if (flow->inquiry != NULL && flow->inquiry->running == 0)
+				flow_stop_inquiry(flow);
+			break;
+		case FLOW_STEP_WAIT:
 			break;
 		}
 		timer_set(flow->opp, &flow->timer, flow_due(flow));

@@ -164,9 +164,9 @@ static void handle_child_up(struct opportunism *opp, const struct event *event)
 		return;
 	}
 	child_add(opp, flow, event, &event->path.remote.address, strength);
-	/* Our own attempts are run out when the peer came first; the losers of several gateways
-	 * tried at once are abandoned (CHS-6). */
-	if (was_ours)
+	/* Our own attempt under way is let run out when the peer came first (section 11.1); questions
+	 * are not, and the losers of several gateways tried at once are abandoned (CHS-6). */
+	if (was_ours || (flow->inquiry != NULL && !flow->inquiry->is_settled))
 		flow_stop_inquiry(flow);
 	flow_settle_tunnel(flow, TAILQ_FIRST(&flow->children),
 	                   was_ours ? FLOW_REASON_NEGOTIATED : FLOW_REASON_PEER_CAME);
