@@ -164,6 +164,24 @@ static bool wait_acquire(struct gateway *gw, struct ip_pair *pair)
 	return is_there;
 }
 
+/* The worker reads the TUN in its own time. */
+static void wait_held(struct gateway *gw, const struct ip_pair *pair, uint64_t caught)
+{
+	struct instant end = instant_after(clock_now(), MILLISECONDS(TIMEOUT_MS));
+	uint64_t seen = 0;
+
+	while (seen < caught && clock_now().ns < end.ns) {
+		const struct hold *hold;
+
+		hold_lock(&gw->shared.holds);
+		hold = hold_find(&gw->shared.holds, pair);
+		seen = hold != NULL ? hold->caught : 0;
+		hold_unlock(&gw->shared.holds);
+		sched_yield();
+	}
+	assert_int_equal(seen, caught);
+}
+
 static int udp_socket(const struct gateway *gw, uint16_t port)
 {
 	struct timeval timeout = { .tv_sec = TIMEOUT_MS / 1000 };
@@ -262,6 +280,7 @@ static void holds_the_first_packets_and_carries_them_in_order(void **state)
 	send_text(from, &east, 7002, "three");
 	assert_true(wait_acquire(&west, &asked));
 	assert_true(pair_equal(&asked, &out));
+	wait_held(&west, &out, 3);
 	add_child(&east, &west);
 	verdict(&east, &back, EROUTE_TUNNEL, west.spi);
 	add_child(&west, &east);
