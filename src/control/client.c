@@ -139,29 +139,44 @@ static json_t *exchange(int fd, const char *line, char *error, size_t size)
 	return reply;
 }
 
+char *control_dump(const json_t *json)
+{
+	return json_dumps(json, JSON_COMPACT | JSON_ENCODE_ANY);
+}
+
+void control_dump_free(char *line)
+{
+	json_free_t release;
+
+	if (line == NULL)
+		return;
+	json_get_alloc_funcs(NULL, &release);
+	explicit_bzero(line, strlen(line));
+	release(line);
+}
+
 json_t *control_request(const char *rundir, json_t *request, char *error, size_t size)
 {
-	char *line = json_dumps(request, JSON_COMPACT);
+	char *line = control_dump(request);
 	json_t *reply;
 	int reason;
 	int fd;
 
 	if (line == NULL || strlen(line) >= CONTROL_REQUEST_MAX) {
-		free(line);
+		control_dump_free(line);
 		fail(-1, E2BIG, error, size, "the request is too long for the daemon");
 		return NULL;
 	}
 	fd = dial(rundir, error, size);
 	if (fd < 0) {
 		reason = errno;
-		free(line);
+		control_dump_free(line);
 		errno = reason;
 		return NULL;
 	}
 	reply = exchange(fd, line, error, size);
 	reason = errno;
-	explicit_bzero(line, strlen(line));
-	free(line);
+	control_dump_free(line);
 	close(fd);
 	errno = reason;
 	return reply;

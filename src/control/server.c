@@ -77,14 +77,14 @@ static void client_free(struct client *client)
 
 static void send_reply(struct client *client, json_t *reply)
 {
-	char *text = json_dumps(reply, JSON_COMPACT);
+	static const char no_text[] = "{\"ok\":false,\"error\":\"the reply is no text\"}";
+	char *text = control_dump(reply);
+	const char *line = text != NULL ? text : no_text;
 
 	json_decref(reply);
-	if (text == NULL)
-		text = new_string("{\"ok\":false,\"error\":\"the reply is no text\"}");
-	bufferevent_write(client->stream, text, strlen(text));
+	bufferevent_write(client->stream, line, strlen(line));
 	bufferevent_write(client->stream, "\n", 1);
-	free(text);
+	control_dump_free(text);
 }
 
 static void send_error(struct client *client, const char *text)

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "control/client.h"
 #include "util/secret.h"
 
 #define RESOLV_CONF "/etc/resolv.conf"
@@ -196,16 +197,14 @@ static bool write_all(int fd, const char *data, size_t len)
 
 int start_pack(const json_t *json)
 {
-	char *text = json_dumps(json, JSON_COMPACT);
+	char *text = control_dump(json);
 	int fd = memfd_create("wildswan", MFD_ALLOW_SEALING);
 	bool ok =
 	    text != NULL && fd >= 0 && write_all(fd, text, strlen(text)) &&
 	    lseek(fd, 0, SEEK_SET) == 0 &&
 	    fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) == 0;
 
-	if (text != NULL)
-		secret_wipe(text, strlen(text));
-	free(text);
+	control_dump_free(text);
 	if (!ok && fd >= 0)
 		close(fd);
 	return ok ? fd : -1;
