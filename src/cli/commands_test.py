@@ -1,0 +1,313 @@
+#!/usr/bin/env python3
+"""The `ipsec` commands that need no daemon and no network: run, and looked at from outside."""
+import base64
+import json
+import os
+import pathlib
+import re
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+import threading
+import unittest
+
+IPSEC = sys.argv.pop(1)
+
+
+class Gateway(unittest.TestCase):
+    def setUp(self):
+        self.temporary = tempfile.TemporaryDirectory(prefix="ws")
+        self.confs = pathlib.Path(self.temporary.name) / "confs"
+        self.rundir = pathlib.Path(self.temporary.name) / "run"
+        self.confs.mkdir()
+        self.rundir.mkdir()
+
+    def tearDown(self):
+        self.temporary.cleanup()
+
+    def ipsec(self, *words):
+        environment = dict(os.environ, IPSEC_CONFS=str(self.confs), IPSEC_RUNDIR=str(self.rundir))
+        return subprocess.run([IPSEC, *words], env=environment, capture_output=True, text=True,
+                              timeout=60)
+
+    def done(self, *words):
+        result = self.ipsec(*words)
+        self.assertEqual((result.returncode, result.stderr), (0, ""), words)
+        return result.stdout
+
+    def refused(self, status, *words):
+        """The one line that says why."""
+        result = self.ipsec(*words)
+        self.assertEqual((result.returncode, result.stdout), (status, ""), words)
+        self.assertRegex(result.stderr, r"\Aipsec: [^\n]+\n\Z")
+        return result.stderr[len("ipsec: "):-1]
+
+    def write(self, name, text, mode=0o600):
+        path = self.confs / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        path.chmod(mode)
+
+
+class Words(Gateway):
+    def test_help_lists_every_command_and_each_has_its_own(self):
+        commands = re.findall(r"^  ipsec (\w+)", self.done("--help"), re.M)
+        for name in ("status", "reload", "auto", "eroute", "look", "showhostkey", "newhostkey",
+                     "version"):
+            self.assertIn(name, commands)
+        for name in commands:
+            self.assertTrue(self.done(name, "--help").startswith(f"ipsec {name}"))
+
+    def test_version_is_told(self):
+        self.assertRegex(self.done("version"), r"\Awildswan \d+\.\d+\.\d+\n\Z")
+
+    def test_wrong_words_are_status_2_and_say_what_to_write(self):
+        cases = [
+            ([], "--help"),
+            (["statsu"], "the nearest is ipsec status"),
+            (["version", "x"], "x is not understood"),
+            (["status", "--jsn"], "write ipsec status [--json]"),
+            (["auto"], "write ipsec auto --add"),
+            (["auto", "--up"], "its name is missing"),
+            (["auto", "--up", "a", "b"], "one action and one conn"),
+            (["auto", "--up", "--down", "a"], "one action and one conn"),
+            (["showhostkey", "--txt"], "--txt takes a gateway's address"),
+            (["showhostkey", "--txt", "example.net"], "--txt takes a gateway's address"),
+            (["showhostkey", "--txt", "127.0.0.1"], "--txt takes a gateway's address"),
+            (["showhostkey", "--ipseckey", "a..b"], "--ipseckey takes"),
+            (["showhostkey", "--precedence", "65536"], "--precedence takes a number"),
+            (["showhostkey", "--ipseckey", "--precedence", "256"], "at most 255"),
+            (["showhostkey", "--type", "dsa"], "--type is rsa or ed25519"),
+            (["showhostkey", "--type", "ed25519"], "use --ipseckey"),
+            (["showhostkey", "--owner", "a b"], "--owner takes a domain name"),
+            (["newhostkey", "--bits", "1024"], "--bits is a multiple of 8 from 2048"),
+            (["newhostkey", "--bits", "99999"], "--bits is a multiple of 8 from 2048"),
+            (["newhostkey", "--type", "dsa"], "--type is rsa or ed25519"),
+            (["newhostkey", "--type", "ed25519", "--bits", "3072"], "leave --bits out"),
+            (["newhostkey", "west"], "west is not understood"),
+        ]
+        for words, why in cases:
+            self.assertIn(why, self.refused(2, *words))
+        self.assertEqual(list(self.confs.iterdir()), [])
+
+    def test_without_a_daemon_questions_are_status_3(self):
+        for words in (["status"], ["eroute", "--json"], ["look"], ["auto", "--status"],
+                      ["auto", "--up", "west"]):
+            self.assertIn("start it with: ipsec start", self.refused(3, *words))
+
+
+class HostKeys(Gateway):
+    def test_a_new_key_is_rsa_3072_and_only_the_owners(self):
+        self.assertIn("RSA 3072 bits", self.done("newhostkey"))
+        secrets = self.confs / "ipsec.secrets"
+        private = self.confs / "ipsec.d" / "private"
+        self.assertRegex(secrets.read_text(), r"\A: RSA rsa-[0-9a-f]{8}\.pem\n\Z")
+        for path, mode in [(secrets, 0o600), (private, 0o700), (next(private.iterdir()), 0o600)]:
+            self.assertEqual(stat.S_IMODE(path.stat().st_mode), mode, path)
+
+    def test_a_second_key_of_a_type_must_be_the_next(self):
+        self.done("newhostkey", "--bits", "2048")
+        before = (self.confs / "ipsec.secrets").read_text()
+        self.assertIn("--next", self.refused(1, "newhostkey", "--bits", "2048"))
+        self.assertIn("leave --next out", self.refused(1, "newhostkey", "--type", "ed25519",
+                                                       "--next"))
+        self.assertEqual((self.confs / "ipsec.secrets").read_text(), before)
+        self.done("newhostkey", "--type", "ed25519")
+        self.done("newhostkey", "--bits", "2048", "--next")
+        self.assertIn("already", self.refused(1, "newhostkey", "--bits", "2048", "--next"))
+        kinds = re.findall(r"^: (\S+) ", (self.confs / "ipsec.secrets").read_text(), re.M)
+        self.assertEqual(kinds, ["RSA", "ED25519", "RSA-NEXT"])
+        keys = json.loads(self.done("showhostkey", "--ipseckey", "--json"))
+        self.assertEqual([(k["type"], k["bits"], k["next"]) for k in keys],
+                         [("rsa", 2048, False), ("ed25519", 256, False), ("rsa", 2048, True)])
+
+    def test_an_entry_is_appended_behind_what_is_there(self):
+        self.write("ipsec.secrets", '# mine\n192.0.2.1 : PSK "x"')
+        self.done("newhostkey", "--type", "ed25519")
+        self.assertRegex((self.confs / "ipsec.secrets").read_text(),
+                         r'\A# mine\n192.0.2.1 : PSK "x"\n: ED25519 \S+\n\Z')
+
+    def test_key_is_printed_as_the_howto_has_it(self):
+        self.done("newhostkey", "--bits", "2048")
+        lines = self.done("showhostkey").splitlines()
+        self.assertEqual(len(lines), 2)
+        host = re.escape(socket.gethostname())
+        self.assertRegex(lines[0], rf"\A; RSA 2048 bits   {host}   \w{{3}} \w{{3}} [ \d]\d "
+                                   r"\d\d:\d\d:\d\d \d{4}\Z")
+        match = re.fullmatch(r"\tIN KEY 16896 4 1 (AwEAA[A-Za-z0-9+/]+=*)", lines[1])
+        octets = base64.b64decode(match[1])
+        self.assertEqual((octets[:4], len(octets)), (b"\x03\x01\x00\x01", 4 + 256))
+        self.assertEqual(self.done("showhostkey", "--key").splitlines()[1], lines[1])
+
+    def test_txt_is_split_and_carries_the_same_key(self):
+        self.done("newhostkey", "--bits", "3072")
+        key = self.done("showhostkey").split()[-1]
+        for gateway in ("192.0.2.1", "@west.example.net"):
+            line = self.done("showhostkey", "--txt", gateway, "--precedence", "7").splitlines()[1]
+            self.assertTrue(line.startswith("\tIN TXT "))
+            strings = re.findall(r'"([^"]*)"', line)
+            self.assertGreater(len(strings), 1)
+            self.assertLessEqual(max(map(len, strings)), 255)
+            self.assertEqual("".join(strings), f"X-IPsec-Server(7)={gateway} {key}")
+
+    def test_ipseckey_takes_a_gateway_a_name_or_nothing(self):
+        self.done("newhostkey", "--type", "ed25519")
+        cases = [
+            (["--ipseckey", "192.0.2.1"], r"10 1 4 192\.0\.2\.1"),
+            (["--ipseckey", "2001:db8::1"], r"10 2 4 2001:db8::1"),
+            (["--ipseckey", "gw.example.net"], r"10 3 4 gw\.example\.net\."),
+            (["--ipseckey"], r"10 0 4 \."),
+            (["--ipseckey", "--precedence", "3"], r"3 0 4 \."),
+            (["--ipseckey", "--type", "ed25519"], r"10 0 4 \."),
+        ]
+        for words, want in cases:
+            line = self.done("showhostkey", *words).splitlines()[1]
+            self.assertRegex(line, rf"\A\tIN IPSECKEY {want} [A-Za-z0-9+/]{{43}}=\Z")
+
+    def test_an_owner_is_printed_as_given(self):
+        self.done("newhostkey", "--type", "ed25519")
+        self.assertTrue(self.done("showhostkey", "--ipseckey", "--owner", "1.2.0.192.in-addr.arpa.")
+                        .splitlines()[1].startswith("1.2.0.192.in-addr.arpa."))
+
+    def test_a_type_that_is_not_there_is_told(self):
+        self.done("newhostkey", "--type", "ed25519")
+        self.assertIn("no RSA key", self.refused(1, "showhostkey"))
+        self.assertIn("no RSA key", self.refused(1, "showhostkey", "--ipseckey", "--type", "rsa"))
+
+    def test_without_secrets_it_says_how_to_make_them(self):
+        self.assertIn("ipsec newhostkey", self.refused(1, "showhostkey"))
+
+    def test_secrets_that_others_can_read_are_refused(self):
+        self.done("newhostkey", "--type", "ed25519")
+        key = next((self.confs / "ipsec.d" / "private").iterdir())
+        key.chmod(0o644)
+        result = self.ipsec("showhostkey", "--ipseckey")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("others can read it; chmod 600", result.stderr)
+        key.chmod(0o600)
+        (self.confs / "ipsec.secrets").chmod(0o640)
+        self.assertIn("others can read it; chmod 600", self.refused(1, "showhostkey", "--ipseckey"))
+
+    def test_the_inline_key_of_freeswan_is_shown_and_a_damaged_one_refused(self):
+        self.done("newhostkey", "--bits", "2048")
+        pem = next((self.confs / "ipsec.d" / "private").iterdir())
+        text = subprocess.run(["openssl", "rsa", "-in", pem, "-noout", "-text"], check=True,
+                              capture_output=True, text=True).stdout
+        numbers = {name: "0x" + re.sub(r"[^0-9a-f]", "", value) for name, value in
+                   re.findall(r"^(\w+): *\n((?: +[0-9a-f:]+\n)+)", text, re.M)}
+        inline = (": RSA\t{\n"
+                  f"\tModulus: {numbers['modulus']}\n\tPublicExponent: 0x10001\n"
+                  f"\tPrivateExponent: {numbers['privateExponent']}\n"
+                  f"\tPrime1: {numbers['prime1']}\n\tPrime2: {numbers['prime2']}\n"
+                  f"\tExponent1: {numbers['exponent1']}\n\tExponent2: {numbers['exponent2']}\n"
+                  f"\tCoefficient: {numbers['coefficient']}\n\t}}\n")
+        key = self.done("showhostkey").split()[-1]
+        self.write("ipsec.secrets", inline)
+        self.assertEqual(self.done("showhostkey").split()[-1], key)
+        self.write("ipsec.secrets", inline.replace(numbers["prime1"], numbers["prime2"]))
+        why = self.refused(1, "showhostkey")
+        self.assertIn("do not fit together", why)
+        self.assertNotIn(numbers["prime2"][2:20], why)
+
+    def test_a_key_of_another_type_than_its_line_says_is_refused(self):
+        self.done("newhostkey", "--type", "ed25519")
+        secrets = self.confs / "ipsec.secrets"
+        secrets.write_text(secrets.read_text().replace("ED25519", "RSA"))
+        self.assertIn("this is no RSA key", self.refused(1, "showhostkey"))
+
+
+class Daemon(Gateway):
+    """A daemon of three lines: answers each request with what the test gave it."""
+
+    def setUp(self):
+        super().setUp()
+        self.requests = []
+        self.reply = {"ok": True, "result": []}
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(str(self.rundir / "control.sock"))
+        self.listener.listen()
+        self.thread = threading.Thread(target=self.serve, daemon=True)
+        self.thread.start()
+
+    def serve(self):
+        while True:
+            try:
+                connection, _ = self.listener.accept()
+            except OSError:
+                return
+            with connection, connection.makefile("rw") as lines:
+                line = lines.readline()
+                if line:
+                    self.requests.append(json.loads(line))
+                    lines.write(json.dumps(self.reply) + "\n")
+
+    def tearDown(self):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        self.thread.join()
+        super().tearDown()
+
+    def test_eroute_prints_the_table_of_the_howto(self):
+        def row(packets, source, destination, action, said=None):
+            return {"packets": packets, "source": source, "destination": destination,
+                    "action": action, "said": said, "conn": "c", "strength": None}
+        self.reply["result"] = [
+            row(10, "10.2.1.0/24", "0.0.0.0/0", "trap"),
+            row(259, "10.2.1.115/32", "10.19.75.161/32", "tunnel", "tun0x1002@10.19.75.145"),
+            row(4119, "10.44.73.97/32", "10.114.121.41/32", "pass"),
+            row(1, "2001:db8:1:2:3:4:5:6/128", "::/0", "trap"),
+        ]
+        self.assertEqual(self.done("eroute"),
+            "10         10.2.1.0/24        -> 0.0.0.0/0          => %trap\n"
+            "259        10.2.1.115/32      -> 10.19.75.161/32    => tun0x1002@10.19.75.145\n"
+            "4119       10.44.73.97/32     -> 10.114.121.41/32   => %pass\n"
+            "1          2001:db8:1:2:3:4:5:6/128 -> ::/0                     => %trap\n")
+        self.assertEqual(json.loads(self.done("eroute", "--json")), self.reply["result"])
+
+    def test_auto_asks_for_one_action_on_one_conn(self):
+        self.reply["result"] = None
+        for action in ("add", "delete", "replace", "route", "unroute", "up", "down"):
+            self.done("auto", f"--{action}", "west")
+            self.assertEqual(self.requests[-1],
+                             {"command": "auto", "action": action, "name": "west"})
+
+    def test_a_refusal_of_the_daemon_is_status_1(self):
+        self.reply = {"ok": False, "error": "there is no conn west"}
+        self.assertEqual(self.refused(1, "auto", "--up", "west"), "there is no conn west")
+
+    def test_status_is_for_people_and_for_programs(self):
+        self.reply["result"] = {
+            "version": "0.1.0", "pid": 7, "uptime_s": 90, "dnssec": "primed",
+            "outer": ["192.0.2.1"], "name_servers": [], "conns": 2, "ike_sas": 1,
+            "host_keys": [{"type": "rsa", "bits": 3072, "next": False}],
+            "eroutes": {"trap": 2, "pass": 0}, "dropped": {"ike": {}, "esp": {"replay": 3}}}
+        text = self.done("status")
+        for want in ("wildswan 0.1.0 is running, process 7, since 90 s", "192.0.2.1",
+                     "rsa 3072 bits", "2 trap", "3 replay"):
+            self.assertIn(want, text)
+        self.assertEqual(json.loads(self.done("status", "--json")), self.reply["result"])
+
+    def test_reload_hands_over_what_it_read(self):
+        self.write("ipsec.conf", "include ipsec.d/*.conf\n")
+        self.write("ipsec.d/a.conf", "conn a\n\tleft=%defaultroute\n\tright=%opportunistic\n")
+        self.done("newhostkey", "--type", "ed25519")
+        self.reply["result"] = {"warnings": ""}
+        self.done("reload")
+        request = self.requests[-1]
+        self.assertEqual(request["command"], "reload")
+        names = [f["name"] for q in request["conf"] for f in q["files"]]
+        self.assertIn(str(self.confs / "ipsec.d/a.conf"), names)
+        self.assertTrue(any("ipsec.secrets" in q["pattern"] for q in request["secrets"]))
+
+    def test_reload_with_an_error_asks_nothing_of_the_daemon(self):
+        self.write("ipsec.conf", "conn c\n\n\n\n\n\n\n\n\tleftsubnet=10.3.2.1.0/24\n")
+        self.write("ipsec.secrets", "")
+        self.assertEqual(self.refused(1, "reload"),
+                         "ipsec.conf:9: leftsubnet=10.3.2.1.0/24: an IPv4 address has four "
+                         "numbers; write 10.3.2.0/24")
+        self.assertEqual(self.requests, [])
+
+
+unittest.main(verbosity=0)

@@ -1,0 +1,117 @@
+#include "cli/files.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
+
+/*
+ * Lines of messages, each as an error line of ours. Names of files are told relative to the
+ * directory they are all in.
+ */
+static void print_lines(const struct cli *cli, const char *kind, const char *lines)
+{
+	size_t len = strlen(cli->confs);
+
+	while (lines != NULL && *lines != '\0') {
+		size_t line_len = strcspn(lines, "\n");
+		const char *line = lines;
+
+		if (strncmp(line, "ipsec: ", 7) == 0)
+			line += 7;
+		if (strncmp(line, cli->confs, len) == 0 && line[len] == '/')
+			line += len + 1;
+		fprintf(stderr, "ipsec: %s%.*s\n", kind, (int)(lines + line_len - line), line);
+		lines += line_len + (lines[line_len] == '\n');
+	}
+}
+
+static void print_messages(const struct cli *cli, struct files *files, struct conf_messages *m)
+{
+	print_lines(cli, "warning: ", m->warnings.s);
+	print_lines(cli, "", m->errors.s);
+	if (m->error_count > CONF_ERRORS_SHOWN)
+		cli_fail("%u more errors are not shown", m->error_count - CONF_ERRORS_SHOWN);
+	files->warning_count += m->warning_count;
+	conf_messages_wipe(m);
+}
+
+bool files_read_conf(const struct cli *cli, struct files *out)
+{
+	struct conf_messages messages = { 0 };
+	bool ok;
+
+	out->conf_bundle = bundle_new();
+	ok = start_read_conf(out->conf_bundle, cli->confs, &out->conf, &messages);
+	print_messages(cli, out, &messages);
+	if (!ok) {
+		bundle_free(out->conf_bundle);
+		out->conf_bundle = NULL;
+	}
+	return ok;
+}
+
+static bool parse_secrets(const struct cli *cli, const char *path, struct files *out)
+{
+	struct conf_reader reader = bundle_recorder(out->secrets_bundle, true);
+	struct conf_messages messages = { 0 };
+	struct bytes text;
+	bool ok;
+
+	if (!bundle_read(&reader, path, &text)) {
+		print_lines(cli, "", bundle_complaints(out->secrets_bundle));
+		return false;
+	}
+	ok = secrets_parse(&out->secrets, path, text, &reader, &messages);
+	print_messages(cli, out, &messages);
+	/* A file that was refused for its mode is told there, not in the parser's message. */
+	if (!ok)
+		print_lines(cli, "", bundle_complaints(out->secrets_bundle));
+	return ok;
+}
+
+bool files_read_secrets(const struct cli *cli, bool needs_file, struct files *out)
+{
+	char path[4096];
+
+	snprintf(path, sizeof(path), "%s/ipsec.secrets", cli->confs);
+	if (access(path, F_OK) != 0 && errno == ENOENT) {
+		if (needs_file)
+			cli_fail("%s is missing; make a key with ipsec newhostkey", path);
+		return !needs_file;
+	}
+	out->secrets_bundle = bundle_new();
+	if (parse_secrets(cli, path, out))
+		return true;
+	bundle_free(out->secrets_bundle);
+	out->secrets_bundle = NULL;
+	return false;
+}
+
+bool files_read(const struct cli *cli, struct files *out)
+{
+	struct files files = { 0 };
+	bool conf_ok = files_read_conf(cli, &files);
+	bool secrets_ok = files_read_secrets(cli, true, &files);
+
+	if (conf_ok && secrets_ok) {
+		*out = files;
+		return true;
+	}
+	files_wipe(&files);
+	return false;
+}
+
+void files_wipe(struct files *files)
+{
+	conf_wipe(&files->conf);
+	secrets_wipe(&files->secrets);
+	bundle_free(files->conf_bundle);
+	bundle_free(files->secrets_bundle);
+	*files = (struct files){ 0 };
+}
+
+json_t *files_to_json(const struct files *files)
+{
+	return json_pack("{s:o, s:o}", "conf", bundle_to_json(files->conf_bundle), "secrets",
+	                 bundle_to_json(files->secrets_bundle));
+}

@@ -1,0 +1,28 @@
+#pragma once
+/*
+ * The gateway's files, read as whoever calls `ipsec`: recorded, so that the daemon can be given
+ * exactly what was checked.
+ */
+#include "cli/cli.h"
+#include "config/secrets.h"
+#include "control/start.h"
+
+struct files {
+	struct conf conf;
+	struct secrets secrets;
+	struct bundle *conf_bundle;
+	struct bundle *secrets_bundle;
+	unsigned warning_count;
+};
+
+/*
+ * Reads ipsec.conf and all it names, and ipsec.secrets likewise. Every error and warning is told.
+ * False: there was an error; nothing is to be freed.
+ */
+MUST_USE bool files_read(const struct cli *cli, struct files *out);
+MUST_USE bool files_read_conf(const struct cli *cli, struct files *out);
+/* With `needs_file` a missing ipsec.secrets is an error, else the same as an empty one. */
+MUST_USE bool files_read_secrets(const struct cli *cli, bool needs_file, struct files *out);
+void files_wipe(struct files *files);
+/* {"conf": BUNDLE, "secrets": BUNDLE} */
+json_t *files_to_json(const struct files *files);

@@ -1,0 +1,137 @@
+/*
+ * ipsec: the command people type. One table of commands; each is in a file of its own.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "cli/cli.h"
+#include "control/bundle.h"
+#include "control/start.h"
+#include "util/text.h"
+
+static const struct command {
+	const char *name;
+	const char *usage;
+	const char *help; /* one line */
+	const char *more; /* the rest of CMD --help; lines */
+	int (*run)(struct cli *cli);
+} commands[] = {
+	{ "status", "[--json]", "say how the gateway is", "", status_command },
+	{ "reload", "", "read the configuration again",
+	  "With any error the running configuration stays.\n", reload_command },
+	{ "auto",
+	  "--add|--delete|--replace|--route|--unroute|--up|--down NAME, or --status [--json]",
+	  "handle one conn, or list them all",
+	  "  --add       load the conn NAME from ipsec.conf, to answer its peers\n"
+	  "  --delete    forget it\n"
+	  "  --replace   forget it and load it again\n"
+	  "  --route     trap its packets, to negotiate when there are any\n"
+	  "  --unroute   no longer\n"
+	  "  --up        negotiate now\n"
+	  "  --down      take its tunnels down\n"
+	  "  --status    list the conns\n",
+	  auto_command },
+	{ "eroute", "[--json]", "list what happens to which packets",
+	  "Each line: outbound packets so far, source, destination, and what happens: a tunnel's\n"
+	  "SAID, or %trap, %hold, %pass, %drop, %reject.\n",
+	  eroute_command },
+	{ "look", "[--json]", "list eroutes and security associations", "", look_command },
+	{ "showhostkey",
+	  "[--txt GATEWAY|@FQDN] [--key] [--ipseckey [GATEWAY|NAME]] [--precedence N] "
+	  "[--owner NAME] [--type rsa|ed25519]",
+	  "print our public keys as DNS records",
+	  "  --key                     KEY, for the reverse map of this gateway (the default)\n"
+	  "  --txt GATEWAY|@FQDN       TXT, for the reverse map of each client of this gateway\n"
+	  "  --ipseckey [GATEWAY|NAME] IPSECKEY, for either; without a gateway: the owner itself\n"
+	  "  --precedence N            lower is tried first (10)\n"
+	  "  --owner NAME              begin the lines with this name, not with a tab\n"
+	  "  --type rsa|ed25519        keys of this type only; KEY and TXT hold RSA only\n",
+	  showhostkey_command },
+	{ "newhostkey", "[--type rsa|ed25519] [--bits N] [--next]", "make a host key",
+	  "Adds a private key to ipsec.secrets and ipsec.d/private.\n"
+	  "  --type rsa|ed25519   (rsa)\n"
+	  "  --bits N             of an RSA key, 2048 to 8192 (3072)\n"
+	  "  --next               a second key of its type: publish it now, use it later\n",
+	  newhostkey_command },
+	{ "version", "", "print the version", "", version_command },
+};
+
+static int print_help(void)
+{
+	puts("ipsec: opportunistic encryption for Linux\n");
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+		printf("  ipsec %-12s %s\n", commands[i].name, commands[i].help);
+	puts("\nipsec COMMAND --help says more. IPSEC_CONFS (/etc) is where ipsec.conf and\n"
+	     "ipsec.secrets are, IPSEC_RUNDIR (/run/wildswan) where the running daemon is.");
+	return CLI_DONE;
+}
+
+static int print_command_help(const struct command *c)
+{
+	printf("ipsec %s%s%s\n\n%s.\n%s", c->name, c->usage[0] == '\0' ? "" : " ", c->usage,
+	       c->help, c->more);
+	return CLI_DONE;
+}
+
+int version_command(struct cli *cli)
+{
+	if (cli_rest(cli) != NULL)
+		return cli_wrong_words(cli, "%s is not understood", cli_rest(cli));
+	puts("wildswan " WILDSWAN_VERSION);
+	return CLI_DONE;
+}
+
+static const struct command *find_command(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+		if (strcmp(commands[i].name, name) == 0)
+			return &commands[i];
+	}
+	return NULL;
+}
+
+static int unknown_command(const char *name)
+{
+	const struct command *near = &commands[0];
+
+	for (size_t i = 1; i < ARRAY_LEN(commands); i++) {
+		if (text_distance(name, commands[i].name) < text_distance(name, near->name))
+			near = &commands[i];
+	}
+	cli_fail("%s is no command; the nearest is ipsec %s, all are in ipsec --help", name,
+	         near->name);
+	return CLI_WRONG_WORDS;
+}
+
+static const char *directory(const char *variable, const char *fallback)
+{
+	const char *value = getenv(variable);
+
+	return value != NULL && value[0] != '\0' ? value : fallback;
+}
+
+int main(int argc, char **argv)
+{
+	const struct command *c;
+	struct cli cli = { .confs = directory("IPSEC_CONFS", START_CONFS),
+		           .rundir = directory("IPSEC_RUNDIR", START_RUNDIR) };
+
+	bundle_wipe_json();
+	if (argc < 2) {
+		cli_fail("what shall it do? ipsec --help lists the commands");
+		return CLI_WRONG_WORDS;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+	    strcmp(argv[1], "help") == 0)
+		return print_help();
+	c = find_command(strcmp(argv[1], "--version") == 0 ? "version" : argv[1]);
+	if (c == NULL)
+		return unknown_command(argv[1]);
+	cli.command = c->name;
+	cli.usage = c->usage;
+	cli.words = argv + 2;
+	cli.count = argc - 2;
+	if (cli_option(&cli, "--help") || cli_option(&cli, "-h"))
+		return print_command_help(c);
+	return c->run(&cli);
+}
