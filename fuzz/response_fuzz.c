@@ -1,5 +1,5 @@
 /* DNS response: whatever parses has its records inside the packet, and few of them. */
-#include "resolver/message.h"
+#include "resolver/response.h"
 
 #include <assert.h>
 
@@ -7,11 +7,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct message m;
+	struct response m;
 
-	if (!message_parse(BYTES(data, size), "a.example", DNS_TYPE_TXT, &m))
+	if (!response_parse(BYTES(data, size), "a.example", DNS_TYPE_TXT, &m))
 		return 0;
-	assert(m.count <= MESSAGE_RECORDS_MAX);
+	assert(m.count <= RESPONSE_RECORDS_MAX);
 	assert((m.status == DNS_FOUND) == (m.count > 0));
 	for (size_t i = 0; i < m.count; i++) {
 		assert(m.rdata[i].data >= data);

@@ -20,7 +20,7 @@ enum { CONTROL_WAIT_S = 30, CONTROL_REQUEST_MAX = 16 << 20, CONTROL_REPLY_MAX = 
  */
 json_t *control_request(const char *rundir, json_t *request, char *error, size_t size);
 
-/* `json` as one line, wiped when freed; NULL if it is no text. The caller frees with this twin: what
- * jansson allocates is not free()'s (see bundle_wipe_json). */
+/* `json` as one line, wiped when freed; NULL if it is no text. The caller frees with this twin:
+ * what jansson allocates is not free()'s (see bundle_wipe_json). */
 char *control_dump(const json_t *json);
 void control_dump_free(char *line);

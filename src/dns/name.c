@@ -4,7 +4,7 @@
 
 static struct dns_name reverse_name_v4(const uint8_t *o)
 {
-	struct dns_name name = { "" };
+	struct dns_name name;
 
 	snprintf(name.s, sizeof(name.s), "%u.%u.%u.%u.in-addr.arpa", o[3], o[2], o[1], o[0]);
 	return name;
@@ -13,7 +13,7 @@ static struct dns_name reverse_name_v4(const uint8_t *o)
 static struct dns_name reverse_name_v6(const uint8_t *octets)
 {
 	static const char digits[] = "0123456789abcdef";
-	struct dns_name name = { "" };
+	struct dns_name name;
 	char *at = name.s;
 
 	for (size_t i = 16; i-- > 0;) {

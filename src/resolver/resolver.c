@@ -7,7 +7,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "resolver/message.h"
+#include "resolver/response.h"
 #include "resolver/upstream.h"
 /* Needs libevent and unbound.h before it. */
 #include <unbound-event.h>
@@ -24,7 +24,7 @@ struct mail {
 	char name[DNS_NAME_MAX];  /* QUESTION */
 	enum dns_type type;       /* QUESTION */
 	struct dns_answer answer; /* ANSWER: rdata and its octets follow in `octets` */
-	struct bytes rdata[MESSAGE_RECORDS_MAX];
+	struct bytes rdata[RESPONSE_RECORDS_MAX];
 	uint8_t octets[];
 };
 
@@ -134,28 +134,28 @@ static void mailbox_wipe(struct mailbox *box)
 }
 
 static struct mail *answer_mail(uint64_t query, enum dns_status status, enum dns_trust trust,
-                                const struct message *message)
+                                const struct response *response)
 {
 	struct mail *mail;
 	size_t len = 0;
-	size_t count = message != NULL ? message->count : 0;
+	size_t count = response != NULL ? response->count : 0;
 	uint8_t *at;
 
 	for (size_t i = 0; i < count; i++)
-		len += message->rdata[i].len;
+		len += response->rdata[i].len;
 	mail = new_zeroed(sizeof(*mail) + len);
 	mail->kind = MAIL_ANSWER;
 	mail->query = query;
 	mail->answer = (struct dns_answer){ .status = status,
 		                            .trust = trust,
-		                            .ttl_s = message != NULL ? message->ttl_s : 0,
+		                            .ttl_s = response != NULL ? response->ttl_s : 0,
 		                            .rdata = mail->rdata,
 		                            .count = count };
 	at = mail->octets;
 	for (size_t i = 0; i < count; i++) {
-		memcpy(at, message->rdata[i].data, message->rdata[i].len);
-		mail->rdata[i] = BYTES(at, message->rdata[i].len);
-		at += message->rdata[i].len;
+		memcpy(at, response->rdata[i].data, response->rdata[i].len);
+		mail->rdata[i] = BYTES(at, response->rdata[i].len);
+		at += response->rdata[i].len;
 	}
 	return mail;
 }
@@ -200,14 +200,15 @@ static void on_resolved(void *ctx, int rcode, void *packet, int len, int securit
 {
 	struct asked *asked = ctx;
 	struct resolver *r = asked->resolver;
-	struct message message;
+	struct response response;
 	bool ok = rcode == 0 && packet != NULL && len > 0 &&
-	          message_parse(BYTES(packet, len), asked->name, asked->type, &message);
+	          response_parse(BYTES(packet, len), asked->name, asked->type, &response);
 
 	if (!asked->is_answered)
-		mailbox_put(&r->answers, answer_mail(asked->query, ok ? message.status : DNS_FAILED,
-		                                     trust_of(asked->is_validated, security),
-		                                     ok ? &message : NULL));
+		mailbox_put(&r->answers,
+		            answer_mail(asked->query, ok ? response.status : DNS_FAILED,
+		                        trust_of(asked->is_validated, security),
+		                        ok ? &response : NULL));
 	asked_free(asked);
 }
 

@@ -540,7 +540,7 @@ static void gives_up_everything_before_the_first_secret(void **state)
 	char user[64];
 
 	assert_int_equal(commit(s, 0, NULL), SIGNER_BAD_NONE); /* so it is past its start */
-	snprintf(user, sizeof(user), "%d\t%d\t%d\t%d", TEST_UID, TEST_UID, TEST_UID, TEST_UID);
+	snprintf(user, sizeof(user), "%u\t%u\t%u\t%u", TEST_UID, TEST_UID, TEST_UID, TEST_UID);
 	if (geteuid() == 0) {
 		status_line(s->pid, "Uid:", line);
 		assert_string_equal(line, user);

@@ -9,15 +9,15 @@
 #include "dns/record.h"
 
 /* What goes beyond these bounds is left out. */
-enum { MESSAGE_RECORDS_MAX = 64, MESSAGE_LINKS_MAX = 10 };
+enum { RESPONSE_RECORDS_MAX = 64, RESPONSE_LINKS_MAX = 10 };
 
-struct message {
+struct response {
 	enum dns_status status; /* FOUND, NO_DATA, NO_NAME or FAILED */
 	uint32_t ttl_s;         /* smallest of the chain, or the negative TTL; 0 if unknown */
-	struct bytes rdata[MESSAGE_RECORDS_MAX]; /* views into the packet */
+	struct bytes rdata[RESPONSE_RECORDS_MAX]; /* views into the packet */
 	size_t count;
 };
 
 /* False: it is no response that could be read. */
-MUST_USE bool message_parse(struct bytes packet, const char *name, enum dns_type type,
-                            struct message *out);
+MUST_USE bool response_parse(struct bytes packet, const char *name, enum dns_type type,
+                             struct response *out);

@@ -1,6 +1,6 @@
 #include "util/test.h"
 
-#include "resolver/message.h"
+#include "resolver/response.h"
 
 /* A response under construction. */
 struct packet {
@@ -54,11 +54,11 @@ static void cname(struct packet *p, const char *owner, uint32_t ttl, const char 
 	record(p, owner, 5, ttl, writer_view(&t.w));
 }
 
-static struct message parsed(const struct packet *p, const char *question)
+static struct response parsed(const struct packet *p, const char *question)
 {
-	struct message m;
+	struct response m;
 
-	assert_true(message_parse(writer_view(&p->w), question, DNS_TYPE_TXT, &m));
+	assert_true(response_parse(writer_view(&p->w), question, DNS_TYPE_TXT, &m));
 	return m;
 }
 
@@ -66,7 +66,7 @@ static struct message parsed(const struct packet *p, const char *question)
 static void counts_only_records_of_the_name_and_type_asked_for(void **state)
 {
 	struct packet p;
-	struct message m;
+	struct response m;
 
 	begin(&p, 0, 4, 0, "a.example");
 	record(&p, "a.example", DNS_TYPE_TXT, 300, BYTES_STR("\003one"));
@@ -85,7 +85,7 @@ static void counts_only_records_of_the_name_and_type_asked_for(void **state)
 static void follows_a_chain_in_any_order(void **state)
 {
 	struct packet p;
-	struct message m;
+	struct response m;
 
 	begin(&p, 0, 3, 0, "130.100.51.198.in-addr.arpa");
 	record(&p, "x.example", DNS_TYPE_TXT, 300, BYTES_STR("\003one"));
@@ -100,12 +100,12 @@ static void follows_a_chain_in_any_order(void **state)
 static void refuses_a_loop(void **state)
 {
 	struct packet p;
-	struct message m;
+	struct response m;
 
 	begin(&p, 0, 2, 0, "a.example");
 	cname(&p, "a.example", 99, "b.example");
 	cname(&p, "b.example", 99, "a.example");
-	assert_false(message_parse(writer_view(&p.w), "a.example", DNS_TYPE_TXT, &m));
+	assert_false(response_parse(writer_view(&p.w), "a.example", DNS_TYPE_TXT, &m));
 }
 
 /* TTL-2 */
@@ -127,7 +127,7 @@ static void takes_the_negative_ttl_from_the_soa(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		uint8_t soa[22] = { 0 };
 		struct packet p;
-		struct message m;
+		struct response m;
 
 		soa[21] = cases[i].minimum;
 		begin(&p, cases[i].rcode, 0, 1, "a.example");
@@ -151,7 +151,7 @@ static void a_negative_answer_without_soa_has_no_ttl(void **state)
 static void reads_compressed_names_that_point_back_and_no_others(void **state)
 {
 	struct packet p;
-	struct message m;
+	struct response m;
 
 	begin(&p, 0, 1, 0, "a.example");
 	write_be16(&p.w, 0xc00c);
@@ -179,10 +179,10 @@ static void reads_no_octet_beyond_the_end(void **state)
 	record(&p, "b.example", DNS_TYPE_TXT, 300, BYTES_STR("\003one"));
 	for (size_t len = 0; len < p.w.len; len++) {
 		uint8_t *copy = malloc(len + 1); /* the sanitizer watches its end */
-		struct message m;
+		struct response m;
 
 		memcpy(copy, p.octets, len);
-		if (message_parse(BYTES(copy, len), "a.example", DNS_TYPE_TXT, &m))
+		if (response_parse(BYTES(copy, len), "a.example", DNS_TYPE_TXT, &m))
 			assert_int_equal(m.count, 0);
 		free(copy);
 	}

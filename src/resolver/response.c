@@ -1,4 +1,4 @@
-#include "resolver/message.h"
+#include "resolver/response.h"
 
 #include <ctype.h>
 
@@ -135,7 +135,7 @@ static bool chain_follow(const struct section_view *v, struct wire_name *name, u
 	size_t next;
 
 	for (int links = 0; answer_first(v, name, TYPE_CNAME, &link); links++) {
-		if (links == MESSAGE_LINKS_MAX || !name_at(v->packet, link.rdata_at, name, &next))
+		if (links == RESPONSE_LINKS_MAX || !name_at(v->packet, link.rdata_at, name, &next))
 			return false;
 		*ttl_s = link.ttl_s < *ttl_s ? link.ttl_s : *ttl_s;
 	}
@@ -162,13 +162,13 @@ static uint32_t negative_ttl(const struct section_view *v)
 }
 
 static void records_collect(const struct section_view *v, const struct wire_name *name,
-                            enum dns_type type, struct message *out)
+                            enum dns_type type, struct response *out)
 {
 	struct record rr;
 	unsigned index = 0;
 	size_t at = v->answers_at;
 
-	while (out->count < MESSAGE_RECORDS_MAX && answer_next(v, name, type, &index, &at, &rr)) {
+	while (out->count < RESPONSE_RECORDS_MAX && answer_next(v, name, type, &index, &at, &rr)) {
 		out->rdata[out->count++] = rr.rdata;
 		out->ttl_s = rr.ttl_s < out->ttl_s ? rr.ttl_s : out->ttl_s;
 	}
@@ -209,13 +209,13 @@ static bool sections_of(struct bytes packet, struct section_view *v, unsigned *r
 	return true;
 }
 
-bool message_parse(struct bytes packet, const char *name, enum dns_type type, struct message *out)
+bool response_parse(struct bytes packet, const char *name, enum dns_type type, struct response *out)
 {
 	struct section_view v;
 	struct wire_name owner;
 	unsigned rcode;
 
-	*out = (struct message){ .status = DNS_FAILED, .ttl_s = UINT32_MAX };
+	*out = (struct response){ .status = DNS_FAILED, .ttl_s = UINT32_MAX };
 	if (!name_of_text(name, &owner) || !sections_of(packet, &v, &rcode) ||
 	    !chain_follow(&v, &owner, &out->ttl_s))
 		return false;

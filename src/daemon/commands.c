@@ -1,0 +1,108 @@
+#include "daemon/commands.h"
+
+#include "daemon/clock.h"
+#include "daemon/core.h"
+#include "daemon/life.h"
+#include "daemon/listing.h"
+
+static json_t *status(void *ctx, const json_t *request, struct text *error)
+{
+	return listing_status(ctx);
+}
+
+static json_t *eroute(void *ctx, const json_t *request, struct text *error)
+{
+	return listing_eroutes(ctx);
+}
+
+static json_t *look(void *ctx, const json_t *request, struct text *error)
+{
+	return json_pack("{s:o, s:o, s:o}", "eroutes", listing_eroutes(ctx), "ike_sas",
+	                 listing_ike_sas(ctx), "conns", listing_conns(ctx));
+}
+
+static json_t *conns(void *ctx, const json_t *request, struct text *error)
+{
+	return listing_conns(ctx);
+}
+
+typedef bool conn_fn(struct opportunism *opp, const char *name, struct text *error,
+                     struct instant now);
+
+/* With the files' definition, as they were read last. */
+static bool conn_replace(struct opportunism *opp, const char *name, struct text *error,
+                         struct instant now)
+{
+	struct text ignored = { 0 };
+	bool was_there = opportunism_conn_delete(opp, name, &ignored, now);
+
+	(void)was_there;
+	text_free(&ignored);
+	return opportunism_conn_add(opp, name, error, now);
+}
+
+static const struct {
+	const char *name;
+	conn_fn *run;
+} actions[] = {
+	{ "add", opportunism_conn_add },
+	{ "delete", opportunism_conn_delete },
+	{ "replace", conn_replace },
+	{ "route", opportunism_conn_route },
+	{ "unroute", opportunism_conn_unroute },
+	{ "up", opportunism_conn_up },
+	{ "down", opportunism_conn_down },
+};
+
+static conn_fn *action_find(const char *name)
+{
+	for (size_t i = 0; name != NULL && i < ARRAY_LEN(actions); i++) {
+		if (strcmp(actions[i].name, name) == 0)
+			return actions[i].run;
+	}
+	return NULL;
+}
+
+static json_t *run_auto(void *ctx, const json_t *request, struct text *error)
+{
+	struct daemon *d = ctx;
+	const char *name = json_string_value(json_object_get(request, "name"));
+	conn_fn *run = action_find(json_string_value(json_object_get(request, "action")));
+	bool ok;
+
+	if (run == NULL || name == NULL) {
+		text_add(error, "auto: an action and the name of a conn are needed");
+		return NULL;
+	}
+	ok = run(d->core, name, error, clock_now());
+	core_settle(d);
+	return ok ? json_null() : NULL;
+}
+
+static json_t *reload(void *ctx, const json_t *request, struct text *error)
+{
+	struct daemon *d = ctx;
+	struct configuration *conf;
+
+	if (d->is_stopping) {
+		text_add(error, "the daemon is stopping");
+		return NULL;
+	}
+	conf = configuration_read(request, d->users.daemon, error);
+	if (conf == NULL || !daemon_reload(d, conf, error))
+		return NULL;
+	return json_pack("{s:s}", "warnings", d->conf->warnings);
+}
+
+static json_t *stop(void *ctx, const json_t *request, struct text *error)
+{
+	life_stop(ctx, json_is_true(json_object_get(request, "open")));
+	return CONTROL_LATER;
+}
+
+const struct control_command daemon_commands[] = {
+	{ "status", false, status }, { "eroute", false, eroute },
+	{ "look", false, look },     { "conns", false, conns },
+	{ "auto", true, run_auto },  { "reload", true, reload },
+	{ "stop", true, stop },      { 0 },
+};

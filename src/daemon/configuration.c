@@ -1,0 +1,105 @@
+#include "daemon/configuration.h"
+
+#include <stdlib.h>
+
+#include "control/start.h"
+
+static bool read_conf(struct configuration *c, const struct bundle *bundle, struct text *error)
+{
+	struct conf_messages messages = { 0 };
+	struct bytes anchor;
+	bool ok = start_replay_conf(bundle, &c->conf, &messages);
+
+	if (ok) {
+		c->server_count = start_name_servers(bundle, &c->conf, c->servers);
+		anchor = start_trust_anchor(bundle, &c->conf);
+		c->anchor = new_zeroed(anchor.len + 1);
+		if (anchor.len > 0)
+			memcpy(c->anchor, anchor.data, anchor.len);
+		c->warnings = new_string(messages.warnings.s != NULL ? messages.warnings.s : "");
+	} else {
+		text_add(error, "%s", messages.errors.s != NULL ? messages.errors.s : "refused");
+	}
+	conf_messages_wipe(&messages);
+	return ok;
+}
+
+/* A gateway without secrets runs: it can still pass, drop and reject. */
+static bool read_secrets(struct configuration *c, const struct bundle *bundle, struct text *error)
+{
+	struct conf_reader reader = bundle_player(bundle);
+	struct conf_messages messages = { 0 };
+	const char *path = bundle_main(bundle);
+	struct bytes text;
+	bool ok;
+
+	if (path == NULL || !bundle_read(&reader, path, &text))
+		return true;
+	ok = secrets_parse(&c->secrets, path, text, &reader, &messages);
+	if (!ok)
+		text_add(error, "%s", messages.errors.s != NULL ? messages.errors.s : "refused");
+	conf_messages_wipe(&messages);
+	return ok;
+}
+
+static bool read_plan(struct configuration *c, uid_t daemon_uid, struct text *error)
+{
+	struct network *network = new_zeroed(sizeof(*network));
+	char reason[512] = "";
+	bool ok = network_read(network, reason, sizeof(reason)) &&
+	          plan_make(&c->plan, &c->conf, network, daemon_uid, reason, sizeof(reason));
+
+	free(network);
+	if (!ok)
+		text_add(error, "%s", reason);
+	return ok;
+}
+
+struct configuration *configuration_read(const json_t *json, uid_t daemon_uid, struct text *error)
+{
+	struct configuration *c = new_zeroed(sizeof(*c));
+	struct bundle *conf = bundle_from_json(json_object_get(json, "conf"));
+	struct bundle *secrets = bundle_from_json(json_object_get(json, "secrets"));
+	bool ok = conf != NULL && secrets != NULL;
+
+	if (!ok)
+		text_add(error, "no configuration was handed over");
+	ok = ok && read_conf(c, conf, error) && read_secrets(c, secrets, error) &&
+	     read_plan(c, daemon_uid, error);
+	bundle_free(conf);
+	bundle_free(secrets);
+	if (ok)
+		return c;
+	configuration_free(c);
+	return NULL;
+}
+
+static void forget(struct secret_entry *entry)
+{
+	struct rsa_numbers *rsa = &entry->rsa;
+	struct secret *secrets[] = { &rsa->modulus,   &rsa->public_exponent, &rsa->private_exponent,
+		                     &rsa->prime1,    &rsa->prime2,          &rsa->exponent1,
+		                     &rsa->exponent2, &rsa->coefficient,     &entry->pem,
+		                     &entry->psk };
+
+	for (size_t i = 0; i < ARRAY_LEN(secrets); i++)
+		secret_free(secrets[i]);
+}
+
+void configuration_forget_secrets(struct configuration *c)
+{
+	for (size_t i = 0; i < c->secrets.count; i++)
+		forget(&c->secrets.entries[i]);
+}
+
+void configuration_free(struct configuration *c)
+{
+	if (c == NULL)
+		return;
+	conf_wipe(&c->conf);
+	secrets_wipe(&c->secrets);
+	plan_wipe(&c->plan);
+	free(c->anchor);
+	free(c->warnings);
+	free(c);
+}

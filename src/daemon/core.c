@@ -1,0 +1,193 @@
+#include "daemon/core.h"
+
+#include <stdlib.h>
+#include <sys/random.h>
+
+#include "daemon/clock.h"
+
+/* Ports: what the core wants. */
+
+static void port_lookup(void *ctx, uint64_t query, const char *name, enum dns_type type)
+{
+	struct daemon *d = ctx;
+	struct resolver_port port = resolver_port(d->resolver);
+
+	port.lookup(port.ctx, query, name, type);
+}
+
+static void port_send(void *ctx, const struct path *path, struct bytes datagram)
+{
+	struct daemon *d = ctx;
+
+	engine_send_ike(d->engine, path, datagram);
+}
+
+static void port_random(void *ctx, uint8_t *out, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = getrandom(out, len, 0);
+
+		if (n > 0) {
+			out += n;
+			len -= (size_t)n;
+		}
+	}
+}
+
+static void port_start_job(void *ctx, uint64_t job_id, const struct crypto_job *job)
+{
+	struct daemon *d = ctx;
+
+	if (job->kind == CRYPTO_JOB_VERIFY)
+		pool_verify(d->pool, job_id, job);
+	else
+		signer_link_job(d->signer, job_id, job);
+}
+
+static uint32_t port_new_spi(void *ctx)
+{
+	struct daemon *d = ctx;
+
+	return d->engine_port.new_spi(d->engine_port.ctx);
+}
+
+/* Events: what happens to the core. */
+
+static void on_deadline(evutil_socket_t fd, short what, void *ctx)
+{
+	struct daemon *d = ctx;
+
+	core_refresh_use(d);
+	opportunism_on_deadline(d->core, clock_now());
+	core_settle(d);
+}
+
+static void on_acquire(void *ctx, const struct acquire *acquire)
+{
+	struct daemon *d = ctx;
+
+	opportunism_on_acquire(d->core, acquire, clock_now());
+	core_settle(d);
+}
+
+static void on_datagram(void *ctx, const struct path *path, struct bytes datagram)
+{
+	struct daemon *d = ctx;
+
+	opportunism_on_datagram(d->core, path, datagram, clock_now());
+	core_settle(d);
+}
+
+static void on_unknown_spi(void *ctx, const struct path *path, uint32_t spi)
+{
+	struct daemon *d = ctx;
+
+	log_line(&d->log, LOG_INFO, "esp0x%x@%s from %s: nobody has this SPI", spi,
+	         ip_text(&path->local.address).s, ip_text(&path->remote.address).s);
+}
+
+static void on_steering_restored(void *ctx, const char *what)
+{
+	struct daemon *d = ctx;
+
+	log_line(&d->log, LOG_WARNING, "steering: somebody removed %s; it was put back", what);
+}
+
+static void on_answer(void *ctx, uint64_t query, const struct dns_answer *answer)
+{
+	struct daemon *d = ctx;
+
+	opportunism_on_answer(d->core, query, answer, clock_now());
+	core_settle(d);
+}
+
+static void on_primed(void *ctx)
+{
+	struct daemon *d = ctx;
+
+	rundir_set_primed(&d->run, BYTES_STR(d->conf->anchor));
+}
+
+void core_on_job_done(void *ctx, uint64_t job_id, struct bytes result)
+{
+	struct daemon *d = ctx;
+
+	opportunism_on_job_done(d->core, job_id, result, clock_now());
+	core_settle(d);
+}
+
+struct engine_events core_engine_events(struct daemon *d)
+{
+	return (struct engine_events){ .ctx = d,
+		                       .acquire = on_acquire,
+		                       .ike_datagram = on_datagram,
+		                       .unknown_spi = on_unknown_spi,
+		                       .steering_restored = on_steering_restored };
+}
+
+struct resolver_events core_resolver_events(struct daemon *d)
+{
+	return (struct resolver_events){ .ctx = d, .answer = on_answer, .primed = on_primed };
+}
+
+void core_refresh_use(struct daemon *d)
+{
+	struct instant now = clock_now();
+
+	if (d->use_refreshed.ns != 0 &&
+	    !instant_reached(instant_after(d->use_refreshed, SECONDS(1)), now))
+		return;
+	d->use_refreshed = now;
+	engine_refresh_use(d->engine);
+}
+
+void core_settle(struct daemon *d)
+{
+	struct instant due = opportunism_deadline(d->core);
+	int64_t ns = instant_since(due, clock_now()).ns;
+	struct timeval wait;
+
+	if (due.ns == INSTANT_NEVER.ns) {
+		event_del(d->deadline);
+		return;
+	}
+	/* Rounded up: the timer must not come before the deadline is reached. */
+	ns = ns > 0 ? ns + 999 : 0;
+	wait = (struct timeval){ .tv_sec = ns / 1000000000, .tv_usec = ns % 1000000000 / 1000 };
+	event_add(d->deadline, &wait);
+}
+
+void core_configure(struct daemon *d)
+{
+	const struct plan *plan = &d->conf->plan;
+	struct opportunism_config config = { .conf = &d->conf->conf,
+		                             .secrets = &d->conf->secrets,
+		                             .host_keys = d->host_keys,
+		                             .host_key_count = d->host_key_count,
+		                             .own4 = plan->own4,
+		                             .own6 = plan->own6,
+		                             .own = plan->own,
+		                             .own_count = plan->own_count };
+
+	opportunism_configure(d->core, &config, clock_now());
+	core_settle(d);
+}
+
+bool core_open(struct daemon *d)
+{
+	struct opportunism_settings settings = { .log = d->log,
+		                                 .resolver = &d->resolver_port,
+		                                 .engine = &d->engine_port,
+		                                 .ike = &d->ike_ports };
+
+	d->resolver_port = (struct resolver_port){ .ctx = d, .lookup = port_lookup };
+	d->engine_port = engine_port(d->engine);
+	d->ike_ports = (struct ike_ports){ .ctx = d,
+		                           .send = port_send,
+		                           .random = port_random,
+		                           .start_job = port_start_job,
+		                           .new_spi = port_new_spi };
+	d->deadline = evtimer_new(d->base, on_deadline, d);
+	d->core = opportunism_new(&settings);
+	return d->deadline != NULL && d->core != NULL;
+}

@@ -1,0 +1,16 @@
+#pragma once
+/* Events on their way into the core, and the timer that follows its deadline. */
+#include "daemon/daemon.h"
+
+/* Makes the core with its ports. The engine is open, resolver and signer are not needed yet. */
+MUST_USE bool core_open(struct daemon *d);
+/* To be called after everything that calls into the core: sets the timer anew. */
+void core_settle(struct daemon *d);
+/* Tells the core what is configured. */
+void core_configure(struct daemon *d);
+/* For engine_start(), resolver_new() and results_new(). */
+struct engine_events core_engine_events(struct daemon *d);
+struct resolver_events core_resolver_events(struct daemon *d);
+void core_on_job_done(void *ctx, uint64_t job_id, struct bytes result);
+/* The kernel's counters, at most once a second. */
+void core_refresh_use(struct daemon *d);

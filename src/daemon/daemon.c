@@ -1,0 +1,229 @@
+#include "daemon/daemon.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "daemon/clock.h"
+#include "daemon/commands.h"
+#include "daemon/core.h"
+#include "daemon/life.h"
+#include "daemon/privileges.h"
+
+/* TTL-5: what a question may cost. */
+enum { QUESTION_S = 4 };
+
+static bool fail(char *error, size_t size, const char *text)
+{
+	snprintf(error, size, "%s", text);
+	return false;
+}
+
+static bool open_log(struct daemon *d, char *error, size_t size)
+{
+	const char *path = d->conf->conf.setup.log;
+
+	if (path == NULL || daemon_log_to_file(d->log_to, path))
+		return true;
+	snprintf(error, size, "log=%s: cannot be written", path);
+	return false;
+}
+
+static bool open_engine(struct daemon *d, char *error, size_t size)
+{
+	struct engine_settings settings = d->conf->plan.engine;
+
+	settings.log = d->log;
+	d->engine = engine_open(&settings, error, size);
+	return d->engine != NULL;
+}
+
+bool daemon_open(struct daemon *d, const char *rundir, bool keeps_state, struct configuration *conf,
+                 char *error, size_t size)
+{
+	d->conf = conf;
+	d->started = clock_now();
+	if (!rundir_open(&d->run, rundir, keeps_state, d->users.daemon, d->users.daemon_group,
+	                 error, size) ||
+	    !open_log(d, error, size))
+		return false;
+	d->base = event_base_new();
+	if (d->base == NULL)
+		return fail(error, size, "no event loop can be made");
+	if (!open_engine(d, error, size))
+		return false;
+	d->control_fd = control_listen(rundir, error, size);
+	if (d->control_fd < 0)
+		return false;
+	d->signer = signer_link_spawn(&d->users, error, size);
+	return d->signer != NULL;
+}
+
+static void on_signer_gone(void *ctx)
+{
+	life_crash(ctx, "the signer ended");
+}
+
+static bool start_jobs(struct daemon *d, char *error, size_t size)
+{
+	d->results = results_new(d->base, core_on_job_done, d);
+	d->pool = pool_new(d->results);
+	if (d->pool == NULL ||
+	    !signer_link_attach(d->signer, d->base, d->results, on_signer_gone, d))
+		return fail(error, size, "no thread for public-key work can be made");
+	return true;
+}
+
+/* The secrets go to the signer and nowhere else; what is left here is wiped either way. */
+static bool load_secrets(struct daemon *d, struct configuration *conf, struct text *error)
+{
+	struct host_key *keys = NULL;
+	size_t count = 0;
+	bool ok = signer_link_load(d->signer, &conf->secrets, &keys, &count, error);
+
+	configuration_forget_secrets(conf);
+	if (!ok)
+		return false;
+	free(d->host_keys);
+	d->host_keys = keys;
+	d->host_key_count = count;
+	return true;
+}
+
+static bool start_secrets(struct daemon *d, char *error, size_t size)
+{
+	struct text reason = { 0 };
+	bool ok = load_secrets(d, d->conf, &reason);
+
+	if (!ok)
+		snprintf(error, size, "%s", reason.s);
+	text_free(&reason);
+	return ok;
+}
+
+static struct resolver *resolver_of(struct daemon *d, const struct configuration *conf, char *error,
+                                    size_t size)
+{
+	struct resolver_events events = core_resolver_events(d);
+	struct resolver_settings settings = {
+		.log = d->log,
+		.servers = conf->servers,
+		.server_count = conf->server_count,
+		.dnssec = conf->conf.setup.dnssec,
+		.trust_anchor = conf->anchor,
+		.was_primed = rundir_was_primed(&d->run, BYTES_STR(conf->anchor)),
+		.timeout = SECONDS(QUESTION_S),
+	};
+
+	if (settings.server_count == 0) {
+		snprintf(error, size,
+		         "no name server is known; set dns=ADDRESS or fill /etc/resolv.conf");
+		return NULL;
+	}
+	return resolver_new(&settings, d->base, &events, error, size);
+}
+
+bool daemon_start(struct daemon *d, char *error, size_t size)
+{
+	struct engine_events events = core_engine_events(d);
+
+	if (!start_jobs(d, error, size) || !start_secrets(d, error, size))
+		return false;
+	d->resolver = resolver_of(d, d->conf, error, size);
+	if (d->resolver == NULL)
+		return false;
+	if (!core_open(d) || !life_open(d))
+		return fail(error, size, "no timers can be made");
+	d->control = control_server_new(d->base, d->control_fd, daemon_commands, d);
+	d->control_fd = -1;
+	if (d->control == NULL)
+		return fail(error, size, "the control socket cannot be served");
+	if (!engine_start(d->engine, d->base, &events))
+		return fail(error, size, "the packet engine did not start; look into the log");
+	core_configure(d);
+	return true;
+}
+
+int daemon_run(struct daemon *d)
+{
+	event_base_dispatch(d->base);
+	return d->exit_status;
+}
+
+static bool same_resolver(const struct configuration *a, const struct configuration *b)
+{
+	if (a->server_count != b->server_count || a->conf.setup.dnssec != b->conf.setup.dnssec ||
+	    strcmp(a->anchor, b->anchor) != 0)
+		return false;
+	for (size_t i = 0; i < a->server_count; i++) {
+		if (!ip_equal(&a->servers[i], &b->servers[i]))
+			return false;
+	}
+	return true;
+}
+
+/* The new one is in place before questions of the old one fail: the core may ask again at once. */
+static bool change_resolver(struct daemon *d, const struct configuration *conf, struct text *error)
+{
+	struct resolver *old = d->resolver;
+	struct resolver *new;
+	char reason[256];
+
+	if (same_resolver(d->conf, conf))
+		return true;
+	new = resolver_of(d, conf, reason, sizeof(reason));
+	if (new == NULL) {
+		text_add(error, "%s", reason);
+		return false;
+	}
+	d->resolver = new;
+	resolver_free(old);
+	return true;
+}
+
+/* What only a new start can change is said. */
+static void note_outer_change(struct daemon *d, const struct configuration *conf)
+{
+	if (!ip_equal(&d->conf->plan.own4, &conf->plan.own4) ||
+	    !ip_equal(&d->conf->plan.own6, &conf->plan.own6))
+		log_line(&d->log, LOG_WARNING,
+		         "reload: the outer address is another one now; ipsec stop and start will "
+		         "use it");
+}
+
+bool daemon_reload(struct daemon *d, struct configuration *conf, struct text *error)
+{
+	if (!load_secrets(d, conf, error) || !change_resolver(d, conf, error)) {
+		configuration_free(conf);
+		return false;
+	}
+	note_outer_change(d, conf);
+	configuration_free(d->conf);
+	d->conf = conf;
+	engine_set_inside(d->engine, conf->plan.inside, conf->plan.inside_count);
+	core_configure(d);
+	log_line(&d->log, LOG_INFO, "reloaded: %zu conns", conf->conf.conn_count);
+	return true;
+}
+
+void daemon_free(struct daemon *d)
+{
+	if (d->control != NULL)
+		control_server_finish(d->control);
+	life_close(d);
+	resolver_free(d->resolver);
+	d->resolver = NULL;
+	pool_free(d->pool);
+	opportunism_free(d->core);
+	if (d->deadline != NULL)
+		event_free(d->deadline);
+	engine_free(d->engine);
+	signer_link_free(d->signer);
+	results_free(d->results);
+	rundir_close(&d->run);
+	free(d->host_keys);
+	configuration_free(d->conf);
+	if (d->control_fd >= 0)
+		close(d->control_fd);
+	/* Clients see the end of their connections when the process ends, and not before. */
+}

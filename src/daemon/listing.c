@@ -1,0 +1,228 @@
+#include "daemon/listing.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#include "daemon/clock.h"
+
+static const char *action_name(enum eroute_action action)
+{
+	static const char *const names[] = {
+		[EROUTE_TRAP] = "trap", [EROUTE_HOLD] = "hold",     [EROUTE_PASS] = "pass",
+		[EROUTE_DROP] = "drop", [EROUTE_REJECT] = "reject", [EROUTE_TUNNEL] = "tunnel",
+	};
+
+	return names[action];
+}
+
+static json_t *string_or_null(const char *s)
+{
+	return s != NULL && *s != '\0' ? json_string(s) : json_null();
+}
+
+/* What peers wrote may be no UTF-8; a listing that says '?' is better than none. */
+static json_t *foreign_string(const char *s)
+{
+	json_t *json = json_string(s);
+
+	return json != NULL ? json : json_string("?");
+}
+
+static json_t *said(const struct eroute_view *view)
+{
+	char text[80];
+
+	if (view->action != EROUTE_TUNNEL)
+		return json_null();
+	snprintf(text, sizeof(text), "tun0x%x@%s", view->spi_out, ip_text(&view->gateway).s);
+	return json_string(text);
+}
+
+struct eroute_listing {
+	json_t *rows;
+	struct instant now;
+};
+
+static void see_eroute(void *ctx, const struct eroute_view *view)
+{
+	struct eroute_listing *listing = ctx;
+	bool is_tunnel = view->action == EROUTE_TUNNEL;
+	json_int_t age_s = instant_since(listing->now, view->since).ns / 1000000000;
+
+	json_array_append_new(
+	    listing->rows,
+	    json_pack("{s:s, s:s, s:I, s:s, s:o, s:o, s:o, s:o, s:I}", "source",
+	              range_text(&view->source).s, "destination", range_text(&view->destination).s,
+	              "packets", (json_int_t)view->packets, "action", action_name(view->action),
+	              "said", said(view), "conn", string_or_null(view->conn), "strength",
+	              is_tunnel ? string_or_null(strength_name(view->strength)) : json_null(),
+	              "reason", string_or_null(view->reason), "age_s", age_s));
+}
+
+json_t *listing_eroutes(struct daemon *d)
+{
+	struct eroute_listing listing = { .rows = json_array(), .now = clock_now() };
+
+	engine_refresh_use(d->engine);
+	opportunism_list_eroutes(d->core, see_eroute, &listing);
+	return listing.rows;
+}
+
+static json_t *hex64(uint64_t v)
+{
+	char text[20];
+
+	snprintf(text, sizeof(text), "%016llx", (unsigned long long)v);
+	return json_string(text);
+}
+
+static void see_ike_sa(void *ctx, const struct ike_sa_view *view)
+{
+	json_array_append_new(
+	    ctx, json_pack("{s:s, s:b, s:s, s:s, s:o, s:o, s:o, s:o, s:I}", "state", view->state,
+	                   "initiator", (int)view->is_initiator, "local",
+	                   endpoint_text(&view->path.local).s, "remote",
+	                   endpoint_text(&view->path.remote).s, "local_id",
+	                   foreign_string(id_text(&view->local_id).s), "peer_id",
+	                   foreign_string(id_text(&view->peer_id).s), "spi_i", hex64(view->spi_i),
+	                   "spi_r", hex64(view->spi_r), "children", (json_int_t)view->children));
+}
+
+json_t *listing_ike_sas(struct daemon *d)
+{
+	json_t *rows = json_array();
+
+	ike_list(opportunism_ike(d->core), see_ike_sa, rows);
+	return rows;
+}
+
+static json_t *end_text(const struct conn_end *end)
+{
+	switch (end->kind) {
+	case END_ADDRESS:
+		return json_string(ip_text(&end->address).s);
+	case END_ANY:
+		return json_string("%any");
+	case END_DEFAULTROUTE:
+		return json_string("%defaultroute");
+	case END_OPPORTUNISTIC:
+		return json_string("%opportunistic");
+	case END_UNSET:
+		break;
+	}
+	return json_null();
+}
+
+static json_t *end_subnet(const struct conn_end *end)
+{
+	return end->has_subnet ? json_string(range_text(&end->subnet).s) : json_null();
+}
+
+static void see_conn(void *ctx, const struct conn_view *view)
+{
+	static const char *const types[] = { "tunnel", "passthrough", "drop", "reject" };
+	static const char *const autos[] = { "ignore", "add", "route", "start" };
+	static const char *const failures[] = { "passthrough", "drop", "reject" };
+	const struct conn *c = view->conn;
+
+	json_array_append_new(
+	    ctx, json_pack("{s:s, s:b, s:b, s:b, s:s, s:o, s:o, s:o, s:o, s:s, s:I, s:s}", "name",
+	                   view->name, "added", (int)view->is_added, "routed", (int)view->is_routed,
+	                   "up", (int)view->is_up, "type", types[c->type], "left",
+	                   end_text(&c->left), "leftsubnet", end_subnet(&c->left), "right",
+	                   end_text(&c->right), "rightsubnet", end_subnet(&c->right), "auto",
+	                   autos[c->auto_action], "keyingtries", (json_int_t)c->keyingtries,
+	                   "failureshunt", failures[c->failure]));
+}
+
+json_t *listing_conns(struct daemon *d)
+{
+	json_t *rows = json_array();
+
+	opportunism_list_conns(d->core, see_conn, rows);
+	return rows;
+}
+
+/* Only what happened: most reasons never do. */
+static void add_count(json_t *object, const char *name, uint64_t count)
+{
+	if (count > 0)
+		json_object_set_new(object, name, json_integer((json_int_t)count));
+}
+
+static json_t *dropped(struct daemon *d)
+{
+	json_t *ike = json_object();
+	json_t *esp = json_object();
+
+	for (int i = 0; i < IKE_DROP_COUNT; i++)
+		add_count(ike, ike_drop_name((enum ike_drop)i),
+		          ike_dropped(opportunism_ike(d->core), (enum ike_drop)i));
+	for (int i = 0; i < ENGINE_DROP_COUNT; i++)
+		add_count(esp, engine_drop_name((enum engine_drop)i),
+		          engine_dropped(d->engine, (enum engine_drop)i));
+	return json_pack("{s:o, s:o}", "ike", ike, "esp", esp);
+}
+
+static void count_action(void *ctx, const struct eroute_view *view)
+{
+	unsigned *counts = ctx;
+
+	counts[view->action]++;
+}
+
+static json_t *eroute_counts(struct daemon *d)
+{
+	unsigned counts[EROUTE_TUNNEL + 1] = { 0 };
+	json_t *json = json_object();
+
+	opportunism_list_eroutes(d->core, count_action, counts);
+	for (int i = EROUTE_TRAP; i <= EROUTE_TUNNEL; i++)
+		json_object_set_new(json, action_name((enum eroute_action)i),
+		                    json_integer(counts[i]));
+	return json;
+}
+
+static json_t *host_keys(const struct daemon *d)
+{
+	json_t *rows = json_array();
+
+	for (size_t i = 0; i < d->host_key_count; i++)
+		json_array_append_new(rows, json_pack("{s:s, s:b}", "key",
+		                                      pubkey_text(&d->host_keys[i].key).s, "next",
+		                                      (int)d->host_keys[i].is_next));
+	return rows;
+}
+
+static json_t *addresses(const struct ip *list, size_t count)
+{
+	json_t *rows = json_array();
+
+	for (size_t i = 0; i < count; i++) {
+		if (list[i].family != IP_NONE)
+			json_array_append_new(rows, json_string(ip_text(&list[i]).s));
+	}
+	return rows;
+}
+
+static void count_conn(void *ctx, const struct conn_view *view)
+{
+	++*(json_int_t *)ctx;
+}
+
+json_t *listing_status(struct daemon *d)
+{
+	static const char *const trusts[] = { "off", "unprimed", "primed" };
+	struct ip outer[] = { d->conf->plan.own4, d->conf->plan.own6 };
+	json_int_t uptime_s = instant_since(clock_now(), d->started).ns / 1000000000;
+	json_int_t conns = 0;
+
+	opportunism_list_conns(d->core, count_conn, &conns);
+	return json_pack(
+	    "{s:s, s:I, s:I, s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:o}", "version", WILDSWAN_VERSION,
+	    "pid", (json_int_t)getpid(), "uptime_s", uptime_s, "dnssec",
+	    trusts[resolver_trust_state(d->resolver)], "outer", addresses(outer, ARRAY_LEN(outer)),
+	    "name_servers", addresses(d->conf->servers, d->conf->server_count), "host_keys",
+	    host_keys(d), "eroutes", eroute_counts(d), "ike_sas",
+	    (json_int_t)ike_count(opportunism_ike(d->core)), "conns", conns, "dropped", dropped(d));
+}

@@ -1,0 +1,8 @@
+#pragma once
+/* What the daemon knows, as JSON (doc/json.md). */
+#include "daemon/daemon.h"
+
+json_t *listing_status(struct daemon *d);
+json_t *listing_eroutes(struct daemon *d);
+json_t *listing_ike_sas(struct daemon *d);
+json_t *listing_conns(struct daemon *d);

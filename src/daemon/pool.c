@@ -1,0 +1,164 @@
+#include "daemon/pool.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+struct waiting {
+	struct waiting *next;
+	uint64_t job_id;
+	enum signature_id signature_id;
+	struct pubkey *keys;
+	size_t key_count;
+	struct buf data;
+	struct buf signature;
+};
+
+struct pool {
+	struct results *results;
+	pthread_mutex_t lock;
+	pthread_cond_t wanted;
+	struct waiting *first;
+	struct waiting **end;
+	size_t count;
+	bool is_stopping;
+	pthread_t threads[POOL_THREADS_MAX];
+	size_t thread_count;
+};
+
+static void waiting_free(struct waiting *w)
+{
+	buf_free(&w->data);
+	buf_free(&w->signature);
+	free(w->keys);
+	free(w);
+}
+
+static void verify(const struct pool *pool, const struct waiting *w)
+{
+	/* The answer is one octet: keys beyond its reach are not tried. */
+	for (size_t i = 0; i < w->key_count && i <= UINT8_MAX; i++) {
+		uint8_t index = (uint8_t)i;
+
+		if (pubkey_verify(&w->keys[i], w->signature_id, buf_view(&w->data),
+		                  buf_view(&w->signature))) {
+			results_put(pool->results, w->job_id, BYTES(&index, 1));
+			return;
+		}
+	}
+	results_put(pool->results, w->job_id, (struct bytes){ 0 });
+}
+
+static struct waiting *take(struct pool *pool)
+{
+	struct waiting *w;
+
+	pthread_mutex_lock(&pool->lock);
+	while (pool->first == NULL && !pool->is_stopping)
+		pthread_cond_wait(&pool->wanted, &pool->lock);
+	w = pool->is_stopping ? NULL : pool->first;
+	if (w != NULL) {
+		pool->first = w->next;
+		if (pool->first == NULL)
+			pool->end = &pool->first;
+		pool->count--;
+	}
+	pthread_mutex_unlock(&pool->lock);
+	return w;
+}
+
+static void *thread_main(void *ctx)
+{
+	struct pool *pool = ctx;
+	struct waiting *w;
+
+	while ((w = take(pool)) != NULL) {
+		verify(pool, w);
+		waiting_free(w);
+	}
+	return NULL;
+}
+
+struct pool *pool_new(struct results *results)
+{
+	struct pool *pool = new_zeroed(sizeof(*pool));
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	sigset_t all;
+	sigset_t before;
+
+	pool->results = results;
+	pool->end = &pool->first;
+	pthread_mutex_init(&pool->lock, NULL);
+	pthread_cond_init(&pool->wanted, NULL);
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, &before);
+	while (pool->thread_count < POOL_THREADS_MAX &&
+	       (pool->thread_count == 0 || (long)pool->thread_count < cpus) &&
+	       pthread_create(&pool->threads[pool->thread_count], NULL, thread_main, pool) == 0)
+		pool->thread_count++;
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (pool->thread_count > 0)
+		return pool;
+	pool_free(pool);
+	return NULL;
+}
+
+void pool_free(struct pool *pool)
+{
+	struct waiting *next;
+
+	if (pool == NULL)
+		return;
+	pthread_mutex_lock(&pool->lock);
+	pool->is_stopping = true;
+	pthread_cond_broadcast(&pool->wanted);
+	pthread_mutex_unlock(&pool->lock);
+	for (size_t i = 0; i < pool->thread_count; i++)
+		pthread_join(pool->threads[i], NULL);
+	for (struct waiting *w = pool->first; w != NULL; w = next) {
+		next = w->next;
+		waiting_free(w);
+	}
+	pthread_cond_destroy(&pool->wanted);
+	pthread_mutex_destroy(&pool->lock);
+	free(pool);
+}
+
+static struct waiting *waiting_new(uint64_t job_id, const struct crypto_job *job)
+{
+	struct waiting *w = new_zeroed(sizeof(*w));
+
+	w->job_id = job_id;
+	w->signature_id = job->signature_id;
+	w->data = buf_copy(job->data);
+	w->signature = buf_copy(job->signature);
+	w->key_count = job->key_count;
+	w->keys = new_array(job->key_count + 1, sizeof(*w->keys));
+	if (job->key_count > 0)
+		memcpy(w->keys, job->keys, job->key_count * sizeof(*w->keys));
+	return w;
+}
+
+void pool_verify(struct pool *pool, uint64_t job_id, const struct crypto_job *job)
+{
+	struct waiting *w;
+	bool fits;
+
+	assert(job->kind == CRYPTO_JOB_VERIFY);
+	w = waiting_new(job_id, job);
+	pthread_mutex_lock(&pool->lock);
+	fits = pool->count < POOL_JOBS_MAX;
+	if (fits) {
+		*pool->end = w;
+		pool->end = &w->next;
+		pool->count++;
+		pthread_cond_signal(&pool->wanted);
+	}
+	pthread_mutex_unlock(&pool->lock);
+	if (fits)
+		return;
+	results_put(pool->results, job_id, (struct bytes){ 0 });
+	waiting_free(w);
+}

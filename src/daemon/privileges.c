@@ -1,0 +1,45 @@
+#include "daemon/privileges.h"
+
+#include <cap-ng.h>
+#include <errno.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+enum { DESCRIPTORS = 65536 };
+
+void privileges_prepare(void)
+{
+	struct rlimit files = { DESCRIPTORS, DESCRIPTORS };
+	struct rlimit core = { 0, 0 };
+
+	/* What a container does not grant is done without. */
+	if (setrlimit(RLIMIT_NOFILE, &files) != 0 && getrlimit(RLIMIT_NOFILE, &files) == 0) {
+		files.rlim_cur = files.rlim_max;
+		(void)!setrlimit(RLIMIT_NOFILE, &files);
+	}
+	(void)!setrlimit(RLIMIT_CORE, &core);
+}
+
+bool privileges_drop(const struct start_users *users, char *error, size_t size)
+{
+	capng_clear(CAPNG_SELECT_BOTH);
+	if (capng_updatev(CAPNG_ADD, (capng_type_t)(CAPNG_EFFECTIVE | CAPNG_PERMITTED),
+	                  CAP_NET_ADMIN, CAP_NET_RAW, -1) != 0 ||
+	    capng_change_id((int)users->daemon, (int)users->daemon_group,
+	                    (capng_flags_t)(CAPNG_DROP_SUPP_GRP | CAPNG_CLEAR_BOUNDING)) != 0) {
+		snprintf(error, size,
+		         "the privileges of root cannot be given up; is this root with all "
+		         "capabilities?");
+		return false;
+	}
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+	    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0 || geteuid() != users->daemon ||
+	    getuid() != users->daemon ||
+	    capng_have_capability(CAPNG_EFFECTIVE, CAP_NET_ADMIN) != 1) {
+		snprintf(error, size, "the privileges of root were not given up as they should");
+		return false;
+	}
+	return true;
+}

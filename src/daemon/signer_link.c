@@ -1,0 +1,388 @@
+#include "daemon/signer_link.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <event2/buffer.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "crypto/signer_wire.h"
+#include "daemon/clock.h"
+
+struct signer_link {
+	int fd;
+	struct event *readable;
+	struct event *writable;
+	struct evbuffer *in;
+	struct evbuffer *out;
+	struct results *results;
+	void (*gone)(void *ctx);
+	void *ctx;
+	bool is_gone;
+
+	uint64_t *jobs; /* without a result, `job_count` of SIGNER_JOBS_MAX, oldest first */
+	size_t job_count;
+	uint32_t *places; /* of the host keys in the signer's set */
+	size_t place_count;
+
+	/* While a set is being loaded: what the signer said so far. */
+	struct loading {
+		bool is_done;
+		uint32_t bad;
+		struct signer_key {
+			uint32_t index;
+			struct pubkey key;
+		} * keys;
+		size_t key_count;
+	} loading;
+};
+
+/* In the child: only descriptors 0, 1, 2 and the socket as 3. */
+static void signer_exec(int fd, const struct start_users *users, const char *program)
+{
+	char uid[16];
+	char gid[16];
+	char name[] = "wildswan-signer";
+	char *const argv[] = { name, uid, gid, NULL };
+	char *const envp[] = { NULL };
+
+	snprintf(uid, sizeof(uid), "%u", (unsigned)users->signer);
+	snprintf(gid, sizeof(gid), "%u", (unsigned)users->signer_group);
+	if (fd == 3)
+		fcntl(fd, F_SETFD, 0);
+	else if (dup2(fd, 3) != 3)
+		_exit(1);
+	close_range(4, ~0u, 0);
+	execve(program, argv, envp);
+	_exit(1);
+}
+
+struct signer_link *signer_link_spawn(const struct start_users *users, char *error, size_t size)
+{
+	struct signer_link *link;
+	char program[4096];
+	int fds[2];
+	pid_t child;
+
+	if (!start_program("wildswan-signer", program, sizeof(program))) {
+		snprintf(error, size, "wildswan-signer is not where wildswand is; install both");
+		return NULL;
+	}
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0) {
+		snprintf(error, size, "no socket for the signer: %s", strerror(errno));
+		return NULL;
+	}
+	child = fork();
+	if (child == 0)
+		signer_exec(fds[1], users, program);
+	close(fds[1]);
+	if (child < 0) {
+		snprintf(error, size, "no process for the signer: %s", strerror(errno));
+		close(fds[0]);
+		return NULL;
+	}
+	fcntl(fds[0], F_SETFL, O_NONBLOCK);
+	link = new_zeroed(sizeof(*link));
+	link->fd = fds[0];
+	link->in = evbuffer_new();
+	link->out = evbuffer_new();
+	link->jobs = new_array(SIGNER_JOBS_MAX, sizeof(*link->jobs));
+	assert(link->in != NULL && link->out != NULL);
+	return link;
+}
+
+void signer_link_free(struct signer_link *link)
+{
+	if (link == NULL)
+		return;
+	if (link->readable != NULL)
+		event_free(link->readable);
+	if (link->writable != NULL)
+		event_free(link->writable);
+	evbuffer_free(link->in);
+	evbuffer_free(link->out);
+	close(link->fd);
+	free(link->jobs);
+	free(link->places);
+	free(link->loading.keys);
+	free(link);
+}
+
+/* Nothing answers any more: every job ends, and the owner hears of it. */
+static void link_lost(struct signer_link *link)
+{
+	if (link->is_gone)
+		return;
+	link->is_gone = true;
+	if (link->readable != NULL)
+		event_del(link->readable);
+	if (link->writable != NULL)
+		event_del(link->writable);
+	for (size_t i = 0; i < link->job_count; i++)
+		results_put(link->results, link->jobs[i], (struct bytes){ 0 });
+	link->job_count = 0;
+	if (link->gone != NULL)
+		link->gone(link->ctx);
+}
+
+static void on_key(struct signer_link *link, const struct signer_message *m)
+{
+	struct loading *l = &link->loading;
+
+	/* Shared secrets are told too, without a key. */
+	if (m->algorithm == PUBKEY_NONE || m->data.len > PUBKEY_OCTETS_MAX)
+		return;
+	if (l->key_count >= SIGNER_SECRETS_MAX)
+		return;
+	l->keys = grow_array(l->keys, l->key_count + 1, sizeof(*l->keys));
+	l->keys[l->key_count] = (struct signer_key){
+		.index = m->index,
+		.key = { .type = m->algorithm, .len = (uint16_t)m->data.len },
+	};
+	memcpy(l->keys[l->key_count].key.octets, m->data.data, m->data.len);
+	l->key_count++;
+}
+
+static void on_result(struct signer_link *link, const struct signer_message *m)
+{
+	if (link->job_count == 0 || link->jobs[0] != m->job_id)
+		return;
+	results_put(link->results, m->job_id, m->data);
+	link->job_count--;
+	memmove(link->jobs, link->jobs + 1, link->job_count * sizeof(*link->jobs));
+}
+
+static void on_message(struct signer_link *link, const struct signer_message *m)
+{
+	if (m->kind == SIGNER_KEY)
+		on_key(link, m);
+	if (m->kind == SIGNER_RESULT)
+		on_result(link, m);
+	if (m->kind == SIGNER_LOADED) {
+		link->loading.is_done = true;
+		link->loading.bad = m->bad;
+	}
+}
+
+static bool messages_take(struct signer_link *link)
+{
+	struct signer_message m;
+	enum signer_step step;
+	size_t used;
+
+	for (;;) {
+		size_t len = evbuffer_get_length(link->in);
+
+		step = signer_message_parse(BYTES(evbuffer_pullup(link->in, -1), len), &m, &used);
+		if (step != SIGNER_MESSAGE)
+			return step == SIGNER_MORE;
+		on_message(link, &m);
+		evbuffer_drain(link->in, used);
+	}
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *ctx)
+{
+	struct signer_link *link = ctx;
+	int n = evbuffer_read(link->in, fd, 1 << 16);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0 || !messages_take(link))
+		link_lost(link);
+}
+
+static void link_flush(struct signer_link *link)
+{
+	while (!link->is_gone && evbuffer_get_length(link->out) > 0) {
+		if (evbuffer_write(link->out, link->fd) < 0) {
+			if (errno != EAGAIN && errno != EINTR)
+				link_lost(link);
+			break;
+		}
+	}
+	if (!link->is_gone && link->writable != NULL && evbuffer_get_length(link->out) > 0)
+		event_add(link->writable, NULL);
+}
+
+static void on_writable(evutil_socket_t fd, short what, void *ctx)
+{
+	link_flush(ctx);
+}
+
+bool signer_link_attach(struct signer_link *link, struct event_base *base, struct results *results,
+                        void (*gone)(void *ctx), void *ctx)
+{
+	link->results = results;
+	link->gone = gone;
+	link->ctx = ctx;
+	link->readable = event_new(base, link->fd, EV_READ | EV_PERSIST, on_readable, link);
+	link->writable = event_new(base, link->fd, EV_WRITE, on_writable, link);
+	return link->readable != NULL && link->writable != NULL &&
+	       event_add(link->readable, NULL) == 0;
+}
+
+/* Queues one frame. Secrets pass here: the copy is wiped, the socket's is the kernel's. */
+static bool link_queue(struct signer_link *link, const struct signer_message *m)
+{
+	uint8_t *octets = new_zeroed(SIGNER_FRAME_MAX);
+	struct writer w = writer_on(octets, SIGNER_FRAME_MAX);
+	bool ok = signer_message_write(&w, m);
+
+	if (ok)
+		evbuffer_add(link->out, octets, w.len);
+	secret_wipe(octets, w.len);
+	free(octets);
+	return ok;
+}
+
+static uint8_t wire_kind(enum secret_kind kind)
+{
+	switch (kind) {
+	case SECRET_RSA_INLINE:
+		return SIGNER_SECRET_RSA_NUMBERS;
+	case SECRET_RSA_FILE:
+		return SIGNER_SECRET_RSA_PEM;
+	case SECRET_ED25519_FILE:
+		return SIGNER_SECRET_ED25519_PEM;
+	case SECRET_PSK:
+		return SIGNER_SECRET_PSK;
+	}
+	abort();
+}
+
+static bool queue_secret(struct signer_link *link, const struct secret_entry *entry)
+{
+	struct signer_message m = { .kind = SIGNER_ADD, .algorithm = wire_kind(entry->kind) };
+	const struct rsa_numbers *rsa = &entry->rsa;
+	const struct secret *numbers[] = { &rsa->modulus,          &rsa->public_exponent,
+		                           &rsa->private_exponent, &rsa->prime1,
+		                           &rsa->prime2,           &rsa->exponent1,
+		                           &rsa->exponent2,        &rsa->coefficient };
+
+	if (entry->kind == SECRET_PSK)
+		m.parts[0] = secret_view(&entry->psk);
+	else if (entry->kind != SECRET_RSA_INLINE)
+		m.parts[0] = secret_view(&entry->pem);
+	for (size_t i = 0; entry->kind == SECRET_RSA_INLINE && i < ARRAY_LEN(numbers); i++)
+		m.parts[i] = secret_view(numbers[i]);
+	return link_queue(link, &m);
+}
+
+static int poll_ms_until(struct instant until)
+{
+	int64_t ms = instant_since(until, clock_now()).ns / 1000000;
+
+	return ms > 0 ? (int)ms : 0;
+}
+
+/* Runs the socket until LOADED; jobs' results that come meanwhile are events as ever. */
+static bool wait_loaded(struct signer_link *link)
+{
+	struct instant until = instant_after(clock_now(), SECONDS(SIGNER_LOAD_WAIT_S));
+
+	while (!link->loading.is_done && !link->is_gone) {
+		struct pollfd p = { .fd = link->fd, .events = POLLIN };
+
+		link_flush(link);
+		if (evbuffer_get_length(link->out) > 0)
+			p.events |= POLLOUT;
+		if (poll(&p, 1, poll_ms_until(until)) == 0)
+			return false;
+		if ((p.revents & (POLLIN | POLLHUP | POLLERR)) != 0)
+			on_readable(link->fd, EV_READ, link);
+	}
+	return link->loading.is_done;
+}
+
+static void take_keys(struct signer_link *link, const struct secrets *secrets,
+                      struct host_key **keys, size_t *key_count)
+{
+	const struct loading *l = &link->loading;
+
+	free(link->places);
+	link->places = new_array(l->key_count + 1, sizeof(*link->places));
+	*keys = new_array(l->key_count + 1, sizeof(**keys));
+	*key_count = l->key_count;
+	link->place_count = l->key_count;
+	for (size_t i = 0; i < l->key_count; i++) {
+		uint32_t place = l->keys[i].index;
+
+		link->places[i] = place;
+		(*keys)[i].key = l->keys[i].key;
+		(*keys)[i].is_next = place < secrets->count && secrets->entries[place].is_next;
+	}
+}
+
+static const char *entry_name(const struct secret_entry *entry)
+{
+	if (entry->file != NULL)
+		return entry->file;
+	return entry->kind == SECRET_PSK ? "PSK" : "RSA";
+}
+
+static bool load_failed(struct signer_link *link, const struct secrets *secrets, struct text *error)
+{
+	uint32_t bad = link->loading.bad;
+
+	if (!link->loading.is_done)
+		text_add(error, "the signer does not answer; look into the log");
+	else if (bad < secrets->count)
+		text_add(error, "ipsec.secrets:%u: %s: this is no key that can be used",
+		         secrets->entries[bad].line, entry_name(&secrets->entries[bad]));
+	else
+		text_add(error, "ipsec.secrets: too many secrets");
+	return false;
+}
+
+bool signer_link_load(struct signer_link *link, const struct secrets *secrets,
+                      struct host_key **keys, size_t *key_count, struct text *error)
+{
+	struct signer_message commit = { .kind = SIGNER_COMMIT, .index = (uint32_t)secrets->count };
+	bool ok = true;
+
+	free(link->loading.keys);
+	link->loading = (struct loading){ 0 };
+	for (size_t i = 0; ok && i < secrets->count; i++)
+		ok = queue_secret(link, &secrets->entries[i]);
+	if (!ok || !link_queue(link, &commit)) {
+		text_add(error, "ipsec.secrets: an entry is too long");
+		return false;
+	}
+	if (!wait_loaded(link) || link->loading.bad != SIGNER_BAD_NONE)
+		return load_failed(link, secrets, error);
+	take_keys(link, secrets, keys, key_count);
+	return true;
+}
+
+static bool queue_job(struct signer_link *link, uint64_t job_id, const struct crypto_job *job)
+{
+	struct signer_message m = { .job_id = job_id, .index = job->key, .data = job->data };
+
+	if (job->kind == CRYPTO_JOB_PSK_MAC) {
+		m.kind = SIGNER_PSK_MAC;
+		m.algorithm = (uint8_t)job->prf;
+	} else {
+		if (job->key >= link->place_count)
+			return false;
+		m.kind = SIGNER_SIGN;
+		m.algorithm = (uint8_t)job->signature_id;
+		m.index = link->places[job->key];
+	}
+	return link_queue(link, &m);
+}
+
+void signer_link_job(struct signer_link *link, uint64_t job_id, const struct crypto_job *job)
+{
+	assert(job->kind != CRYPTO_JOB_VERIFY);
+	if (link->is_gone || link->job_count == SIGNER_JOBS_MAX || !queue_job(link, job_id, job)) {
+		results_put(link->results, job_id, (struct bytes){ 0 });
+		return;
+	}
+	link->jobs[link->job_count++] = job_id;
+	link_flush(link);
+}
