@@ -25,6 +25,23 @@ static void expect_same(const struct proposal_list *a, const struct proposal_lis
 	}
 }
 
+static bool is_offered(const struct proposal_list *offered, unsigned number,
+                       const struct transform *t)
+{
+	for (size_t i = 0; i < offered->count; i++) {
+		const struct proposal *p = &offered->proposals[i];
+
+		for (size_t j = 0; p->number == number && j < p->transform_count; j++) {
+			const struct transform *u = &p->transforms[j];
+
+			if (u->type == t->type && u->id == t->id && u->key_bits == t->key_bits &&
+			    !u->has_unknown)
+				return true;
+		}
+	}
+	return false;
+}
+
 /* The Initiator that sent `offered` accepts our answer, and reads the same suite from it. */
 static void choose(const struct proposal_list *offered, const struct proposal_list *allowed)
 {
@@ -39,19 +56,8 @@ static void choose(const struct proposal_list *offered, const struct proposal_li
 	proposals_write_choice(&w, &choice, 0x1000, choice.protocol == PROTOCOL_ESP ? 4 : 0);
 	assert(proposals_parse(writer_view(&w), &answer) && answer.count == 1);
 	t = answer.proposals[0].transforms;
-	for (size_t i = 0; i < answer.proposals[0].transform_count; i++) {
-		const struct proposal *p = &offered->proposals[choice.number - 1];
-		bool found = false;
-
-		if (offered->count == 1)
-			p = &offered->proposals[0];
-		for (size_t j = 0; j < p->transform_count; j++)
-			found |= p->transforms[j].type == t[i].type &&
-			         p->transforms[j].id == t[i].id &&
-			         p->transforms[j].key_bits == t[i].key_bits &&
-			         !p->transforms[j].has_unknown;
-		assert(found);
-	}
+	for (size_t i = 0; i < answer.proposals[0].transform_count; i++)
+		assert(is_offered(offered, choice.number, &t[i]));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
