@@ -1,0 +1,242 @@
+#include "util/test.h"
+
+#include "engine/userspace/tables.h"
+
+static const uint64_t seed[2] = { 5, 6 };
+
+static struct ip_pair pair_of(uint8_t source, uint8_t destination)
+{
+	return (struct ip_pair){ ip_v4(10, 1, 0, source), ip_v4(10, 2, 0, destination) };
+}
+
+static bool add_child(struct tables *t, uint32_t spi_in, uint32_t spi_out, uint8_t remote)
+{
+	uint8_t key[36] = { 1 };
+	struct ip local = ip_v4(10, 1, 0, 1), peer = ip_v4(10, 2, 0, remote);
+	struct child_sa sa = { .spi_in = spi_in,
+		               .spi_out = spi_out,
+		               .cipher = AEAD_AES_GCM_16_256,
+		               .key_in = { key, sizeof(key) },
+		               .key_out = { key, sizeof(key) },
+		               .local = { range_of_ip(&local), 0, 0, 65535 },
+		               .remote = { range_of_ip(&peer), 0, 0, 65535 } };
+
+	return tables_add_child(t, &sa, 1438);
+}
+
+static int set_up(void **state)
+{
+	struct tables *t = new_zeroed(sizeof(*t));
+
+	rcu_register_thread();
+	assert_true(tables_init(t, seed));
+	*state = t;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	tables_wipe(*state);
+	free(*state);
+	rcu_unregister_thread();
+	return 0;
+}
+
+/* SPD-9 */
+static void sends_by_the_newest_sa_of_the_pair(void **state)
+{
+	struct tables *t = *state;
+	struct ip_pair pair = pair_of(1, 1);
+	struct eroute *eroute;
+
+	assert_true(add_child(t, 0x1001, 0x2001, 1));
+	assert_true(tables_set_eroute(t, &pair, EROUTE_TUNNEL, 0x2001, NULL));
+	eroute = tables_eroute(t, &pair);
+	use_add(&eroute->use, 100, (struct instant){ 7 });
+	assert_true(add_child(t, 0x1002, 0x2002, 1));
+	assert_true(tables_set_eroute(t, &pair, EROUTE_TUNNEL, 0x2002, NULL));
+	eroute = tables_eroute(t, &pair);
+	assert_int_equal(eroute_child(eroute)->spi_in, 0x1002);
+	assert_int_equal(use_read(&eroute->use).packets, 1); /* a rekey keeps the count */
+	assert_non_null(tables_child(t, 0x1001));            /* and both receive */
+	tables_remove_child(t, 0x1001);
+	tables_collect(t);
+	assert_null(tables_child(t, 0x1001));
+	assert_int_equal(eroute_child(eroute)->spi_in, 0x1002);
+}
+
+/* A peer may choose the outbound SPI that another peer has; its SA does not hold that pair. */
+static void tells_peers_with_the_same_spi_apart(void **state)
+{
+	struct tables *t = *state;
+	struct ip_pair one = pair_of(1, 1), two = pair_of(1, 2), three = pair_of(1, 3);
+
+	assert_true(add_child(t, 0x1001, 0x2001, 1));
+	assert_true(add_child(t, 0x1002, 0x2001, 2));
+	assert_true(tables_set_eroute(t, &one, EROUTE_TUNNEL, 0x2001, NULL));
+	assert_true(tables_set_eroute(t, &two, EROUTE_TUNNEL, 0x2001, NULL));
+	assert_int_equal(eroute_child(tables_eroute(t, &one))->spi_in, 0x1001);
+	assert_int_equal(eroute_child(tables_eroute(t, &two))->spi_in, 0x1002);
+	assert_false(tables_set_eroute(t, &three, EROUTE_TUNNEL, 0x2001, NULL));
+	assert_null(tables_eroute(t, &three));
+}
+
+/* CLR-7, OUT-4 */
+static void sends_by_no_sa_that_has_gone(void **state)
+{
+	struct tables *t = *state;
+	struct ip_pair pair = pair_of(1, 1);
+
+	assert_true(add_child(t, 0x1001, 0x2001, 1));
+	assert_true(tables_set_eroute(t, &pair, EROUTE_TUNNEL, 0x2001, NULL));
+	tables_remove_child(t, 0x1001);
+	tables_collect(t);
+	assert_null(eroute_child(tables_eroute(t, &pair)));
+	assert_false(tables_set_eroute(t, &pair, EROUTE_TUNNEL, 0x2001, NULL));
+	assert_null(tables_eroute(t, &pair));
+	tables_collect(t);
+}
+
+static void counts_anew_by_another_verdict(void **state)
+{
+	struct tables *t = *state;
+	struct ip_pair pair = pair_of(1, 1);
+	struct use released = { 3, 300, 9 };
+
+	assert_true(tables_set_eroute(t, &pair, EROUTE_DROP, 0, NULL));
+	use_add(&tables_eroute(t, &pair)->use, 50, (struct instant){ 8 });
+	assert_true(tables_set_eroute(t, &pair, EROUTE_PASS, 0, &released));
+	assert_int_equal(use_read(&tables_eroute(t, &pair)->use).packets, 3);
+	tables_remove_eroute(t, &pair);
+	assert_null(tables_eroute(t, &pair));
+	assert_int_equal(t->eroute_count, 0);
+}
+
+static void refuses_an_spi_it_has(void **state)
+{
+	struct tables *t = *state;
+
+	assert_true(add_child(t, 0x1001, 0x2001, 1));
+	assert_false(add_child(t, 0x1001, 0x2009, 2));
+	assert_int_equal(tables_child(t, 0x1001)->spi_out, 0x2001);
+}
+
+/* OUT-1, OUT-2 */
+static void numbers_packets_from_one_and_never_wraps(void **state)
+{
+	struct tables *t = *state;
+	struct child *child;
+
+	assert_true(add_child(t, 0x1001, 0x2001, 1));
+	child = tables_child(t, 0x1001);
+	assert_int_equal(child_next_sequence(child), 1);
+	assert_int_equal(child_next_sequence(child), 2);
+	child->sequence = UINT32_MAX - 1;
+	assert_int_equal(child_next_sequence(child), UINT32_MAX);
+	assert_int_equal(child_next_sequence(child), 0);
+	assert_int_equal(child_next_sequence(child), 0);
+	child->out.is_esn = true;
+	assert_int_equal(child_next_sequence(child), (uint64_t)UINT32_MAX + 1);
+	child->sequence = UINT64_MAX;
+	assert_int_equal(child_next_sequence(child), 0);
+}
+
+enum { THREADS = 4, PER_THREAD = 250000 };
+
+static void *take_numbers(void *ctx)
+{
+	struct child *child = ctx;
+	uint64_t *mine = new_array(PER_THREAD, sizeof(*mine));
+
+	for (size_t i = 0; i < PER_THREAD; i++)
+		mine[i] = child_next_sequence(child);
+	return mine;
+}
+
+/* CIP-2, OUT-1 */
+static void gives_no_number_twice_to_four_threads(void **state)
+{
+	struct tables *t = *state;
+	pthread_t threads[THREADS];
+	uint8_t *seen = new_zeroed(THREADS * PER_THREAD + 1);
+
+	assert_true(add_child(t, 0x1001, 0x2001, 1));
+	for (int i = 0; i < THREADS; i++)
+		pthread_create(&threads[i], NULL, take_numbers, tables_child(t, 0x1001));
+	for (int i = 0; i < THREADS; i++) {
+		uint64_t *numbers;
+
+		pthread_join(threads[i], (void **)&numbers);
+		for (size_t j = 0; j < PER_THREAD; j++) {
+			assert_in_range(numbers[j], 1, THREADS * PER_THREAD);
+			assert_int_equal(seen[numbers[j]]++, 0);
+		}
+		free(numbers);
+	}
+	free(seen);
+}
+
+/* MTU-5 */
+static void tells_no_ipv6_host_less_than_1280(void **state)
+{
+	struct child child = { .inner_limit = 1198 };
+
+	assert_int_equal(child_inner_limit(&child, 4), 1198);
+	assert_int_equal(child_inner_limit(&child, 6), 1280);
+	child.inner_limit = 1418;
+	assert_int_equal(child_inner_limit(&child, 6), 1418);
+}
+
+static struct policy_row row_of(const char *local, const char *remote, enum policy_action action)
+{
+	struct policy_row row = { .action = action };
+
+	assert_true(range_parse(local, &row.local));
+	assert_true(range_parse(remote, &row.remote));
+	return row;
+}
+
+/* POL-5 */
+static void keeps_the_counters_of_rows_that_stay_over_a_reload(void **state)
+{
+	struct tables *t = *state;
+	struct policy_row before[] = { row_of("10.1.0.0/24", "10.9.0.0/16", POLICY_DROP),
+		                       row_of("10.1.0.0/24", "10.2.0.0/16", POLICY_TRAP) };
+	struct policy_row after[] = { before[1],
+		                      row_of("10.1.0.0/24", "10.3.0.0/16", POLICY_PASS) };
+	unsigned order[] = { 0, 1 };
+	struct policy_table table = { before, 2, before, 2, order };
+	struct ip_pair pair = pair_of(1, 1), outside = pair_of(1, 1);
+
+	outside.source = ip_v4(10, 7, 0, 1);
+	tables_set_policy(t, &table);
+	assert_int_equal(tables_row(t, &pair)->action, POLICY_TRAP);
+	assert_null(tables_row(t, &outside));
+	use_add(tables_row(t, &pair)->use, 60, (struct instant){ 5 });
+	assert_int_equal(tables_row_use(t, 1).packets, 1);
+	table = (struct policy_table){ after, 2, after, 2, order };
+	tables_set_policy(t, &table);
+	tables_collect(t);
+	assert_int_equal(tables_row_use(t, 0).packets, 1);
+	assert_int_equal(tables_row_use(t, 1).packets, 0);
+	assert_int_equal(tables_row_use(t, 2).packets, 0);
+}
+
+#define WITH_TABLES(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		WITH_TABLES(sends_by_the_newest_sa_of_the_pair),
+		WITH_TABLES(tells_peers_with_the_same_spi_apart),
+		WITH_TABLES(sends_by_no_sa_that_has_gone),
+		WITH_TABLES(counts_anew_by_another_verdict),
+		WITH_TABLES(refuses_an_spi_it_has),
+		WITH_TABLES(numbers_packets_from_one_and_never_wraps),
+		WITH_TABLES(gives_no_number_twice_to_four_threads),
+		cmocka_unit_test(tells_no_ipv6_host_less_than_1280),
+		WITH_TABLES(keeps_the_counters_of_rows_that_stay_over_a_reload),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
