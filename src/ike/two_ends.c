@@ -356,7 +356,8 @@ ike_handle initiate(struct two_ends *t, enum side side)
 	struct end *end = &t->end[side];
 	ike_handle sa = initiate_wish(t, side, &wish);
 
-	ike_set_peer_keys(end->ike, sa, &end->trusted, 1, t->now);
+	if (!end->knows_no_keys)
+		ike_set_peer_keys(end->ike, sa, &end->trusted, 1, t->now);
 	return sa;
 }
 
@@ -400,6 +401,9 @@ static void answer(struct two_ends *t, struct end *end)
 		.tag = 0,
 	};
 
+	if (end->claims.family != IP_NONE)
+		permission.ours = (struct traffic_selector){ .range = range_of_ip(&end->claims),
+			                                     .port_last = 65535 };
 	end->question_count--;
 	memmove(end->questions, end->questions + 1, end->question_count * sizeof(q));
 	if (q.is_child)
@@ -511,6 +515,47 @@ void pass_all(struct two_ends *t)
 		arrive(t, from, &out);
 		buf_free(&out.datagram);
 	}
+}
+
+ike_handle bring_up(struct two_ends *t, enum side side)
+{
+	ike_handle sa = initiate(t, side);
+
+	pass_all(t);
+	expect_tunnels(t, 1);
+	return sa;
+}
+
+struct path path_to(const struct two_ends *t, enum side to, uint8_t exchange)
+{
+	uint16_t port = exchange == EXCHANGE_IKE_SA_INIT ? 500 : 4500;
+
+	return (struct path){ { t->end[to].address, port }, { t->end[other(to)].address, port } };
+}
+
+struct ike_sa *only_sa(const struct two_ends *t, enum side side)
+{
+	const struct hash *sas = &t->end[side].ike->by_handle;
+
+	assert_int_equal(sas->count, 1);
+	return CONTAINER_OF(hash_walk(sas, NULL), struct ike_sa, handle_node);
+}
+
+struct buf seal_as(struct ike_sa *sa, uint8_t exchange, uint8_t flags, uint32_t message_id,
+                   uint8_t first, struct bytes inner)
+{
+	const struct ike_header header = {
+		.spi_i = sa->spi_i,
+		.spi_r = sa->spi_r,
+		.version = IKE_VERSION,
+		.exchange = exchange,
+		.flags = flags,
+		.message_id = message_id,
+	};
+	struct buf datagram = { 0 };
+
+	assert_true(sk_seal(&sa->sk, &header, first, inner, &datagram));
+	return datagram;
 }
 
 static struct instant next_deadline(const struct two_ends *t)

@@ -13,7 +13,7 @@
 
 #include <openssl/evp.h>
 
-#include "ike/ike.h"
+#include "ike/ike_sa.h"
 
 enum side { WEST, EAST };
 enum { OUT_MAX = 64, NEWS_MAX = 64, JOBS_MAX = 16 };
@@ -80,6 +80,8 @@ struct end {
 	const char *psk[2];
 	bool holds_answers; /* questions stay open: settle() leaves them */
 	bool holds_jobs;
+	bool knows_no_keys; /* the other's keys are not given by initiate() */
+	struct ip claims;   /* unless IP_NONE: grants this instead of what was asked for */
 };
 
 struct two_ends {
@@ -89,6 +91,8 @@ struct two_ends {
 
 void two_ends_init(struct two_ends *t, enum key_kind kind);
 void two_ends_wipe(struct two_ends *t);
+/* A tunnel for the host pair, made by `side`. */
+ike_handle bring_up(struct two_ends *t, enum side side);
 
 /* From `side` to the other, for the host pair; keys of the other end are given at once. */
 ike_handle initiate(struct two_ends *t, enum side side);
@@ -110,6 +114,13 @@ void lose_at(struct two_ends *t, enum side from, const char *file, int line);
 void repeat(struct two_ends *t, enum side from);
 /* Octets out of nowhere. */
 void inject(struct two_ends *t, enum side to, const struct path *path, struct bytes datagram);
+/* Path of what arrives at `to`, between the ports for `exchange`. */
+struct path path_to(const struct two_ends *t, enum side to, uint8_t exchange);
+/* The one IKE SA of an end; fails if there is another number of them. */
+struct ike_sa *only_sa(const struct two_ends *t, enum side side);
+/* A message sealed with the keys of that IKE SA, as its peer would take it; not sent. */
+struct buf seal_as(struct ike_sa *sa, uint8_t exchange, uint8_t flags, uint32_t message_id,
+                   uint8_t first, struct bytes inner);
 /* The first datagram in the queue. */
 struct out *first_out(struct two_ends *t, enum side from);
 /* Everything reaches the other end until nothing is left. */

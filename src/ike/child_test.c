@@ -1,0 +1,401 @@
+#include "ike/two_ends_cases.h"
+
+#include "ike/request.h"
+
+static const char *const west_hosts[] = { "10.1.0.6", "10.1.0.7", "10.1.0.8", "10.1.0.9" };
+
+/* `side` asks for one more pair over its own IKE SA. */
+static void ask_for(enum side side, const char *west_host, uint64_t tag)
+{
+	const struct traffic_selector west = host_ts(west_host);
+	const struct traffic_selector east = host_ts("10.2.0.7");
+	bool is_west = side == WEST;
+
+	ike_create_child(t.end[side].ike, only_sa(&t, side)->handle, is_west ? &west : &east,
+	                 is_west ? &east : &west, tag, t.now);
+}
+
+static void inject_inner(enum side to, uint8_t exchange, uint32_t message_id, uint8_t first,
+                         struct bytes inner)
+{
+	enum side from = to == WEST ? EAST : WEST;
+	struct ike_sa *sa = only_sa(&t, from);
+	const struct path path = path_to(&t, to, exchange);
+	struct buf datagram = seal_as(sa, exchange, sa->is_initiator ? IKE_FLAG_INITIATOR : 0,
+	                              message_id, first, inner);
+
+	inject(&t, to, &path, buf_view(&datagram));
+	buf_free(&datagram);
+}
+
+/* TS-14, TS-15, KDF-5, MID-1: with either role */
+static void either_side_adds_a_pair_over_the_same_sa(void **state)
+{
+	bring_up(&t, WEST);
+	ask_for(WEST, "10.1.0.6", 7);
+	/* --> CREATE_CHILD_SA { SA, Ni, KEi, TSi, TSr } */
+	pass(&t, WEST, EXCHANGE_CREATE_CHILD_SA);
+	assert_int_equal(count_news(&t.end[EAST], NEWS_CHILD_UP), 2);
+	/* <-- CREATE_CHILD_SA { SA, Nr, KEr, TSi, TSr } */
+	pass(&t, EAST, EXCHANGE_CREATE_CHILD_SA);
+	expect_tunnels(&t, 2);
+	assert_int_equal(last_news(&t.end[WEST], NEWS_CHILD_UP)->tag, 7);
+
+	ask_for(EAST, "10.1.0.7", 8);
+	/* <-- CREATE_CHILD_SA { SA, Ni, KEi, TSi, TSr } */
+	pass(&t, EAST, EXCHANGE_CREATE_CHILD_SA);
+	/* --> CREATE_CHILD_SA { SA, Nr, KEr, TSi, TSr } */
+	pass(&t, WEST, EXCHANGE_CREATE_CHILD_SA);
+	expect_tunnels(&t, 3);
+	assert_int_equal(last_news(&t.end[EAST], NEWS_CHILD_UP)->tag, 8);
+	assert_int_equal(ike_count(t.end[WEST].ike), 1);
+}
+
+/* MID-4, REU-5 */
+static void a_flood_of_wishes_leaves_one_by_one(void **state)
+{
+	bring_up(&t, WEST);
+	for (size_t i = 0; i < ARRAY_LEN(west_hosts); i++)
+		ask_for(WEST, west_hosts[i], 10 + i);
+	assert_int_equal(t.end[WEST].out_count, 1);
+	pass_all(&t);
+	expect_tunnels(&t, 1 + ARRAY_LEN(west_hosts));
+}
+
+/* MID-5 */
+static void both_may_ask_at_once(void **state)
+{
+	bring_up(&t, WEST);
+	ask_for(WEST, "10.1.0.6", 7);
+	ask_for(EAST, "10.1.0.7", 8);
+	pass(&t, WEST, EXCHANGE_CREATE_CHILD_SA);
+	pass(&t, EAST, EXCHANGE_CREATE_CHILD_SA);
+	pass_all(&t);
+	expect_tunnels(&t, 3);
+}
+
+/* REU-4, ERR-9 */
+static void a_pair_that_is_refused_leaves_the_others(void **state)
+{
+	bring_up(&t, WEST);
+	t.end[EAST].child_verdict = IKE_VERDICT_NO_CHILD;
+	ask_for(WEST, "10.1.0.6", 7);
+	pass_all(&t);
+	assert_int_equal(last_news(&t.end[WEST], NEWS_CHILD_FAILED)->reason,
+	                 IKE_REASON_TS_UNACCEPTABLE);
+	assert_true(last_news(&t.end[WEST], NEWS_CHILD_FAILED)->proven);
+	assert_int_equal(last_news(&t.end[WEST], NEWS_CHILD_FAILED)->tag, 7);
+	expect_tunnels(&t, 1);
+	/* The next wish is served. */
+	t.end[EAST].child_verdict = IKE_VERDICT_ACCEPT;
+	ask_for(WEST, "10.1.0.7", 8);
+	pass_all(&t);
+	expect_tunnels(&t, 2);
+}
+
+/* MID-15 */
+static void a_wish_waits_for_the_owner_and_is_answered_once(void **state)
+{
+	bring_up(&t, WEST);
+	t.end[EAST].holds_answers = true;
+	ask_for(WEST, "10.1.0.6", 7);
+	repeat(&t, WEST);
+	pass(&t, WEST, EXCHANGE_CREATE_CHILD_SA);
+	assert_int_equal(t.end[EAST].question_count, 1);
+	assert_true(t.end[EAST].questions[0].is_child);
+	assert_true(id_equal(&t.end[EAST].questions[0].claim.peer_id, &t.end[WEST].self.id));
+	t.end[EAST].holds_answers = false;
+	pass_all(&t);
+	expect_tunnels(&t, 2);
+}
+
+/* DEL-1, DEL-6 */
+static void a_deleted_child_is_gone_at_both_ends(void **state)
+{
+	for (int side = WEST; side <= EAST; side++) {
+		ike_handle sa;
+		const struct news *child;
+
+		bring_up(&t, WEST);
+		ask_for(WEST, "10.1.0.6", 7);
+		pass_all(&t);
+		expect_tunnels(&t, 2);
+		sa = only_sa(&t, (enum side)side)->handle;
+		child = last_news(&t.end[side], NEWS_CHILD_UP);
+		ike_delete_child(t.end[side].ike, sa, child->child.spi_in, t.now);
+		assert_int_equal(last_news(&t.end[side], NEWS_CHILD_GONE)->reason,
+		                 IKE_REASON_DELETED_BY_US);
+		/* --> INFORMATIONAL { D } */
+		pass(&t, (enum side)side, EXCHANGE_INFORMATIONAL);
+		assert_int_equal(last_news(&t.end[1 - side], NEWS_CHILD_GONE)->reason,
+		                 IKE_REASON_DELETED_BY_PEER);
+		/* <-- INFORMATIONAL { D } */
+		pass(&t, (enum side)(1 - side), EXCHANGE_INFORMATIONAL);
+		expect_tunnels(&t, 1);
+		assert_int_equal(only_sa(&t, WEST)->child_count, 1);
+		assert_int_equal(only_sa(&t, EAST)->child_count, 1);
+		two_ends_wipe(&t);
+		two_ends_init(&t, KEY_ED25519);
+	}
+}
+
+/* COL-4, DEL-2 */
+static void both_may_delete_the_same_child_at_once(void **state)
+{
+	ike_handle sa = bring_up(&t, WEST);
+
+	ike_delete_child(t.end[WEST].ike, sa, 0x1001, t.now);
+	ike_delete_child(t.end[EAST].ike, only_sa(&t, EAST)->handle, 0x2001, t.now);
+	pass_all(&t);
+	assert_int_equal(count_news(&t.end[WEST], NEWS_CHILD_GONE), 1);
+	assert_int_equal(count_news(&t.end[EAST], NEWS_CHILD_GONE), 1);
+	assert_int_equal(only_sa(&t, WEST)->child_count, 0);
+	assert_int_equal(only_sa(&t, EAST)->child_count, 0);
+	/* LIFE-7: the IKE SA stays. */
+	live_ms(&t, 600000);
+	assert_int_equal(ike_count(t.end[WEST].ike), 1);
+}
+
+/* DEL-4, COL-6 */
+static void a_delete_of_unknown_spis_is_answered_with_nothing(void **state)
+{
+	const uint32_t spis[] = { 0x9999, 0x8888 };
+	uint8_t inner[64];
+	struct message_writer m;
+
+	bring_up(&t, WEST);
+	message_start_inner(&m, inner, sizeof(inner));
+	message_add_delete_esp(&m, spis, 2);
+	inject_inner(EAST, EXCHANGE_INFORMATIONAL, 2, m.first, message_end(&m));
+	assert_int_equal(t.end[EAST].out_count, 1);
+	assert_int_equal(t.end[EAST].out[0].datagram.len, SK_OVERHEAD);
+	expect_tunnels(&t, 1);
+}
+
+/* DEL-3 */
+static void a_deleted_sa_takes_its_children_along(void **state)
+{
+	ike_handle sa = bring_up(&t, WEST);
+
+	ask_for(WEST, "10.1.0.6", 7);
+	pass_all(&t);
+	ike_delete(t.end[WEST].ike, sa, t.now);
+	assert_int_equal(count_news(&t.end[WEST], NEWS_CHILD_GONE), 2);
+	assert_int_equal(last_news(&t.end[WEST], NEWS_SA_GONE)->reason, IKE_REASON_DELETED_BY_US);
+	assert_int_equal(ike_count(t.end[WEST].ike), 0);
+	/* --> INFORMATIONAL { D } */
+	pass(&t, WEST, EXCHANGE_INFORMATIONAL);
+	assert_int_equal(count_news(&t.end[EAST], NEWS_CHILD_GONE), 2);
+	assert_int_equal(last_news(&t.end[EAST], NEWS_SA_GONE)->reason, IKE_REASON_DELETED_BY_PEER);
+	/* <-- INFORMATIONAL { } */
+	assert_int_equal(first_out(&t, EAST)->datagram.len, SK_OVERHEAD);
+	pass(&t, EAST, EXCHANGE_INFORMATIONAL);
+	assert_true(ike_is_quiet(t.end[WEST].ike));
+	expect_tunnels(&t, 0);
+	expect_nothing_left(&t);
+}
+
+/* COL-11 */
+static void both_may_delete_the_sa_at_once(void **state)
+{
+	ike_handle sa = bring_up(&t, WEST);
+
+	ike_delete(t.end[WEST].ike, sa, t.now);
+	ike_delete(t.end[EAST].ike, only_sa(&t, EAST)->handle, t.now);
+	pass(&t, WEST, EXCHANGE_INFORMATIONAL);
+	pass(&t, EAST, EXCHANGE_INFORMATIONAL);
+	pass_all(&t);
+	assert_int_equal(count_news(&t.end[WEST], NEWS_SA_GONE), 1);
+	assert_int_equal(count_news(&t.end[EAST], NEWS_SA_GONE), 1);
+	expect_nothing_left(&t);
+}
+
+/* A wish is under way, others wait: the owner hears of each. */
+static void an_sa_deleted_with_wishes_open_fails_them(void **state)
+{
+	ike_handle sa = bring_up(&t, WEST);
+
+	ask_for(WEST, "10.1.0.6", 7);
+	ask_for(WEST, "10.1.0.7", 8);
+	ike_delete(t.end[WEST].ike, sa, t.now);
+	assert_int_equal(count_news(&t.end[WEST], NEWS_CHILD_FAILED), 2);
+	pass_all(&t);
+	assert_int_equal(count_news(&t.end[WEST], NEWS_CHILD_UP), 1);
+	assert_int_equal(count_news(&t.end[EAST], NEWS_SA_GONE), 1);
+	expect_tunnels(&t, 0);
+	expect_nothing_left(&t);
+}
+
+static void a_wish_for_an_sa_that_is_gone_fails(void **state)
+{
+	const struct traffic_selector ts = host_ts("10.1.0.6");
+
+	ike_create_child(t.end[WEST].ike, 4711, &ts, &ts, 9, t.now);
+	assert_int_equal(last_news(&t.end[WEST], NEWS_CHILD_FAILED)->tag, 9);
+}
+
+/* INF-1 */
+static void a_sign_of_life_is_given(void **state)
+{
+	bring_up(&t, WEST);
+	inject_inner(EAST, EXCHANGE_INFORMATIONAL, 2, 0, BYTES("", 0));
+	assert_int_equal(t.end[EAST].out_count, 1);
+	assert_int_equal(t.end[EAST].out[0].datagram.len, SK_OVERHEAD);
+}
+
+/* DEL-7 */
+static void shutting_down_deletes_all_and_takes_nothing_new(void **state)
+{
+	bring_up(&t, WEST);
+	ike_shutdown(t.end[WEST].ike, t.now);
+	assert_false(ike_is_quiet(t.end[WEST].ike));
+	pass(&t, WEST, EXCHANGE_INFORMATIONAL);
+	assert_int_equal(count_news(&t.end[EAST], NEWS_SA_GONE), 1);
+	pass(&t, EAST, EXCHANGE_INFORMATIONAL);
+	assert_true(ike_is_quiet(t.end[WEST].ike));
+	initiate(&t, EAST);
+	pass(&t, EAST, EXCHANGE_IKE_SA_INIT);
+	assert_int_equal(t.end[WEST].out_count, 0);
+	assert_int_equal(ike_dropped(t.end[WEST].ike, IKE_DROP_SHUTDOWN), 1);
+}
+
+static void shutting_down_waits_two_seconds_for_the_dead(void **state)
+{
+	bring_up(&t, WEST);
+	ike_shutdown(t.end[WEST].ike, t.now);
+	wait_ms(&t, 1900);
+	assert_false(ike_is_quiet(t.end[WEST].ike));
+	wait_ms(&t, 200);
+	assert_true(ike_is_quiet(t.end[WEST].ike));
+}
+
+/* INVALID_KE_PAYLOAD in CREATE_CHILD_SA: again, with the method named and a new nonce (TS-14) */
+static void another_key_exchange_is_tried_when_asked_for(void **state)
+{
+	struct ike_sa *west;
+	uint8_t inner[32];
+	struct message_writer m;
+	struct buf answer;
+	struct path path;
+
+	bring_up(&t, WEST);
+	ask_for(WEST, "10.1.0.6", 7);
+	lose(&t, WEST);
+	west = only_sa(&t, WEST);
+	message_start_inner(&m, inner, sizeof(inner));
+	message_add_invalid_ke(&m, KEX_P256);
+	/* <-- CREATE_CHILD_SA { N(INVALID_KE_PAYLOAD, 19) } */
+	answer = seal_as(only_sa(&t, EAST), EXCHANGE_CREATE_CHILD_SA, IKE_FLAG_RESPONSE, 2, m.first,
+	                 message_end(&m));
+	path = path_to(&t, WEST, EXCHANGE_CREATE_CHILD_SA);
+	only_sa(&t, EAST)->peer_next_id++; /* as if it had come */
+	inject(&t, WEST, &path, buf_view(&answer));
+	buf_free(&answer);
+	assert_int_equal(west->current->method, KEX_P256);
+	pass_all(&t);
+	expect_tunnels(&t, 2);
+}
+
+/* RKY for the next milestone: refused, in the way that makes a peer start a new IKE SA. */
+static void a_rekey_of_a_child_is_refused(void **state)
+{
+	static const struct {
+		uint32_t spi;
+		uint16_t answer;
+	} cases[] = {
+		{ 0x1001, NOTIFY_NO_ADDITIONAL_SAS },
+		{ 0x7777, NOTIFY_CHILD_SA_NOT_FOUND },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct proposal_list offer;
+		uint8_t inner[1024];
+		uint8_t nonce[32] = { 1 };
+		uint8_t plain[1024];
+		struct message_writer m;
+		struct payloads outer;
+		struct payloads p;
+		struct ike_header header;
+		struct notify n;
+		struct bytes text;
+
+		bring_up(&t, WEST);
+		message_start_inner(&m, inner, sizeof(inner));
+		message_add_notify_spi(&m, NOTIFY_REKEY_SA, cases[i].spi, BYTES("", 0));
+		proposals_for_esp(&offer, 0x3333, true);
+		proposals_write(payload_start(&m, PAYLOAD_SA), &offer);
+		payload_end(&m);
+		message_add(&m, PAYLOAD_NONCE, BYTES_OF(nonce));
+		inject_inner(EAST, EXCHANGE_CREATE_CHILD_SA, 2, m.first, message_end(&m));
+		assert_true(header_parse(buf_view(&first_out(&t, EAST)->datagram), &header));
+		assert_int_equal(
+		    message_parse(buf_view(&first_out(&t, EAST)->datagram), &header, &outer),
+		    PAYLOADS_OK);
+		assert_int_equal(sk_open(&only_sa(&t, WEST)->sk,
+		                         buf_view(&first_out(&t, EAST)->datagram), &outer, plain,
+		                         &text),
+		                 SK_OK);
+		assert_int_equal(payloads_parse_inner(outer.sk_first, text, &p), PAYLOADS_OK);
+		assert_true(payloads_find_error(&p, &n));
+		assert_int_equal(n.type, cases[i].answer);
+		expect_tunnels(&t, 1);
+		two_ends_wipe(&t);
+		two_ends_init(&t, KEY_ED25519);
+	}
+}
+
+/* ERR-4 */
+static void sealed_nonsense_ends_the_sa_on_both_sides(void **state)
+{
+	static const uint8_t nonsense[] = { 0, 0, 0, 99, 1 };
+
+	bring_up(&t, WEST);
+	inject_inner(EAST, EXCHANGE_INFORMATIONAL, 2, PAYLOAD_NOTIFY, BYTES_OF(nonsense));
+	assert_int_equal(last_news(&t.end[EAST], NEWS_SA_GONE)->reason, IKE_REASON_PROTOCOL);
+	assert_int_equal(count_news(&t.end[EAST], NEWS_CHILD_GONE), 1);
+	assert_int_equal(ike_count(t.end[EAST].ike), 0);
+	/* The request it answers was not WEST's own, so WEST ignores the answer. */
+	pass(&t, EAST, EXCHANGE_INFORMATIONAL);
+	assert_int_equal(count_news(&t.end[WEST], NEWS_SA_GONE), 0);
+}
+
+/* ERR-5, PLD-5 */
+static void an_unknown_critical_payload_is_named_and_the_sa_lives(void **state)
+{
+	static const uint8_t critical[] = { 0, 0x80, 0, 4 };
+
+	bring_up(&t, WEST);
+	inject_inner(EAST, EXCHANGE_INFORMATIONAL, 2, 200, BYTES_OF(critical));
+	assert_int_equal(t.end[EAST].out_count, 1);
+	assert_int_equal(count_news(&t.end[EAST], NEWS_SA_GONE), 0);
+	/* The next message ID is taken as usual. */
+	inject_inner(EAST, EXCHANGE_INFORMATIONAL, 3, 0, BYTES("", 0));
+	assert_int_equal(t.end[EAST].out_count, 2);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(either_side_adds_a_pair_over_the_same_sa),
+		CASE(a_flood_of_wishes_leaves_one_by_one),
+		CASE(both_may_ask_at_once),
+		CASE(a_pair_that_is_refused_leaves_the_others),
+		CASE(a_wish_waits_for_the_owner_and_is_answered_once),
+		CASE(a_deleted_child_is_gone_at_both_ends),
+		CASE(both_may_delete_the_same_child_at_once),
+		CASE(a_delete_of_unknown_spis_is_answered_with_nothing),
+		CASE(a_deleted_sa_takes_its_children_along),
+		CASE(both_may_delete_the_sa_at_once),
+		CASE(an_sa_deleted_with_wishes_open_fails_them),
+		CASE(a_wish_for_an_sa_that_is_gone_fails),
+		CASE(a_sign_of_life_is_given),
+		CASE(shutting_down_deletes_all_and_takes_nothing_new),
+		CASE(shutting_down_waits_two_seconds_for_the_dead),
+		CASE(another_key_exchange_is_tried_when_asked_for),
+		CASE(a_rekey_of_a_child_is_refused),
+		CASE(sealed_nonsense_ends_the_sa_on_both_sides),
+		CASE(an_unknown_critical_payload_is_named_and_the_sa_lives),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
