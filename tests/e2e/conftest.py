@@ -3,7 +3,8 @@ import os
 
 import pytest
 
-from lab import Lab
+from gateway import HostKeys, Pair
+from lab import BUILD, Lab
 
 
 def pytest_configure(config):
@@ -11,7 +12,40 @@ def pytest_configure(config):
         raise pytest.UsageError("network namespaces need root")
 
 
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A failed test shows what both gateways say of themselves."""
+    report = (yield).get_result()
+    pair = item.funcargs.get("pair") or item.funcargs.get("idle_pair")
+    if report.failed and pair:
+        for gateway in (pair.west, pair.east):
+            said = [gateway.ipsec(*words, check=False) for words in (["eroute"], ["status"])]
+            report.sections.append((gateway.host.name, "\n".join(
+                [done.stdout + done.stderr for done in said] + [gateway.log()[-4000:]])))
+
+
 @pytest.fixture(scope="module")
 def lab():
     with Lab() as bed:
         yield bed
+
+
+@pytest.fixture(scope="session")
+def keys():
+    return HostKeys(BUILD / "e2e" / f"ws{os.getpid()}-keys")
+
+
+@pytest.fixture(scope="module")
+def idle_pair(lab, keys):
+    """Two gateways with the HowTo's conns and no records; the test file starts them itself."""
+    gateways = Pair(lab, keys)
+    yield gateways
+    gateways.stop()
+
+
+@pytest.fixture(scope="module")
+def pair(idle_pair):
+    """Two gateways with everything the HowTo asks for, running."""
+    idle_pair.publish()
+    idle_pair.start()
+    return idle_pair

@@ -383,9 +383,39 @@ remote-control:
         until("Unbound has the new zones",
               lambda: str(serial) in self.dig("serial.10.in-addr.arpa", "TXT"))
 
+    def sign(self):
+        """From now on Knot serves everything, as one signed root zone. Returns its trust anchor."""
+        self.nsd.terminate()
+        self.nsd.wait()
+        records = "\n".join(line for lines in self.records.values() for line in lines)
+        (self.dir / "signed.zone").write_text(
+            f"$ORIGIN .\n$TTL 60\n@ SOA ns. root.ns. 1 600 600 86400 60\n@ NS ns.\nns. A {NSD}\n"
+            f"{records}\n")
+        (self.dir / "signed").mkdir()
+        conf = self.dir / "signed.conf"
+        conf.write_text(f"""server:
+  listen: {NSD}
+  rundir: {self.dir}
+database:
+  storage: {self.dir}/signed
+zone:
+  - domain: .
+    file: {self.dir}/signed.zone
+    zonefile-sync: -1
+    zonefile-load: difference-no-serial
+    journal-content: all
+    dnssec-signing: on
+""")
+        self.nsd = self.server("knotd", "-c", conf)
+        anchor = until("Knot serves its key", lambda: self.dig(".", "DNSKEY", server=NSD), 10)
+        self.unbound.send_signal(signal.SIGHUP)
+        self.dns_answers(".")
+        return "".join(f". IN DNSKEY {line}\n" for line in anchor.splitlines())
+
     def dig(self, name, kind="SOA", server=UNBOUND, host=None, options=()):
-        return (host or self.internet).run("dig", f"@{server}", name, kind, "+time=1", "+tries=1",
+        said = (host or self.internet).run("dig", f"@{server}", name, kind, "+time=1", "+tries=1",
                                            "+short", *options, check=False).stdout
+        return "".join(line + "\n" for line in said.splitlines() if not line.startswith(";"))
 
     def dns_answers(self, name):
         until("the name servers answer", lambda: "root.ns." in self.dig(name), timeout=10)
@@ -426,7 +456,10 @@ def remove_namespace(name):
 
 
 def sweep():
-    """Remove what killed runs left behind: namespaces whose number is no living process."""
+    """Remove what earlier runs left: namespaces and files whose number is no living process."""
+    for directory in (BUILD / "e2e").glob("ws*"):
+        if not pathlib.Path("/proc", re.match(r"ws(\d+)", directory.name).group(1)).exists():
+            shutil.rmtree(directory, ignore_errors=True)
     for line in run("ip", "netns", "list", check=False).stdout.splitlines():
         match = re.match(r"ws(\d+)[a-z]-\w+", line)
         if match and not pathlib.Path(f"/proc/{match.group(1)}").exists():
