@@ -132,7 +132,7 @@ void child_forget(struct opportunism *opp, struct child *child);
 /* owner.c: struct ike_owner over the queue of events. */
 struct ike_owner core_owner(struct opportunism *opp);
 void core_run_events(struct opportunism *opp);
-void event_free(struct event *event);
+void event_release(struct event *event);
 
 /* opportunism.c: after a change of the conns; a flow closed with its tunnels. */
 void core_policy_changed(struct opportunism *opp);

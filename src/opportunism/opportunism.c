@@ -94,7 +94,7 @@ void opportunism_free(struct opportunism *opp)
 	self_forget(opp);
 	while ((event = TAILQ_FIRST(&opp->events)) != NULL) {
 		TAILQ_REMOVE(&opp->events, event, in_queue);
-		event_free(event);
+		event_release(event);
 	}
 	free_all_sas(opp);
 	free_all_memories(opp);

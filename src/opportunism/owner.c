@@ -16,7 +16,7 @@ static struct event *add_event(struct opportunism *opp, enum event_kind kind, ik
 	return event;
 }
 
-void event_free(struct event *event)
+void event_release(struct event *event)
 {
 	free(event->claim);
 	free(event->established);
@@ -247,6 +247,6 @@ void core_run_events(struct opportunism *opp)
 	while ((event = TAILQ_FIRST(&opp->events)) != NULL) {
 		TAILQ_REMOVE(&opp->events, event, in_queue);
 		handle_event(opp, event);
-		event_free(event);
+		event_release(event);
 	}
 }
