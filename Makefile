@@ -45,7 +45,7 @@ format:
 
 install: all
 	@tools/setup release $(BUILD) -Dprefix=$(PREFIX)
-	@meson install -C $(BUILD) --no-rebuild $(if $(DESTDIR),--destdir $(abspath $(DESTDIR)))
+	@meson install -C $(BUILD) --quiet $(if $(DESTDIR),--destdir $(abspath $(DESTDIR)))
 
 clean:
 	@rm -rf $(BUILD) compile_commands.json
