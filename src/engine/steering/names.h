@@ -7,5 +7,8 @@
 /* Pairs with a verdict in one set of one family. A full set leaves the pair with the engine. */
 enum { STEERING_PAIRS_MAX = 1 << 20 };
 
+/* Room for one request that is no list, and for what the kernel answers to a batch at once. */
+enum { NETLINK_REQUEST_SIZE = 8192 };
+
 /* The chain that a flat row of the policy map goes to. */
 const char *steering_row_chain(const struct policy_row *row);
