@@ -300,19 +300,20 @@ static void add_rules(struct text *out, const struct words *w, const char *rules
 
 /* Exemptions, in the chains that everything else asks. `accept` ends the chain of the hook only. */
 static const char exempt_chains[] =
+    "	# The first rule breaks off where nothing is tracked yet.\n"
+    "	chain exempt_connection {\n"
+    "		$ct_set_exempt\n"
+    "		accept\n"
+    "	}\n"
     "	# IKE and ESP of the daemon: its mark, its user and its ports, all three.\n"
     "	chain own_sockets {\n"
-    "		$is_own meta skuid @daemon_uids udp sport @ike_ports $ct_set_exempt\n"
-    "		$is_own meta skuid @daemon_uids udp sport @ike_ports accept\n"
-    "		$is_own meta skuid @daemon_uids meta l4proto esp $ct_set_exempt\n"
-    "		$is_own meta skuid @daemon_uids meta l4proto esp accept\n"
+    "		$is_own meta skuid @daemon_uids udp sport @ike_ports goto exempt_connection\n"
+    "		$is_own meta skuid @daemon_uids meta l4proto esp goto exempt_connection\n"
     "	}\n"
     "	# Names must resolve before anything else can be decided.\n"
     "	chain name_users {\n"
-    "		meta skuid @dns_uids udp dport @dns_ports $ct_set_exempt\n"
-    "		meta skuid @dns_uids udp dport @dns_ports accept\n"
-    "		meta skuid @dns_uids tcp dport @dns_ports $ct_set_exempt\n"
-    "		meta skuid @dns_uids tcp dport @dns_ports accept\n"
+    "		meta skuid @dns_uids udp dport @dns_ports goto exempt_connection\n"
+    "		meta skuid @dns_uids tcp dport @dns_ports goto exempt_connection\n"
     "	}\n"
     "	# What never goes into a tunnel, whoever sends it. A hop limit of 255 is ours or a\n"
     "	# neighbour's: what was forwarded has less.\n"
@@ -411,8 +412,9 @@ static void add_cleartext(struct text *out, const struct family *f)
 	         d);
 	text_add(out, "		%s saddr @inside%c accept\n", p, d);
 	text_add(
-	    out, "		%s daddr . %s saddr @private%c counter name cleartext drop\n	}\n", p,
-	    p, d);
+	    out,
+	    "		%s daddr . %s saddr @private%c counter name cleartext drop\n	}\n", p, p,
+	    d);
 }
 
 static const char shared_chains[] =

@@ -1,0 +1,83 @@
+#pragma once
+/* What the parts of a running steering share: pairs.c, policy.c, use.c, watch.c. */
+#include "engine/steering/baseline.h"
+#include "engine/steering/names.h"
+#include "engine/steering/steering.h"
+#include "util/hash.h"
+
+/* A counter of the kernel, summed up over its rebirths. */
+struct counted {
+	struct eroute_use use;
+	uint64_t packets_seen;
+	uint64_t octets_seen;
+};
+
+/* A pair that the kernel has a verdict for. */
+struct pair_node {
+	struct hash_node node;
+	struct ip_pair pair;
+	enum eroute_action action; /* PASS, DROP, REJECT or TUNNEL */
+	struct counted counted;
+};
+
+/* What a transaction changes about one pair; TRAP stands for "no verdict". */
+struct pair_change {
+	struct ip_pair pair;
+	enum eroute_action from;
+	enum eroute_action to;
+};
+
+struct watch;
+
+struct steering {
+	/* Settled by steering_open. */
+	struct steering_settings
+	    settings; /* device and inside are copies, the users are not kept */
+	char device[16];
+	struct log log;
+	struct nft nft;
+	struct baseline baseline;
+	/* Change. */
+	struct ip_range *inside;
+	struct policy_table policy;  /* copy: flat rows in their order, where each comes from */
+	struct counted *row_counted; /* of each flat row */
+	bool has_policy;             /* before, the kernel has what the text said */
+	struct hash pairs;
+	size_t counts[2][EROUTE_TUNNEL + 1]; /* by family and verdict */
+	struct pair_change *changes;         /* queued for the next flush */
+	size_t change_count;
+	uint64_t refused; /* elements that the kernel or a bound refused */
+	struct counted drops[ENGINE_DROP_COUNT];
+	bool is_lost; /* a transaction found no table */
+	struct watch *watch;
+};
+
+/* Most changes of pairs that wait for a flush; one more flushes. */
+enum { PAIR_CHANGES_MAX = 4096 };
+
+struct pair_node *pair_find(const struct steering *s, const struct ip_pair *pair);
+void pairs_wipe(struct steering *s);
+/* Elements for all pairs that have a verdict, for a table made anew. */
+void pairs_put_all(struct steering *s, struct batch *b);
+/* Policy, inside ranges and heartbeat: each empties its sets and fills them again. */
+void policy_put(struct steering *s, struct batch *b);
+void private_put(struct steering *s, struct batch *b);
+void inside_put(struct steering *s, struct batch *b);
+void alive_put(struct steering *s, struct batch *b);
+/* Makes the whole table anew. False: refused, said in the log. */
+bool steering_rebuild(struct steering *s);
+/* steering_routes_up() that also tells whether anything was missing. */
+MUST_USE bool steering_routes_restore(const struct steering_settings *settings, bool *has_changed,
+                                      char *error, size_t size);
+void watch_free(struct watch *w);
+/* ENOENT: somebody took the table. */
+void steering_note(struct steering *s, const char *what, int error);
+
+#define SET_NAME_SIZE 24
+/* "pass4" and so on. */
+static inline const char *set_name(char out[SET_NAME_SIZE], const char *stem, enum ip_family family)
+{
+	snprintf(out, SET_NAME_SIZE, "%s%c", stem, family == IP_V4 ? '4' : '6');
+	return out;
+}
+const char *verdict_set(enum eroute_action action);

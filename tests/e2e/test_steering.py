@@ -1,0 +1,510 @@
+"""The steering on a real kernel, alone: a bare TUN instead of the engine, no IKE, no DNS."""
+import json
+import queue
+import socket
+import struct
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from lab import (BUILD, DEST, DEST6, EAST, HERE, MARKER, SECOND, SOURCE, SOURCE6, STRANGER,
+                 STRANGER6, WEST, WEST6, WEST_IN, WEST_LAN, WEST_LAN6, Lab, until)
+
+BED = BUILD / "src" / "engine" / "steering" / "steering-bed"
+DAEMON_DOWN_S = 3
+ANY6 = "::-ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"
+# Disjoint, as the policy table would make them: `second` is private, network 198.18.9.0/24 passes,
+# .10 is dropped, .11 rejected; all else is private-or-clear.
+ROWS = []
+for local in (WEST_LAN, WEST):
+    ROWS += [local, "0.0.0.0-198.18.8.255", "trap",
+             local, "198.18.9.0/24", "pass",
+             local, "198.18.10.0/24", "drop",
+             local, "198.18.11.0/24", "reject",
+             local, "198.18.12.0-198.19.2.2", "trap",
+             local, SECOND, "private",
+             local, "198.19.2.4-255.255.255.255", "trap"]
+ROWS += [WEST_LAN6, ANY6, "trap", WEST6, ANY6, "trap"]
+
+
+class Bare(Lab):
+    """The bed without name servers."""
+
+    def start_dns(self):
+        for number in (9, 10, 11):
+            self.address(self.stranger, "lo", [f"198.18.{number}.9/32"])
+            self.internet.ip("route", "add", f"198.18.{number}.0/24", "via", STRANGER)
+
+
+class Tun:
+    """What comes to ipsec0."""
+
+    def __init__(self, host):
+        self.process = host.start(sys.executable, "-B", HERE / "tun.py", "ipsec0", "1500", WEST,
+                                  stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout.readline() == "ready\n"
+        self.seen = queue.Queue()
+        threading.Thread(target=self.read, daemon=True).start()
+
+    def read(self):
+        for line in self.process.stdout:
+            self.seen.put(json.loads(line))
+
+    def next(self, timeout=3, **want):
+        """The next packet that is as wanted."""
+        while True:
+            packet = self.seen.get(timeout=timeout)
+            if all(packet[name] == value for name, value in want.items()):
+                return packet
+
+    def forget(self):
+        while not self.seen.empty():
+            self.seen.get()
+
+    def quiet(self, **want):
+        """True if no such packet has come; a marker packet went the same way before."""
+        found = []
+        while not self.seen.empty():
+            packet = self.seen.get()
+            found += [packet] if all(packet[k] == v for k, v in want.items()) else []
+        return not found
+
+    def tell(self, verb, octets):
+        print(verb, octets, file=self.process.stdin, flush=True)
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+
+
+class Steering:
+    """The bed's program, and what it said."""
+
+    def __init__(self, host, *rows):
+        self.host = host
+        self.process = host.start(BED, DAEMON_DOWN_S, *rows, stdin=subprocess.PIPE,
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.log = []
+        threading.Thread(target=self.read, daemon=True).start()
+        host.nft(self.text("text"))
+
+    def read(self):
+        for line in self.process.stderr:
+            self.log.append(line)
+
+    def ask(self, *words):
+        print(*words, file=self.process.stdin, flush=True)
+        return self.process.stdout.readline().rstrip("\n")
+
+    def tell(self, *words):
+        assert self.ask(*words) == "ok"
+
+    def text(self, *words):
+        print(*words, file=self.process.stdin, flush=True)
+        lines = []
+        while (line := self.process.stdout.readline()) != ".\n":
+            lines.append(line)
+        return "".join(lines)
+
+    def pair(self, source, destination, action):
+        self.tell("pair", source, destination, action)
+
+    def number(self, *words):
+        return int(self.ask(*words))
+
+    def said(self, piece):
+        return any(piece in line for line in self.log)
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+
+
+@pytest.fixture(scope="module")
+def bare():
+    with Bare() as bed:
+        yield bed
+
+
+@pytest.fixture(name="west")
+def steered(bare):
+    """West with steering, a live heartbeat and a bare TUN; everything gone afterwards."""
+    west = bare.west
+    west.steering = Steering(west, *ROWS, "--", WEST_LAN, WEST_LAN6)
+    west.tun = Tun(west)
+    west.steering.tell("routes", "up")
+    west.steering.tell("open")
+    west.steering.tell("beat", "on")
+    yield west
+    west.steering.text("down")
+    west.steering.tell("routes", "down")
+    west.steering.stop()
+    west.tun.stop()
+    west.nft("flush ruleset\n")
+
+
+def sends_nothing(host, address):
+    return not host.ping(address, wait=0.3)
+
+
+def test_the_kernel_takes_the_text_and_the_rules_for_a_stop(west):
+    for text in (west.steering.text("text"), west.steering.text("leftover")):
+        west.run("nft", "-c", "-f", "-", input=text)
+
+
+@pytest.mark.parametrize("source, destination", [(SOURCE, STRANGER), (SOURCE6, STRANGER6)])
+def test_a_packet_of_an_inside_host_is_trapped_untracked(bare, west, source, destination):
+    assert sends_nothing(bare.source, destination)
+    assert west.tun.next(source=source, destination=destination)["ttl"] == 63
+    assert west.steering.number("dropped", "leak") == 0
+
+
+@pytest.mark.parametrize("source, destination", [(WEST, STRANGER), (WEST6, STRANGER6)])
+def test_a_packet_of_the_gateway_is_trapped(west, source, destination):
+    assert sends_nothing(west, destination)
+    assert west.tun.next(source=source, destination=destination)["ttl"] == 64
+
+
+def test_a_passing_pair_stays_in_the_kernel_and_is_counted_once(bare, west):
+    for source, destination in ((SOURCE, STRANGER), (SOURCE6, STRANGER6)):
+        west.steering.pair(source, destination, "pass")
+        assert bare.source.ping(destination, count=5)
+        assert west.steering.number("use", source, destination) == 5
+        assert west.tun.quiet(source=source)
+    west.steering.pair(SOURCE, STRANGER, "trap")
+    assert sends_nothing(bare.source, STRANGER)
+    west.tun.next(source=SOURCE, destination=STRANGER)
+
+
+def test_rows_that_pass_drop_and_reject_do_it_in_the_kernel_and_count(bare, west):
+    assert bare.source.ping("198.18.9.9", count=3)
+    assert west.steering.number("row", 0) == 0
+    assert west.steering.number("row", 1) == 3
+    assert sends_nothing(bare.source, "198.18.10.9")
+    assert west.steering.number("row", 2) == 1
+    assert "Packet filtered" in bare.source.ping("198.18.11.9", wait=0.3).text
+    assert west.steering.number("row", 3) == 1
+    assert west.tun.quiet(source=SOURCE)
+
+
+def test_dropped_and_rejected_pairs_are_counted(bare, west):
+    west.steering.pair(SOURCE, STRANGER, "drop")
+    assert sends_nothing(bare.source, STRANGER)
+    assert west.steering.number("use", SOURCE, STRANGER) == 1
+    west.steering.pair(SOURCE, STRANGER, "reject")
+    assert "Packet filtered" in bare.source.ping(STRANGER, wait=0.3).text
+    assert west.steering.number("use", SOURCE, STRANGER) == 1
+    west.steering.pair(SOURCE6, STRANGER6, "reject")
+    assert "dministratively" in bare.source.ping(STRANGER6, wait=0.3).text
+    west.steering.pair(WEST, STRANGER, "reject")
+    assert not west.ping(STRANGER, wait=0.3)
+    assert west.tun.quiet(destination=STRANGER)
+
+
+def test_a_tunnelled_pair_goes_to_the_engine_tracked(bare, west):
+    west.steering.pair(SOURCE, STRANGER, "tunnel")
+    west.nft("""table inet admin { chain f { type filter hook forward priority filter
+        oifname "ipsec0" ct state new counter name seen
+        }
+        counter seen { }
+        }""")
+    assert sends_nothing(bare.source, STRANGER)
+    west.tun.next(source=SOURCE, destination=STRANGER)
+    assert "packets 1" in west.shell("nft list counter inet admin seen")
+
+
+def test_a_private_pair_is_trapped_too(bare, west):
+    assert sends_nothing(bare.source, SECOND)
+    west.tun.next(source=SOURCE, destination=SECOND)
+
+
+def test_own_addresses_the_inside_and_broadcasts_are_exempt(bare, west):
+    assert bare.source.ping(WEST)
+    assert bare.source.ping(WEST_IN)
+    assert west.ping(SOURCE)
+    assert west.ping(WEST)
+    assert west.tun.quiet()
+
+
+def test_an_inside_source_from_outside_is_a_forgery(bare, west):
+    before = west.steering.number("dropped", "forged")
+    bare.internet.ip("route", "add", "198.18.99.0/24", "via", WEST)
+    bare.internet.forge(SOURCE, "198.18.99.1", 3)
+    bare.internet.ip("route", "del", "198.18.99.0/24")
+    until("counted", lambda: west.steering.number("dropped", "forged") == before + 3)
+    assert west.tun.quiet(source=SOURCE)
+
+
+def test_cleartext_of_a_tunnelled_or_private_pair_is_dropped_and_counted(bare, west):
+    before = west.steering.number("dropped", "cleartext")
+    assert bare.internet.forge(STRANGER, SOURCE, 1) is None
+    assert west.steering.number("dropped", "cleartext") == before
+    west.steering.pair(SOURCE, STRANGER, "tunnel")
+    bare.internet.forge(STRANGER, SOURCE, 2)
+    bare.internet.forge(SECOND, SOURCE, 1)
+    bare.internet.forge(SECOND, WEST, 1)
+    until("counted", lambda: west.steering.number("dropped", "cleartext") == before + 4)
+
+
+def test_a_name_query_of_an_exempt_user_leaves_and_is_answered(bare, west):
+    """The pair is private, so only connection tracking lets the answer in."""
+    bare.second.serve("udp", 53)
+    ask = f"""
+import os, socket
+os.setuid(%d)
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.settimeout(0.5)
+s.connect(("{SECOND}", 53))
+s.send(b"name?")
+try:
+    print(s.recv(100).decode())
+except OSError as e:
+    print("silence")
+"""
+    assert west.run(sys.executable, "-c", ask % 53).stdout == "name?\n"
+    assert west.run(sys.executable, "-c", ask % 923).stdout == "name?\n"
+    assert west.tun.quiet(destination=SECOND)
+    assert west.run(sys.executable, "-c", ask % 54).stdout == "silence\n"
+    west.tun.next(destination=SECOND, proto=17)
+
+
+OWN = f"""
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.setsockopt(socket.SOL_SOCKET, 36, %d)
+s.bind(("", %d))
+s.settimeout(0.5)
+s.sendto(b"ike?", ("{SECOND}", 500))
+try:
+    print(s.recv(100).decode())
+except OSError as e:
+    print("silence")
+"""
+
+
+@pytest.mark.parametrize("mark, port, answer", [
+    (0x02000000, 500, "ike?"), (0x02000000, 4500, "ike?"),
+    (0, 500, "silence"), (0x02000000, 501, "silence"), (0x05000000, 500, "silence")])
+def test_only_marked_ike_of_the_daemon_is_exempt(bare, west, mark, port, answer):
+    server = bare.second.serve("udp", 500)
+    assert west.run(sys.executable, "-c", OWN % (mark, port)).stdout == answer + "\n"
+    server.kill()
+    server.wait()
+    assert west.tun.quiet(destination=SECOND, proto=17) == (answer != "silence")
+
+
+def test_a_release_for_a_tunnel_goes_back_to_the_device_tracked(bare, west):
+    west.nft("""table inet admin { chain o { type filter hook postrouting priority filter
+        oifname "ipsec0" ct state new counter name seen
+        }
+        counter seen { }
+        }""")
+    assert sends_nothing(bare.source, STRANGER)
+    held = west.tun.next(source=SOURCE, destination=STRANGER)
+    west.tun.tell("tunnel", held["octets"])
+    again = west.tun.next(source=SOURCE, destination=STRANGER)
+    assert again["ttl"] == held["ttl"] == 63
+    assert "packets 1" in west.shell("nft list counter inet admin seen")
+
+
+@pytest.mark.parametrize("source, destination", [(SOURCE, STRANGER), (SOURCE6, STRANGER6)])
+def test_a_release_to_pass_leaves_in_the_clear_and_is_answered(bare, west, source, destination):
+    with bare.capture("west") as capture:
+        assert sends_nothing(bare.source, destination)
+        held = west.tun.next(source=source, destination=destination)
+        west.tun.tell("pass", held["octets"])
+        until("it was answered", lambda: len(capture.frames().between(source, destination)) == 2)
+    assert west.steering.number("dropped", "leak") == 0
+
+
+def test_a_socket_bound_to_a_device_does_not_leak(bare, west):
+    with bare.capture("west") as capture:
+        west.run("ping", "-n", "-c", "1", "-W", "0.3", "-I", "wan", STRANGER, check=False)
+        west.run("ping", "-n", "-c", "1", "-W", "0.3", "-I", "wan", STRANGER6, check=False)
+    assert not capture.frames().between(WEST, STRANGER)
+    assert not capture.frames().between(WEST6, STRANGER6)
+
+
+def test_the_mark_survives_others_who_restore_theirs(bare, west):
+    """wg-quick's rules, and a CONNMARK restore for all protocols."""
+    west.nft("""table inet others {
+        chain preraw { type filter hook prerouting priority raw
+        }
+        chain premangle { type filter hook prerouting priority mangle
+        meta mark set ct mark
+        }
+        chain outmangle { type route hook output priority mangle
+        meta mark set ct mark
+        }
+        }""")
+    with bare.capture("west") as capture:
+        assert sends_nothing(bare.source, STRANGER)
+        assert sends_nothing(west, STRANGER)
+    west.tun.next(source=SOURCE, destination=STRANGER)
+    west.tun.next(source=WEST, destination=STRANGER)
+    assert not capture.frames().between(SOURCE, STRANGER)
+    assert not capture.frames().between(WEST, STRANGER)
+
+
+def test_a_mark_set_late_is_caught_by_the_leak_guard(bare, west):
+    west.nft("""table inet others { chain late { type filter hook prerouting priority filter
+        meta mark set 0x05000000
+        }
+        }""")
+    with bare.capture("west") as capture:
+        assert sends_nothing(bare.source, STRANGER)
+    assert not capture.frames().between(SOURCE, STRANGER)
+    assert west.steering.number("dropped", "leak") == 1
+
+
+def test_a_masqueraded_client_passes(bare, west):
+    west.nft("""table inet nat { chain post { type nat hook postrouting priority srcnat
+        oifname "wan" ip saddr 10.1.0.0/24 masquerade
+        }
+        }""")
+    with bare.capture("west") as capture:
+        assert sends_nothing(bare.source, STRANGER)
+        held = west.tun.next(source=SOURCE, destination=STRANGER)
+        west.tun.tell("pass", held["octets"])
+        west.steering.pair(SOURCE, STRANGER, "pass")
+        assert bare.source.ping(STRANGER, count=2)
+    assert not capture.frames().naming(SOURCE)
+    assert len(capture.frames().between(WEST, STRANGER)) == 6
+
+
+def test_an_icmp_error_is_never_trapped(bare, west):
+    """West answers an expired packet of the stranger to an inside host; it has no pair yet."""
+    assert bare.stranger.ping(SOURCE, options=("-t", "2"), wait=0.5).text.count("exceeded") == 1
+    assert west.tun.quiet(source=WEST)
+
+
+def test_an_icmp_error_takes_the_tunnel_of_its_pair(bare, west):
+    west.steering.pair(WEST, STRANGER, "tunnel")
+    bare.stranger.ping(SOURCE, options=("-t", "2"), wait=0.5)
+    west.tun.next(source=WEST, destination=STRANGER, proto=1)
+
+
+def udp_packet(source, destination):
+    """An IPv4 datagram from port 9 to port 9, in hexadecimal."""
+    udp = struct.pack("!HHHH", 9, 9, 8, 0)
+    head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 28, 0, 0, 64, 17, 0,
+                       socket.inet_aton(source), socket.inet_aton(destination))
+    total = sum(struct.unpack("!10H", head))
+    total = ~((total & 0xFFFF) + (total >> 16)) & 0xFFFF
+    return (head[:10] + struct.pack("!H", total) + head[12:] + udp).hex()
+
+
+def test_link_local_and_multicast_do_not_come_out_of_the_tunnel(bare, west):
+    west.nft("""table inet seen { chain c { type filter hook input priority filter
+        iifname "ipsec0" counter name came
+        }
+        counter came { }
+        }""")
+    west.tun.tell("write", udp_packet(STRANGER, "224.0.0.1"))
+    west.tun.tell("write", udp_packet("169.254.0.9", WEST))
+    west.tun.tell("write", udp_packet(STRANGER, WEST))
+    until("the last one came",
+          lambda: "packets 0" not in west.shell("nft list counter inet seen came"))
+    assert "packets 1" in west.shell("nft list counter inet seen came")
+
+
+@pytest.mark.parametrize("damage", [
+    "flush ruleset", "delete table inet wildswan", "flush chain inet wildswan prerouting_mark",
+    "flush set inet wildswan tunnel4", "flush table inet wildswan"])
+def test_what_others_remove_is_put_back_at_once(bare, west, damage):
+    west.steering.pair(SOURCE, STRANGER, "pass")
+    west.steering.pair(SOURCE, SECOND, "tunnel")
+    before = west.shell("nft -s list table inet wildswan")
+    west.shell(f"nft '{damage}'")
+    until("it was put back", lambda: west.steering.said("restored: nftables"), timeout=1)
+    assert west.steering.said("was changed or removed by nft")
+    assert west.shell("nft -s list table inet wildswan") == before
+    assert bare.source.ping(STRANGER)
+    assert sends_nothing(bare.source, SECOND)
+    west.tun.next(source=SOURCE, destination=SECOND)
+
+
+@pytest.mark.parametrize("damage", [
+    "ip rule del table 220", "ip -6 rule del table 220", "ip route flush table 220",
+    "ip -6 route flush table 220", "ip link set ipsec0 down; ip link set ipsec0 up"])
+def test_rules_and_routes_are_put_back_at_once(bare, west, damage):
+    show = "for f in -4 -6; do ip $f rule; ip $f route show table 220; done"
+    before = west.shell(show)
+    west.shell(damage)
+    until("they are there again", lambda: west.shell(show) == before, timeout=1)
+
+
+def test_others_tables_are_none_of_our_business(west):
+    west.nft("table inet mine { chain c { }\n }")
+    west.nft("delete table inet mine")
+    west.steering.tell("alive")
+    assert not west.steering.said("restored")
+
+
+def test_after_the_daemon_dies_private_stays_blocked_and_the_rest_opens_in_time(bare, west):
+    west.steering.pair(SOURCE, STRANGER, "tunnel")
+    west.steering.tell("beat", "off")
+    west.steering.tell("alive")
+    west.steering.tell("close")
+    west.tun.stop()
+    with bare.capture("west") as capture:
+        assert sends_nothing(bare.source, DEST)  # open, but not yet
+        until("the watchdog opened", lambda: bare.source.ping(DEST, wait=0.2),
+              timeout=DAEMON_DOWN_S + 2)
+        assert sends_nothing(bare.source, SECOND)
+        assert sends_nothing(bare.source, STRANGER)
+        assert bare.source.ping("198.18.9.9")
+        assert sends_nothing(bare.source, "198.18.10.9")
+    assert not capture.frames().between(SOURCE, SECOND)
+    assert not capture.frames().between(SOURCE, STRANGER)
+    west.tun = Tun(west)
+    west.steering.tell("routes", "up")
+    west.steering.tell("open")
+
+
+def test_a_heartbeat_keeps_the_trap_closed(bare, west):
+    west.steering.tell("beat", "on")
+    with bare.capture("west") as capture:
+        assert not bare.source.ping(DEST, count=20, wait=0.1)
+    assert not capture.frames().between(SOURCE, DEST)
+
+
+def test_a_stop_leaves_drop_rules_for_private_rows_only(bare, west):
+    kept = west.steering.text("down", "keep")
+    assert f"{WEST_LAN} -> {SECOND}/32 stays blocked" in kept
+    west.steering.tell("routes", "down")
+    loaded = west.shell("nft -s list table inet wildswan")
+    with bare.capture("west") as capture:
+        assert sends_nothing(bare.source, SECOND)
+        assert sends_nothing(west, SECOND)
+        assert bare.source.ping(STRANGER)
+        assert west.ping(DEST)
+        assert bare.source.ping("198.18.10.9")
+    assert not capture.frames().between(SOURCE, SECOND)
+    west.nft(west.steering.text("leftover"))
+    assert west.shell("nft -s list table inet wildswan") == loaded
+
+
+def test_a_policy_given_anew_is_the_same_as_the_text(west):
+    sets = "for s in policy local private rows inside; do for f in 4 6; do " \
+           "nft -s list set inet wildswan $s$f 2>/dev/null || " \
+           "nft -s list map inet wildswan $s$f; done; done"
+    west.steering.tell("policy")
+    given = west.shell(sets)
+    west.nft(west.steering.text("text"))
+    assert west.shell(sets) == given
+
+
+def test_the_network_is_read(west):
+    assert west.steering.ask("network").startswith(
+        f"10 addresses, default4 wan {WEST} via 198.18.1.254 mtu 1500, default6 wan {WEST6}")
+
+
+def test_without_its_table_the_steering_says_what_to_do(bare):
+    east = bare.east
+    steering = Steering(east, *ROWS)
+    east.nft("delete table inet wildswan")
+    assert "ipsec start" in steering.ask("open")
+    steering.stop()
