@@ -230,7 +230,8 @@ static struct evidence flow_evidence(const struct flow *flow)
 /* What the failure of everything means for this flow. */
 static enum eroute_action flow_failure(const struct flow *flow)
 {
-	if (flow->reason == FLOW_REASON_INSIDE)
+	/* CHS-4; but what a record says never opens a private pair. */
+	if (flow->reason == FLOW_REASON_INSIDE && !flow->is_private)
 		return EROUTE_PASS;
 	if (flow->inquiry != NULL && flow->inquiry->is_denied && flow->failure == EROUTE_PASS)
 		return EROUTE_DROP;

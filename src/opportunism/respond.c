@@ -139,7 +139,12 @@ static void refuse(struct claim *claim, const char *why)
 
 	log_line(&opp->log, LOG_WARNING, "gateway %s (%s) refused: %s",
 	         ip_text(&claim->said.path.remote.address).s, id_text(&claim->said.peer_id).s, why);
-	ike_authorize(opp->ike, claim->sa, &no, opp->now);
+	if (claim->is_child) {
+		no.verdict = IKE_VERDICT_NO_CHILD; /* who the peer is, stays proven */
+		ike_authorize_child(opp->ike, claim->sa, &no, opp->now);
+	} else {
+		ike_authorize(opp->ike, claim->sa, &no, opp->now);
+	}
 	claim_free(claim);
 }
 
@@ -274,6 +279,19 @@ static void weigh_keys(struct claim *claim, struct gateway *candidates)
 	found_keys_wipe(&found);
 }
 
+/* The key this SA was made with may be one that another Source's record vouched for (AUZ-4). That
+ * is good for that Source alone: here the gateway's own records or this Source's must have it. */
+static void weigh_proven_key(struct claim *claim, const struct gateway *published)
+{
+	const struct peer_sa *sa = sa_find(claim->opp, claim->sa);
+
+	for (size_t i = 0; sa != NULL && i < published->key_count; i++)
+		if (pubkey_equal(&published->keys[i], &sa->key))
+			return;
+	if (claim->refusal == NULL)
+		claim->refusal = "the key it proved is published neither for it nor at this address";
+}
+
 static void decide(struct claim *claim)
 {
 	struct gateway candidates = { 0 };
@@ -285,7 +303,9 @@ static void decide(struct claim *claim)
 		weigh_keys(claim, &candidates);
 	if (claim->wants_source)
 		weigh_source(claim, &candidates);
-	if (claim->wants_keys && candidates.key_count == 0) {
+	if (claim->wants_keys && claim->is_child)
+		weigh_proven_key(claim, &candidates);
+	if (claim->wants_keys && candidates.key_count == 0 && !claim->is_child) {
 		char why[160];
 
 		snprintf(why, sizeof(why), "no key for it in the DNS, %s",
@@ -479,7 +499,7 @@ void respond_child_wanted(struct opportunism *opp, const struct event *event)
 			claim->refusal = "a configured conn keeps these addresses for another peer";
 		answer(claim, NULL, 0, 0);
 	} else {
-		look(claim, false);
+		look(claim, true);
 	}
 }
 

@@ -1,0 +1,43 @@
+#pragma once
+/* The stories, by name; sim/meson.build makes a test of each. */
+#include "sim/sim.h"
+
+#define SIM_CASES(X)                              \
+	X(first_contact)                          \
+	X(first_contact_private)                  \
+	X(first_contact_ipv6)                     \
+	X(many_first_packets)                     \
+	X(gateways_themselves)                    \
+	X(two_clients_share_the_ike_sa)           \
+	X(initiator_known_by_name)                \
+	X(source_is_initiator_without_delegation) \
+	X(one_lost_datagram)                      \
+	X(one_lost_datagram_private)              \
+	X(two_lost_datagrams)                     \
+	X(doubled_datagrams)                      \
+	X(reordered_datagrams)                    \
+	X(replayed_datagrams)                     \
+	X(stranger)                               \
+	X(stranger_private)                       \
+	X(no_dns_answer)                          \
+	X(no_dns_answer_private)                  \
+	X(slow_dns_at_the_responder)              \
+	X(bogus_dns_answer)                       \
+	X(silent_gateway)                         \
+	X(silent_gateway_private)                 \
+	X(second_gateway_answers)                 \
+	X(wrong_key)                              \
+	X(wrong_key_private)                      \
+	X(impostor_at_the_gateway)                \
+	X(missing_delegation)                     \
+	X(missing_delegation_private)             \
+	X(record_that_names_ourselves)            \
+	X(vouched_key_is_not_the_gateways_own)    \
+	X(gateway_speaks_for_others)              \
+	X(shutdown_goes_back_to_the_trap)         \
+	X(idle_shunt_is_asked_again)              \
+	X(forged_refusals_change_nothing)
+
+#define X(name) void name(void);
+SIM_CASES(X)
+#undef X

@@ -1,0 +1,152 @@
+/*
+ * Datagrams that are lost, doubled, reordered, replayed: the tunnel comes all the same.
+ */
+#include "sim/cases/cases.h"
+
+static const char *const source = "203.0.113.7", *const destination = "198.51.100.5";
+
+struct pair {
+	struct sim *sim;
+	struct gateway *west;
+	struct gateway *east;
+};
+
+static struct pair start(uint64_t seed, const char *failure)
+{
+	struct pair p = { .sim = sim_new(seed) };
+
+	p.west = sim_gateway(p.sim, "west", "192.0.2.1", "203.0.113.0/24", failure);
+	p.east = sim_gateway(p.sim, "east", "192.0.2.2", "198.51.100.0/24", failure);
+	sim_delegate(p.sim, source, p.west);
+	sim_delegate(p.sim, destination, p.east);
+	sim_publish_key(p.sim, p.west);
+	sim_publish_key(p.sim, p.east);
+	return p;
+}
+
+static void meet(struct pair *p)
+{
+	sim_ping(p->sim, source, destination);
+	sim_run_until_idle(p->sim);
+	expect_tunnel(p->sim, source, destination);
+	expect_tunnel(p->sim, destination, source);
+	expect_arrived(p->sim, source, destination, 1, 0);
+	expect_arrived(p->sim, destination, source, 1, 0);
+	expect_sas(p->sim, p->west, 1, 1);
+	expect_sas(p->sim, p->east, 1, 1);
+	sim_end(p->sim);
+}
+
+static void lose_each(const char *failure)
+{
+	for (unsigned nth = 1; nth <= 3; nth++) {
+		struct pair p = start(nth, failure);
+
+		sim_lose_next(p.sim, p.west, p.east, nth);
+		meet(&p);
+		p = start(nth, failure);
+		sim_lose_next(p.sim, p.east, p.west, nth);
+		meet(&p);
+	}
+}
+
+/* MID-6, MID-9 */
+void one_lost_datagram(void)
+{
+	lose_each(NULL);
+}
+
+void one_lost_datagram_private(void)
+{
+	lose_each("drop");
+}
+
+/* MID-10: any two of the first three each way. */
+void two_lost_datagrams(void)
+{
+	for (unsigned set = 0; set < 64; set++) {
+		struct pair p;
+
+		if (__builtin_popcount(set) > 2)
+			continue;
+		p = start(set, NULL);
+
+		for (unsigned bit = 0; bit < 3; bit++) {
+			if (set & (1u << bit))
+				sim_lose_next(p.sim, p.west, p.east, bit + 1);
+			if (set & (8u << bit))
+				sim_lose_next(p.sim, p.east, p.west, bit + 1);
+		}
+		meet(&p);
+	}
+}
+
+/* MID-6, INI-8: one SA, however often a request comes. */
+void doubled_datagrams(void)
+{
+	for (unsigned nth = 1; nth <= 3; nth++) {
+		struct pair p = start(nth, NULL);
+
+		sim_double_next(p.sim, p.west, p.east, nth);
+		sim_double_next(p.sim, p.east, p.west, nth);
+		meet(&p);
+	}
+}
+
+/* A datagram comes after its own retransmissions. */
+void reordered_datagrams(void)
+{
+	for (unsigned nth = 1; nth <= 2; nth++) {
+		for (int late = 300; late <= 2700; late += 800) {
+			struct pair p = start(nth, NULL);
+
+			sim_delay_next(p.sim, p.west, p.east, nth, MILLISECONDS(late));
+			meet(&p);
+			p = start(nth, NULL);
+			sim_delay_next(p.sim, p.east, p.west, nth, MILLISECONDS(late));
+			meet(&p);
+		}
+	}
+}
+
+/* MID-7, MID-12: what an eavesdropper sends again later changes nothing. */
+void replayed_datagrams(void)
+{
+	struct pair p = start(7, NULL);
+
+	sim_ping(p.sim, source, destination);
+	sim_run_until_idle(p.sim);
+	for (int i = 0; i < 5; i++) {
+		sim_forge(p.sim, "192.0.2.1", p.east, sim_overheard(p.sim, p.west, p.east));
+		sim_forge(p.sim, "192.0.2.2", p.west, sim_overheard(p.sim, p.east, p.west));
+		sim_forge(p.sim, "192.0.2.9", p.west, sim_overheard(p.sim, p.east, p.west));
+		sim_run_for(p.sim, SECONDS(1));
+	}
+	sim_run_until_idle(p.sim);
+	expect_tunnel(p.sim, source, destination);
+	expect_sas(p.sim, p.west, 1, 1);
+	expect_sas(p.sim, p.east, 1, 1);
+	sim_end(p.sim);
+}
+
+/* INI-7, ERR-17: notifies that anybody can write do not end an attempt. */
+void forged_refusals_change_nothing(void)
+{
+	struct pair p = start(3, NULL);
+	struct bytes request;
+	uint8_t forged[36] = { 0 };
+
+	sim_lose_next(p.sim, p.east, p.west, 1);
+	sim_ping(p.sim, source, destination);
+	sim_run_for(p.sim, MILLISECONDS(40));
+	request = sim_overheard(p.sim, p.west, p.east);
+	expect_true(p.sim, request.len > 28);
+	memcpy(forged, request.data, 8); /* the Initiator's SPI; N(NO_PROPOSAL_CHOSEN) */
+	memcpy(forged + 16, "\x29\x20\x22\x20\0\0\0\0\0\0\0\x24\0\0\0\x08\0\0\0\x0e", 20);
+	sim_forge(p.sim, "192.0.2.2", p.west, BYTES_OF(forged));
+	sim_run_until_idle(p.sim);
+	expect_tunnel(p.sim, source, destination);
+	expect_arrived(p.sim, source, destination, 1, 0);
+	expect_sas(p.sim, p.west, 1, 1);
+	sim_end(p.sim);
+}

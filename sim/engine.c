@@ -1,0 +1,395 @@
+/*
+ * The virtual packet engine: holds, pairs, SAs. A packet in a tunnel is taken by the other side
+ * only if its SPI and its key are those of an SA there, and its addresses fit.
+ */
+#include <stdlib.h>
+
+#include "sim/world.h"
+
+void engine_init(struct sim_engine *e, struct gateway *gateway)
+{
+	*e = (struct sim_engine){ .gateway = gateway };
+}
+
+void engine_wipe(struct sim_engine *e)
+{
+	for (size_t i = 0; i < e->pair_count; i++)
+		for (size_t j = 0; j < e->pairs[i].held_count; j++)
+			e->pairs[i].held[j]->fate = FATE_CRASHED;
+	for (size_t i = 0; i < e->child_count; i++)
+		child_sa_wipe(&e->children[i].sa);
+	policy_wipe(&e->policy);
+	free(e->pairs);
+	free(e->children);
+	free(e->spis);
+	engine_init(e, e->gateway);
+}
+
+const struct pair_entry *engine_pair(const struct sim_engine *e, const struct ip_pair *pair)
+{
+	for (size_t i = 0; i < e->pair_count; i++)
+		if (pair_equal(&e->pairs[i].pair, pair))
+			return &e->pairs[i];
+	return NULL;
+}
+
+static struct pair_entry *find_pair(struct sim_engine *e, const struct ip_pair *pair)
+{
+	return (struct pair_entry *)engine_pair(e, pair);
+}
+
+static struct pair_entry *add_pair(struct sim_engine *e, const struct ip_pair *pair)
+{
+	e->pairs = grow_array(e->pairs, e->pair_count + 1, sizeof(*e->pairs));
+	e->pairs[e->pair_count] = (struct pair_entry){ .pair = *pair };
+	return &e->pairs[e->pair_count++];
+}
+
+static void remove_pair(struct sim_engine *e, struct pair_entry *entry)
+{
+	*entry = e->pairs[--e->pair_count];
+}
+
+static struct engine_child *child_by_in(struct sim_engine *e, uint32_t spi)
+{
+	for (size_t i = 0; i < e->child_count; i++)
+		if (e->children[i].sa.spi_in == spi)
+			return &e->children[i];
+	return NULL;
+}
+
+/* The SA to send by: of the peer's SPI, and for this pair. */
+static struct engine_child *child_by_out(struct sim_engine *e, uint32_t spi,
+                                         const struct ip_pair *pair)
+{
+	for (size_t i = 0; i < e->child_count; i++) {
+		struct child_sa *sa = &e->children[i].sa;
+
+		if (sa->spi_out == spi && range_contains(&sa->local.range, &pair->source) &&
+		    range_contains(&sa->remote.range, &pair->destination))
+			return &e->children[i];
+	}
+	return NULL;
+}
+
+/* ---- The way out ---- */
+
+static void send_in_clear(struct sim_engine *e, struct packet *packet)
+{
+	promise_no_leak(e->gateway, packet);
+	net_send_clear(e->gateway->sim, packet);
+}
+
+static void send_by_tunnel(struct sim_engine *e, struct pair_entry *entry, struct packet *packet)
+{
+	struct engine_child *child = child_by_out(e, entry->spi_out, &packet->pair);
+
+	if (child == NULL)
+		sim_fail(e->gateway->sim, "%s: a pair is to go by an SA that is not there: %s > %s",
+		         e->gateway->name, ip_text(&packet->pair.source).s,
+		         ip_text(&packet->pair.destination).s);
+	child->use.packets_out++;
+	child->use.last_out = e->gateway->sim->now;
+	net_send_esp(e->gateway, &child->sa, ++child->next_sequence, packet);
+}
+
+static void dispatch(struct sim_engine *e, struct pair_entry *entry, struct packet *packet)
+{
+	entry->use.packets++;
+	entry->use.last = e->gateway->sim->now;
+	promise_in_order(e->gateway, entry, packet);
+	switch (entry->action) {
+	case EROUTE_PASS:
+		send_in_clear(e, packet);
+		return;
+	case EROUTE_TUNNEL:
+		send_by_tunnel(e, entry, packet);
+		return;
+	case EROUTE_DROP:
+	case EROUTE_REJECT:
+		packet->fate = FATE_DROPPED;
+		return;
+	case EROUTE_TRAP:
+	case EROUTE_HOLD:
+		sim_fail(e->gateway->sim, "%s dispatches a packet without a verdict",
+		         e->gateway->name);
+	}
+}
+
+/* HOLD-2: at the bound the first stays and the newest replaces the one before it. */
+static void hold(struct pair_entry *entry, struct packet *packet)
+{
+	if (entry->held_count == HELD_MAX) {
+		entry->held[HELD_MAX - 1]->fate = FATE_OVERFLOW;
+		entry->held_count--;
+	}
+	entry->held[entry->held_count++] = packet;
+}
+
+struct raised {
+	struct gateway *gateway;
+	unsigned generation;
+	struct acquire acquire;
+};
+
+static void raise(struct sim *sim, void *what)
+{
+	struct raised *r = what;
+
+	if (r->gateway->generation == r->generation && !r->gateway->is_down)
+		opportunism_on_acquire(r->gateway->core, &r->acquire, sim->now);
+	free(r);
+}
+
+static void raise_acquire(struct sim_engine *e, const struct ip_pair *pair)
+{
+	struct raised *r = new_zeroed(sizeof(*r));
+
+	*r = (struct raised){ e->gateway, e->gateway->generation, { *pair } };
+	sim_later(e->gateway->sim, (struct duration){ 20000 }, raise, r);
+}
+
+static void trap(struct sim_engine *e, struct packet *packet)
+{
+	struct pair_entry *entry = add_pair(e, &packet->pair);
+
+	entry->action = EROUTE_HOLD;
+	entry->held_since = e->gateway->sim->now;
+	hold(entry, packet);
+	raise_acquire(e, &packet->pair);
+}
+
+/* No pair decides: the policy row does. */
+static void by_policy(struct sim_engine *e, struct packet *packet)
+{
+	const struct policy_row *row = policy_lookup(&e->policy, &packet->pair);
+
+	if (row == NULL || row->action == POLICY_PASS)
+		send_in_clear(e, packet);
+	else if (row->action == POLICY_TRAP)
+		trap(e, packet);
+	else
+		packet->fate = FATE_DROPPED;
+}
+
+void engine_outbound(struct sim_engine *e, struct packet *packet)
+{
+	struct pair_entry *entry = find_pair(e, &packet->pair);
+
+	if (entry == NULL)
+		by_policy(e, packet);
+	else if (entry->action == EROUTE_HOLD)
+		hold(entry, packet);
+	else
+		dispatch(e, entry, packet);
+}
+
+/* ---- The way in ---- */
+
+/* CLR-2: what claims to come from a tunnelled or private pair is refused. */
+void engine_clear_inbound(struct sim_engine *e, struct packet *packet)
+{
+	struct ip_pair back = { packet->pair.destination, packet->pair.source };
+	const struct pair_entry *entry = engine_pair(e, &back);
+	const struct policy_row *row = policy_lookup(&e->policy, &back);
+
+	if ((entry != NULL && entry->action == EROUTE_TUNNEL) || (row != NULL && row->is_private))
+		packet->fate = FATE_REFUSED;
+	else
+		sim_deliver(e->gateway->sim, packet, FATE_ARRIVED_IN_CLEAR);
+}
+
+static bool was_given_out(const struct sim_engine *e, uint32_t spi)
+{
+	for (size_t i = 0; i < e->spi_count; i++)
+		if (e->spis[i] == spi)
+			return true;
+	return false;
+}
+
+void engine_esp_inbound(struct sim_engine *e, const struct esp *esp)
+{
+	struct engine_child *child = child_by_in(e, esp->spi);
+	struct packet *packet = esp->packet;
+
+	if (child == NULL) {
+		packet->fate = was_given_out(e, esp->spi) ? FATE_EARLY : FATE_NO_SA;
+		sim_say(e->gateway->sim, e->gateway->name, "ESP with unknown SPI 0x%x", esp->spi);
+		return;
+	}
+	if (!secret_equal(secret_view(&child->sa.key_in), secret_view(&esp->key)))
+		sim_fail(e->gateway->sim, "%s: ESP under another key than its SA's",
+		         e->gateway->name);
+	if (!range_contains(&child->sa.remote.range, &packet->pair.source) ||
+	    !range_contains(&child->sa.local.range, &packet->pair.destination)) {
+		packet->fate = FATE_NO_SA;
+		return;
+	}
+	child->use.packets_in++;
+	child->use.last_in = e->gateway->sim->now;
+	promise_true_sender(e->gateway, esp->sealed_by, packet);
+	sim_deliver(e->gateway->sim, packet, FATE_ARRIVED_BY_TUNNEL);
+}
+
+/* ---- The port ---- */
+
+static void set_policy(void *ctx, const struct policy_table *table)
+{
+	struct gateway *gateway = ctx;
+	long clash;
+
+	policy_wipe(&gateway->engine.policy);
+	policy_build(&gateway->engine.policy, table->rows, table->row_count, &clash);
+}
+
+static void release(struct sim_engine *e, struct pair_entry *entry)
+{
+	size_t count = entry->held_count;
+
+	entry->held_count = 0;
+	for (size_t i = 0; i < count; i++)
+		dispatch(e, entry, entry->held[i]);
+}
+
+/* The pair is forgotten; what was held of it is trapped again. */
+static void forget_pair(struct sim_engine *e, struct pair_entry *entry)
+{
+	struct pair_entry kept = *entry;
+
+	remove_pair(e, entry);
+	for (size_t i = 0; i < kept.held_count; i++)
+		engine_outbound(e, kept.held[i]);
+}
+
+static void say_pair(struct gateway *gateway, const struct ip_pair *pair, enum eroute_action action,
+                     uint32_t spi_out)
+{
+	static const char *const words[] = { "trap", "hold", "pass", "drop", "reject", "tunnel" };
+
+	sim_say(gateway->sim, gateway->name, "eroute %s > %s: %s 0x%x", ip_text(&pair->source).s,
+	        ip_text(&pair->destination).s, words[action], spi_out);
+}
+
+static void set_pair(void *ctx, const struct ip_pair *pair, enum eroute_action action,
+                     uint32_t spi_out, bool is_private)
+{
+	struct gateway *gateway = ctx;
+	struct sim_engine *e = &gateway->engine;
+	struct pair_entry *entry = find_pair(e, pair);
+
+	say_pair(gateway, pair, action, spi_out);
+	if (entry == NULL && action == EROUTE_TRAP)
+		return;
+	if (entry == NULL)
+		entry = add_pair(e, pair);
+	if (action == EROUTE_TUNNEL && child_by_out(e, spi_out, pair) == NULL)
+		sim_fail(gateway->sim, "%s: a tunnel without its SA", gateway->name);
+	if (entry->action == EROUTE_HOLD && action != EROUTE_HOLD)
+		promise_in_time(gateway, entry, action);
+	if (action == EROUTE_HOLD && entry->action != EROUTE_HOLD)
+		entry->held_since = gateway->sim->now;
+	if (action == EROUTE_TRAP) {
+		forget_pair(e, entry);
+		return;
+	}
+	entry->action = action;
+	entry->spi_out = spi_out;
+	entry->is_private = is_private;
+	if (action != EROUTE_HOLD)
+		release(e, entry);
+}
+
+static struct secret secret_of(const struct secret *s)
+{
+	return secret_copy(secret_view(s));
+}
+
+static void add_child(void *ctx, const struct child_sa *sa)
+{
+	struct gateway *gateway = ctx;
+	struct sim_engine *e = &gateway->engine;
+	struct engine_child *child;
+
+	sim_say(gateway->sim, gateway->name, "SA in 0x%x out 0x%x with %s: %s > %s", sa->spi_in,
+	        sa->spi_out, ip_text(&sa->path.remote.address).s, range_text(&sa->local.range).s,
+	        range_text(&sa->remote.range).s);
+	if (child_by_in(e, sa->spi_in) != NULL || !was_given_out(e, sa->spi_in))
+		sim_fail(gateway->sim, "%s: an SPI that was not given out, or twice",
+		         gateway->name);
+	promise_no_impostor(gateway, sa);
+	e->children = grow_array(e->children, e->child_count + 1, sizeof(*e->children));
+	child = &e->children[e->child_count++];
+	*child = (struct engine_child){ .sa = *sa };
+	child->sa.key_in = secret_of(&sa->key_in);
+	child->sa.key_out = secret_of(&sa->key_out);
+}
+
+static void remove_child(void *ctx, uint32_t spi_in)
+{
+	struct gateway *gateway = ctx;
+	struct sim_engine *e = &gateway->engine;
+	struct engine_child *child = child_by_in(e, spi_in);
+
+	sim_say(gateway->sim, gateway->name, "SA in 0x%x removed%s", spi_in,
+	        child == NULL ? ", was not there" : "");
+	if (child == NULL)
+		return;
+	for (size_t i = 0; i < e->spi_count; i++)
+		if (e->spis[i] == spi_in)
+			e->spis[i] = 0; /* from now on not early, but late */
+	child_sa_wipe(&child->sa);
+	*child = e->children[--e->child_count];
+}
+
+static struct eroute_use pair_use(void *ctx, const struct ip_pair *pair)
+{
+	struct gateway *gateway = ctx;
+	const struct pair_entry *entry = engine_pair(&gateway->engine, pair);
+
+	return entry == NULL ? (struct eroute_use){ 0 } : entry->use;
+}
+
+static struct eroute_use row_use(void *ctx, size_t index)
+{
+	return (struct eroute_use){ 0 };
+}
+
+static struct child_use child_use(void *ctx, uint32_t spi_in)
+{
+	struct gateway *gateway = ctx;
+	const struct engine_child *child = child_by_in(&gateway->engine, spi_in);
+
+	return child == NULL ? (struct child_use){ 0 } : child->use;
+}
+
+uint32_t engine_new_spi(struct sim_engine *e)
+{
+	uint32_t spi;
+
+	do {
+		spi = (uint32_t)sim_random(e->gateway->sim);
+	} while (spi < 256 || was_given_out(e, spi));
+	e->spis = grow_array(e->spis, e->spi_count + 1, sizeof(*e->spis));
+	e->spis[e->spi_count++] = spi;
+	return spi;
+}
+
+static uint32_t new_spi(void *ctx)
+{
+	struct gateway *gateway = ctx;
+
+	return engine_new_spi(&gateway->engine);
+}
+
+struct engine_port engine_port_of(struct gateway *gateway)
+{
+	return (struct engine_port){ .ctx = gateway,
+		                     .set_policy = set_policy,
+		                     .set_pair = set_pair,
+		                     .add_child = add_child,
+		                     .remove_child = remove_child,
+		                     .pair_use = pair_use,
+		                     .row_use = row_use,
+		                     .child_use = child_use,
+		                     .new_spi = new_spi };
+}

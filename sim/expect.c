@@ -1,0 +1,102 @@
+/*
+ * What a story expects.
+ */
+#include "sim/world.h"
+
+static const char *const action_words[] = { "trap", "hold", "pass", "drop", "reject", "tunnel" };
+
+static const struct pair_entry *entry_of(struct sim *sim, const char *from, const char *to)
+{
+	struct ip_pair pair = { sim_ip(from), sim_ip(to) };
+	struct gateway *gateway = sim_owner_of(sim, &pair.source);
+
+	return gateway == NULL ? NULL : engine_pair(&gateway->engine, &pair);
+}
+
+void expect_eroute_at(struct sim *sim, const char *from, const char *to, const char *word,
+                      const char *file, int line)
+{
+	const struct pair_entry *entry = entry_of(sim, from, to);
+	const char *is = entry == NULL ? "trap" : action_words[entry->action];
+
+	if (strcmp(is, word) != 0)
+		sim_fail(sim, "%s:%d: %s > %s is %s, not %s", file, line, from, to, is, word);
+}
+
+static struct engine_child *find_out(struct gateway *gateway, uint32_t spi_out)
+{
+	for (size_t i = 0; i < gateway->engine.child_count; i++)
+		if (gateway->engine.children[i].sa.spi_out == spi_out)
+			return &gateway->engine.children[i];
+	return NULL;
+}
+
+/* The pair goes by an SA whose other half the Destination's gateway has. */
+void expect_tunnel_at(struct sim *sim, const char *from, const char *to, const char *file, int line)
+{
+	struct ip source = sim_ip(from), destination = sim_ip(to);
+	const struct pair_entry *entry = entry_of(sim, from, to);
+	struct gateway *ours = sim_owner_of(sim, &source);
+	struct gateway *theirs = sim_owner_of(sim, &destination);
+	const struct engine_child *out;
+
+	expect_eroute_at(sim, from, to, "tunnel", file, line);
+	out = find_out(ours, entry->spi_out);
+	if (theirs == NULL || out == NULL)
+		sim_fail(sim, "%s:%d: %s > %s goes by no SA", file, line, from, to);
+	for (size_t i = 0; i < theirs->engine.child_count; i++) {
+		const struct child_sa *sa = &theirs->engine.children[i].sa;
+
+		if (sa->spi_in == entry->spi_out &&
+		    secret_equal(secret_view(&sa->key_in), secret_view(&out->sa.key_out)) &&
+		    secret_equal(secret_view(&sa->key_out), secret_view(&out->sa.key_in)))
+			return;
+	}
+	sim_fail(sim, "%s:%d: %s > %s goes by an SA that %s does not have", file, line, from, to,
+	         theirs->name);
+}
+
+void expect_arrived_at(struct sim *sim, const char *from, const char *to, unsigned by_tunnel,
+                       unsigned in_clear, const char *file, int line)
+{
+	struct ip_pair pair = { sim_ip(from), sim_ip(to) };
+	unsigned tunnel = 0, clear = 0;
+
+	for (size_t i = 0; i < sim->packet_count; i++) {
+		const struct packet *packet = sim->packets[i];
+
+		if (!pair_equal(&packet->pair, &pair))
+			continue;
+		tunnel += packet->fate == FATE_ARRIVED_BY_TUNNEL;
+		clear += packet->fate == FATE_ARRIVED_IN_CLEAR;
+	}
+	if (tunnel != by_tunnel || clear != in_clear)
+		sim_fail(sim,
+		         "%s:%d: %s > %s: %u packets arrived by tunnel and %u in the clear, "
+		         "not %u and %u",
+		         file, line, from, to, tunnel, clear, by_tunnel, in_clear);
+}
+
+void expect_sas_at(struct sim *sim, const struct gateway *gateway, size_t ike_sas, size_t children,
+                   const char *file, int line)
+{
+	size_t count = ike_count(opportunism_ike(gateway->core));
+
+	if (count != ike_sas || gateway->engine.child_count != children)
+		sim_fail(sim, "%s:%d: %s has %zu IKE SAs and %zu CHILD SAs, not %zu and %zu", file,
+		         line, gateway->name, count, gateway->engine.child_count, ike_sas,
+		         children);
+}
+
+void expect_logged_at(struct sim *sim, const struct gateway *gateway, const char *words,
+                      const char *file, int line)
+{
+	if (gateway->log.s == NULL || strstr(gateway->log.s, words) == NULL)
+		sim_fail(sim, "%s:%d: %s did not say: %s", file, line, gateway->name, words);
+}
+
+void expect_true_at(struct sim *sim, bool condition, const char *text, const char *file, int line)
+{
+	if (!condition)
+		sim_fail(sim, "%s:%d: %s", file, line, text);
+}

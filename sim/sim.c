@@ -1,0 +1,313 @@
+/*
+ * The run: gateways, packets, the loop of the next event, and what a story may ask.
+ */
+#include <stdlib.h>
+
+#include "sim/world.h"
+
+#define IDLE      SECONDS(100) /* nothing due sooner: the run is idle */
+#define STEPS_MAX 2000000
+
+/* ---- Words ---- */
+
+void sim_say(struct sim *sim, const char *who, const char *format, ...)
+{
+	char line[1200];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(line, sizeof(line), format, args);
+	va_end(args);
+	text_add(&sim->trace, "%12.6f %s: %s\n", (double)sim->now.ns / 1e9, who, line);
+}
+
+void sim_fail(const struct sim *sim, const char *format, ...)
+{
+	va_list args;
+
+	if (sim->trace.s != NULL)
+		fputs(sim->trace.s, stderr);
+	fprintf(stderr, "FAILED at %.6f, seed %llu: ", (double)sim->now.ns / 1e9,
+	        (unsigned long long)sim->seed);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputc('\n', stderr);
+	exit(1);
+}
+
+struct ip sim_ip(const char *text)
+{
+	struct ip address;
+
+	if (!ip_parse(text, &address)) {
+		fprintf(stderr, "not an address: %s\n", text);
+		abort();
+	}
+	return address;
+}
+
+/* ---- Life ---- */
+
+/* splitmix64, which spreads small seeds */
+static void seed_random(struct sim *sim)
+{
+	uint64_t x = sim->seed;
+
+	for (size_t i = 0; i < ARRAY_LEN(sim->random); i++) {
+		uint64_t z = x += 0x9e3779b97f4a7c15;
+
+		z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+		z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+		sim->random[i] = z ^ (z >> 31);
+	}
+}
+
+struct sim *sim_new(uint64_t seed)
+{
+	struct sim *sim = new_zeroed(sizeof(*sim));
+
+	sim->seed = seed;
+	sim->now = (struct instant){ SECONDS(1000).ns };
+	sim->net.delay = MILLISECONDS(10);
+	seed_random(sim);
+	return sim;
+}
+
+static void free_gateway(struct gateway *gateway)
+{
+	if (gateway->core != NULL)
+		gateway_stop(gateway);
+	text_free(&gateway->log);
+	free(gateway->conf_text);
+	free(gateway);
+}
+
+void sim_end(struct sim *sim)
+{
+	struct sim_event event;
+
+	promises_kept(sim);
+	for (size_t i = 0; i < sim->gateway_count; i++)
+		gateway_stop(sim->gateways[i]);
+	/* What was still under way frees itself; everybody is down. */
+	while (agenda_take(&sim->agenda, INSTANT_NEVER, &event))
+		event.happen(sim, event.what);
+	for (size_t i = 0; i < sim->gateway_count; i++)
+		free_gateway(sim->gateways[i]);
+	for (size_t i = 0; i < sim->packet_count; i++)
+		free(sim->packets[i]);
+	free(sim->packets);
+	free(sim->agenda.events);
+	names_wipe(&sim->names);
+	net_wipe(&sim->net);
+	text_free(&sim->trace);
+	free(sim);
+}
+
+static void find_fqdn(struct gateway *gateway)
+{
+	const char *at = strstr(gateway->conf_text, "leftid=@");
+
+	if (at != NULL)
+		sscanf(at, "leftid=@%63s", gateway->fqdn);
+}
+
+static struct gateway *add_gateway(struct sim *sim, const char *name, const char *address,
+                                   const char *inside, char *conf)
+{
+	struct gateway *gateway = new_zeroed(sizeof(*gateway));
+
+	if (sim->gateway_count == GATEWAYS_MAX_SIM)
+		sim_fail(sim, "too many gateways");
+	sim->gateways[sim->gateway_count++] = gateway;
+	gateway->sim = sim;
+	snprintf(gateway->name, sizeof(gateway->name), "%s", name);
+	gateway->address = sim_ip(address);
+	if (inside != NULL && !range_parse(inside, &gateway->inside))
+		sim_fail(sim, "not a range: %s", inside);
+	gateway->conf_text = conf;
+	find_fqdn(gateway);
+	key_make(gateway);
+	gateway_start(gateway);
+	return gateway;
+}
+
+static void add_conn(struct text *conf, const char *name, const char *inside, const char *failure)
+{
+	text_add(conf, "conn %s\n\tleft=%%defaultroute\n\tright=%%opportunistic\n", name);
+	if (inside != NULL)
+		text_add(conf, "\tleftsubnet=%s\n", inside);
+	if (failure != NULL)
+		text_add(conf, "\tfailureshunt=%s\n", failure);
+	text_add(conf, "\tauto=route\n");
+}
+
+struct gateway *sim_gateway(struct sim *sim, const char *name, const char *address,
+                            const char *inside, const char *failure)
+{
+	struct text conf = { 0 };
+
+	add_conn(&conf, "sg-to-anyone", NULL, failure);
+	if (inside != NULL)
+		add_conn(&conf, "client-to-anyone", inside, failure);
+	return add_gateway(sim, name, address, inside, conf.s);
+}
+
+struct gateway *sim_gateway_with(struct sim *sim, const char *name, const char *address,
+                                 const char *inside, const char *conf)
+{
+	return add_gateway(sim, name, address, inside, new_string(conf));
+}
+
+struct gateway *sim_impostor(struct sim *sim, struct gateway *victim)
+{
+	struct gateway *impostor;
+	char name[32];
+
+	snprintf(name, sizeof(name), "not-%.20s", victim->name);
+	impostor = add_gateway(
+	    sim, name, ip_text(&victim->address).s,
+	    victim->inside.first.family == IP_NONE ? NULL : range_text(&victim->inside).s,
+	    new_string(victim->conf_text));
+	impostor->is_impostor = true;
+	return impostor;
+}
+
+void sim_restart(struct sim *sim, struct gateway *gateway)
+{
+	sim_say(sim, gateway->name, "restarted");
+	gateway_stop(gateway);
+	gateway_start(gateway);
+}
+
+void sim_shutdown(struct sim *sim, struct gateway *gateway)
+{
+	opportunism_shutdown(gateway->core, sim->now);
+}
+
+struct gateway *sim_owner_of(struct sim *sim, const struct ip *address)
+{
+	for (size_t i = 0; i < sim->gateway_count; i++)
+		if (!sim->gateways[i]->is_impostor && gateway_owns(sim->gateways[i], address))
+			return sim->gateways[i];
+	return NULL;
+}
+
+/* ---- Packets ---- */
+
+struct packet *sim_new_packet(struct sim *sim, const struct ip_pair *pair, bool wants_reply)
+{
+	struct packet *packet = new_zeroed(sizeof(*packet));
+
+	packet->pair = *pair;
+	packet->wants_reply = wants_reply;
+	packet->number = sim->packet_count + 1;
+	sim->packets = grow_array(sim->packets, sim->packet_count + 1, sizeof(*sim->packets));
+	sim->packets[sim->packet_count++] = packet;
+	return packet;
+}
+
+void sim_send_packet(struct sim *sim, struct packet *packet)
+{
+	struct gateway *gateway = sim_owner_of(sim, &packet->pair.source);
+
+	if (gateway == NULL)
+		net_send_clear(sim, packet);
+	else if (gateway->is_down)
+		packet->fate = FATE_CRASHED;
+	else
+		engine_outbound(&gateway->engine, packet);
+}
+
+void sim_deliver(struct sim *sim, struct packet *packet, enum fate fate)
+{
+	struct ip_pair back = { packet->pair.destination, packet->pair.source };
+
+	if (packet->fate != FATE_UNDER_WAY)
+		return; /* a copy came before */
+	packet->fate = fate;
+	sim_say(sim, "host", "packet %llu arrived %s, %s > %s", (unsigned long long)packet->number,
+	        fate == FATE_ARRIVED_BY_TUNNEL ? "by tunnel" : "in the clear",
+	        ip_text(&packet->pair.source).s, ip_text(&packet->pair.destination).s);
+	if (packet->wants_reply)
+		sim_send_packet(sim, sim_new_packet(sim, &back, false));
+}
+
+void sim_packet(struct sim *sim, const char *source, const char *destination)
+{
+	struct ip_pair pair = { sim_ip(source), sim_ip(destination) };
+
+	sim_send_packet(sim, sim_new_packet(sim, &pair, false));
+}
+
+void sim_ping(struct sim *sim, const char *source, const char *destination)
+{
+	struct ip_pair pair = { sim_ip(source), sim_ip(destination) };
+
+	sim_send_packet(sim, sim_new_packet(sim, &pair, true));
+}
+
+/* ---- The loop ---- */
+
+static struct gateway *next_gateway(const struct sim *sim, struct instant *due)
+{
+	struct gateway *next = NULL;
+
+	*due = INSTANT_NEVER;
+	for (size_t i = 0; i < sim->gateway_count; i++) {
+		struct gateway *gateway = sim->gateways[i];
+		struct instant t;
+
+		if (gateway->is_down)
+			continue;
+		t = opportunism_deadline(gateway->core);
+		if (t.ns < due->ns) {
+			*due = t;
+			next = gateway;
+		}
+	}
+	return next;
+}
+
+/* The next thing that happens not later than `limit`; false: nothing does. */
+static bool step(struct sim *sim, struct instant limit)
+{
+	struct instant due;
+	struct gateway *gateway = next_gateway(sim, &due);
+	struct sim_event event;
+
+	if (++sim->steps > STEPS_MAX)
+		sim_fail(sim, "stuck: %d steps and no end", STEPS_MAX);
+	if (gateway != NULL && due.ns < agenda_due(&sim->agenda).ns && due.ns <= limit.ns) {
+		if (due.ns > sim->now.ns)
+			sim->now = due;
+		opportunism_on_deadline(gateway->core, sim->now);
+		return true;
+	}
+	if (!agenda_take(&sim->agenda, limit, &event))
+		return false;
+	sim->now = event.due;
+	event.happen(sim, event.what);
+	return true;
+}
+
+void sim_run_for(struct sim *sim, struct duration time)
+{
+	struct instant end = instant_after(sim->now, time);
+
+	while (step(sim, end))
+		;
+	sim->now = end;
+}
+
+void sim_run_until_idle(struct sim *sim)
+{
+	while (step(sim, instant_after(sim->now, IDLE)))
+		;
+}
+
+struct instant sim_now(const struct sim *sim)
+{
+	return sim->now;
+}

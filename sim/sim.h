@@ -1,0 +1,102 @@
+#pragma once
+/*
+ * Stories about gateways: the production core of several of them in one process, over a virtual
+ * network, DNS, clock and packet engine. Every choice is drawn from one seed, so a run can be
+ * repeated.
+ *
+ * A case tells a story and checks the promise. The promises themselves (no leak, no lost first
+ * packet, no stuck flow, no impostor) are checked in every run by sim/promises.c. Whatever fails
+ * prints the run's trace and ends the process with status 1.
+ */
+#include "dns/answer.h"
+#include "util/bytes.h"
+#include "util/time.h"
+
+struct sim;
+struct gateway;
+
+struct sim *sim_new(uint64_t seed);
+/* Checks what must hold at the end of every run, then frees. */
+void sim_end(struct sim *sim);
+
+/*
+ * A gateway at `address`, of the HowTo's two conns: its own address, and `inside` (a range, or
+ * NULL), to anyone. `failure` is failureshunt= or NULL. Its key is Ed25519 and not yet published.
+ */
+struct gateway *sim_gateway(struct sim *sim, const char *name, const char *address,
+                            const char *inside, const char *failure);
+/* One with an ipsec.conf of its own. */
+struct gateway *sim_gateway_with(struct sim *sim, const char *name, const char *address,
+                                 const char *inside, const char *conf);
+/* Takes over the address of `victim`: what is sent there comes here, and it says it is the victim.
+ * It has another key. No SA with it may ever carry anything. */
+struct gateway *sim_impostor(struct sim *sim, struct gateway *victim);
+/* The gateway loses all its state, as by kill -9 and start. */
+void sim_restart(struct sim *sim, struct gateway *gateway);
+void sim_shutdown(struct sim *sim, struct gateway *gateway);
+
+/* The DNS. `address` delegates to `gateway`, with its key: IPSECKEY at the reverse name. */
+void sim_delegate(struct sim *sim, const char *address, struct gateway *gateway);
+void sim_delegate_with(struct sim *sim, const char *address, unsigned precedence,
+                       struct gateway *gateway, struct gateway *whose_key);
+/* The gateway's key at the reverse name of its own address. */
+void sim_publish_key(struct sim *sim, struct gateway *gateway);
+void sim_publish_key_at(struct sim *sim, const char *name, struct gateway *gateway);
+/* TXT: `address` may be spoken for by whoever proves to be `fqdn`. */
+void sim_authorise_name(struct sim *sim, const char *address, const char *fqdn);
+/* How questions about the reverse name of `address` end, instead of with its records. */
+void sim_dns_fails(struct sim *sim, const char *address, enum dns_status status);
+void sim_dns_trust(struct sim *sim, const char *address, enum dns_trust trust);
+void sim_dns_delay(struct sim *sim, const char *address, struct duration delay);
+/* Removes all records at the reverse name. */
+void sim_withdraw(struct sim *sim, const char *address);
+
+/* The network. The nth next IKE datagram (1: the next) between the two is lost, doubled, or comes
+ * later than it should. */
+void sim_lose_next(struct sim *sim, struct gateway *from, struct gateway *to, unsigned nth);
+void sim_double_next(struct sim *sim, struct gateway *from, struct gateway *to, unsigned nth);
+void sim_delay_next(struct sim *sim, struct gateway *from, struct gateway *to, unsigned nth,
+                    struct duration delay);
+/* Nothing of IKE arrives from one at the other, until mended. */
+void sim_cut(struct sim *sim, struct gateway *from, struct gateway *to);
+void sim_mend(struct sim *sim);
+/* A forged datagram: `gateway` sees it come from `from`, port 500. */
+void sim_forge(struct sim *sim, const char *from, struct gateway *gateway, struct bytes datagram);
+/* The last IKE datagram sent between the two, as an eavesdropper has it; empty if none. */
+struct bytes sim_overheard(struct sim *sim, struct gateway *from, struct gateway *to);
+
+/* Traffic: a packet, or one that is answered. */
+void sim_packet(struct sim *sim, const char *source, const char *destination);
+void sim_ping(struct sim *sim, const char *source, const char *destination);
+
+void sim_run_for(struct sim *sim, struct duration time);
+/* Until nothing is under way and the next deadline is minutes off. */
+void sim_run_until_idle(struct sim *sim);
+struct instant sim_now(const struct sim *sim);
+
+/* What came of it; each fails with the caller's line. */
+#define expect_tunnel(sim, from, to)       expect_tunnel_at(sim, from, to, __FILE__, __LINE__)
+#define expect_eroute(sim, from, to, word) expect_eroute_at(sim, from, to, word, __FILE__, __LINE__)
+#define expect_pass(sim, from, to)         expect_eroute(sim, from, to, "pass")
+#define expect_drop(sim, from, to)         expect_eroute(sim, from, to, "drop")
+#define expect_trap(sim, from, to)         expect_eroute(sim, from, to, "trap")
+/* Packets of the pair that were delivered at its destination, by tunnel and in the clear. */
+#define expect_arrived(sim, from, to, by_tunnel, in_clear) \
+	expect_arrived_at(sim, from, to, by_tunnel, in_clear, __FILE__, __LINE__)
+/* IKE SAs and CHILD SAs of the gateway now. */
+#define expect_sas(sim, gateway, ike_sas, children) \
+	expect_sas_at(sim, gateway, ike_sas, children, __FILE__, __LINE__)
+#define expect_logged(sim, gateway, words) expect_logged_at(sim, gateway, words, __FILE__, __LINE__)
+#define expect_true(sim, condition)        expect_true_at(sim, condition, #condition, __FILE__, __LINE__)
+
+void expect_tunnel_at(struct sim *sim, const char *from, const char *to, const char *file,
+                      int line);
+void expect_eroute_at(struct sim *sim, const char *from, const char *to, const char *word,
+                      const char *file, int line);
+void expect_arrived_at(struct sim *sim, const char *from, const char *to, unsigned by_tunnel,
+                       unsigned in_clear, const char *file, int line);
+void expect_sas_at(struct sim *sim, const struct gateway *gateway, size_t ike_sas, size_t children,
+                   const char *file, int line);
+void expect_logged_at(struct sim *sim, const struct gateway *gateway, const char *words,
+                      const char *file, int line);
+void expect_true_at(struct sim *sim, bool condition, const char *text, const char *file, int line);
