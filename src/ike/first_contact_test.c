@@ -231,7 +231,7 @@ static void both_sides_may_begin_at_once(void **state)
 /* IC-1, IC-2: the peer lost its memory and says so. */
 static void initial_contact_replaces_what_was_before(void **state)
 {
-	struct two_ends reborn;
+	static struct two_ends reborn;
 
 	bring_up(&t, WEST);
 	t.now = instant_after(t.now, SECONDS(60));

@@ -184,7 +184,7 @@ static struct news *add_news(struct end *end, enum news_kind kind, ike_handle sa
 
 static void ask(struct end *end, ike_handle sa, const struct ike_claim *claim, bool is_child)
 {
-	assert_true(end->question_count < NEWS_MAX);
+	assert_true(end->question_count < QUESTIONS_MAX);
 	end->questions[end->question_count++] =
 	    (struct question){ .sa = sa, .is_child = is_child, .claim = *claim };
 }

@@ -16,7 +16,7 @@
 #include "ike/ike_sa.h"
 
 enum side { WEST, EAST };
-enum { OUT_MAX = 64, NEWS_MAX = 64, JOBS_MAX = 16 };
+enum { OUT_MAX = 1024, NEWS_MAX = 512, QUESTIONS_MAX = 256, JOBS_MAX = 16 };
 
 enum key_kind { KEY_ED25519, KEY_RSA };
 
@@ -69,7 +69,7 @@ struct end {
 	size_t sent;
 	struct job jobs[JOBS_MAX];
 	size_t job_count;
-	struct question questions[NEWS_MAX];
+	struct question questions[QUESTIONS_MAX];
 	size_t question_count;
 	struct news news[NEWS_MAX];
 	size_t news_count;
