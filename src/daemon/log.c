@@ -202,11 +202,12 @@ void daemon_log_leave_stderr(const struct daemon_log *log)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
-	if (null < 0)
-		return;
-	dup2(null, STDIN_FILENO);
-	dup2(null, STDOUT_FILENO);
+	if (null >= 0) {
+		dup2(null, STDIN_FILENO);
+		dup2(null, STDOUT_FILENO);
+		close(null);
+	}
+	/* A failed assertion writes to stderr itself, and must be found. */
 	if (log->fd != STDERR_FILENO)
-		dup2(null, STDERR_FILENO);
-	close(null);
+		dup2(log->fd, STDERR_FILENO);
 }

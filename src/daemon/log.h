@@ -25,7 +25,7 @@ MUST_USE bool daemon_log_to_file(struct daemon_log *log, const char *path);
  * to `dir`/wildswan.log instead, which starts over at LOG_RUN_MAX octets.
  */
 MUST_USE bool daemon_log_to_background(struct daemon_log *log, int dir);
-/* Leaves stderr to others once nothing more goes there. */
+/* Lets go of what stdin, stdout and stderr were, so that nobody waits for their end. */
 void daemon_log_leave_stderr(const struct daemon_log *log);
 
 /* For tests: the octets that were let through, at a given time. */
