@@ -77,7 +77,11 @@ MUST_USE bool tables_init(struct tables *t, const uint64_t seed[2]);
 /* No worker runs any more. */
 void tables_wipe(struct tables *t);
 
-/* For workers, between rcu_read_lock() and rcu_read_unlock(), which is how long answers live. */
+/* Answers of the lookups live from begin to end; between them a worker does a whole batch. */
+void tables_read_begin(struct tables *t);
+void tables_read_end(struct tables *t);
+
+/* For readers. */
 struct eroute *tables_eroute(struct tables *t, const struct ip_pair *pair);
 struct child *tables_child(struct tables *t, uint32_t spi_in);
 const struct row *tables_row(struct tables *t, const struct ip_pair *pair);
