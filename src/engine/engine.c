@@ -296,7 +296,7 @@ static void port_set_pair(void *ctx, const struct ip_pair *pair, enum eroute_act
 {
 	struct engine *engine = ctx;
 	struct shared *shared = &engine->shared;
-	struct use released = { 0 };
+	struct released released = { 0 };
 	bool is_set = true;
 
 	hold_lock(&shared->holds);

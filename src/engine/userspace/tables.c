@@ -360,15 +360,17 @@ static void eroute_move_child(struct tables *t, struct eroute *eroute, struct ch
 }
 
 static void eroute_add(struct tables *t, const struct ip_pair *pair, enum eroute_action action,
-                       struct child *child, const struct use *released)
+                       struct child *child, const struct released *released)
 {
 	struct eroute *eroute = new_zeroed(sizeof(*eroute));
 	struct cds_lfht_node *old;
 
 	eroute->pair = *pair;
 	eroute->action = action;
-	if (released != NULL)
-		eroute->use = *released;
+	if (released != NULL) {
+		eroute->use = released->use;
+		eroute->settling = released->settling;
+	}
 	eroute_move_child(t, eroute, child);
 	HAPPENS_BEFORE(&eroute->node);
 	tables_read_begin(t);
@@ -381,8 +383,14 @@ static void eroute_add(struct tables *t, const struct ip_pair *pair, enum eroute
 		t->eroute_count++;
 }
 
+/* Packets held because the SA had gone go round as others do; that takes an eroute of their own. */
+static bool is_settling(const struct released *released)
+{
+	return released != NULL && released->settling.count > 0;
+}
+
 bool tables_set_eroute(struct tables *t, const struct ip_pair *pair, enum eroute_action action,
-                       uint32_t spi_out, const struct use *released)
+                       uint32_t spi_out, const struct released *released)
 {
 	struct child *child = action == EROUTE_TUNNEL ? child_for(t, pair, spi_out) : NULL;
 	struct eroute *old;
@@ -394,13 +402,12 @@ bool tables_set_eroute(struct tables *t, const struct ip_pair *pair, enum eroute
 		tables_remove_eroute(t, pair);
 		return false;
 	}
-	if (old != NULL && old->action == action) {
-		eroute_move_child(t, old, child);
-		return true;
-	}
 	if (old == NULL && t->eroute_count >= TABLES_EROUTES_MAX)
 		return false;
-	eroute_add(t, pair, action, child, released);
+	if (old != NULL && old->action == action && !is_settling(released))
+		eroute_move_child(t, old, child);
+	else
+		eroute_add(t, pair, action, child, released);
 	return true;
 }
 

@@ -14,6 +14,7 @@
 
 #include "engine/userspace/esp.h"
 #include "engine/userspace/replay.h"
+#include "engine/userspace/settling.h"
 #include "engine/userspace/use.h"
 #include "util/hash.h"
 
@@ -48,7 +49,14 @@ struct eroute {
 	enum eroute_action action;
 	struct child *child; /* TUNNEL; RCU */
 	struct use use;
+	struct settling settling; /* TUNNEL; the worker's once the eroute is published */
 	struct eroute *next_garbage;
+};
+
+/* What left a hold by a verdict, before that was published. */
+struct released {
+	struct use use;
+	struct settling settling;
 };
 
 /* A disjoint row of the policy; `use` is shared by all that came from one written row. */
@@ -104,7 +112,7 @@ struct eroute_use tables_row_use(struct tables *t, size_t row);
  */
 MUST_USE bool tables_set_eroute(struct tables *t, const struct ip_pair *pair,
                                 enum eroute_action action, uint32_t spi_out,
-                                const struct use *released);
+                                const struct released *released);
 void tables_remove_eroute(struct tables *t, const struct ip_pair *pair);
 /* Keys are expanded here. False: the crypto library refused, the SPI is taken, or the table is
  * full. */

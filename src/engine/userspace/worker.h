@@ -69,4 +69,5 @@ void inbound(struct worker *worker, const struct outer_datagram *datagram);
 
 /* For the control thread, under the hold's lock: what was held goes by its verdict. */
 void outbound_release_held(struct shared *shared, const struct ip_pair *pair,
-                           enum eroute_action action, struct use *use, struct instant now);
+                           enum eroute_action action, struct released *released,
+                           struct instant now);
