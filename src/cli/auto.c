@@ -7,6 +7,19 @@ static const char *const actions[] = {
 	"add", "delete", "replace", "route", "unroute", "up", "down"
 };
 
+static bool is(const json_t *conn, const char *key)
+{
+	return json_is_true(json_object_get(conn, key));
+}
+
+/* "10.2.1.0/24===192.0.2.1", as ever. */
+static void print_end(const json_t *conn, const char *end, const char *subnet)
+{
+	if (json_is_string(json_object_get(conn, subnet)))
+		printf("%s===", cli_text(conn, subnet));
+	printf("%s", cli_text(conn, end));
+}
+
 static void print_conns(const json_t *conns)
 {
 	json_t *conn;
@@ -14,10 +27,13 @@ static void print_conns(const json_t *conns)
 
 	json_array_foreach(conns, i, conn)
 	{
-		printf("%-20s %s...%s%s%s, type %s, failureshunt %s, auto %s\n",
-		       cli_text(conn, "name"), cli_text(conn, "left"), cli_text(conn, "right"),
-		       json_is_true(json_object_get(conn, "routed")) ? ", routed" : "",
-		       json_is_true(json_object_get(conn, "up")) ? ", up" : "",
+		printf("%-20s ", cli_text(conn, "name"));
+		print_end(conn, "left", "leftsubnet");
+		printf("...");
+		print_end(conn, "right", "rightsubnet");
+		printf("; %s%s%s; type %s, failureshunt %s, auto %s\n",
+		       is(conn, "added") ? "added" : "not added",
+		       is(conn, "routed") ? ", routed" : "", is(conn, "up") ? ", up" : "",
 		       cli_text(conn, "type"), cli_text(conn, "failureshunt"),
 		       cli_text(conn, "auto"));
 	}

@@ -218,6 +218,67 @@ class HostKeys(Gateway):
         self.assertIn("this is no RSA key", self.refused(1, "showhostkey"))
 
 
+HOWTO = """conn client-to-anyone\t# for our client subnet
+\tleftsubnet=10.3.2.0/24\t# any single client in our subnet
+\talso=sg-to-anyone\t# rest is same as for SG
+
+conn sg-to-anyone\t# for our Security Gateway
+\tleft=%defaultroute\t# our SG (defaults leftnexthop too)
+\tright=%opportunistic
+\tauthby=rsasig\t# almost always the right choice
+\tkeyingtries=2\t# don't be persistent -- peer might disappear
+\tauto=route\t# enable at ipsec startup
+"""
+NOWHERE = "version 2\nconfig setup\n\tinterfaces=%none\n\tdnssec=off\n\tdns=192.0.2.53\n"
+
+
+class CheckConfig(Gateway):
+    def test_what_is_good_is_called_so_and_nothing_is_touched(self):
+        self.write("ipsec.conf", NOWHERE + HOWTO, 0o644)
+        self.done("newhostkey", "--type", "ed25519")
+        before = sorted((str(p), p.stat().st_mtime_ns) for p in self.confs.rglob("*"))
+        self.assertEqual(self.done("checkconfig"), f"{self.confs}/ipsec.conf is good: 2 conns\n")
+        after = sorted((str(p), p.stat().st_mtime_ns) for p in self.confs.rglob("*"))
+        self.assertEqual(before, after)
+        self.assertEqual(list(self.rundir.iterdir()), [])
+
+    def test_the_misprint_of_the_howto_is_told_with_its_line(self):
+        self.write("ipsec.conf", "\n" * 7 + HOWTO.replace("10.3.2.0/24", "10.3.2.1.0/24"), 0o644)
+        self.done("newhostkey", "--type", "ed25519")
+        self.assertEqual(self.refused(1, "checkconfig"),
+                         "ipsec.conf:9: leftsubnet=10.3.2.1.0/24: an IPv4 address has four "
+                         "numbers; write 10.3.2.0/24")
+
+    def test_every_error_is_a_line_and_warnings_are_marked(self):
+        self.write("ipsec.conf", NOWHERE + "\tplutodebug=none\n\tplutodbg=all\n" + HOWTO +
+                   "include ipsec.d/*.conf\n")
+        self.write("ipsec.d/more.conf", "conn x\n\tleft=%defaultroute\n\tleftsubent=10.1.0.0/16\n")
+        self.done("newhostkey", "--type", "ed25519")
+        result = self.ipsec("checkconfig")
+        self.assertEqual((result.returncode, result.stderr.splitlines()), (1, [
+            "ipsec: warning: ipsec.conf:6: plutodebug=none: means nothing here and is ignored; "
+            "take it out",
+            "ipsec: ipsec.conf:7: plutodbg=all: unknown key; the nearest known one is plutodebug",
+            "ipsec: ipsec.d/more.conf:3: leftsubent=10.1.0.0/16: unknown key; the nearest known "
+            "one is leftsubnet"]))
+
+    def test_missing_things_are_named(self):
+        self.assertIn("ipsec.conf: No such file", self.refused(1, "checkconfig"))
+        self.write("ipsec.conf", NOWHERE + HOWTO)
+        self.assertIn("make one with ipsec newhostkey", self.refused(1, "checkconfig"))
+        self.write("ipsec.conf", NOWHERE.replace("dns=", "dns-users=nobody-has-this-name\n\tdns=")
+                   + HOWTO)
+        self.done("newhostkey", "--type", "ed25519")
+        self.assertIn("no user nobody-has-this-name", self.refused(1, "checkconfig"))
+        self.write("ipsec.conf", NOWHERE.replace("%none", "ipsec0=nodev0") + HOWTO)
+        self.assertIn("the device nodev0 has no address", self.refused(1, "checkconfig"))
+
+    def test_two_conns_for_the_same_addresses_are_refused(self):
+        self.write("ipsec.conf", NOWHERE + HOWTO + "conn again\n\talso=client-to-anyone\n")
+        self.done("newhostkey", "--type", "ed25519")
+        self.assertIn("same addresses", self.refused(1, "checkconfig"))
+
+
 class Daemon(Gateway):
     """A daemon of three lines: answers each request with what the test gave it."""
 
@@ -273,6 +334,16 @@ class Daemon(Gateway):
             self.assertEqual(self.requests[-1],
                              {"command": "auto", "action": action, "name": "west"})
 
+    def test_auto_status_has_a_line_for_each_conn(self):
+        self.reply["result"] = [{"name": "west", "added": True, "routed": True, "up": False,
+                                 "type": "tunnel", "left": "%defaultroute",
+                                 "leftsubnet": "10.2.1.0/24", "right": "%opportunistic",
+                                 "rightsubnet": None, "auto": "route", "keyingtries": 2,
+                                 "failureshunt": "passthrough"}]
+        self.assertEqual(self.done("auto", "--status"),
+                         "west                 10.2.1.0/24===%defaultroute...%opportunistic; added, "
+                         "routed; type tunnel, failureshunt passthrough, auto route\n")
+
     def test_a_refusal_of_the_daemon_is_status_1(self):
         self.reply = {"ok": False, "error": "there is no conn west"}
         self.assertEqual(self.refused(1, "auto", "--up", "west"), "there is no conn west")
@@ -281,13 +352,22 @@ class Daemon(Gateway):
         self.reply["result"] = {
             "version": "0.1.0", "pid": 7, "uptime_s": 90, "dnssec": "primed",
             "outer": ["192.0.2.1"], "name_servers": [], "conns": 2, "ike_sas": 1,
-            "host_keys": [{"type": "rsa", "bits": 3072, "next": False}],
+            "host_keys": [{"key": "RSA 3072 bits", "next": False}],
             "eroutes": {"trap": 2, "pass": 0}, "dropped": {"ike": {}, "esp": {"replay": 3}}}
         text = self.done("status")
         for want in ("wildswan 0.1.0 is running, process 7, since 90 s", "192.0.2.1",
-                     "rsa 3072 bits", "2 trap", "3 replay"):
+                     "RSA 3072 bits", "2 trap", "3 replay"):
             self.assertIn(want, text)
         self.assertEqual(json.loads(self.done("status", "--json")), self.reply["result"])
+
+    def test_look_has_eroutes_and_the_sas_below(self):
+        self.reply["result"] = {"eroutes": [], "conns": [], "ike_sas": [
+            {"state": "ESTABLISHED", "initiator": True, "local": "192.0.2.1:500",
+             "remote": "198.51.100.1:500", "local_id": "192.0.2.1", "peer_id": "@east.example.net",
+             "spi_i": "00000000000000a1", "spi_r": "00000000000000b2", "children": 2}]}
+        self.assertEqual(self.done("look"),
+                         "\nike 0x00000000000000a1 192.0.2.1:500 -> 198.51.100.1:500 ESTABLISHED, "
+                         "initiator, 192.0.2.1 <-> @east.example.net, 2 children\n")
 
     def test_reload_hands_over_what_it_read(self):
         self.write("ipsec.conf", "include ipsec.d/*.conf\n")

@@ -91,7 +91,7 @@ bool files_read(const struct cli *cli, struct files *out)
 {
 	struct files files = { 0 };
 	bool conf_ok = files_read_conf(cli, &files);
-	bool secrets_ok = files_read_secrets(cli, true, &files);
+	bool secrets_ok = files_read_secrets(cli, false, &files);
 
 	if (conf_ok && secrets_ok) {
 		*out = files;
@@ -112,6 +112,9 @@ void files_wipe(struct files *files)
 
 json_t *files_to_json(const struct files *files)
 {
+	json_t *secrets =
+	    files->secrets_bundle != NULL ? bundle_to_json(files->secrets_bundle) : json_array();
+
 	return json_pack("{s:o, s:o}", "conf", bundle_to_json(files->conf_bundle), "secrets",
-	                 bundle_to_json(files->secrets_bundle));
+	                 secrets);
 }

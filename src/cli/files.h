@@ -16,8 +16,9 @@ struct files {
 };
 
 /*
- * Reads ipsec.conf and all it names, and ipsec.secrets likewise. Every error and warning is told.
- * False: there was an error; nothing is to be freed.
+ * Reads ipsec.conf and all it names, and ipsec.secrets likewise (which may be missing: there are
+ * conns that need none). Every error and warning is told. False: there was an error; nothing is to
+ * be freed.
  */
 MUST_USE bool files_read(const struct cli *cli, struct files *out);
 MUST_USE bool files_read_conf(const struct cli *cli, struct files *out);

@@ -73,41 +73,13 @@ int eroute_command(struct cli *cli)
 	return list(cli, "eroute", print_eroutes);
 }
 
-/* `key value` pairs of an object, scalars only, in the daemon's order. */
-static void print_members(const json_t *object)
-{
-	const char *key;
-	json_t *value;
-
-	json_object_foreach((json_t *)object, key, value)
-	{
-		if (json_is_string(value))
-			printf(" %s %s", key, json_string_value(value));
-		else if (json_is_integer(value))
-			printf(" %s %lld", key, (long long)json_integer_value(value));
-		else if (json_is_true(value))
-			printf(" %s", key);
-	}
-	putchar('\n');
-}
-
 static void print_ike_sa(const json_t *sa)
 {
-	json_t *child;
-	size_t i;
-
-	printf("ike %s -> %s %s, %s, %s <-> %s\n", cli_text(sa, "local"), cli_text(sa, "remote"),
-	       cli_text(sa, "state"),
+	printf("ike 0x%s %s -> %s %s, %s, %s <-> %s, %lld children\n", cli_text(sa, "spi_i"),
+	       cli_text(sa, "local"), cli_text(sa, "remote"), cli_text(sa, "state"),
 	       json_is_true(json_object_get(sa, "initiator")) ? "initiator" : "responder",
-	       cli_text(sa, "local_id"), cli_text(sa, "remote_id"));
-	json_array_foreach(json_object_get(sa, "children"), i, child)
-	{
-		printf("    child");
-		if (json_is_object(child))
-			print_members(child);
-		else if (json_is_string(child))
-			printf(" %s\n", json_string_value(child));
-	}
+	       cli_text(sa, "local_id"), cli_text(sa, "peer_id"),
+	       (long long)json_integer_value(json_object_get(sa, "children")));
 }
 
 static void print_look(const json_t *result)
@@ -165,8 +137,7 @@ static void print_host_keys(const json_t *keys)
 		printf(" none; make one with ipsec newhostkey");
 	json_array_foreach(keys, i, key)
 	{
-		printf("%s %s %lld bits%s", i == 0 ? "" : ",", cli_text(key, "type"),
-		       (long long)json_integer_value(json_object_get(key, "bits")),
+		printf("%s %s%s", i == 0 ? "" : ",", cli_text(key, "key"),
 		       json_is_true(json_object_get(key, "next")) ? " (next)" : "");
 	}
 	putchar('\n');

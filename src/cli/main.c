@@ -16,6 +16,17 @@ static const struct command {
 	const char *more; /* the rest of CMD --help; lines */
 	int (*run)(struct cli *cli);
 } commands[] = {
+	{ "start", "", "start the gateway; returns when it is ready",
+	  "Reads ipsec.conf and ipsec.secrets, puts the steering (nftables, routes) in place and\n"
+	  "starts wildswand. Does nothing when it runs already.\n"
+	  "  --foreground   become wildswand instead of starting it (for service managers)\n"
+	  "  --steering     only put the steering in place, as before the network comes up\n",
+	  start_command },
+	{ "stop", "[--open]", "stop the gateway",
+	  "Tells the peers and takes everything out, except the blocks of private conns\n"
+	  "(failureshunt=drop or reject), which it names.\n"
+	  "  --open   take those out, too\n",
+	  stop_command },
 	{ "status", "[--json]", "say how the gateway is", "", status_command },
 	{ "reload", "", "read the configuration again",
 	  "With any error the running configuration stays.\n", reload_command },
@@ -53,6 +64,8 @@ static const struct command {
 	  "  --bits N             of an RSA key, 2048 to 8192 (3072)\n"
 	  "  --next               a second key of its type: publish it now, use it later\n",
 	  newhostkey_command },
+	{ "checkconfig", "", "try the configuration without touching anything",
+	  "What start would refuse, this refuses.\n", checkconfig_command },
 	{ "version", "", "print the version", "", version_command },
 };
 

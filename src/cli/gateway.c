@@ -1,0 +1,125 @@
+#include "cli/gateway.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "cli/hostkey.h"
+
+static bool told(const char *error)
+{
+	cli_fail("%s", error);
+	return false;
+}
+
+static bool wants_host_key(const struct conf *conf)
+{
+	for (size_t i = 0; i < conf->conn_count; i++) {
+		const struct conn *c = &conf->conns[i];
+
+		if (c->auto_action != AUTO_IGNORE && c->type == CONN_TUNNEL &&
+		    c->auth == CONN_RSASIG)
+			return true;
+	}
+	return false;
+}
+
+static bool check_keys(const struct files *files)
+{
+	struct hostkey keys[HOSTKEYS_MAX];
+	char error[512];
+	size_t count;
+	bool any = false;
+
+	if (!hostkeys_of_secrets(&files->secrets, keys, &count, error, sizeof(error)))
+		return told(error);
+	for (size_t i = 0; i < count; i++)
+		any = any || !keys[i].is_next;
+	return any || !wants_host_key(&files->conf) ||
+	       told("ipsec.secrets holds no host key; make one with ipsec newhostkey");
+}
+
+/* Before the network is up, any address may become ours. */
+static void pretend_addresses(struct network *network)
+{
+	if (network->source4.family == IP_NONE)
+		network->source4 = (struct ip){ .family = IP_V4 };
+	if (network->source6.family == IP_NONE)
+		network->source6 = (struct ip){ .family = IP_V6 };
+}
+
+static void widen_own_rows(struct plan *plan)
+{
+	struct policy_table wide;
+
+	for (size_t i = 0; i < plan->policy.row_count; i++) {
+		struct policy_row *row = &plan->policy.rows[i];
+
+		if (row->is_own_address)
+			row->local = range_any((enum ip_family)row->local.first.family);
+	}
+	policy_build(&wide, plan->policy.rows, plan->policy.row_count, NULL);
+	policy_wipe(&plan->policy);
+	plan->policy = wide;
+}
+
+static bool make_plan(struct gateway *g, bool before_network)
+{
+	struct network *network = new_zeroed(sizeof(*network));
+	char error[512];
+	bool ok = network_read(network, error, sizeof(error));
+
+	if (before_network) {
+		pretend_addresses(network);
+		g->files.conf.setup.uses_defaultroute = true;
+		g->files.conf.setup.interface_count = 0;
+	}
+	ok = ok &&
+	     plan_make(&g->plan, &g->files.conf, network, g->users.daemon, error, sizeof(error));
+	free(network);
+	if (ok && before_network)
+		widen_own_rows(&g->plan);
+	return ok || told(error);
+}
+
+static bool find_users(struct gateway *g)
+{
+	char error[512];
+
+	return start_users(&g->users, error, sizeof(error)) || told(error);
+}
+
+bool gateway_read(const struct cli *cli, bool before_network, struct gateway *out)
+{
+	*out = (struct gateway){ 0 };
+	if (!files_read(cli, &out->files))
+		return false;
+	if (check_keys(&out->files) && find_users(out) && make_plan(out, before_network))
+		return true;
+	files_wipe(&out->files);
+	return false;
+}
+
+bool gateway_read_conf(const struct cli *cli, struct gateway *out)
+{
+	*out = (struct gateway){ 0 };
+	if (files_read_conf(cli, &out->files) && find_users(out) && make_plan(out, false))
+		return true;
+	files_wipe(&out->files);
+	return false;
+}
+
+void gateway_wipe(struct gateway *gateway)
+{
+	plan_wipe(&gateway->plan);
+	files_wipe(&gateway->files);
+}
+
+void gateway_rundir(const struct cli *cli, char *out, size_t size)
+{
+	char here[4096] = "";
+
+	if (cli->rundir[0] != '/' && getcwd(here, sizeof(here)) == NULL)
+		here[0] = '\0';
+	snprintf(out, size, "%s%s%s", here, here[0] != '\0' ? "/" : "", cli->rundir);
+}
