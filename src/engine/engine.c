@@ -296,7 +296,7 @@ static void port_set_pair(void *ctx, const struct ip_pair *pair, enum eroute_act
 {
 	struct engine *engine = ctx;
 	struct shared *shared = &engine->shared;
-	struct use released = { 0 };
+	struct released released = { 0 };
 	bool is_set = true;
 
 	hold_lock(&shared->holds);
@@ -360,12 +360,12 @@ static struct eroute_use port_pair_use(void *ctx, const struct ip_pair *pair)
 	struct eroute *eroute;
 	bool is_tunnel;
 
-	rcu_read_lock();
+	tables_read_begin(&engine->shared.tables);
 	eroute = tables_eroute(&engine->shared.tables, pair);
 	is_tunnel = eroute != NULL && eroute->action == EROUTE_TUNNEL;
 	if (eroute != NULL)
 		use = use_sum(use, use_read(&eroute->use));
-	rcu_read_unlock();
+	tables_read_end(&engine->shared.tables);
 	/* What goes by a tunnel came through us and is counted; the kernel has seen it too. */
 	return is_tunnel ? use : use_sum(use, steering_pair_use(engine->steering, pair));
 }
@@ -384,14 +384,14 @@ static struct child_use port_child_use(void *ctx, uint32_t spi_in)
 	struct child_use use = { 0 };
 	struct child *child;
 
-	rcu_read_lock();
+	tables_read_begin(&engine->shared.tables);
 	child = tables_child(&engine->shared.tables, spi_in);
 	if (child != NULL) {
 		struct eroute_use in = use_read(&child->use_in), out = use_read(&child->use_out);
 
 		use = (struct child_use){ in.packets, out.packets, in.last, out.last };
 	}
-	rcu_read_unlock();
+	tables_read_end(&engine->shared.tables);
 	return use;
 }
 
@@ -403,9 +403,9 @@ static uint32_t port_new_spi(void *ctx)
 
 	do {
 		random_octets(&spi, sizeof(spi));
-		rcu_read_lock();
+		tables_read_begin(&engine->shared.tables);
 		is_taken = tables_child(&engine->shared.tables, spi) != NULL;
-		rcu_read_unlock();
+		tables_read_end(&engine->shared.tables);
 	} while (spi < ESP_SPI_FIRST || is_taken);
 	return spi;
 }

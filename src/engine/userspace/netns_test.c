@@ -136,7 +136,7 @@ static void add_child(struct gateway *gw, const struct gateway *peer)
 static void verdict(struct gateway *gw, const struct ip_pair *pair, enum eroute_action action,
                     uint32_t spi_out)
 {
-	struct use released = { 0 };
+	struct released released = { 0 };
 
 	hold_lock(&gw->shared.holds);
 	if (action != EROUTE_HOLD)
@@ -392,7 +392,7 @@ static void send_outer(struct bytes datagram)
 /* IN-2, IN-3, IN-4, NAT-3 */
 static void drops_and_counts_what_is_not_esp_of_its_peer(void **state)
 {
-	uint8_t packet[64] = { 0, 0, 0x10, 0x02, 0, 0, 0, 77 };
+	uint8_t packet[64] = { 0, 0, 0x10, 0x02, 0, 0, 0x0f, 0xa0 };
 	struct letter letter;
 
 	send_outer(BYTES(packet, 64));
@@ -465,10 +465,39 @@ static void holds_again_when_the_sa_has_gone(void **state)
 	close(to);
 }
 
+/*
+ * Packets that were trapped but not read when the verdict came leave behind the held ones, not
+ * before them; no matter how the worker and this thread take turns.
+ */
+static void keeps_the_order_of_what_was_on_its_way_to_the_hold(void **state)
+{
+	struct ip_pair pair = pair_of(&west, &east), asked;
+	int from = udp_socket(&west, 7010), to = udp_socket(&east, 7011);
+	char text[16];
+
+	for (int round = 0; round < 20; round++) {
+		verdict(&west, &pair, EROUTE_TRAP, 0);
+		mailbox_woken(&west.shared.mailbox);
+		for (int i = 0; i < 12; i++) {
+			snprintf(text, sizeof(text), "%d of %d", i, round);
+			send_text(from, &east, 7011, text);
+		}
+		assert_true(wait_acquire(&west, &asked));
+		verdict(&west, &pair, EROUTE_TUNNEL, east.spi);
+		for (int i = 0; i < 12; i++) {
+			snprintf(text, sizeof(text), "%d of %d", i, round);
+			expect_text(to, text);
+		}
+	}
+	close(from);
+	close(to);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(holds_the_first_packets_and_carries_them_in_order),
+		cmocka_unit_test(keeps_the_order_of_what_was_on_its_way_to_the_hold),
 		cmocka_unit_test(rejects_with_an_answer_that_names_the_filter),
 		cmocka_unit_test(fragments_what_may_be_fragmented),
 		cmocka_unit_test(tells_the_sender_what_fits_into_the_tunnel),

@@ -87,6 +87,19 @@ static void discard(struct worker *worker, const struct packet *p, struct use *u
 	drop(worker, ENGINE_DROP_VERDICT);
 }
 
+/* True: it went round through the kernel, behind the held packets of its pair. */
+static bool goes_round(struct worker *worker, struct eroute *eroute, const struct packet *p)
+{
+	struct settling *settling = &eroute->settling;
+
+	if (settling->count == 0 || settling_take(settling, p) ||
+	    !settling_waits(settling, worker->now) ||
+	    !release_packet(&worker->shared->release, RELEASE_TUNNEL, p))
+		return false;
+	settling_add(settling, p, worker->now);
+	return true;
+}
+
 /* True: the eroute decides; false: the packet has to wait. */
 static bool by_eroute(struct worker *worker, struct eroute *eroute, const struct packet *p,
                       uint8_t *octets)
@@ -98,7 +111,8 @@ static bool by_eroute(struct worker *worker, struct eroute *eroute, const struct
 		child = eroute_child(eroute);
 		if (child == NULL)
 			return false; /* its SA has gone: back to the hold, never to the clear */
-		tunnel(worker, eroute, child, p, octets);
+		if (!goes_round(worker, eroute, p))
+			tunnel(worker, eroute, child, p, octets);
 		return true;
 	case EROUTE_PASS:
 		pass(worker, p, &eroute->use);
@@ -206,7 +220,7 @@ void outbound(struct worker *worker, uint8_t *octets, size_t len)
 struct held {
 	struct shared *shared;
 	enum eroute_action action;
-	struct use *use;
+	struct released *released;
 	struct instant now;
 	bool is_answered;
 };
@@ -223,12 +237,14 @@ static void release_one(void *ctx, struct bytes octets)
 	case EROUTE_PASS:
 		if (!release_packet(release, RELEASE_PASS, &p))
 			drops_add(&held->shared->drops, ENGINE_DROP_SEND);
-		else if (held->use != NULL)
-			use_add(held->use, octets.len, held->now);
+		else
+			use_add(&held->released->use, octets.len, held->now);
 		break;
 	case EROUTE_TUNNEL: /* counted when it comes back to be sealed */
 		if (!release_packet(release, RELEASE_TUNNEL, &p))
 			drops_add(&held->shared->drops, ENGINE_DROP_SEND);
+		else
+			settling_add(&held->released->settling, &p, held->now);
 		break;
 	case EROUTE_REJECT:
 		if (!held->is_answered && icmp_may_answer(&p))
@@ -244,9 +260,9 @@ static void release_one(void *ctx, struct bytes octets)
 }
 
 void outbound_release_held(struct shared *shared, const struct ip_pair *pair,
-                           enum eroute_action action, struct use *use, struct instant now)
+                           enum eroute_action action, struct released *released, struct instant now)
 {
-	struct held held = { shared, action, use, now, false };
+	struct held held = { shared, action, released, now, false };
 
 	assert(action != EROUTE_HOLD);
 	(void)hold_drain(&shared->holds, pair, release_one, &held);

@@ -6,6 +6,20 @@
 /* Chains stay short up to some 10^5 entries without the helper threads that resizing would need. */
 enum { BUCKETS = 1 << 16, IPV6_LEAST_MTU = 1280 };
 
+/*
+ * ThreadSanitizer does not see into the library that orders our accesses, so it is told: what is
+ * added happens before it is found, and what readers did before it is freed.
+ */
+#ifdef __SANITIZE_THREAD__
+void __tsan_acquire(void *at);
+void __tsan_release(void *at);
+#define HAPPENS_BEFORE(at) __tsan_release(at)
+#define HAPPENS_AFTER(at)  __tsan_acquire(at)
+#else
+#define HAPPENS_BEFORE(at) ((void)(at))
+#define HAPPENS_AFTER(at)  ((void)(at))
+#endif
+
 struct row_table {
 	struct row *rows;
 	size_t count;
@@ -25,6 +39,17 @@ bool tables_init(struct tables *t, const uint64_t seed[2])
 	return t->eroutes != NULL && t->children != NULL;
 }
 
+void tables_read_begin(struct tables *t)
+{
+	rcu_read_lock();
+}
+
+void tables_read_end(struct tables *t)
+{
+	HAPPENS_BEFORE(t);
+	rcu_read_unlock();
+}
+
 static unsigned long hash_pair(struct tables *t, const struct ip_pair *pair)
 {
 	return (unsigned long)hash_octets(&t->children_out, pair, sizeof(*pair));
@@ -37,11 +62,13 @@ static unsigned long hash_spi(struct tables *t, uint32_t spi)
 
 static int eroute_matches(struct cds_lfht_node *node, const void *key)
 {
+	HAPPENS_AFTER(node);
 	return pair_equal(&caa_container_of(node, struct eroute, node)->pair, key);
 }
 
 static int child_matches(struct cds_lfht_node *node, const void *key)
 {
+	HAPPENS_AFTER(node);
 	return caa_container_of(node, struct child, node)->spi_in == *(const uint32_t *)key;
 }
 
@@ -231,10 +258,11 @@ bool tables_add_child(struct tables *t, const struct child_sa *sa, size_t inner_
 	child = child_new(sa, inner_limit);
 	if (child == NULL)
 		return false;
-	rcu_read_lock();
+	HAPPENS_BEFORE(&child->node);
+	tables_read_begin(t);
 	added = cds_lfht_add_unique(t->children, hash_spi(t, sa->spi_in), child_matches,
 	                            &child->spi_in, &child->node);
-	rcu_read_unlock();
+	tables_read_end(t);
 	if (added != &child->node) {
 		child_free(child);
 		return false;
@@ -262,11 +290,11 @@ void tables_remove_child(struct tables *t, uint32_t spi_in)
 {
 	struct child *child;
 
-	rcu_read_lock();
+	tables_read_begin(t);
 	child = tables_child(t, spi_in);
 	if (child != NULL)
 		(void)cds_lfht_del(t->children, &child->node);
-	rcu_read_unlock();
+	tables_read_end(t);
 	if (child == NULL)
 		return;
 	hash_remove(&t->children_out, &child->node_out);
@@ -307,11 +335,11 @@ void tables_remove_eroute(struct tables *t, const struct ip_pair *pair)
 {
 	struct eroute *eroute;
 
-	rcu_read_lock();
+	tables_read_begin(t);
 	eroute = tables_eroute(t, pair);
 	if (eroute != NULL)
 		(void)cds_lfht_del(t->eroutes, &eroute->node);
-	rcu_read_unlock();
+	tables_read_end(t);
 	if (eroute == NULL)
 		return;
 	t->eroute_count--;
@@ -332,46 +360,54 @@ static void eroute_move_child(struct tables *t, struct eroute *eroute, struct ch
 }
 
 static void eroute_add(struct tables *t, const struct ip_pair *pair, enum eroute_action action,
-                       struct child *child, const struct use *released)
+                       struct child *child, const struct released *released)
 {
 	struct eroute *eroute = new_zeroed(sizeof(*eroute));
 	struct cds_lfht_node *old;
 
 	eroute->pair = *pair;
 	eroute->action = action;
-	if (released != NULL)
-		eroute->use = *released;
+	if (released != NULL) {
+		eroute->use = released->use;
+		eroute->settling = released->settling;
+	}
 	eroute_move_child(t, eroute, child);
-	rcu_read_lock();
+	HAPPENS_BEFORE(&eroute->node);
+	tables_read_begin(t);
 	old = cds_lfht_add_replace(t->eroutes, hash_pair(t, pair), eroute_matches, pair,
 	                           &eroute->node);
-	rcu_read_unlock();
+	tables_read_end(t);
 	if (old != NULL)
 		eroute_discard(t, caa_container_of(old, struct eroute, node));
 	else
 		t->eroute_count++;
 }
 
+/* Packets held because the SA had gone go round as others do; that takes an eroute of their own. */
+static bool is_settling(const struct released *released)
+{
+	return released != NULL && released->settling.count > 0;
+}
+
 bool tables_set_eroute(struct tables *t, const struct ip_pair *pair, enum eroute_action action,
-                       uint32_t spi_out, const struct use *released)
+                       uint32_t spi_out, const struct released *released)
 {
 	struct child *child = action == EROUTE_TUNNEL ? child_for(t, pair, spi_out) : NULL;
 	struct eroute *old;
 
-	rcu_read_lock();
+	tables_read_begin(t);
 	old = tables_eroute(t, pair);
-	rcu_read_unlock();
+	tables_read_end(t);
 	if (action == EROUTE_TUNNEL && child == NULL) {
 		tables_remove_eroute(t, pair);
 		return false;
 	}
-	if (old != NULL && old->action == action) {
-		eroute_move_child(t, old, child);
-		return true;
-	}
 	if (old == NULL && t->eroute_count >= TABLES_EROUTES_MAX)
 		return false;
-	eroute_add(t, pair, action, child, released);
+	if (old != NULL && old->action == action && !is_settling(released))
+		eroute_move_child(t, old, child);
+	else
+		eroute_add(t, pair, action, child, released);
 	return true;
 }
 
@@ -404,6 +440,7 @@ void tables_collect(struct tables *t)
 	if (t->garbage_eroutes == NULL && t->garbage_children == NULL && t->garbage_rows == NULL)
 		return;
 	synchronize_rcu();
+	HAPPENS_AFTER(t);
 	free_garbage(t);
 }
 
@@ -412,7 +449,7 @@ static void remove_all(struct tables *t)
 	struct cds_lfht_iter iter;
 	struct cds_lfht_node *node;
 
-	rcu_read_lock();
+	tables_read_begin(t);
 	cds_lfht_first(t->eroutes, &iter);
 	while ((node = cds_lfht_iter_get_node(&iter)) != NULL) {
 		cds_lfht_next(t->eroutes, &iter);
@@ -425,7 +462,7 @@ static void remove_all(struct tables *t)
 		(void)cds_lfht_del(t->children, node);
 		child_discard(t, caa_container_of(node, struct child, node));
 	}
-	rcu_read_unlock();
+	tables_read_end(t);
 }
 
 void tables_wipe(struct tables *t)
@@ -434,6 +471,7 @@ void tables_wipe(struct tables *t)
 		return;
 	remove_all(t);
 	synchronize_rcu();
+	HAPPENS_AFTER(t);
 	free_garbage(t);
 	row_table_free(t->rows);
 	hash_wipe(&t->children_out);

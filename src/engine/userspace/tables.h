@@ -14,6 +14,7 @@
 
 #include "engine/userspace/esp.h"
 #include "engine/userspace/replay.h"
+#include "engine/userspace/settling.h"
 #include "engine/userspace/use.h"
 #include "util/hash.h"
 
@@ -48,7 +49,14 @@ struct eroute {
 	enum eroute_action action;
 	struct child *child; /* TUNNEL; RCU */
 	struct use use;
+	struct settling settling; /* TUNNEL; the worker's once the eroute is published */
 	struct eroute *next_garbage;
+};
+
+/* What left a hold by a verdict, before that was published. */
+struct released {
+	struct use use;
+	struct settling settling;
 };
 
 /* A disjoint row of the policy; `use` is shared by all that came from one written row. */
@@ -77,7 +85,11 @@ MUST_USE bool tables_init(struct tables *t, const uint64_t seed[2]);
 /* No worker runs any more. */
 void tables_wipe(struct tables *t);
 
-/* For workers, between rcu_read_lock() and rcu_read_unlock(), which is how long answers live. */
+/* Answers of the lookups live from begin to end; between them a worker does a whole batch. */
+void tables_read_begin(struct tables *t);
+void tables_read_end(struct tables *t);
+
+/* For readers. */
 struct eroute *tables_eroute(struct tables *t, const struct ip_pair *pair);
 struct child *tables_child(struct tables *t, uint32_t spi_in);
 const struct row *tables_row(struct tables *t, const struct ip_pair *pair);
@@ -100,7 +112,7 @@ struct eroute_use tables_row_use(struct tables *t, size_t row);
  */
 MUST_USE bool tables_set_eroute(struct tables *t, const struct ip_pair *pair,
                                 enum eroute_action action, uint32_t spi_out,
-                                const struct use *released);
+                                const struct released *released);
 void tables_remove_eroute(struct tables *t, const struct ip_pair *pair);
 /* Keys are expanded here. False: the crypto library refused, the SPI is taken, or the table is
  * full. */

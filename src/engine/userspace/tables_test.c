@@ -101,7 +101,7 @@ static void counts_anew_by_another_verdict(void **state)
 {
 	struct tables *t = *state;
 	struct ip_pair pair = pair_of(1, 1);
-	struct use released = { 3, 300, 9 };
+	struct released released = { .use = { 3, 300, 9 } };
 
 	assert_true(tables_set_eroute(t, &pair, EROUTE_DROP, 0, NULL));
 	use_add(&tables_eroute(t, &pair)->use, 50, (struct instant){ 8 });
@@ -110,6 +110,26 @@ static void counts_anew_by_another_verdict(void **state)
 	tables_remove_eroute(t, &pair);
 	assert_null(tables_eroute(t, &pair));
 	assert_int_equal(t->eroute_count, 0);
+}
+
+/* An eroute in use by a worker is not written to: what is released anew takes a new one. */
+static void replaces_the_eroute_when_packets_settle(void **state)
+{
+	struct tables *t = *state;
+	struct ip_pair pair = pair_of(1, 1);
+	struct released released = { .settling = { .count = 2 } };
+	struct eroute *before;
+
+	assert_true(add_child(t, 0x1001, 0x2001, 1));
+	assert_true(tables_set_eroute(t, &pair, EROUTE_TUNNEL, 0x2001, NULL));
+	before = tables_eroute(t, &pair);
+	assert_true(tables_set_eroute(t, &pair, EROUTE_TUNNEL, 0x2001, NULL));
+	assert_ptr_equal(tables_eroute(t, &pair), before);
+	assert_true(tables_set_eroute(t, &pair, EROUTE_TUNNEL, 0x2001, &released));
+	assert_ptr_not_equal(tables_eroute(t, &pair), before);
+	assert_int_equal(tables_eroute(t, &pair)->settling.count, 2);
+	assert_int_equal(t->eroute_count, 1);
+	tables_collect(t);
 }
 
 static void refuses_an_spi_it_has(void **state)
@@ -231,6 +251,7 @@ int main(void)
 		WITH_TABLES(tells_peers_with_the_same_spi_apart),
 		WITH_TABLES(sends_by_no_sa_that_has_gone),
 		WITH_TABLES(counts_anew_by_another_verdict),
+		WITH_TABLES(replaces_the_eroute_when_packets_settle),
 		WITH_TABLES(refuses_an_spi_it_has),
 		WITH_TABLES(numbers_packets_from_one_and_never_wraps),
 		WITH_TABLES(gives_no_number_twice_to_four_threads),

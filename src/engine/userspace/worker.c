@@ -24,7 +24,7 @@ static bool drain_tun(struct worker *worker)
 	bool is_empty = false;
 
 	worker->now = clock_now();
-	rcu_read_lock();
+	tables_read_begin(&worker->shared->tables);
 	for (int i = 0; i < WORKER_BATCH && !is_empty; i++) {
 		ssize_t len = read(worker->tun, worker->packet, WORKER_PACKET_MAX);
 
@@ -34,7 +34,7 @@ static bool drain_tun(struct worker *worker)
 			is_empty = true;
 	}
 	outer_sender_flush(worker->tx);
-	rcu_read_unlock();
+	tables_read_end(&worker->shared->tables);
 	return !is_empty;
 }
 
@@ -43,13 +43,13 @@ static bool drain_outer(struct worker *worker, enum outer_socket from)
 	unsigned count = outer_receive(worker->rx, &worker->shared->outer, from);
 
 	worker->now = clock_now();
-	rcu_read_lock();
+	tables_read_begin(&worker->shared->tables);
 	for (unsigned i = 0; i < count; i++) {
 		struct outer_datagram d = outer_received(worker->rx, i);
 
 		inbound(worker, &d);
 	}
-	rcu_read_unlock();
+	tables_read_end(&worker->shared->tables);
 	return count == OUTER_BATCH;
 }
 

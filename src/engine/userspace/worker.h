@@ -62,11 +62,12 @@ MUST_USE bool worker_start(struct worker *worker, struct shared *shared, int tun
 /* Waits for the thread. What is still in the TUN is lost with it. */
 void worker_stop(struct worker *worker);
 
-/* A packet that came out of the TUN; `octets` may be changed. Call under rcu_read_lock(). */
+/* A packet that came out of the TUN; `octets` may be changed. Call while reading the tables. */
 void outbound(struct worker *worker, uint8_t *octets, size_t len);
-/* A datagram of the NAT traversal port, or of protocol 50. Call under rcu_read_lock(). */
+/* A datagram of the NAT traversal port, or of protocol 50. Call while reading the tables. */
 void inbound(struct worker *worker, const struct outer_datagram *datagram);
 
 /* For the control thread, under the hold's lock: what was held goes by its verdict. */
 void outbound_release_held(struct shared *shared, const struct ip_pair *pair,
-                           enum eroute_action action, struct use *use, struct instant now);
+                           enum eroute_action action, struct released *released,
+                           struct instant now);
