@@ -88,6 +88,14 @@ void expect_sas_at(struct sim *sim, const struct gateway *gateway, size_t ike_sa
 		         children);
 }
 
+void expect_children_at(struct sim *sim, const struct gateway *gateway, size_t children,
+                        const char *file, int line)
+{
+	if (gateway->engine.child_count != children)
+		sim_fail(sim, "%s:%d: %s has %zu CHILD SAs, not %zu", file, line, gateway->name,
+		         gateway->engine.child_count, children);
+}
+
 void expect_logged_at(struct sim *sim, const struct gateway *gateway, const char *words,
                       const char *file, int line)
 {

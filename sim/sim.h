@@ -86,6 +86,8 @@ struct instant sim_now(const struct sim *sim);
 /* IKE SAs and CHILD SAs of the gateway now. */
 #define expect_sas(sim, gateway, ike_sas, children) \
 	expect_sas_at(sim, gateway, ike_sas, children, __FILE__, __LINE__)
+#define expect_children(sim, gateway, children) \
+	expect_children_at(sim, gateway, children, __FILE__, __LINE__)
 #define expect_logged(sim, gateway, words) expect_logged_at(sim, gateway, words, __FILE__, __LINE__)
 #define expect_true(sim, condition)        expect_true_at(sim, condition, #condition, __FILE__, __LINE__)
 
@@ -97,6 +99,8 @@ void expect_arrived_at(struct sim *sim, const char *from, const char *to, unsign
                        unsigned in_clear, const char *file, int line);
 void expect_sas_at(struct sim *sim, const struct gateway *gateway, size_t ike_sas, size_t children,
                    const char *file, int line);
+void expect_children_at(struct sim *sim, const struct gateway *gateway, size_t children,
+                        const char *file, int line);
 void expect_logged_at(struct sim *sim, const struct gateway *gateway, const char *words,
                       const char *file, int line);
 void expect_true_at(struct sim *sim, bool condition, const char *text, const char *file, int line);

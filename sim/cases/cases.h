@@ -17,6 +17,8 @@
 	X(doubled_datagrams)                      \
 	X(reordered_datagrams)                    \
 	X(replayed_datagrams)                     \
+	X(both_sides_at_once)                     \
+	X(both_sides_at_once_with_losses)         \
 	X(stranger)                               \
 	X(stranger_private)                       \
 	X(no_dns_answer)                          \

@@ -129,6 +129,46 @@ void replayed_datagrams(void)
 	sim_end(p.sim);
 }
 
+static void cross(unsigned losses)
+{
+	struct pair p = start(losses, NULL);
+
+	for (unsigned bit = 0; bit < 3; bit++) {
+		if (losses & (1u << bit))
+			sim_lose_next(p.sim, p.west, p.east, bit + 1);
+		if (losses & (8u << bit))
+			sim_lose_next(p.sim, p.east, p.west, bit + 1);
+	}
+	sim_ping(p.sim, source, destination);
+	sim_ping(p.sim, destination, source);
+	for (int i = 0; i < 10; i++) { /* traffic goes on, while the two sort out their SAs */
+		sim_run_for(p.sim, SECONDS(13));
+		sim_ping(p.sim, source, destination);
+		sim_ping(p.sim, destination, source);
+	}
+	sim_run_until_idle(p.sim);
+	expect_tunnel(p.sim, source, destination);
+	expect_tunnel(p.sim, destination, source);
+	expect_arrived(p.sim, source, destination, 22, 0);
+	expect_arrived(p.sim, destination, source, 22, 0);
+	expect_children(p.sim, p.west, 1);
+	expect_children(p.sim, p.east, 1);
+	sim_end(p.sim);
+}
+
+/* COL-27: both intercept a packet at once; whatever is made, nothing is lost. */
+void both_sides_at_once(void)
+{
+	cross(0);
+}
+
+void both_sides_at_once_with_losses(void)
+{
+	for (unsigned losses = 1; losses < 64; losses++)
+		if (__builtin_popcount(losses) <= 2)
+			cross(losses);
+}
+
 /* INI-7, ERR-17: notifies that anybody can write do not end an attempt. */
 void forged_refusals_change_nothing(void)
 {

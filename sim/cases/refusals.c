@@ -249,7 +249,8 @@ void vouched_key_is_not_the_gateways_own(void)
 	sim_packet(sim, "192.0.2.1", destination);
 	sim_run_until_idle(sim);
 	expect_pass(sim, "192.0.2.1", destination);
-	expect_logged(sim, east, "the key it proved is published neither for it nor at this address");
+	expect_logged(sim, east,
+	              "the key it proved is published neither for it nor at this address");
 	sim_end(sim);
 }
 

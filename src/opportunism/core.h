@@ -40,6 +40,8 @@ struct child {
 	uint32_t spi_out;
 	struct ip gateway;
 	enum strength strength;
+	bool is_ours; /* we initiated the exchange that made it: ours to close (COL-27) */
+	struct instant up;
 	struct instant retired; /* INSTANT_NEVER while it sends */
 };
 
@@ -126,7 +128,7 @@ void sa_forget(struct opportunism *opp, struct peer_sa *sa);
 struct gateway_memory *memory_of(struct opportunism *opp, const struct ip *address);
 struct child *child_find(struct opportunism *opp, uint32_t spi_in);
 void child_add(struct opportunism *opp, struct flow *flow, const struct event *up,
-               const struct ip *gateway, enum strength strength);
+               bool is_ours, enum strength strength);
 void child_forget(struct opportunism *opp, struct child *child);
 
 /* owner.c: struct ike_owner over the queue of events. */

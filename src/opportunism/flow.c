@@ -72,32 +72,99 @@ static struct instant flow_due(const struct flow *flow)
 	if (flow->inquiry != NULL && flow->state != FLOW_SHUNT)
 		due = instant_min(inquiry_due(flow), flow_budget(flow));
 	if (flow->state == FLOW_TUNNEL)
-		due = retired_due(flow);
+		due = flow_is_unconfirmed(flow) ? instant_after(flow->opp->now, CONFIRM_STEP)
+		                                : retired_due(flow);
 	if (flow->state == FLOW_SHUNT)
 		due = idle_due(flow);
 	return due;
 }
 
-/* Children of the same pair that only receive go when nothing has come by them for a while. */
-static void delete_retired(struct flow *flow)
+static uint32_t lower_spi(const struct child *child)
+{
+	return child->spi_in < child->spi_out ? child->spi_in : child->spi_out;
+}
+
+/* The peer's, beside one of ours: it may be the one the peer sends by. */
+static bool is_peers_to_close(const struct child *sending, const struct child *child)
+{
+	return sending->is_ours && !child->is_ours && ip_equal(&child->gateway, &sending->gateway);
+}
+
+/*
+ * COL-27: both sides made one at the same time, and each sends by its own. Both know both SPIs of
+ * each, so both agree which is to go: the one with the lowest. The one who made it closes it, and
+ * only if the peer has long sent by the other.
+ */
+static bool gives_way(const struct child *sending, const struct child *other,
+                      const struct child_use *other_use)
+{
+	struct instant settled = instant_after(sending->up, SECONDS(5));
+
+	return is_peers_to_close(sending, other) && other_use->last_in.ns > settled.ns &&
+	       lower_spi(sending) < lower_spi(other);
+}
+
+static struct instant latest(struct instant a, struct instant b)
+{
+	return a.ns > b.ns ? a : b;
+}
+
+static void send_by(struct flow *flow, struct child *child)
+{
+	TAILQ_FIRST(&flow->children)->retired = flow->opp->now;
+	child->retired = INSTANT_NEVER;
+	TAILQ_REMOVE(&flow->children, child, in_flow);
+	TAILQ_INSERT_HEAD(&flow->children, child, in_flow);
+	flow_apply(flow);
+}
+
+/* A child that only receives, at the end of its time. */
+static void look_at_retired(struct flow *flow, struct child *child)
 {
 	struct opportunism *opp = flow->opp;
-	struct child *child;
+	struct child *sending = TAILQ_FIRST(&flow->children);
+	struct child_use use = opp->engine.child_use(opp->engine.ctx, child->spi_in);
+	bool is_in_use = instant_since(opp->now, use.last_in).ns < RETIRED_CHILD_TIME.ns &&
+	                 use.last_in.ns > child->retired.ns;
 
-	TAILQ_FOREACH (child, &flow->children, in_flow) {
-		struct child_use use = opp->engine.child_use(opp->engine.ctx, child->spi_in);
-		struct instant due = instant_after(child->retired, RETIRED_CHILD_TIME);
-
-		if (!instant_reached(due, opp->now))
-			continue;
-		if (instant_since(opp->now, use.last_in).ns < RETIRED_CHILD_TIME.ns &&
-		    use.last_in.ns > child->retired.ns) {
-			child->retired = use.last_in; /* still in use: the peer sends by it */
-			continue;
-		}
-		child->retired = opp->now; /* child_gone follows; not twice meanwhile */
-		ike_delete_child(opp->ike, child->sa, child->spi_in, opp->now);
+	if (gives_way(sending, child, &use)) {
+		send_by(flow, child);
+		ike_delete_child(opp->ike, sending->sa, sending->spi_in, opp->now);
+		return;
 	}
+	if (is_in_use) {
+		child->retired = use.last_in; /* the peer sends by it */
+		return;
+	}
+	child->retired = opp->now; /* child_gone follows; not twice meanwhile */
+	if (!is_peers_to_close(sending, child) ||
+	    instant_since(opp->now, latest(child->up, use.last_in)).ns >= CROSSED_CHILD_TIME.ns)
+		ike_delete_child(opp->ike, child->sa, child->spi_in, opp->now);
+}
+
+static void look_at_all_retired(struct flow *flow)
+{
+	struct child *child = TAILQ_FIRST(&flow->children), *next;
+
+	for (; child != NULL; child = next) {
+		next = TAILQ_NEXT(child, in_flow);
+		if (instant_reached(instant_after(child->retired, RETIRED_CHILD_TIME),
+		                    flow->opp->now))
+			look_at_retired(flow, child);
+	}
+}
+
+/* The peer has sent by the SA, so it has it; or there is no more time to wait for that. */
+static void try_to_confirm(struct flow *flow)
+{
+	const struct opportunism *opp = flow->opp;
+	const struct child *child = TAILQ_FIRST(&flow->children);
+	struct child_use use = opp->engine.child_use(opp->engine.ctx, child->spi_in);
+
+	if (use.packets_in == 0 && !instant_reached(flow->confirm_due, opp->now))
+		return;
+	flow->confirm_due = INSTANT_NEVER;
+	flow_apply(flow);
 }
 
 static void time_out_discovery(struct flow *flow)
@@ -125,7 +192,9 @@ static void flow_fire(struct opportunism *opp, struct timer *timer)
 		flow_step(flow);
 		break;
 	case FLOW_TUNNEL:
-		delete_retired(flow);
+		if (flow_is_unconfirmed(flow))
+			try_to_confirm(flow);
+		look_at_all_retired(flow);
 		timer_set(opp, &flow->timer, flow_due(flow));
 		break;
 	case FLOW_SHUNT:
@@ -167,6 +236,7 @@ struct flow *flow_new(struct opportunism *opp, const struct ip_pair *pair, struc
 	flow->state = FLOW_DNS;
 	flow->acquired = opp->now;
 	flow->since = opp->now;
+	flow->confirm_due = INSTANT_NEVER;
 	flow->timer.fire = flow_fire;
 	TAILQ_INIT(&flow->children);
 	hash_add(&opp->flows, &flow->by_pair, pair_hash(opp, pair));

@@ -71,8 +71,17 @@ struct flow {
 	enum dns_trust trust;
 	enum eroute_action shunt;               /* FLOW_SHUNT */
 	TAILQ_HEAD(child_list, child) children; /* the first one sends */
-	struct inquiry *inquiry;                /* NULL when nothing is being found out */
+	/* The peer made the tunnel while we held packets of this pair: they would overtake our
+	 * IKE_AUTH response, or find the peer still verifying it, and be lost there. They wait
+	 * until something has come by that SA. INSTANT_NEVER: not so. */
+	struct instant confirm_due;
+	struct inquiry *inquiry; /* NULL when nothing is being found out */
 };
+
+static inline bool flow_is_unconfirmed(const struct flow *flow)
+{
+	return flow->confirm_due.ns != INSTANT_NEVER.ns;
+}
 
 /* decide.c: the decision, over plain evidence. */
 struct evidence {

@@ -33,4 +33,7 @@ enum {
 #define HELD_TIME_PRIVATE   SECONDS(60)        /* TTL-6: where failure means drop */
 #define NEXT_GATEWAY_TIME   SECONDS(2)         /* CHS-6 */
 #define SILENT_GATEWAY_TIME SECONDS(60)        /* OIN-11 */
+#define CONFIRM_STEP        MILLISECONDS(20)   /* looking whether the peer has the SA by now */
+#define CONFIRM_TIME        SECONDS(2)         /* then held packets leave by it all the same */
+#define CROSSED_CHILD_TIME  SECONDS(300)       /* COL-27: unused, and the peer did not close it */
 #define RETIRED_CHILD_TIME  SECONDS(60)        /* AUZ-13 */

@@ -155,7 +155,8 @@ static struct flow *flow_of_new_child(struct opportunism *opp, const struct even
 static void handle_child_up(struct opportunism *opp, const struct event *event)
 {
 	enum strength strength = STRENGTH_NONE;
-	bool was_ours = false;
+	bool was_ours = false, is_held;
+	bool is_new = flow_find(opp, &event->pair) == NULL;
 	struct flow *flow = flow_of_new_child(opp, event, &strength, &was_ours);
 
 	if (flow == NULL) {
@@ -163,9 +164,13 @@ static void handle_child_up(struct opportunism *opp, const struct event *event)
 		ike_delete_child(opp->ike, event->sa, event->spi_in, opp->now);
 		return;
 	}
-	child_add(opp, flow, event, &event->path.remote.address, strength);
-	/* Our own attempt under way is let run out when the peer came first (section 11.1); questions
-	 * are not, and the losers of several gateways tried at once are abandoned (CHS-6). */
+	is_held = flow->state == FLOW_DNS || flow->state == FLOW_IKE || flow_is_unconfirmed(flow);
+	flow->confirm_due =
+	    is_held && !was_ours && !is_new ? instant_after(opp->now, CONFIRM_TIME) : INSTANT_NEVER;
+	child_add(opp, flow, event, was_ours, strength);
+	/* Our own attempt under way is let run out when the peer came first (section 11.1);
+	 * questions are not, and the losers of several gateways tried at once are abandoned
+	 * (CHS-6). */
 	if (was_ours || (flow->inquiry != NULL && !flow->inquiry->is_settled))
 		flow_stop_inquiry(flow);
 	flow_settle_tunnel(flow, TAILQ_FIRST(&flow->children),

@@ -93,8 +93,8 @@ struct child *child_find(struct opportunism *opp, uint32_t spi_in)
 	return NULL;
 }
 
-void child_add(struct opportunism *opp, struct flow *flow, const struct event *up,
-               const struct ip *gateway, enum strength strength)
+void child_add(struct opportunism *opp, struct flow *flow, const struct event *up, bool is_ours,
+               enum strength strength)
 {
 	struct child *child = new_zeroed(sizeof(*child));
 
@@ -102,8 +102,10 @@ void child_add(struct opportunism *opp, struct flow *flow, const struct event *u
 	child->sa = up->sa;
 	child->spi_in = up->spi_in;
 	child->spi_out = up->spi_out;
-	child->gateway = *gateway;
+	child->gateway = up->path.remote.address;
 	child->strength = strength;
+	child->is_ours = is_ours;
+	child->up = opp->now;
 	child->retired = INSTANT_NEVER;
 	hash_add(&opp->children, &child->by_spi,
 	         hash_octets(&opp->children, &child->spi_in, sizeof(child->spi_in)));

@@ -34,8 +34,12 @@ void flow_apply(struct flow *flow)
 		                     flow->is_private);
 		break;
 	case FLOW_TUNNEL:
-		opp->engine.set_pair(opp->engine.ctx, &flow->pair, EROUTE_TUNNEL, sending->spi_out,
-		                     flow->is_private);
+		if (flow_is_unconfirmed(flow))
+			opp->engine.set_pair(opp->engine.ctx, &flow->pair, EROUTE_HOLD, 0,
+			                     flow->is_private);
+		else
+			opp->engine.set_pair(opp->engine.ctx, &flow->pair, EROUTE_TUNNEL,
+			                     sending->spi_out, flow->is_private);
 		break;
 	case FLOW_SHUNT:
 		opp->engine.set_pair(opp->engine.ctx, &flow->pair, flow->shunt, 0,
@@ -94,7 +98,9 @@ void flow_settle_tunnel(struct flow *flow, struct child *child, enum flow_reason
 	         strength_name(child->strength));
 	flow_apply(flow);
 	retire_children(flow, child);
-	timer_set(opp, &flow->timer, instant_after(opp->now, RETIRED_CHILD_TIME));
+	timer_set(
+	    opp, &flow->timer,
+	    instant_after(opp->now, flow_is_unconfirmed(flow) ? CONFIRM_STEP : RETIRED_CHILD_TIME));
 }
 
 void flow_child_gone(struct flow *flow, struct child *child, enum ike_reason reason)
