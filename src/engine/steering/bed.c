@@ -8,6 +8,7 @@
  *      open                    takes over the table that `nft -f` loaded, and watches it
  *      policy                  gives the rows to the kernel again
  *      pair SOURCE DESTINATION trap|hold|pass|drop|reject|tunnel
+ *      fill N ACTION           so many pairs from 10.1.0.2, to 100.0.0.0 and on
  *      use SOURCE DESTINATION  packets of the pair
  *      row N                   packets of a row
  *      dropped NAME            a counter
@@ -158,6 +159,23 @@ static void one_pair(struct bed *bed, const char *verb, const char *source, cons
 	printf(done ? "ok\n" : "refused\n");
 }
 
+static void fill(struct bed *bed, unsigned count, const char *action)
+{
+	bool done = true;
+
+	for (unsigned i = 0; i < count; i++) {
+		struct ip_pair pair = {
+			ip_v4(10, 1, 0, 2),
+			ip_v4((uint8_t)(100 + (i >> 24)), (uint8_t)(i >> 16), (uint8_t)(i >> 8),
+			      (uint8_t)i),
+		};
+
+		done &= steering_set_pair(bed->steering, &pair, action_named(action));
+	}
+	steering_flush(bed->steering);
+	printf(done ? "ok\n" : "refused\n");
+}
+
 static void routes(struct bed *bed, bool is_up)
 {
 	char error[200] = "ok";
@@ -208,6 +226,8 @@ static void obey(struct bed *bed, char *line)
 		printf("%s\n", error[0] != '\0' ? error : "ok");
 	} else if (strcmp(w[0], "pair") == 0 || strcmp(w[0], "use") == 0) {
 		one_pair(bed, w[0], w[1], w[2], w[3]);
+	} else if (strcmp(w[0], "fill") == 0) {
+		fill(bed, (unsigned)atoi(w[1]), w[2]);
 	} else if (strcmp(w[0], "row") == 0) {
 		steering_refresh_use(bed->steering, now());
 		printf("%llu\n",

@@ -412,9 +412,8 @@ static void add_cleartext(struct text *out, const struct family *f)
 	         d);
 	text_add(out, "		%s saddr @inside%c accept\n", p, d);
 	text_add(
-	    out,
-	    "		%s daddr . %s saddr @private%c counter name cleartext drop\n	}\n", p, p,
-	    d);
+	    out, "		%s daddr . %s saddr @private%c counter name cleartext drop\n	}\n",
+	    p, p, d);
 }
 
 static const char shared_chains[] =

@@ -122,6 +122,21 @@ static bool keeps_text(const char *set)
 	return !is_named(set, pair_sets, ARRAY_LEN(pair_sets));
 }
 
+/* A hundred thousand pairs take seconds. Without them their packets go to the engine, which has
+ * the same verdicts, so nothing leaks meanwhile. */
+static void put_back_pairs(struct steering *s)
+{
+	struct batch b = { 0 };
+	int error;
+
+	pairs_put_all(s, &b);
+	error = nft_commit(&s->nft, &b, NULL);
+	if (error != 0)
+		log_line(&s->log, LOG_ERROR, "steering: pairs cannot be put back: %s; they stay %s",
+		         strerror(error), "with the engine");
+	batch_wipe(&b);
+}
+
 bool steering_rebuild(struct steering *s)
 {
 	const struct baseline_part part = { .keeps_elements =
@@ -136,17 +151,18 @@ bool steering_rebuild(struct steering *s)
 		inside_put(s, &b);
 	}
 	alive_put(s, &b);
-	pairs_put_all(s, &b);
-	s->change_count = 0; /* they are all in it */
 	error = nft_commit(&s->nft, &b, NULL);
 	batch_wipe(&b);
-	if (error == 0) {
-		s->baseline.fingerprint = baseline_fingerprint(&s->nft);
-		return true;
+	if (error != 0) {
+		log_line(&s->log, LOG_ERROR,
+		         "steering: table inet " STEERING_TABLE " cannot be put back: %s",
+		         strerror(error));
+		return false;
 	}
-	log_line(&s->log, LOG_ERROR,
-	         "steering: table inet " STEERING_TABLE " cannot be put back: %s", strerror(error));
-	return false;
+	s->baseline.fingerprint = baseline_fingerprint(&s->nft);
+	s->change_count = 0; /* they are among the pairs */
+	put_back_pairs(s);
+	return true;
 }
 
 static bool is_kept_chain(const char *chain)
