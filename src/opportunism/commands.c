@@ -124,18 +124,20 @@ bool opportunism_conn_down(struct opportunism *opp, const char *name, struct tex
                            struct instant now)
 {
 	struct conn_state *conn = named(opp, name, error);
-	struct hash_node *node = hash_walk(&opp->flows, NULL);
+	struct ip_pair *pairs;
+	size_t count;
 
 	opp->now = now;
 	if (conn == NULL)
 		return false;
-	while (node != NULL) {
-		struct flow *flow = CONTAINER_OF(node, struct flow, by_pair);
+	pairs = flow_pairs(opp, &count);
+	for (size_t i = 0; i < count; i++) {
+		struct flow *flow = flow_find(opp, &pairs[i]);
 
-		node = hash_walk(&opp->flows, node);
-		if (flow->conn == conn)
+		if (flow != NULL && flow->conn == conn)
 			core_close_flow(opp, flow, "taken down by command");
 	}
+	free(pairs);
 	core_run_events(opp);
 	return true;
 }
@@ -174,7 +176,8 @@ static void see_row(const struct opportunism *opp, size_t i,
 static void see_flow(const struct opportunism *opp, const struct flow *flow,
                      void (*see)(void *ctx, const struct eroute_view *view), void *ctx)
 {
-	const struct child *sending = TAILQ_FIRST(&flow->children);
+	const struct flow *carrier = flow->carrier == NULL ? flow : flow->carrier;
+	const struct child *sending = TAILQ_FIRST(&carrier->children);
 	struct eroute_view view = {
 		.source = range_of_ip(&flow->pair.source),
 		.destination = range_of_ip(&flow->pair.destination),

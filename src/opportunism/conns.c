@@ -180,6 +180,8 @@ bool conn_protects(const struct conn_state *conn, const struct ip *local,
 {
 	struct ip outer = conn_outer(conn, (enum ip_family)local->family, own);
 
+	if (conn->ours.nat.family != IP_NONE && ip_equal(&conn->ours.nat, local))
+		return true;
 	if (conn->ours.has_subnet)
 		return range_contains(&conn->ours.subnet, local);
 	return outer.family != IP_NONE && ip_equal(&outer, local);

@@ -127,8 +127,8 @@ struct peer_sa *sa_add(struct opportunism *opp, ike_handle handle, const struct 
 void sa_forget(struct opportunism *opp, struct peer_sa *sa);
 struct gateway_memory *memory_of(struct opportunism *opp, const struct ip *address);
 struct child *child_find(struct opportunism *opp, uint32_t spi_in);
-void child_add(struct opportunism *opp, struct flow *flow, const struct event *up,
-               bool is_ours, enum strength strength);
+void child_add(struct opportunism *opp, struct flow *flow, const struct event *up, bool is_ours,
+               enum strength strength);
 void child_forget(struct opportunism *opp, struct child *child);
 
 /* owner.c: struct ike_owner over the queue of events. */

@@ -23,6 +23,17 @@ struct flow *flow_find(struct opportunism *opp, const struct ip_pair *pair)
 	return NULL;
 }
 
+struct ip_pair *flow_pairs(struct opportunism *opp, size_t *count)
+{
+	struct ip_pair *pairs = new_array(opp->flows.count, sizeof(*pairs));
+	struct hash_node *node = NULL;
+
+	*count = 0;
+	while ((node = hash_walk(&opp->flows, node)) != NULL)
+		pairs[(*count)++] = CONTAINER_OF(node, struct flow, by_pair)->pair;
+	return pairs;
+}
+
 static bool gateways_left(const struct inquiry *inquiry)
 {
 	return inquiry->is_settled && inquiry->next_gateway < inquiry->gateways.count;
@@ -197,6 +208,8 @@ static void flow_fire(struct opportunism *opp, struct timer *timer)
 		look_at_all_retired(flow);
 		timer_set(opp, &flow->timer, flow_due(flow));
 		break;
+	case FLOW_FOLLOWS:
+		break;
 	case FLOW_SHUNT:
 		if (instant_reached(idle_due(flow), opp->now))
 			flow_end(flow, "idle");
@@ -239,6 +252,7 @@ struct flow *flow_new(struct opportunism *opp, const struct ip_pair *pair, struc
 	flow->confirm_due = INSTANT_NEVER;
 	flow->timer.fire = flow_fire;
 	TAILQ_INIT(&flow->children);
+	LIST_INIT(&flow->followers);
 	hash_add(&opp->flows, &flow->by_pair, pair_hash(opp, pair));
 	return flow;
 }
@@ -264,6 +278,9 @@ void flow_free(struct flow *flow)
 	struct child *child;
 
 	flow_stop_inquiry(flow);
+	flow_abandon_followers(flow);
+	if (flow->carrier != NULL)
+		LIST_REMOVE(flow, of_carrier);
 	while ((child = TAILQ_FIRST(&flow->children)) != NULL)
 		child_forget(flow->opp, child);
 	heap_remove(&flow->opp->timers, &flow->timer.node);

@@ -14,7 +14,13 @@
 #include "opportunism/core.h"
 #include "opportunism/discovery.h"
 
-enum flow_state { FLOW_DNS, FLOW_IKE, FLOW_TUNNEL, FLOW_SHUNT };
+enum flow_state {
+	FLOW_DNS,
+	FLOW_IKE,
+	FLOW_TUNNEL,
+	FLOW_SHUNT,
+	FLOW_FOLLOWS, /* a translated Source: its carrier finds out (see translate.c) */
+};
 
 /* One gateway being tried for one flow. */
 enum attempt_state {
@@ -76,6 +82,9 @@ struct flow {
 	 * until something has come by that SA. INSTANT_NEVER: not so. */
 	struct instant confirm_due;
 	struct inquiry *inquiry; /* NULL when nothing is being found out */
+	struct flow *carrier;    /* the pair this one is translated to (leftnat=), or NULL */
+	LIST_ENTRY(flow) of_carrier;
+	LIST_HEAD(, flow) followers;
 };
 
 static inline bool flow_is_unconfirmed(const struct flow *flow)
@@ -100,6 +109,8 @@ enum flow_step flow_decide(const struct evidence *e);
 struct flow *flow_find(struct opportunism *opp, const struct ip_pair *pair);
 /* NULL at FLOWS_MAX. */
 struct flow *flow_new(struct opportunism *opp, const struct ip_pair *pair, struct conn_state *conn);
+/* The pairs of all flows, for whoever ends some of them on the way; the caller frees. */
+struct ip_pair *flow_pairs(struct opportunism *opp, size_t *count);
 /* Forgets the flow; its pair goes back to the trap. */
 void flow_end(struct flow *flow, const char *why);
 void flow_free(struct flow *flow);
@@ -118,6 +129,14 @@ struct attempt *attempt_find(struct opportunism *opp, uint64_t tag);
 void attempt_failed(struct attempt *attempt, enum ike_reason reason);
 /* Those that waited for a negotiation: it ended well (0) or not. */
 void attempts_resume(struct opportunism *opp, const struct ip *gateway, enum ike_reason reason);
+
+/* translate.c */
+bool flow_is_translated(const struct ip_pair *pair, const struct conn_state *conn);
+/* Finds or makes the carrier and takes its verdict, now or when it comes. */
+void flow_follow(struct flow *flow);
+/* The carrier's verdict is there, or it is no more: its followers take it. */
+void flow_lead(struct flow *carrier);
+void flow_abandon_followers(struct flow *carrier);
 
 /* settle.c */
 void flow_settle_shunt(struct flow *flow, enum eroute_action action, enum flow_reason reason);

@@ -188,19 +188,23 @@ static void recheck_flow(struct opportunism *opp, struct flow *flow)
 	/* A decision under way starts again with its packets still held. */
 	if (is_same && (flow->state == FLOW_DNS || flow->state == FLOW_IKE))
 		return;
+	if (flow->carrier != NULL && is_same)
+		return; /* goes the way of its carrier, which is checked as well */
 	core_close_flow(opp, flow, "the configuration changed");
 }
 
 static void recheck_flows(struct opportunism *opp)
 {
-	struct hash_node *node = hash_walk(&opp->flows, NULL);
+	size_t count;
+	struct ip_pair *pairs = flow_pairs(opp, &count);
 
-	while (node != NULL) {
-		struct flow *flow = CONTAINER_OF(node, struct flow, by_pair);
+	for (size_t i = 0; i < count; i++) {
+		struct flow *flow = flow_find(opp, &pairs[i]);
 
-		node = hash_walk(&opp->flows, node);
-		recheck_flow(opp, flow);
+		if (flow != NULL)
+			recheck_flow(opp, flow);
 	}
+	free(pairs);
 }
 
 void core_policy_changed(struct opportunism *opp)
@@ -297,6 +301,10 @@ static void decide_pair(struct opportunism *opp, const struct ip_pair *pair)
 	flow = flow_new(opp, pair, conn);
 	if (flow == NULL)
 		return;
+	if (flow_is_translated(pair, conn)) {
+		flow_follow(flow);
+		return;
+	}
 	flow_discover(flow);
 	flow_step(flow);
 }

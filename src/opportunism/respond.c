@@ -289,7 +289,8 @@ static void weigh_proven_key(struct claim *claim, const struct gateway *publishe
 		if (pubkey_equal(&published->keys[i], &sa->key))
 			return;
 	if (claim->refusal == NULL)
-		claim->refusal = "the key it proved is published neither for it nor at this address";
+		claim->refusal =
+		    "the key it proved is published neither for it nor at this address";
 }
 
 static void decide(struct claim *claim)

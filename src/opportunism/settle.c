@@ -25,11 +25,13 @@ static const char *action_word(enum eroute_action action)
 void flow_apply(struct flow *flow)
 {
 	struct opportunism *opp = flow->opp;
-	const struct child *sending = TAILQ_FIRST(&flow->children);
+	const struct flow *carrier = flow->carrier == NULL ? flow : flow->carrier;
+	const struct child *sending = TAILQ_FIRST(&carrier->children);
 
 	switch (flow->state) {
 	case FLOW_DNS:
 	case FLOW_IKE:
+	case FLOW_FOLLOWS:
 		opp->engine.set_pair(opp->engine.ctx, &flow->pair, EROUTE_HOLD, 0,
 		                     flow->is_private);
 		break;
@@ -61,6 +63,7 @@ void flow_settle_shunt(struct flow *flow, enum eroute_action action, enum flow_r
 	         ip_text(&flow->pair.source).s, ip_text(&flow->pair.destination).s,
 	         action_word(action), flow_reason_text(reason), dns_trust_name(flow->trust));
 	flow_apply(flow);
+	flow_lead(flow);
 }
 
 /* AUZ-13, AUZ-14: what another gateway of less strength could still send by goes at once, the rest
@@ -97,6 +100,7 @@ void flow_settle_tunnel(struct flow *flow, struct child *child, enum flow_reason
 	         ip_text(&child->gateway).s, flow_reason_text(reason),
 	         strength_name(child->strength));
 	flow_apply(flow);
+	flow_lead(flow);
 	retire_children(flow, child);
 	timer_set(
 	    opp, &flow->timer,
@@ -118,4 +122,5 @@ void flow_child_gone(struct flow *flow, struct child *child, enum ike_reason rea
 		return;
 	TAILQ_FIRST(&flow->children)->retired = INSTANT_NEVER;
 	flow_apply(flow);
+	flow_lead(flow);
 }
