@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "crypto/signer_wire.h"
@@ -41,6 +42,20 @@ struct signer_link {
 	} loading;
 };
 
+/* Whoever waits for the end of `ipsec start`'s output must not wait for us: pipes are let go. */
+static void leave_pipes(void)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	struct stat st;
+
+	if (null < 0)
+		return;
+	dup2(null, STDIN_FILENO);
+	dup2(null, STDOUT_FILENO);
+	if (fstat(STDERR_FILENO, &st) != 0 || S_ISFIFO(st.st_mode))
+		dup2(null, STDERR_FILENO);
+}
+
 /* In the child: only descriptors 0, 1, 2 and the socket as 3. */
 static void signer_exec(int fd, const struct start_users *users, const char *program)
 {
@@ -56,6 +71,7 @@ static void signer_exec(int fd, const struct start_users *users, const char *pro
 		fcntl(fd, F_SETFD, 0);
 	else if (dup2(fd, 3) != 3)
 		_exit(1);
+	leave_pipes();
 	close_range(4, ~0u, 0);
 	execve(program, argv, envp);
 	_exit(1);
