@@ -55,8 +55,15 @@ class Gateway:
     def ipsec(self, *words, check=True, timeout=20):
         return self.host.run(IPSEC, *words, check=check, timeout=timeout, env=self.env)
 
-    def start(self):
-        self.ipsec("start")
+    def start(self, check=True):
+        """The daemon keeps stderr as its log; the lines of this start are in what is returned."""
+        with open(self.dir / "wildswan.log", "a+") as log:
+            began = log.tell()
+            done = self.host.run(IPSEC, "start", check=False, timeout=20, env=self.env, stderr=log)
+            log.seek(began)
+            done.stderr = log.read()
+        assert not check or done.returncode == 0, done.stderr
+        return done
 
     def stop(self, *words):
         return self.ipsec("stop", *words)

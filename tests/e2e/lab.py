@@ -66,7 +66,8 @@ def reverse(address):
 
 def run(*words, check=True, timeout=30, **more):
     """Run a command and return what it printed; a failure shows both of its outputs."""
-    done = subprocess.run(words, capture_output=True, text=True, timeout=timeout, **more)
+    more = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, **more}
+    done = subprocess.run(words, timeout=timeout, **more)
     if check and done.returncode != 0:
         raise AssertionError(
             f"{' '.join(words)}: exit status {done.returncode}\n{done.stdout}{done.stderr}")
