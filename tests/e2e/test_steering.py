@@ -508,3 +508,27 @@ def test_without_its_table_the_steering_says_what_to_do(bare):
     east.nft("delete table inet wildswan")
     assert "ipsec start" in steering.ask("open")
     steering.stop()
+
+
+def test_a_filter_that_would_drop_what_is_trapped_is_named_at_start(bare):
+    east = bare.east
+    for family, table, hook, rule in (
+            ("inet", "fw", "forward", "ct state established,related accept"),
+            ("inet", "out", "output", "oifname ipsec0 accept"),
+            ("ip", "good", "forward", "oifname ipsec0 accept"),
+            ("ip6", "fine", "output", "meta mark and 0x0f000000 != 0 accept")):
+        east.shell(f"""nft add table {family} {table}
+            nft add chain {family} {table} c '{{ type filter hook {hook} priority 0; policy drop; }}'
+            nft add rule {family} {table} c {rule}""")
+    steering = Steering(east, *ROWS)
+    steering.tell("open")
+    assert steering.ask("alive") == "ok"
+    steering.text("down")
+    steering.stop()
+    east.nft("flush ruleset\n")
+    until("it warned", lambda: len(steering.log) >= 2)
+    assert "table inet fw chain c drops by default and may drop trapped packets" in steering.log[0]
+    assert 'oifname "ipsec0" accept' in steering.log[0]
+    assert "table inet out chain c drops by default and may drop released" in steering.log[1]
+    assert "meta mark & 0x0f000000 != 0 accept" in steering.log[1]
+    assert len(steering.log) == 2

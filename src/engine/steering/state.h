@@ -81,3 +81,8 @@ static inline const char *set_name(char out[SET_NAME_SIZE], const char *stem, en
 	return out;
 }
 const char *verdict_set(enum eroute_action action);
+
+bool check_has_flowtable(struct nft *nft);
+/* Warns of filters that would drop what is trapped. */
+void check_filters(struct nft *nft, const struct steering_settings *settings,
+                   const struct log *log);

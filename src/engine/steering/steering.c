@@ -7,20 +7,6 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
-static int on_flowtable(const struct nlmsghdr *h, void *ctx)
-{
-	*(bool *)ctx = true;
-	return MNL_CB_OK;
-}
-
-/* A flowtable forwards packets of known connections past all our chains. */
-static bool has_flowtable(struct nft *nft)
-{
-	bool found = false;
-
-	return nft_dump_any(nft, NFT_MSG_GETFLOWTABLE, on_flowtable, &found) == 0 && found;
-}
-
 static bool take_over(struct steering *s, char *error, size_t size)
 {
 	int failure;
@@ -35,7 +21,7 @@ static bool take_over(struct steering *s, char *error, size_t size)
 	else if (failure != 0)
 		snprintf(error, size, "cannot read table inet " STEERING_TABLE ": %s",
 		         strerror(failure));
-	else if (has_flowtable(&s->nft))
+	else if (check_has_flowtable(&s->nft))
 		snprintf(error, size,
 		         "an nftables flowtable would forward packets past the "
 		         "policy; remove it (nft list flowtables)");
@@ -64,10 +50,12 @@ struct steering *steering_open(const struct steering_settings *settings, const s
 	if (log != NULL)
 		s->log = *log;
 	s->changes = new_array(PAIR_CHANGES_MAX, sizeof(*s->changes));
-	if (take_over(s, error, size))
-		return s;
-	steering_free(s);
-	return NULL;
+	if (!take_over(s, error, size)) {
+		steering_free(s);
+		return NULL;
+	}
+	check_filters(&s->nft, &s->settings, &s->log);
+	return s;
 }
 
 void steering_free(struct steering *s)
