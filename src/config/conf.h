@@ -34,6 +34,7 @@ struct conn_end {
 	struct conf_id id;
 	bool has_key;
 	struct pubkey key; /* leftrsasigkey=0s... */
+	struct ip nat; /* leftnat=: the inside range is translated to it in tunnels; or IP_NONE */
 };
 
 enum conn_type { CONN_TUNNEL, CONN_PASSTHROUGH, CONN_DROP, CONN_REJECT };

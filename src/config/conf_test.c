@@ -180,7 +180,7 @@ static void every_key_of_a_conn_is_read_on_both_sides(void **state)
 	                  " leftsubnet=10.1.0.0/255.255.0.0\n"
 	                  " leftid=@West.Example.NET\n"
 	                  " leftnexthop=192.0.2.254\n"
-
+	                  " leftnat=192.0.2.7\n"
 	                  " right=198.51.100.1\n"
 	                  " rightsubnet=2001:db8:2::/48\n"
 	                  " rightid=198.51.100.1\n"
@@ -199,6 +199,7 @@ static void every_key_of_a_conn_is_read_on_both_sides(void **state)
 	assert_string_equal(range_text(&c->left.subnet).s, "10.1.0.0/16");
 	assert_int_equal(c->left.id.kind, CONF_ID_FQDN);
 	assert_string_equal(c->left.id.fqdn, "west.example.net");
+	assert_string_equal(ip_text(&c->left.nat).s, "192.0.2.7");
 	assert_string_equal(range_text(&c->right.subnet).s, "2001:db8:2::/48");
 	assert_int_equal(c->right.id.kind, CONF_ID_ADDRESS);
 	assert_false(c->right.has_key);
@@ -368,7 +369,6 @@ static void a_wrong_value_in_a_conn_is_explained(void **state)
 		{ "typ=tunnel", "unknown key; the nearest known one is type" },
 		{ "esp=aes", "unknown key; the nearest known one is also" },
 		{ "dpdaction=clear-it", "unknown key; the nearest known one is auto" },
-		{ "leftnat=192.0.2.7", "unknown key; the nearest known one is left" },
 		{ "dnssec=off", "this key belongs in config setup; move it there" },
 		{ "leftsubnet=10.3.2/24", "an IPv4 address has four numbers; write 10.3.2.0/24" },
 		{ "leftsubnet=10.3.2.0/33",

@@ -257,12 +257,17 @@ static bool set_rsasigkey(struct setting *s)
 	return true;
 }
 
+static bool set_nat(struct setting *s)
+{
+	return value_ip(s->value, &s->end->nat, s->why);
+}
+
 static const struct end_key {
 	const char *suffix;
 	bool (*set)(struct setting *s);
 } end_keys[] = {
 	{ "", set_address },        { "subnet", set_subnet },       { "id", set_id },
-	{ "nexthop", set_nexthop }, { "rsasigkey", set_rsasigkey },
+	{ "nexthop", set_nexthop }, { "rsasigkey", set_rsasigkey }, { "nat", set_nat },
 };
 
 /* The rest of a conn */
