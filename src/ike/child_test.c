@@ -1,5 +1,6 @@
 #include "ike/two_ends_cases.h"
 
+#include "ike/children.h"
 #include "ike/request.h"
 
 static const char *const west_hosts[] = { "10.1.0.6", "10.1.0.7", "10.1.0.8", "10.1.0.9" };
@@ -26,6 +27,27 @@ static void inject_inner(enum side to, uint8_t exchange, uint32_t message_id, ui
 
 	inject(&t, to, &path, buf_view(&datagram));
 	buf_free(&datagram);
+}
+
+/* The error in the first datagram from `from`, sealed on the one IKE SA; 0: none. */
+static uint16_t error_from(enum side from)
+{
+	struct bytes datagram = buf_view(&first_out(&t, from)->datagram);
+	uint8_t plain[1024];
+	struct ike_header header;
+	struct payloads outer;
+	struct payloads p;
+	struct bytes text;
+	struct notify n;
+
+	assert_true(header_parse(datagram, &header));
+	assert_int_equal(message_parse(datagram, &header, &outer), PAYLOADS_OK);
+	assert_true(outer.sk.len <= sizeof(plain));
+	assert_int_equal(
+	    sk_open(&only_sa(&t, from == WEST ? EAST : WEST)->sk, datagram, &outer, plain, &text),
+	    SK_OK);
+	assert_int_equal(payloads_parse_inner(outer.sk_first, text, &p), PAYLOADS_OK);
+	return payloads_find_error(&p, &n) ? n.type : 0;
 }
 
 /* TS-14, TS-15, KDF-5, MID-1: with either role */
@@ -102,6 +124,7 @@ static void a_wish_waits_for_the_owner_and_is_answered_once(void **state)
 	repeat(&t, WEST);
 	pass(&t, WEST, EXCHANGE_CREATE_CHILD_SA);
 	assert_int_equal(t.end[EAST].question_count, 1);
+	assert_int_equal(t.end[EAST].out_count, 0); /* nor is the answer before it sent again */
 	assert_true(t.end[EAST].questions[0].is_child);
 	assert_true(id_equal(&t.end[EAST].questions[0].claim.peer_id, &t.end[WEST].self.id));
 	t.end[EAST].holds_answers = false;
@@ -296,7 +319,19 @@ static void another_key_exchange_is_tried_when_asked_for(void **state)
 	expect_tunnels(&t, 2);
 }
 
-/* RKY for the next milestone: refused, in the way that makes a peer start a new IKE SA. */
+static void start_create_child(struct message_writer *m, uint8_t *octets, size_t size)
+{
+	static const uint8_t nonce[32] = { 1 };
+	struct proposal_list offer;
+
+	message_start_inner(m, octets, size);
+	proposals_for_esp(&offer, 0x3333, true);
+	proposals_write(payload_start(m, PAYLOAD_SA), &offer);
+	payload_end(m);
+	message_add(m, PAYLOAD_NONCE, BYTES_OF(nonce));
+}
+
+/* Refused, in the way that makes a peer start a new IKE SA. COL-3 */
 static void a_rekey_of_a_child_is_refused(void **state)
 {
 	static const struct {
@@ -308,40 +343,186 @@ static void a_rekey_of_a_child_is_refused(void **state)
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		struct proposal_list offer;
 		uint8_t inner[1024];
-		uint8_t nonce[32] = { 1 };
-		uint8_t plain[1024];
 		struct message_writer m;
-		struct payloads outer;
-		struct payloads p;
-		struct ike_header header;
-		struct notify n;
-		struct bytes text;
 
 		bring_up(&t, WEST);
-		message_start_inner(&m, inner, sizeof(inner));
+		start_create_child(&m, inner, sizeof(inner));
 		message_add_notify_spi(&m, NOTIFY_REKEY_SA, cases[i].spi, BYTES("", 0));
-		proposals_for_esp(&offer, 0x3333, true);
-		proposals_write(payload_start(&m, PAYLOAD_SA), &offer);
-		payload_end(&m);
-		message_add(&m, PAYLOAD_NONCE, BYTES_OF(nonce));
 		inject_inner(EAST, EXCHANGE_CREATE_CHILD_SA, 2, m.first, message_end(&m));
-		assert_true(header_parse(buf_view(&first_out(&t, EAST)->datagram), &header));
-		assert_int_equal(
-		    message_parse(buf_view(&first_out(&t, EAST)->datagram), &header, &outer),
-		    PAYLOADS_OK);
-		assert_int_equal(sk_open(&only_sa(&t, WEST)->sk,
-		                         buf_view(&first_out(&t, EAST)->datagram), &outer, plain,
-		                         &text),
-		                 SK_OK);
-		assert_int_equal(payloads_parse_inner(outer.sk_first, text, &p), PAYLOADS_OK);
-		assert_true(payloads_find_error(&p, &n));
-		assert_int_equal(n.type, cases[i].answer);
+		assert_int_equal(error_from(EAST), cases[i].answer);
 		expect_tunnels(&t, 1);
 		two_ends_wipe(&t);
 		two_ends_init(&t, KEY_ED25519);
 	}
+}
+
+static void a_rekey_of_the_ike_sa_is_refused(void **state)
+{
+	static const uint8_t nonce[32] = { 1 };
+	struct proposal_list offer;
+	uint8_t inner[1024];
+	struct message_writer m;
+
+	bring_up(&t, WEST);
+	message_start_inner(&m, inner, sizeof(inner));
+	proposals_for_ike(&offer, 0x1122334455667788);
+	proposals_write(payload_start(&m, PAYLOAD_SA), &offer);
+	payload_end(&m);
+	message_add(&m, PAYLOAD_NONCE, BYTES_OF(nonce));
+	inject_inner(EAST, EXCHANGE_CREATE_CHILD_SA, 2, m.first, message_end(&m));
+	assert_int_equal(error_from(EAST), NOTIFY_NO_ADDITIONAL_SAS);
+	expect_tunnels(&t, 1);
+}
+
+/* TS-14, TS-15: the method we want is named; without any there is nothing to choose */
+static void a_key_exchange_we_do_not_know_is_answered_with_ours(void **state)
+{
+	static const uint8_t modp[256] = { 2 };
+	const struct traffic_selector west = host_ts("10.1.0.6");
+	const struct traffic_selector east = host_ts("10.2.0.7");
+
+	for (int with_ke = 0; with_ke < 2; with_ke++) {
+		uint8_t inner[1024];
+		struct message_writer m;
+
+		bring_up(&t, WEST);
+		start_create_child(&m, inner, sizeof(inner));
+		if (with_ke)
+			message_add_ke(&m, 14, BYTES_OF(modp));
+		ts_write(payload_start(&m, PAYLOAD_TS_I), &west, 1);
+		payload_end(&m);
+		ts_write(payload_start(&m, PAYLOAD_TS_R), &east, 1);
+		payload_end(&m);
+		inject_inner(EAST, EXCHANGE_CREATE_CHILD_SA, 2, m.first, message_end(&m));
+		assert_int_equal(error_from(EAST), NOTIFY_INVALID_KE_PAYLOAD);
+		assert_int_equal(t.end[EAST].question_count, 0);
+		assert_int_equal(count_news(&t.end[EAST], NEWS_CHILD_UP), 1);
+		two_ends_wipe(&t);
+		two_ends_init(&t, KEY_ED25519);
+	}
+}
+
+/* OIN-9 on a further pair: what is granted must be what was asked for */
+static void a_further_pair_is_taken_whole_or_deleted(void **state)
+{
+	const struct traffic_selector west = host_ts("10.1.0.6");
+	const struct traffic_selector east = host_ts("10.2.0.0/24");
+
+	bring_up(&t, WEST);
+	t.end[EAST].claims = t.end[EAST].inside;
+	ike_create_child(t.end[WEST].ike, only_sa(&t, WEST)->handle, &west, &east, 7, t.now);
+	pass_all(&t);
+	assert_int_equal(last_news(&t.end[WEST], NEWS_CHILD_FAILED)->reason,
+	                 IKE_REASON_TS_UNACCEPTABLE);
+	assert_int_equal(last_news(&t.end[EAST], NEWS_CHILD_GONE)->reason,
+	                 IKE_REASON_DELETED_BY_PEER);
+	expect_tunnels(&t, 1);
+}
+
+/* TS-4 */
+static void a_further_pair_is_never_granted_wider(void **state)
+{
+	bring_up(&t, WEST);
+	t.end[EAST].claims = ip_v4(10, 2, 0, 99);
+	ask_for(WEST, "10.1.0.6", 7);
+	pass_all(&t);
+	assert_int_equal(count_news(&t.end[EAST], NEWS_CHILD_UP), 1);
+	assert_int_equal(last_news(&t.end[WEST], NEWS_CHILD_FAILED)->reason,
+	                 IKE_REASON_TS_UNACCEPTABLE);
+}
+
+/* TS-6 */
+static void an_answer_fits_one_selector_only(void **state)
+{
+	const struct traffic_selector net = host_ts("10.2.0.0/24");
+	const struct traffic_selector host = host_ts("10.2.0.7");
+	const struct traffic_selector elsewhere = host_ts("10.3.0.7");
+	const struct {
+		struct ts_list answer;
+		bool is_exact;
+		bool fits;
+	} cases[] = {
+		{ { 1, { net } }, true, true },          { { 1, { net } }, false, true },
+		{ { 1, { host } }, true, false },        { { 1, { host } }, false, true },
+		{ { 2, { host, host } }, false, false }, { { 0 }, false, false },
+		{ { 1, { elsewhere } }, false, false },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		assert_int_equal(children_ts_fit(&cases[i].answer, &net, cases[i].is_exact),
+		                 cases[i].fits);
+}
+
+/* The same, sent as if EAST had got WEST's request with that message ID. */
+static void inject_answer(uint8_t exchange, uint32_t message_id, uint8_t first, struct bytes inner)
+{
+	const struct path path = path_to(&t, WEST, exchange);
+	struct buf answer =
+	    seal_as(only_sa(&t, EAST), exchange, IKE_FLAG_RESPONSE, message_id, first, inner);
+
+	inject(&t, WEST, &path, buf_view(&answer));
+	buf_free(&answer);
+}
+
+/* MID-2: neither another ID nor another exchange */
+static void an_answer_to_another_request_is_ignored(void **state)
+{
+	bring_up(&t, WEST);
+	ask_for(WEST, "10.1.0.6", 7);
+	inject_answer(EXCHANGE_INFORMATIONAL, 2, 0, BYTES("", 0));
+	inject_answer(EXCHANGE_CREATE_CHILD_SA, 1, 0, BYTES("", 0));
+	inject_answer(EXCHANGE_CREATE_CHILD_SA, 3, 0, BYTES("", 0));
+	assert_int_equal(ike_dropped(t.end[WEST].ike, IKE_DROP_MESSAGE_ID), 3);
+	pass_all(&t);
+	expect_tunnels(&t, 2);
+}
+
+/* TS-14: once is enough */
+static void a_second_invalid_ke_is_a_refusal(void **state)
+{
+	bring_up(&t, WEST);
+	ask_for(WEST, "10.1.0.6", 7);
+	for (uint32_t i = 0; i < 2; i++) {
+		uint8_t inner[32];
+		struct message_writer m;
+
+		lose(&t, WEST);
+		message_start_inner(&m, inner, sizeof(inner));
+		message_add_invalid_ke(&m, i == 0 ? KEX_P256 : KEX_X25519);
+		inject_answer(EXCHANGE_CREATE_CHILD_SA, 2 + i, m.first, message_end(&m));
+	}
+	assert_int_equal(last_news(&t.end[WEST], NEWS_CHILD_FAILED)->reason, IKE_REASON_REFUSED);
+	assert_true(ike_is_quiet(t.end[WEST].ike));
+	assert_int_equal(ike_count(t.end[WEST].ike), 1);
+}
+
+/* MID-4: a peer whose window is 1 asks for nothing while it waits */
+static void a_second_request_before_the_first_is_answered_is_dropped(void **state)
+{
+	bring_up(&t, WEST);
+	t.end[EAST].holds_answers = true;
+	ask_for(WEST, "10.1.0.6", 7);
+	pass(&t, WEST, EXCHANGE_CREATE_CHILD_SA);
+	inject_inner(EAST, EXCHANGE_INFORMATIONAL, 3, 0, BYTES("", 0));
+	assert_int_equal(ike_dropped(t.end[EAST].ike, IKE_DROP_STATE), 1);
+	assert_int_equal(t.end[EAST].out_count, 0);
+	t.end[EAST].holds_answers = false;
+	pass_all(&t);
+	expect_tunnels(&t, 2);
+}
+
+/* INI-13: a child the Responder makes is a use of the IKE SA too */
+static void an_sa_without_a_child_is_kept_for_one_from_the_other_side(void **state)
+{
+	t.end[EAST].verdict = IKE_VERDICT_NO_CHILD;
+	initiate(&t, WEST);
+	pass_all(&t);
+	expect_tunnels(&t, 0);
+	ask_for(EAST, "10.1.0.6", 7);
+	pass_all(&t);
+	live_ms(&t, 120000);
+	expect_tunnels(&t, 1);
 }
 
 /* ERR-4 */
@@ -393,6 +574,15 @@ int main(void)
 		CASE(shutting_down_waits_two_seconds_for_the_dead),
 		CASE(another_key_exchange_is_tried_when_asked_for),
 		CASE(a_rekey_of_a_child_is_refused),
+		CASE(a_rekey_of_the_ike_sa_is_refused),
+		CASE(a_key_exchange_we_do_not_know_is_answered_with_ours),
+		CASE(a_further_pair_is_taken_whole_or_deleted),
+		CASE(a_further_pair_is_never_granted_wider),
+		CASE(an_answer_fits_one_selector_only),
+		CASE(an_answer_to_another_request_is_ignored),
+		CASE(a_second_invalid_ke_is_a_refusal),
+		CASE(a_second_request_before_the_first_is_answered_is_dropped),
+		CASE(an_sa_without_a_child_is_kept_for_one_from_the_other_side),
 		CASE(sealed_nonsense_ends_the_sa_on_both_sides),
 		CASE(an_unknown_critical_payload_is_named_and_the_sa_lives),
 	};

@@ -252,6 +252,43 @@ static void initial_contact_replaces_what_was_before(void **state)
 	two_ends_wipe(&reborn);
 }
 
+/* IC-2: what came up after the peer had begun is not from before its restart. */
+static void initial_contact_spares_what_is_younger(void **state)
+{
+	initiate(&t, WEST);
+	pass(&t, WEST, EXCHANGE_IKE_SA_INIT);
+	pass(&t, EAST, EXCHANGE_IKE_SA_INIT);
+	settle(&t); /* IKE_AUTH with INITIAL_CONTACT waits */
+	t.now = instant_after(t.now, MILLISECONDS(10));
+	initiate(&t, EAST);
+	pass(&t, EAST, EXCHANGE_IKE_SA_INIT);
+	assert_int_equal(t.end[WEST].out_count, 2);
+	inject(&t, EAST,
+	       &(struct path){ { t.end[EAST].address, 500 }, { t.end[WEST].address, 500 } },
+	       buf_view(&t.end[WEST].out[1].datagram));
+	pass(&t, EAST, EXCHANGE_IKE_AUTH);
+	inject(&t, EAST,
+	       &(struct path){ { t.end[EAST].address, 4500 }, { t.end[WEST].address, 4500 } },
+	       buf_view(&t.end[WEST].out[2].datagram));
+	assert_int_equal(count_news(&t.end[EAST], NEWS_SA_UP), 1);
+	pass_all(&t);
+	assert_int_equal(count_news(&t.end[EAST], NEWS_SA_GONE), 0);
+	expect_tunnels(&t, 2);
+}
+
+/* HDR-7 */
+static void an_spi_in_use_is_not_drawn_again(void **state)
+{
+	uint64_t random = t.end[WEST].random;
+
+	initiate(&t, WEST);
+	t.end[WEST].random = random;
+	initiate(&t, WEST);
+	assert_int_equal(t.end[WEST].out_count, 2);
+	assert_memory_not_equal(t.end[WEST].out[0].datagram.data, t.end[WEST].out[1].datagram.data,
+	                        8);
+}
+
 /* IC-1 */
 static void a_second_contact_does_not_claim_to_be_the_first(void **state)
 {
@@ -282,6 +319,8 @@ int main(void)
 		CASE(a_configured_tunnel_works_behind_a_nat),
 		CASE(both_sides_may_begin_at_once),
 		CASE(initial_contact_replaces_what_was_before),
+		CASE(initial_contact_spares_what_is_younger),
+		CASE(an_spi_in_use_is_not_drawn_again),
 		CASE(a_second_contact_does_not_claim_to_be_the_first),
 	};
 

@@ -384,6 +384,40 @@ static void responses_to_nothing_are_not_answered(void **state)
 	expect_tunnels(&t, 1);
 }
 
+/* PLD-9: only what came out of SK counts, also if the clear part is covered by the ICV */
+static void a_delete_beside_sk_deletes_nothing(void **state)
+{
+	static const uint8_t clear[] = { PAYLOAD_SK, 0, 0, 8, PROTOCOL_IKE, 0, 0, 0 };
+	static const uint8_t iv[AEAD_IV_LEN] = { 9 };
+	const struct path path = path_to(&t, EAST, EXCHANGE_INFORMATIONAL);
+	uint8_t octets[128];
+	struct writer w = writer_on(octets, sizeof(octets));
+	struct ike_sa *sa;
+
+	bring_up(&t, WEST);
+	sa = only_sa(&t, WEST);
+	write_be64(&w, sa->spi_i);
+	write_be64(&w, sa->spi_r);
+	write_u8(&w, PAYLOAD_DELETE);
+	write_u8(&w, IKE_VERSION);
+	write_u8(&w, EXCHANGE_INFORMATIONAL);
+	write_u8(&w, IKE_FLAG_INITIATOR);
+	write_be32(&w, 2);
+	write_be32(&w, sizeof(clear) + SK_OVERHEAD);
+	write_bytes(&w, BYTES_OF(clear));
+	write_be16(&w, 0); /* nothing inside */
+	write_be16(&w, SK_OVERHEAD - IKE_HEADER_LEN);
+	assert_true(
+	    aead_seal(sa->sk.out, iv, writer_view(&w), BYTES("", 1), octets + w.len + AEAD_IV_LEN));
+	write_bytes(&w, BYTES_OF(iv));
+	w.len += 1 + AEAD_TAG_LEN;
+	inject(&t, EAST, &path, writer_view(&w));
+	/* Well sealed, so it is answered. */
+	assert_int_equal(t.end[EAST].out_count, 1);
+	assert_int_equal(count_news(&t.end[EAST], NEWS_SA_GONE), 0);
+	expect_tunnels(&t, 1);
+}
+
 /* INI-1: nothing but IKE_AUTH before IKE_AUTH is through */
 static void later_exchanges_wait_for_ike_auth(void **state)
 {
@@ -492,6 +526,7 @@ int main(void)
 		CASE(forgeries_do_not_touch_an_sa_that_is_up),
 		CASE(both_spis_must_fit),
 		CASE(responses_to_nothing_are_not_answered),
+		CASE(a_delete_beside_sk_deletes_nothing),
 		CASE(later_exchanges_wait_for_ike_auth),
 		CASE(an_ike_auth_request_with_holes_makes_no_sa),
 		CASE(an_ike_auth_response_with_holes_ends_the_attempt),

@@ -25,13 +25,16 @@ uint64_t ike_sa_own_spi(const struct ike_sa *sa)
 	return sa->is_initiator ? sa->spi_i : sa->spi_r;
 }
 
-/* Random, not 0, and no other IKE SA of ours has it (HDR-7). */
+/* Random, not 0, and no other IKE SA of ours has it (HDR-7). A random port that gives the same
+ * octets again and again is broken, and nothing here would be secret. */
 static uint64_t free_spi(struct ike *ike)
 {
 	uint64_t spi = 0;
 
-	while (spi == 0 || ike_find_spi(ike, spi) != NULL)
+	for (int draws = 0; spi == 0 || ike_find_spi(ike, spi) != NULL; draws++) {
+		assert(draws < 100);
 		ike->ports.random(ike->ports.ctx, (uint8_t *)&spi, sizeof(spi));
+	}
 	return spi;
 }
 

@@ -47,6 +47,7 @@ static void an_initiator_with_another_key_gets_no_sa(void **state)
 	assert_int_equal(ike_count(t.end[EAST].ike), 0);
 	/* The answer is lost; the same comes again for the same request, for 30 s. */
 	lose(&t, EAST);
+	wait_ms(&t, 400);
 	pass(&t, WEST, EXCHANGE_IKE_AUTH);
 	/* <-- IKE_AUTH { N(AUTHENTICATION_FAILED) } */
 	pass(&t, EAST, EXCHANGE_IKE_AUTH);
