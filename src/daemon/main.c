@@ -14,6 +14,7 @@
 #include "daemon/daemon.h"
 #include "daemon/notify.h"
 #include "daemon/privileges.h"
+#include "daemon/sandbox.h"
 
 struct arguments {
 	const char *rundir;
@@ -78,7 +79,8 @@ static bool come_up(const struct arguments *args, struct daemon *d, char *error,
 	}
 	privileges_prepare();
 	return daemon_open(d, args->rundir, keeps_state, conf, error, size) &&
-	       privileges_drop(&d->users, error, size) && daemon_start(d, error, size);
+	       privileges_drop(&d->users, error, size) && sandbox_enter(error, size) &&
+	       daemon_start(d, error, size);
 }
 
 static bool go_background(const struct arguments *args, struct daemon *d)

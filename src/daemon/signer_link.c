@@ -7,15 +7,20 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/pidfd.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "crypto/signer_wire.h"
 #include "daemon/clock.h"
 
+enum { SIGNER_END_WAIT_MS = 500 };
+
 struct signer_link {
 	int fd;
+	int process; /* pidfd: readable when it has ended */
 	struct event *readable;
 	struct event *writable;
 	struct evbuffer *in;
@@ -104,11 +109,22 @@ struct signer_link *signer_link_spawn(const struct start_users *users, char *err
 	fcntl(fds[0], F_SETFL, O_NONBLOCK);
 	link = new_zeroed(sizeof(*link));
 	link->fd = fds[0];
+	link->process = pidfd_open(child, 0);
 	link->in = evbuffer_new();
 	link->out = evbuffer_new();
 	link->jobs = new_array(SIGNER_JOBS_MAX, sizeof(*link->jobs));
 	assert(link->in != NULL && link->out != NULL);
 	return link;
+}
+
+/* Its socket is closed, so it ends now; a stuck one is left to init. */
+static void signer_wait(int process)
+{
+	struct pollfd p = { .fd = process, .events = POLLIN };
+
+	if (poll(&p, 1, SIGNER_END_WAIT_MS) == 1)
+		waitid(P_PIDFD, (id_t)process, &(siginfo_t){ 0 }, WEXITED);
+	close(process);
 }
 
 void signer_link_free(struct signer_link *link)
@@ -122,6 +138,7 @@ void signer_link_free(struct signer_link *link)
 	evbuffer_free(link->in);
 	evbuffer_free(link->out);
 	close(link->fd);
+	signer_wait(link->process);
 	free(link->jobs);
 	free(link->places);
 	free(link->loading.keys);

@@ -364,7 +364,7 @@ static void say_unprimed(struct resolver *r)
 	if (!r->said_unprimed)
 		log_line(
 		    &r->log, LOG_WARNING,
-		    "dnssec: the trust anchor could not be verified yet; until then all answers "
+		    "dnssec: the trust anchor could not be verified yet; until it is, all answers "
 		    "count as insecure; tried again every %d s (dnssec=off for a network without "
 		    "the root)",
 		    PRIME_EVERY_S);
