@@ -13,6 +13,10 @@ static bool check_steering(const struct gateway *g)
 
 	if (geteuid() != 0)
 		return true; /* nft tells nobody else; start needs root anyway */
+	if (!nft_check_flowtables(error, sizeof(error))) {
+		cli_fail("%s", error);
+		return false;
+	}
 	steering_ruleset(&ruleset, &g->plan.steering, &g->plan.policy);
 	ok = nft_load(ruleset.s, true, error, sizeof(error));
 	text_free(&ruleset);

@@ -124,7 +124,7 @@ bool nft_delete_table(char *error, size_t size)
 	return nft_load("add table " TABLE "\ndelete table " TABLE "\n", false, error, size);
 }
 
-bool nft_find_flowtable(char *rule, size_t size)
+bool nft_check_flowtables(char *error, size_t size)
 {
 	char *argv[] = { (char *)"nft", (char *)"-t", (char *)"list", (char *)"ruleset", NULL };
 	struct text output = { 0 };
@@ -136,7 +136,11 @@ bool nft_find_flowtable(char *rule, size_t size)
 			found = strstr(output.s, "flow offload @");
 	}
 	if (found != NULL)
-		snprintf(rule, size, "%.*s", (int)strcspn(found, "\n"), found);
+		snprintf(
+		    error, size,
+		    "the rule \"%.*s\" sends packets past every filter, and past us; take it out "
+		    "of the firewall",
+		    (int)strcspn(found, "\n"), found);
 	text_free(&output);
-	return found != NULL;
+	return found == NULL;
 }

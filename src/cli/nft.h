@@ -10,8 +10,6 @@ MUST_USE bool nft_load(const char *ruleset, bool only_check, char *error, size_t
 bool nft_has_table(void);
 /* Takes our table out, if it is there. */
 MUST_USE bool nft_delete_table(char *error, size_t size);
-/*
- * A rule of somebody else's that hands forwarded packets to a flowtable, past us: a line of it in
- * `rule`. False if there is none.
+/* False if a rule of somebody else's hands forwarded packets to a flowtable, past all our chains.
  */
-bool nft_find_flowtable(char *rule, size_t size);
+MUST_USE bool nft_check_flowtables(char *error, size_t size);

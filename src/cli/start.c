@@ -35,16 +35,10 @@ static int is_running(const struct cli *cli)
 static bool steer(const struct gateway *g, char *error, size_t size)
 {
 	struct text ruleset = { 0 };
-	char rule[256];
 	bool ok;
 
-	if (nft_find_flowtable(rule, sizeof(rule))) {
-		snprintf(error, size,
-		         "the rule \"%s\" sends packets past every filter, and past us; "
-		         "take it out of the firewall",
-		         rule);
+	if (!nft_check_flowtables(error, size))
 		return false;
-	}
 	steering_ruleset(&ruleset, &g->plan.steering, &g->plan.policy);
 	ok = nft_load(ruleset.s, false, error, size) &&
 	     steering_routes_up(&g->plan.steering, error, size);
