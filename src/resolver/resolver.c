@@ -295,15 +295,20 @@ static void on_primed(void *ctx, int rcode, void *packet, int len, int security,
 	struct resolver *r = ctx;
 
 	if (rcode == 0 && security == 2) {
+		if (!r->is_primed)
+			tell(r, MAIL_PRIMED);
 		r->is_primed = true;
-		tell(r, MAIL_PRIMED);
 		return;
 	}
 	tell(r, MAIL_NOT_PRIMED);
 	prime_later(r, PRIME_EVERY_S);
 }
 
-/* The anchor is primed when the keys it vouches for are found secure. */
+/*
+ * The anchor is primed when the keys it vouches for are found secure. Asked at every start, also
+ * when it was primed in an earlier run: the first answer should not wait for these keys, and if
+ * they cannot be had all answers are bogus, which somebody should know.
+ */
 static void prime(evutil_socket_t fd, short what, void *ctx)
 {
 	struct resolver *r = ctx;
@@ -313,11 +318,18 @@ static void prime(evutil_socket_t fd, short what, void *ctx)
 		prime_later(r, PRIME_EVERY_S);
 }
 
+static void on_warm(void *ctx, int rcode, void *packet, int len, int security, char *why_bogus,
+                    int was_ratelimited)
+{
+}
+
 static void *thread_main(void *ctx)
 {
 	struct resolver *r = ctx;
 
-	if (r->validating != NULL && !r->is_primed)
+	/* The library sets a context up with its first question: one it answers by itself. */
+	ub_resolve_event(r->plain, "localhost", DNS_TYPE_A, CLASS_IN, NULL, on_warm, NULL);
+	if (r->validating != NULL)
 		prime_later(r, 0);
 	event_base_dispatch(r->base);
 	return NULL;
@@ -361,14 +373,23 @@ static void lookup(void *ctx, uint64_t query, const char *name, enum dns_type ty
 
 static void say_unprimed(struct resolver *r)
 {
-	if (!r->said_unprimed)
+	if (r->said_unprimed)
+		return;
+	r->said_unprimed = true;
+	if (r->trust == RESOLVER_PRIMED)
+		log_line(
+		    &r->log, LOG_WARNING,
+		    "dnssec: the trust anchor was verified in an earlier run and cannot be now; "
+		    "until it is, all answers are bogus; tried again every %d s (dnssec=off for "
+		    "a network without the root)",
+		    PRIME_EVERY_S);
+	else
 		log_line(
 		    &r->log, LOG_WARNING,
 		    "dnssec: the trust anchor could not be verified yet; until it is, all answers "
 		    "count as insecure; tried again every %d s (dnssec=off for a network without "
 		    "the root)",
 		    PRIME_EVERY_S);
-	r->said_unprimed = true;
 }
 
 static void deliver(struct resolver *r, const struct mail *mail)
