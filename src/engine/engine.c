@@ -158,12 +158,22 @@ static void settle_soon(struct engine *engine)
 		event_active(engine->on_settle, 0, 0);
 }
 
+static void too_big(struct engine *engine, const struct letter *letter)
+{
+	if (tables_learn_mtu(&engine->shared.tables, letter, clock_now()))
+		log_line(&engine->log, LOG_INFO, "esp0x%x@%s: path carries %u octets now",
+		         letter->spi, ip_text(&letter->path.remote.address).s, letter->mtu);
+}
+
 static void read_letter(struct engine *engine, struct letter *letter)
 {
 	switch (letter->kind) {
 	case LETTER_IKE:
 		engine->events.ike_datagram(engine->events.ctx, &letter->path,
 		                            buf_view(&letter->datagram));
+		break;
+	case LETTER_TOO_BIG:
+		too_big(engine, letter);
 		break;
 	case LETTER_UNKNOWN_SPI:
 		engine->events.unknown_spi(engine->events.ctx, &letter->path, letter->spi);
@@ -232,6 +242,7 @@ static void on_tick(evutil_socket_t fd, short what, void *ctx)
 	hold_lock(&engine->shared.holds);
 	hold_remind(&engine->shared.holds, SECONDS(REMIND_S), clock_now());
 	hold_unlock(&engine->shared.holds);
+	tables_forget_mtus(&engine->shared.tables, clock_now());
 	mailbox_wake(&engine->shared.mailbox);
 	settle_soon(engine);
 }
@@ -318,10 +329,8 @@ static void port_set_pair(void *ctx, const struct ip_pair *pair, enum eroute_act
 static void port_add_child(void *ctx, const struct child_sa *child)
 {
 	struct engine *engine = ctx;
-	size_t limit = esp_inner_limit(engine->settings.mtu, child->path.remote.address.family,
-	                               child->udp_encapsulation);
 
-	if (!tables_add_child(&engine->shared.tables, child, limit))
+	if (!tables_add_child(&engine->shared.tables, child, engine->settings.mtu))
 		log_line(&engine->log, LOG_ERROR, "esp0x%x: the SA was not installed",
 		         child->spi_in);
 }

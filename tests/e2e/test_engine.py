@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from lab import (BUILD, DEST, DEST6, EAST, EAST6, EAST_LAN, EAST_LAN6, SECOND, SOURCE, SOURCE6,
-                 STRANGER, STRANGER6, WEST, WEST6, WEST_LAN, WEST_LAN6, Lab)
+                 STRANGER, STRANGER6, WEST, WEST6, WEST_LAN, WEST_LAN6, Lab, until)
 from talk import PIECE
 
 BED = BUILD / "src" / "engine" / "engine-bed"
@@ -199,3 +199,36 @@ def test_after_a_stop_everything_is_as_before(bare, west):
     assert "220" not in rules and "wildswan" not in rules
     assert "ipsec0" not in bare.west.ip("link")
     assert bare.source.ping(STRANGER)
+
+
+@pytest.fixture(name="narrow")
+def narrow_path(bare):
+    """The road to east carries 1300 octets only, which its router says; afterwards all forget it."""
+    for host, device in ((bare.internet, "east"), (bare.east, "wan")):
+        host.ip("link", "set", device, "mtu", "1300")
+    yield bare
+    for host, device in ((bare.internet, "east"), (bare.east, "wan")):
+        host.ip("link", "set", device, "mtu", "1500")
+    for host in (bare.source, bare.dest):
+        host.ip("route", "flush", "cache")
+        host.ip("-6", "route", "flush", "cache")
+
+
+@pytest.mark.parametrize("outer", [(WEST, EAST), (WEST6, EAST6)])
+def test_a_narrow_path_is_learned_from_its_router(narrow, west, outer):
+    tunnel(west, SOURCE, DEST, outer=outer)
+    assert narrow.source.ping(DEST)
+    assert not narrow.source.ping(DEST, size=1380, options=("-M", "do"), wait=0.3)
+    limit = "1238" if outer == (WEST, EAST) else "1218"
+    assert limit in narrow.source.ping(DEST, size=1380, options=("-M", "do"), wait=0.3).text
+    assert narrow.source.ping(DEST, size=1180, options=("-M", "do"))
+    assert narrow.source.ping(DEST, size=1380, options=("-M", "dont"))
+    until("west says so", lambda: any("carries 1300" in line for line in west.log))
+
+
+@pytest.mark.parametrize("outer", [(WEST, EAST), (WEST6, EAST6)])
+def test_ipv6_gets_its_1280_octets_through_any_path(narrow, west, outer):
+    tunnel(west, SOURCE6, DEST6, outer=outer)
+    assert narrow.source.ping(DEST6)
+    narrow.source.ping(DEST6, size=1232, wait=0.3)
+    assert narrow.source.ping(DEST6, size=1232, count=2)

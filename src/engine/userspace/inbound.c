@@ -10,9 +10,11 @@ static void drop(struct worker *worker, enum engine_drop reason)
 static void unknown_spi(struct worker *worker, const struct path *path, uint32_t spi)
 {
 	drop(worker, ENGINE_DROP_NO_SA);
-	if (rate_take(&worker->unknown_rate, worker->now))
-		mailbox_put(&worker->shared->mailbox, LETTER_UNKNOWN_SPI, path, spi,
-		            BYTES(NULL, 0));
+	if (rate_take(&worker->hint_rate, worker->now))
+		mailbox_put(
+		    &worker->shared->mailbox,
+		    &(struct letter){ .kind = LETTER_UNKNOWN_SPI, .path = *path, .spi = spi },
+		    BYTES(NULL, 0));
 }
 
 static bool selector_holds(const struct traffic_selector *ts, const struct ip *address,
@@ -94,6 +96,14 @@ static void deliver(struct worker *worker, struct child *child, const struct pac
 		use_add(&child->use_in, p->octets.len, worker->now);
 }
 
+/* IN-1: the SA was made for one address of ours. Where the peer sends from may change (NAT). */
+static bool came_to(const struct child *child, const struct path *path)
+{
+	const struct ip *local = &child->path.local.address;
+
+	return local->family == IP_NONE || ip_equal(local, &path->local.address);
+}
+
 static void esp(struct worker *worker, const struct outer_datagram *d)
 {
 	struct bytes plain, inner;
@@ -106,7 +116,7 @@ static void esp(struct worker *worker, const struct outer_datagram *d)
 		return;
 	}
 	child = tables_child(&worker->shared->tables, spi);
-	if (child == NULL) {
+	if (child == NULL || !came_to(child, &d->path)) {
 		unknown_spi(worker, &d->path, spi);
 		return;
 	}
@@ -138,7 +148,8 @@ void inbound(struct worker *worker, const struct outer_datagram *d)
 	case OUTER_KEEPALIVE:
 		break; /* proves nothing, is not answered (RFC 3948 section 4) */
 	case OUTER_IKE:
-		mailbox_put(&worker->shared->mailbox, LETTER_IKE, &d->path, 0,
+		mailbox_put(&worker->shared->mailbox,
+		            &(struct letter){ .kind = LETTER_IKE, .path = d->path },
 		            BYTES(d->data + OUTER_MARKER_LEN, d->len - OUTER_MARKER_LEN));
 		break;
 	case OUTER_ESP:
@@ -148,4 +159,20 @@ void inbound(struct worker *worker, const struct outer_datagram *d)
 		drop(worker, ENGINE_DROP_RUNT);
 		break;
 	}
+}
+
+/*
+ * An ICMP error about our ESP. Only "too big" is of interest, and only the control thread can tell
+ * whether the packet was ours (MTU-9).
+ */
+void inbound_error(struct worker *worker, const struct outer_error *error)
+{
+	struct reader r = reader_of(BYTES_OF(error->quoted));
+	struct letter letter = { .kind = LETTER_TOO_BIG, .mtu = error->mtu };
+
+	letter.path.remote.address = error->destination;
+	letter.spi = read_be32(&r);
+	letter.sequence_low = read_be32(&r);
+	if (error->mtu != 0 && rate_take(&worker->hint_rate, worker->now))
+		mailbox_put(&worker->shared->mailbox, &letter, BYTES(NULL, 0));
 }

@@ -44,8 +44,7 @@ void mailbox_woken(struct mailbox *m)
 		return;
 }
 
-void mailbox_put(struct mailbox *m, enum letter_kind kind, const struct path *path, uint32_t spi,
-                 struct bytes datagram)
+void mailbox_put(struct mailbox *m, const struct letter *letter, struct bytes datagram)
 {
 	bool is_full;
 
@@ -54,9 +53,10 @@ void mailbox_put(struct mailbox *m, enum letter_kind kind, const struct path *pa
 	if (is_full) {
 		m->dropped++;
 	} else {
-		struct letter *letter = &m->letters[(m->first + m->count++) % MAILBOX_SIZE];
+		struct letter *place = &m->letters[(m->first + m->count++) % MAILBOX_SIZE];
 
-		*letter = (struct letter){ kind, *path, spi, buf_copy(datagram) };
+		*place = *letter;
+		place->datagram = buf_copy(datagram);
 	}
 	pthread_mutex_unlock(&m->lock);
 	if (!is_full)

@@ -11,12 +11,15 @@
 
 enum { MAILBOX_SIZE = 1024 };
 
-enum letter_kind { LETTER_IKE, LETTER_UNKNOWN_SPI };
+enum letter_kind { LETTER_IKE, LETTER_UNKNOWN_SPI, LETTER_TOO_BIG };
 
 struct letter {
 	enum letter_kind kind;
 	struct path path;
 	uint32_t spi;
+	uint32_t
+	    sequence_low; /* TOO_BIG: of the packet that was, by an SA with that outbound SPI */
+	unsigned mtu;
 	struct buf datagram;
 };
 
@@ -30,9 +33,8 @@ struct mailbox {
 
 MUST_USE bool mailbox_init(struct mailbox *m);
 void mailbox_wipe(struct mailbox *m);
-/* Copies the datagram. */
-void mailbox_put(struct mailbox *m, enum letter_kind kind, const struct path *path, uint32_t spi,
-                 struct bytes datagram);
+/* Copies the datagram; `letter->datagram` is not looked at. */
+void mailbox_put(struct mailbox *m, const struct letter *letter, struct bytes datagram);
 /* Wakes the control thread without a letter. */
 void mailbox_wake(struct mailbox *m);
 /* The letter's datagram is the caller's to free. */

@@ -40,8 +40,10 @@ static void seal(struct worker *worker, struct child *child, struct bytes inner,
 		drop(worker, ENGINE_DROP_SEND);
 		return;
 	}
-	outer_sender_commit(worker->tx, len, &child->path, child->udp_encapsulation,
-	                    ecn_outer(tos));
+	outer_sender_commit(worker->tx, len, &child->path,
+	                    (struct outer_way){ .udp = child->udp_encapsulation,
+	                                        .in_pieces = inner.len > child_limit(child),
+	                                        .tos = ecn_outer(tos) });
 	use_add(&child->use_out, inner.len, worker->now);
 }
 
@@ -51,7 +53,7 @@ static void seal_fragments(struct worker *worker, struct child *child, const str
 	struct fragment f;
 	size_t len;
 
-	fragment_start(&f, p, child->inner_limit);
+	fragment_start(&f, p, child_limit(child));
 	while ((len = fragment_next(&f, worker->piece)) > 0)
 		seal(worker, child, BYTES(worker->piece, len), p->tos);
 }

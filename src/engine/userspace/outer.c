@@ -2,12 +2,13 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <linux/errqueue.h>
 #include <linux/udp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { RECEIVE_BUFFER = 8 << 20, PROTOCOL_ESP = 50 };
+enum { RECEIVE_BUFFER = 8 << 20, PROTOCOL_ESP = 50, IPV6_LEAST_MTU = 1280, TRIES = 2 };
 
 enum outer_kind outer_kind(struct bytes datagram)
 {
@@ -62,11 +63,22 @@ static bool set_options6(int fd, bool is_udp)
 	       set(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_PROBE);
 }
 
+/* ICMP errors about ESP; those about IKE prove nothing and change nothing. */
+static bool hear_errors(int fd, enum outer_socket which)
+{
+	if (which == OUTER_IKE4 || which == OUTER_IKE6)
+		return true;
+	return is_v4(which) ? set(fd, IPPROTO_IP, IP_RECVERR, 1)
+	                    : set(fd, IPPROTO_IPV6, IPV6_RECVERR, 1);
+}
+
 static bool set_options(int fd, enum outer_socket which, uint32_t mark)
 {
 	if (!set(fd, SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER))
 		(void)set(fd, SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER);
 	if (setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof(mark)) != 0)
+		return false;
+	if (!hear_errors(fd, which))
 		return false;
 	return is_v4(which) ? set_options4(fd) : set_options6(fd, !is_esp(which));
 }
@@ -220,6 +232,43 @@ struct outer_datagram outer_received(struct outer_receiver *rx, unsigned i)
 	return d;
 }
 
+static void read_error(struct cmsghdr *c, struct outer_error *error)
+{
+	bool is_4 = c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_RECVERR;
+	bool is_6 = c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_RECVERR;
+	struct sock_extended_err e;
+
+	if (!is_4 && !is_6)
+		return;
+	memcpy(&e, CMSG_DATA(c), sizeof(e));
+	/* Our own "too big" (SO_EE_ORIGIN_LOCAL) was the answer to a call and is known. */
+	if (e.ee_errno == EMSGSIZE &&
+	    e.ee_origin == (is_4 ? SO_EE_ORIGIN_ICMP : SO_EE_ORIGIN_ICMP6))
+		error->mtu = e.ee_info;
+}
+
+bool outer_receive_error(const struct outer *outer, enum outer_socket from,
+                         struct outer_error *error)
+{
+	_Alignas(struct cmsghdr) uint8_t control[4 * OUTER_CONTROL_MAX];
+	union sockaddr_any destination = { 0 };
+	struct iovec vector = { error->quoted, sizeof(error->quoted) };
+	struct msghdr header = { .msg_name = &destination,
+		                 .msg_namelen = sizeof(destination),
+		                 .msg_iov = &vector,
+		                 .msg_iovlen = 1,
+		                 .msg_control = control,
+		                 .msg_controllen = sizeof(control) };
+
+	*error = (struct outer_error){ 0 };
+	if (recvmsg(outer->fd[from], &header, MSG_ERRQUEUE | MSG_DONTWAIT) < 0)
+		return false;
+	error->destination = sockaddr_endpoint(&destination).address;
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(&header); c != NULL; c = CMSG_NXTHDR(&header, c))
+		read_error(c, error);
+	return true;
+}
+
 /* Sending. */
 
 struct outgoing {
@@ -227,6 +276,7 @@ struct outgoing {
 	union sockaddr_any to;
 	_Alignas(struct cmsghdr) uint8_t control[OUTER_CONTROL_MAX];
 	int fd;
+	bool in_pieces;
 };
 
 static void add_control(struct msghdr *header, int level, int type, const void *data, size_t len)
@@ -273,17 +323,27 @@ static void prepare(struct outgoing *o, struct msghdr *header, const struct path
 }
 
 /*
- * What must be larger than the device carries (IPv6 inside, and 1280 does not fit: RFC 8200 section
- * 5) goes in fragments. IPv6 sockets do that by themselves. Seldom, so the option is switched.
+ * What must be larger than the path carries (IPv6 inside, and 1280 does not fit: RFC 8200 section
+ * 5) goes in fragments: IPv4 without DF, IPv6 cut to the least MTU. Seldom, so options are
+ * switched.
  */
-static bool send_fragmented(int fd, const struct msghdr *header)
+static bool allow_pieces(int fd, bool is_4, bool allow)
 {
-	bool is_sent;
+	if (is_4)
+		return set(fd, IPPROTO_IP, IP_MTU_DISCOVER,
+		           allow ? IP_PMTUDISC_DONT : IP_PMTUDISC_PROBE);
+	return set(fd, IPPROTO_IPV6, IPV6_MTU, allow ? IPV6_LEAST_MTU : 0) &&
+	       set(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER,
+	           allow ? IPV6_PMTUDISC_DONT : IPV6_PMTUDISC_PROBE);
+}
 
-	if (!set(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT))
-		return false;
-	is_sent = sendmsg(fd, header, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
-	return set(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE) && is_sent;
+static bool send_in_pieces(int fd, const struct msghdr *header)
+{
+	bool is_4 = ((const struct sockaddr *)header->msg_name)->sa_family == AF_INET;
+	bool is_sent =
+	    allow_pieces(fd, is_4, true) && sendmsg(fd, header, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
+
+	return allow_pieces(fd, is_4, false) && is_sent;
 }
 
 bool outer_send_ike(const struct outer *outer, const struct path *path, struct bytes datagram)
@@ -303,9 +363,13 @@ bool outer_send_ike(const struct outer *outer, const struct path *path, struct b
 	header.msg_iovlen = 2;
 	if (fd < 0)
 		return false;
-	if (sendmsg(fd, &header, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
-		return true;
-	return errno == EMSGSIZE && is_4 && send_fragmented(fd, &header);
+	/* An ICMP error that waits on the socket is told to the next call, which then does nothing.
+	 */
+	for (int i = 0; i < TRIES; i++) {
+		if (sendmsg(fd, &header, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
+			return true;
+	}
+	return errno == EMSGSIZE && send_in_pieces(fd, &header);
 }
 
 struct outer_sender {
@@ -339,31 +403,46 @@ void outer_sender_free(struct outer_sender *tx)
 
 static void send_alone(struct outer_sender *tx, unsigned i)
 {
-	struct outgoing *o = &tx->outgoing[i];
-
-	if (o->to.any.sa_family != AF_INET || !send_fragmented(o->fd, &tx->headers[i].msg_hdr))
+	if (!send_in_pieces(tx->outgoing[i].fd, &tx->headers[i].msg_hdr))
 		__atomic_fetch_add(tx->failed, 1, __ATOMIC_RELAXED);
 }
 
-/* All for one socket that stand together, from `first`; returns the first that does not belong. */
+/* Whole datagrams for one socket, [first, end); as in outer_send_ike() each has a second try. */
+static void send_whole(struct outer_sender *tx, unsigned first, unsigned end)
+{
+	int tries = 0;
+
+	while (first < end) {
+		int sent = sendmmsg(tx->outgoing[first].fd, tx->headers + first, end - first,
+		                    MSG_DONTWAIT | MSG_NOSIGNAL);
+
+		if (sent > 0) {
+			first += (unsigned)sent;
+			tries = 0;
+		} else if (++tries == TRIES) {
+			if (errno == EMSGSIZE)
+				send_alone(tx, first);
+			else
+				__atomic_fetch_add(tx->failed, 1, __ATOMIC_RELAXED);
+			first++;
+			tries = 0;
+		}
+	}
+}
+
+/* All that may go together, from `first`; returns the first that does not belong. */
 static unsigned send_run(struct outer_sender *tx, unsigned first)
 {
-	int fd = tx->outgoing[first].fd;
 	unsigned end = first + 1;
 
-	while (end < tx->count && tx->outgoing[end].fd == fd)
-		end++;
-	while (first < end) {
-		int sent =
-		    sendmmsg(fd, tx->headers + first, end - first, MSG_DONTWAIT | MSG_NOSIGNAL);
-
-		if (sent > 0)
-			first += (unsigned)sent;
-		else if (errno == EMSGSIZE)
-			send_alone(tx, first++);
-		else if (errno != EINTR && first++ < end)
-			__atomic_fetch_add(tx->failed, 1, __ATOMIC_RELAXED);
+	if (tx->outgoing[first].in_pieces) {
+		send_alone(tx, first);
+		return end;
 	}
+	while (end < tx->count && tx->outgoing[end].fd == tx->outgoing[first].fd &&
+	       !tx->outgoing[end].in_pieces)
+		end++;
+	send_whole(tx, first, end);
 	return end;
 }
 
@@ -381,18 +460,19 @@ uint8_t *outer_sender_slot(struct outer_sender *tx)
 	return tx->room + tx->count * tx->size;
 }
 
-void outer_sender_commit(struct outer_sender *tx, size_t len, const struct path *path, bool udp,
-                         uint8_t tos)
+void outer_sender_commit(struct outer_sender *tx, size_t len, const struct path *path,
+                         struct outer_way way)
 {
 	struct outgoing *o = &tx->outgoing[tx->count];
 	bool is_4 = path->remote.address.family == IP_V4;
 
 	assert(tx->count < OUTER_BATCH);
 	assert(len <= tx->size);
-	prepare(o, &tx->headers[tx->count].msg_hdr, path, udp ? path->remote.port : 0, tos);
+	prepare(o, &tx->headers[tx->count].msg_hdr, path, way.udp ? path->remote.port : 0, way.tos);
 	o->vectors[0] = (struct iovec){ tx->room + tx->count * tx->size, len };
-	o->fd = tx->outer->fd[udp    ? (is_4 ? OUTER_NAT4 : OUTER_NAT6)
-	                      : is_4 ? OUTER_ESP4
-	                             : OUTER_ESP6];
+	o->fd = tx->outer->fd[way.udp ? (is_4 ? OUTER_NAT4 : OUTER_NAT6)
+	                      : is_4  ? OUTER_ESP4
+	                              : OUTER_ESP6];
+	o->in_pieces = way.in_pieces;
 	tx->count++;
 }

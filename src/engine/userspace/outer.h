@@ -3,8 +3,9 @@
  * The outer sockets: UDP ports 500 and 4500 and protocol 50, of each family, and batches on them.
  *
  * They are bound to the wildcard address; each datagram tells by which of our addresses it came and
- * says by which it goes (IP_PKTINFO), with its TOS for the ECN bits. They believe no path MTU that
- * ICMP tells (IP_PMTUDISC_PROBE). Sending is safe from several threads.
+ * says by which it goes (IP_PKTINFO), with its TOS for the ECN bits. The kernel believes no path
+ * MTU that ICMP tells (IP_PMTUDISC_PROBE); it hands the errors to us. Sending is safe from several
+ * threads.
  */
 #include "engine/userspace/sockaddr.h"
 
@@ -51,15 +52,31 @@ unsigned outer_receive(struct outer_receiver *rx, const struct outer *outer,
                        enum outer_socket from);
 struct outer_datagram outer_received(struct outer_receiver *rx, unsigned i);
 
+/* An ICMP error about a datagram of ours. Anybody may have forged it. */
+struct outer_error {
+	struct ip destination; /* of our datagram */
+	unsigned mtu;          /* "too big": what would fit; 0: another error */
+	uint8_t quoted[8];     /* how our datagram began, zeros where less was quoted */
+};
+/* Takes one error from the socket's queue; false: there are none. */
+MUST_USE bool outer_receive_error(const struct outer *outer, enum outer_socket from,
+                                  struct outer_error *error);
+
 struct outer_sender;
 /* `size`: the longest datagram that will be put in. `failed` counts what the kernel refused. */
 struct outer_sender *outer_sender_new(const struct outer *outer, size_t size, uint64_t *failed);
 void outer_sender_free(struct outer_sender *tx);
 /* Room for one datagram; sends first if the batch is full. */
 uint8_t *outer_sender_slot(struct outer_sender *tx);
-/* What was written into the slot goes with the next flush: in UDP, or as protocol 50. */
-void outer_sender_commit(struct outer_sender *tx, size_t len, const struct path *path, bool udp,
-                         uint8_t tos);
+/* How one datagram goes. */
+struct outer_way {
+	bool udp;       /* in UDP, else as protocol 50 */
+	bool in_pieces; /* routers, and this machine, may fragment it */
+	uint8_t tos;
+};
+/* What was written into the slot goes with the next flush. */
+void outer_sender_commit(struct outer_sender *tx, size_t len, const struct path *path,
+                         struct outer_way way);
 void outer_sender_flush(struct outer_sender *tx);
 
 /* One IKE message at once, by the socket of the path's local port, with the marker where that wants

@@ -34,7 +34,8 @@ void settling_add(struct settling *settling, const struct packet *packet, struct
 	if (settling->count == SETTLING_MAX)
 		return;
 	if (settling->count == 0)
-		settling->end = instant_after(now, SETTLING_TIME); /* later ones do not prolong it */
+		settling->end =
+		    instant_after(now, SETTLING_TIME); /* later ones do not prolong it */
 	settling->prints[settling->count++] = print_of(packet);
 }
 

@@ -4,7 +4,8 @@
 #include <stdlib.h>
 
 /* Chains stay short up to some 10^5 entries without the helper threads that resizing would need. */
-enum { BUCKETS = 1 << 16, IPV6_LEAST_MTU = 1280 };
+enum { BUCKETS = 1 << 16, IPV4_LEAST_PATH = 576, IPV6_LEAST_MTU = 1280, RECENT = 4096 };
+#define MTU_KEPT SECONDS(600)
 
 /*
  * ThreadSanitizer does not see into the library that orders our accesses, so it is told: what is
@@ -115,12 +116,18 @@ struct child *eroute_child(const struct eroute *eroute)
 	return child;
 }
 
+size_t child_limit(const struct child *child)
+{
+	return esp_inner_limit(__atomic_load_n(&child->mtu, __ATOMIC_RELAXED),
+	                       child->path.remote.address.family, child->udp_encapsulation);
+}
+
 size_t child_inner_limit(const struct child *child, unsigned version)
 {
+	size_t limit = child_limit(child);
+
 	/* Nothing may tell an IPv6 host less than 1280 (RFC 8200 section 5). */
-	if (version == 6 && child->inner_limit < IPV6_LEAST_MTU)
-		return IPV6_LEAST_MTU;
-	return child->inner_limit;
+	return version == 6 && limit < IPV6_LEAST_MTU ? IPV6_LEAST_MTU : limit;
 }
 
 uint64_t child_next_sequence(struct child *child)
@@ -229,7 +236,7 @@ static void child_free(struct child *child)
 	free(child);
 }
 
-static struct child *child_new(const struct child_sa *sa, size_t inner_limit)
+static struct child *child_new(const struct child_sa *sa, unsigned mtu)
 {
 	struct child *child = new_zeroed(sizeof(*child));
 
@@ -239,7 +246,7 @@ static struct child *child_new(const struct child_sa *sa, size_t inner_limit)
 	child->remote = sa->remote;
 	child->path = sa->path;
 	child->udp_encapsulation = sa->udp_encapsulation;
-	child->inner_limit = inner_limit;
+	child->mtu = child->device_mtu = mtu;
 	replay_init(&child->replay, REPLAY_WINDOW, sa->is_esn);
 	if (!child_expand_keys(child, sa)) {
 		child_free(child);
@@ -248,14 +255,14 @@ static struct child *child_new(const struct child_sa *sa, size_t inner_limit)
 	return child;
 }
 
-bool tables_add_child(struct tables *t, const struct child_sa *sa, size_t inner_limit)
+bool tables_add_child(struct tables *t, const struct child_sa *sa, unsigned mtu)
 {
 	struct child *child;
 	struct cds_lfht_node *added;
 
 	if (t->children_out.count >= TABLES_CHILDREN_MAX)
 		return false;
-	child = child_new(sa, inner_limit);
+	child = child_new(sa, mtu);
 	if (child == NULL)
 		return false;
 	HAPPENS_BEFORE(&child->node);
@@ -319,6 +326,55 @@ static struct child *child_for(struct tables *t, const struct ip_pair *pair, uin
 			newest = child;
 	}
 	return newest;
+}
+
+/* What an SA to that peer sent as one of its last packets. */
+static struct child *child_that_sent(struct tables *t, const struct letter *letter)
+{
+	uint64_t hash = hash_spi(t, letter->spi);
+	struct hash_node *n;
+
+	for (n = hash_first(&t->children_out, hash); n != NULL; n = hash_following(n)) {
+		struct child *child = CONTAINER_OF(n, struct child, node_out);
+		uint32_t last = (uint32_t)__atomic_load_n(&child->sequence, __ATOMIC_RELAXED);
+
+		if (child->spi_out == letter->spi && last - letter->sequence_low < RECENT &&
+		    ip_equal(&child->path.remote.address, &letter->path.remote.address))
+			return child;
+	}
+	return NULL;
+}
+
+bool tables_learn_mtu(struct tables *t, const struct letter *letter, struct instant now)
+{
+	struct child *child = child_that_sent(t, letter);
+	unsigned least, mtu = letter->mtu;
+
+	if (child == NULL)
+		return false;
+	least = child->path.remote.address.family == IP_V4 ? IPV4_LEAST_PATH : IPV6_LEAST_MTU;
+	if (mtu < least)
+		mtu = least;
+	if (mtu >= child->mtu)
+		return false;
+	if (child->mtu_learned.ns != 0 && instant_since(now, child->mtu_learned).ns < SECONDS(1).ns)
+		return false;
+	child->mtu_learned = now;
+	__atomic_store_n(&child->mtu, mtu, __ATOMIC_RELAXED);
+	return true;
+}
+
+void tables_forget_mtus(struct tables *t, struct instant now)
+{
+	for (struct hash_node *n = hash_walk(&t->children_out, NULL); n != NULL;
+	     n = hash_walk(&t->children_out, n)) {
+		struct child *child = CONTAINER_OF(n, struct child, node_out);
+
+		if (child->mtu == child->device_mtu ||
+		    instant_since(now, child->mtu_learned).ns < MTU_KEPT.ns)
+			continue;
+		__atomic_store_n(&child->mtu, child->device_mtu, __ATOMIC_RELAXED);
+	}
 }
 
 /* Eroutes. */

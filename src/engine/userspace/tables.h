@@ -13,6 +13,7 @@
 #include <urcu/rculfhash.h>
 
 #include "engine/userspace/esp.h"
+#include "engine/userspace/mailbox.h"
 #include "engine/userspace/replay.h"
 #include "engine/userspace/settling.h"
 #include "engine/userspace/use.h"
@@ -29,16 +30,18 @@ struct child {
 	struct traffic_selector local, remote;
 	struct path path;
 	bool udp_encapsulation;
-	size_t inner_limit; /* octets of the largest inner packet */
+	unsigned device_mtu;
 	/* Changing: by the worker. */
 	uint64_t sequence; /* sent last */
 	struct replay replay;
 	struct use use_in, use_out;
 	/* Changing: by the control thread. */
-	bool is_gone;              /* no eroute may send by it any more; atomic */
-	struct hash_node node_out; /* by spi_out */
-	uint64_t serial;           /* newer is greater */
-	unsigned eroutes;          /* that point here */
+	unsigned mtu;               /* of the outer path, as far as it is known; atomic */
+	struct instant mtu_learned; /* when it was lowered last; 0 never */
+	bool is_gone;               /* no eroute may send by it any more; atomic */
+	struct hash_node node_out;  /* by spi_out */
+	uint64_t serial;            /* newer is greater */
+	unsigned eroutes;           /* that point here */
 	struct child *next_garbage;
 };
 
@@ -95,7 +98,9 @@ struct child *tables_child(struct tables *t, uint32_t spi_in);
 const struct row *tables_row(struct tables *t, const struct ip_pair *pair);
 /* The CHILD SA to send by, or NULL if it was removed under the eroute (then: hold). */
 struct child *eroute_child(const struct eroute *eroute);
-/* Octets of the largest inner packet of that version. */
+/* Octets of the largest inner packet that fits into one outer packet. */
+size_t child_limit(const struct child *child);
+/* The same, as it is told to senders of that IP version. */
 size_t child_inner_limit(const struct child *child, unsigned version);
 /* The next number to send with; 0: they are used up (RFC 4303 section 3.3.3). */
 uint64_t child_next_sequence(struct child *child);
@@ -116,7 +121,15 @@ MUST_USE bool tables_set_eroute(struct tables *t, const struct ip_pair *pair,
 void tables_remove_eroute(struct tables *t, const struct ip_pair *pair);
 /* Keys are expanded here. False: the crypto library refused, the SPI is taken, or the table is
  * full. */
-MUST_USE bool tables_add_child(struct tables *t, const struct child_sa *sa, size_t inner_limit);
+MUST_USE bool tables_add_child(struct tables *t, const struct child_sa *sa, unsigned mtu);
 void tables_remove_child(struct tables *t, uint32_t spi_in);
+/*
+ * A router says that a packet of ours was too big. Anybody could say so: the packet must be one
+ * that an SA to `peer` sent lately, and the path never gets below 576 or 1280 octets, nor lower
+ * twice in a second (MTU-9). True: the SA's limit was lowered.
+ */
+MUST_USE bool tables_learn_mtu(struct tables *t, const struct letter *letter, struct instant now);
+/* Paths may have got wider: limits learned ten minutes ago are forgotten. */
+void tables_forget_mtus(struct tables *t, struct instant now);
 /* Waits for the workers' quiet point and frees what was taken out before. */
 void tables_collect(struct tables *t);

@@ -21,7 +21,7 @@ static bool add_child(struct tables *t, uint32_t spi_in, uint32_t spi_out, uint8
 		               .local = { range_of_ip(&local), 0, 0, 65535 },
 		               .remote = { range_of_ip(&peer), 0, 0, 65535 } };
 
-	return tables_add_child(t, &sa, 1438);
+	return tables_add_child(t, &sa, 1500);
 }
 
 static int set_up(void **state)
@@ -199,12 +199,56 @@ static void gives_no_number_twice_to_four_threads(void **state)
 /* MTU-5 */
 static void tells_no_ipv6_host_less_than_1280(void **state)
 {
-	struct child child = { .inner_limit = 1198 };
+	struct child child = { .mtu = 1280, .path.remote.address = ip_v4(192, 0, 2, 2) };
 
-	assert_int_equal(child_inner_limit(&child, 4), 1198);
+	assert_int_equal(child_inner_limit(&child, 4), esp_inner_limit(1280, IP_V4, false));
 	assert_int_equal(child_inner_limit(&child, 6), 1280);
-	child.inner_limit = 1418;
-	assert_int_equal(child_inner_limit(&child, 6), 1418);
+	child.mtu = 1500;
+	assert_int_equal(child_inner_limit(&child, 6), esp_inner_limit(1500, IP_V4, false));
+}
+
+/* MTU-9 */
+static void believes_of_routers_only_what_is_about_its_own_late_packets(void **state)
+{
+	struct tables *t = *state;
+	const struct instant at[] = { { SECONDS(100).ns },
+		                      { SECONDS(100).ns + 999999999 },
+		                      { SECONDS(101).ns },
+		                      { SECONDS(700).ns } };
+	struct letter letter = { .spi = 0x2001, .sequence_low = 5000 - 4095, .mtu = 1400 };
+	struct child *child;
+
+	assert_true(add_child(t, 0x1001, 0x2001, 1));
+	child = tables_child(t, 0x1001);
+	child->sequence = (UINT64_C(1) << 32) + 5000;
+	child->path.remote.address = letter.path.remote.address = ip_v4(192, 0, 2, 2);
+
+	letter.spi = 0x2002;
+	assert_false(tables_learn_mtu(t, &letter, at[0]));
+	letter.spi = 0x2001;
+	letter.sequence_low = 5000 - 4096;
+	assert_false(tables_learn_mtu(t, &letter, at[0]));
+	letter.sequence_low = 5001;
+	assert_false(tables_learn_mtu(t, &letter, at[0]));
+	letter.sequence_low = 5000 - 4095;
+	letter.path.remote.address = ip_v4(192, 0, 2, 3);
+	assert_false(tables_learn_mtu(t, &letter, at[0]));
+	letter.path.remote.address = ip_v4(192, 0, 2, 2);
+	letter.mtu = 1500;
+	assert_false(tables_learn_mtu(t, &letter, at[0]));
+	assert_int_equal(child->mtu, 1500);
+
+	letter.mtu = 1400;
+	assert_true(tables_learn_mtu(t, &letter, at[0]));
+	assert_int_equal(child->mtu, 1400);
+	letter.mtu = 10;
+	assert_false(tables_learn_mtu(t, &letter, at[1]));
+	assert_true(tables_learn_mtu(t, &letter, at[2]));
+	assert_int_equal(child->mtu, 576);
+	tables_forget_mtus(t, at[3]);
+	assert_int_equal(child->mtu, 576);
+	tables_forget_mtus(t, (struct instant){ SECONDS(701).ns });
+	assert_int_equal(child->mtu, 1500);
 }
 
 static struct policy_row row_of(const char *local, const char *remote, enum policy_action action)
@@ -256,6 +300,7 @@ int main(void)
 		WITH_TABLES(numbers_packets_from_one_and_never_wraps),
 		WITH_TABLES(gives_no_number_twice_to_four_threads),
 		cmocka_unit_test(tells_no_ipv6_host_less_than_1280),
+		WITH_TABLES(believes_of_routers_only_what_is_about_its_own_late_packets),
 		WITH_TABLES(keeps_the_counters_of_rows_that_stay_over_a_reload),
 	};
 

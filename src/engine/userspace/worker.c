@@ -8,7 +8,13 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { BATCHES_PER_TURN = 4, ICMP_PER_SECOND = 100, ICMP_BURST = 50, UNKNOWN_PER_SECOND = 10 };
+enum {
+	BATCHES_PER_TURN = 4,
+	ICMP_PER_SECOND = 100,
+	ICMP_BURST = 50,
+	HINTS_PER_SECOND = 10,
+	ERRORS_PER_TURN = 64
+};
 
 static struct instant clock_now(void)
 {
@@ -64,6 +70,19 @@ static void serve(struct worker *worker, unsigned about)
 		is_more = about == EVENT_TUN ? drain_tun(worker) : drain_outer(worker, about);
 }
 
+/* What stays in the queue keeps the poll awake. */
+static void drain_errors(struct worker *worker, enum outer_socket from)
+{
+	struct outer_error error;
+
+	worker->now = clock_now();
+	for (int i = 0; i < ERRORS_PER_TURN; i++) {
+		if (!outer_receive_error(&worker->shared->outer, from, &error))
+			return;
+		inbound_error(worker, &error);
+	}
+}
+
 static void *run(void *ctx)
 {
 	struct worker *worker = ctx;
@@ -75,10 +94,13 @@ static void *run(void *ctx)
 		int count = epoll_wait(worker->poll, events, ARRAY_LEN(events), -1);
 
 		for (int i = 0; i < count; i++) {
-			if (events[i].data.u32 == EVENT_STOP)
+			if (events[i].data.u32 == EVENT_STOP) {
 				is_stopped = true;
-			else
-				serve(worker, events[i].data.u32);
+				continue;
+			}
+			if ((events[i].events & EPOLLERR) && events[i].data.u32 < OUTER_SOCKETS)
+				drain_errors(worker, events[i].data.u32);
+			serve(worker, events[i].data.u32);
 		}
 	}
 	rcu_unregister_thread();
@@ -124,7 +146,7 @@ bool worker_start(struct worker *worker, struct shared *shared, int tun)
 {
 	*worker = (struct worker){ .shared = shared, .tun = tun };
 	worker->icmp_rate = rate_of(ICMP_PER_SECOND, ICMP_BURST);
-	worker->unknown_rate = rate_of(UNKNOWN_PER_SECOND, UNKNOWN_PER_SECOND);
+	worker->hint_rate = rate_of(HINTS_PER_SECOND, HINTS_PER_SECOND);
 	worker->packet = new_zeroed(WORKER_PACKET_MAX);
 	worker->piece = new_zeroed(WORKER_PACKET_MAX);
 	worker->rx = outer_receiver_new();

@@ -52,10 +52,10 @@ struct worker {
 	struct outer_receiver *rx;
 	struct outer_sender *tx;
 	struct rate icmp_rate;
-	struct rate unknown_rate;
-	struct instant now; /* read once for a batch */
-	uint8_t *packet;    /* WORKER_PACKET_MAX: one from the TUN */
-	uint8_t *piece;     /* as much: one fragment of it */
+	struct rate hint_rate; /* to the control thread */
+	struct instant now;    /* read once for a batch */
+	uint8_t *packet;       /* WORKER_PACKET_MAX: one from the TUN */
+	uint8_t *piece;        /* as much: one fragment of it */
 };
 
 MUST_USE bool worker_start(struct worker *worker, struct shared *shared, int tun);
@@ -66,6 +66,7 @@ void worker_stop(struct worker *worker);
 void outbound(struct worker *worker, uint8_t *octets, size_t len);
 /* A datagram of the NAT traversal port, or of protocol 50. Call while reading the tables. */
 void inbound(struct worker *worker, const struct outer_datagram *datagram);
+void inbound_error(struct worker *worker, const struct outer_error *error);
 
 /* For the control thread, under the hold's lock: what was held goes by its verdict. */
 void outbound_release_held(struct shared *shared, const struct ip_pair *pair,
