@@ -33,10 +33,18 @@ static int run_seeds(const char *first, const char *count)
 {
 	uint64_t seed = strtoull(first, NULL, 10);
 	uint64_t left = count == NULL ? 1 : strtoull(count, NULL, 10);
+	static const char *const words[FATE_COUNT] = { "under way", "by tunnel", "in the clear",
+		                                       "dropped",   "overflow",  "crashed",
+		                                       "refused",   "early",     "no SA",
+		                                       "unroutable" };
+	uint64_t fates[FATE_COUNT] = { 0 };
 
 	for (; left > 0; left--)
-		random_run(seed++);
-	printf("seeds to %llu: ok\n", (unsigned long long)seed - 1);
+		random_run(seed++, fates);
+	printf("seeds to %llu: ok;", (unsigned long long)seed - 1);
+	for (size_t i = 0; i < FATE_COUNT; i++)
+		printf(" %s %llu", words[i], (unsigned long long)fates[i]);
+	putchar('\n');
 	return 0;
 }
 

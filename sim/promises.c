@@ -99,6 +99,8 @@ static bool is_explained(const struct sim *sim, const struct packet *packet)
 	case FATE_NO_SA:
 	case FATE_UNROUTABLE:
 		return sim->is_rough;
+	case FATE_COUNT:
+		break;
 	}
 	return false;
 }

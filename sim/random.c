@@ -106,7 +106,7 @@ static void rough_times(struct sim *sim)
 	}
 }
 
-void random_run(uint64_t seed)
+void random_run(uint64_t seed, uint64_t fates[FATE_COUNT])
 {
 	struct sim *sim = sim_new(seed);
 
@@ -115,5 +115,7 @@ void random_run(uint64_t seed)
 	rough_times(sim);
 	sim_mend(sim);
 	sim_run_until_idle(sim);
+	for (size_t i = 0; i < sim->packet_count; i++)
+		fates[sim->packets[i]->fate]++;
 	sim_end(sim);
 }

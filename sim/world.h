@@ -49,13 +49,14 @@ enum fate {
 	FATE_UNDER_WAY,
 	FATE_ARRIVED_BY_TUNNEL,
 	FATE_ARRIVED_IN_CLEAR,
-	FATE_DROPPED,   /* by a verdict or by policy */
-	FATE_OVERFLOW,  /* more than the hold keeps */
-	FATE_CRASHED,   /* held by a gateway that went down */
-	FATE_REFUSED,   /* in the clear where the receiver has a tunnel or is private (CLR-2) */
-	FATE_EARLY,     /* by an SA whose answer has not arrived at the receiver yet */
-	FATE_NO_SA,     /* by an SA the receiver does not have (any more) */
-	FATE_UNROUTABLE /* nobody is there */
+	FATE_DROPPED,    /* by a verdict or by policy */
+	FATE_OVERFLOW,   /* more than the hold keeps */
+	FATE_CRASHED,    /* held by a gateway that went down */
+	FATE_REFUSED,    /* in the clear where the receiver has a tunnel or is private (CLR-2) */
+	FATE_EARLY,      /* by an SA whose answer has not arrived at the receiver yet */
+	FATE_NO_SA,      /* by an SA the receiver does not have (any more) */
+	FATE_UNROUTABLE, /* nobody is there */
+	FATE_COUNT
 };
 
 struct packet {
@@ -272,5 +273,5 @@ __attribute__((noreturn)) void sim_fail(const struct sim *sim, const char *forma
     PRINTF_LIKE(2, 3);
 struct ip sim_ip(const char *text);
 
-/* sim/random.c: a run made of chance. */
-void random_run(uint64_t seed);
+/* sim/random.c: a run made of chance. Adds to what became of packets. */
+void random_run(uint64_t seed, uint64_t fates[FATE_COUNT]);

@@ -298,6 +298,26 @@ static void port_set_policy(void *ctx, const struct policy_table *table)
 	settle_soon(engine);
 }
 
+/* A pair that goes back to the trap while packets of it are held: they wait, and are asked about
+ * again. Where no row traps it any more they go the way of its verdict. */
+static bool is_asked_again(struct shared *shared, const struct ip_pair *pair,
+                           enum eroute_action action)
+{
+	const struct row *row;
+	bool is_trapped;
+
+	if (action != EROUTE_TRAP)
+		return false;
+	tables_read_begin(&shared->tables);
+	row = tables_row(&shared->tables, pair);
+	is_trapped = row != NULL && row->action == POLICY_TRAP;
+	tables_read_end(&shared->tables);
+	if (!is_trapped || !hold_ask_again(&shared->holds, pair))
+		return false;
+	mailbox_wake(&shared->mailbox);
+	return true;
+}
+
 /*
  * The order is the promise: what is held leaves first, then the worker sends by the eroute, then
  * the kernel does without us. The lock keeps the worker from holding one more in between.
@@ -311,7 +331,7 @@ static void port_set_pair(void *ctx, const struct ip_pair *pair, enum eroute_act
 	bool is_set = true;
 
 	hold_lock(&shared->holds);
-	if (action != EROUTE_HOLD)
+	if (action != EROUTE_HOLD && !is_asked_again(shared, pair, action))
 		outbound_release_held(shared, pair, action, &released, clock_now());
 	if (action == EROUTE_TRAP)
 		tables_remove_eroute(&shared->tables, pair);

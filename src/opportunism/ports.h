@@ -47,7 +47,8 @@ struct engine_port {
 	/*
 	 * One step. PASS, DROP, REJECT and TUNNEL end a %hold: held packets leave in order by the
 	 * new verdict before any later packet of the pair does. HOLD starts to hold a pair that had
-	 * another verdict. TRAP forgets the pair: the next packet raises an acquire again.
+	 * another verdict. TRAP forgets the pair: the next packet raises an acquire again,
+	 * and what is held of it does so at once.
 	 * TUNNEL: `spi_out` names an SA installed before. `is_private` pairs stay blocked when the
 	 * daemon dies, as do all tunnelled ones.
 	 */

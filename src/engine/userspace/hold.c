@@ -206,6 +206,16 @@ void hold_remind(struct hold_table *t, struct duration patience, struct instant 
 	}
 }
 
+bool hold_ask_again(struct hold_table *t, const struct ip_pair *pair)
+{
+	struct hold *hold = hold_find(t, pair);
+
+	if (hold == NULL)
+		return false;
+	(void)queue_acquire(t, hold);
+	return true;
+}
+
 bool hold_drain(struct hold_table *t, const struct ip_pair *pair,
                 void (*see)(void *ctx, struct bytes packet), void *ctx)
 {

@@ -62,6 +62,9 @@ MUST_USE bool hold_keep(struct hold_table *t, const struct ip_pair *pair, struct
 MUST_USE bool hold_next_acquire(struct hold_table *t, struct ip_pair *pair, struct instant now);
 /* Queues again what was handed out longer ago than `patience`: an acquire may have got lost. */
 void hold_remind(struct hold_table *t, struct duration patience, struct instant now);
+/* The pair has no verdict after all: what is held stays, and is asked about again at once. False:
+ * nothing is held. */
+MUST_USE bool hold_ask_again(struct hold_table *t, const struct ip_pair *pair);
 /* Every packet in order to `see`, then the hold is gone. False: there was none. */
 bool hold_drain(struct hold_table *t, const struct ip_pair *pair,
                 void (*see)(void *ctx, struct bytes packet), void *ctx);

@@ -126,6 +126,27 @@ static void asks_again_after_a_second_and_not_before(void **state)
 	hold_table_wipe(&t);
 }
 
+/* A reload in the middle of a decision loses no first packet. */
+static void asks_again_for_a_pair_that_is_trapped_again(void **state)
+{
+	struct hold_table t;
+	struct seen seen = { 0 };
+	struct ip_pair pair = pair_of(1, 1), asked;
+
+	hold_table_init(&t, seed);
+	assert_false(hold_ask_again(&t, &pair));
+	assert_true(keep(&t, pair, 1, 100, start));
+	assert_true(hold_next_acquire(&t, &asked, start));
+	assert_true(hold_ask_again(&t, &pair));
+	assert_true(hold_ask_again(&t, &pair)); /* queued once */
+	assert_true(hold_next_acquire(&t, &asked, start));
+	assert_true(pair_equal(&asked, &pair));
+	assert_false(hold_next_acquire(&t, &asked, start));
+	assert_true(hold_drain(&t, &pair, see, &seen));
+	assert_int_equal(seen.count, 1);
+	hold_table_wipe(&t);
+}
+
 static void hands_out_acquires_in_order_and_none_for_what_is_decided(void **state)
 {
 	struct hold_table t;
@@ -159,6 +180,7 @@ int main(void)
 		cmocka_unit_test(bounds_the_octets_of_one_host_and_of_all),
 		cmocka_unit_test(drops_the_packets_of_pairs_beyond_the_bound),
 		cmocka_unit_test(asks_again_after_a_second_and_not_before),
+		cmocka_unit_test(asks_again_for_a_pair_that_is_trapped_again),
 		cmocka_unit_test(hands_out_acquires_in_order_and_none_for_what_is_decided),
 	};
 
