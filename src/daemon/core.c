@@ -5,6 +5,9 @@
 
 #include "daemon/clock.h"
 
+/* Reading the counters of a hundred thousand pairs takes time: one part in so many. */
+enum { REFRESH_SHARE = 20 };
+
 /* Ports: what the core wants. */
 
 static void port_lookup(void *ctx, uint64_t query, const char *name, enum dns_type type)
@@ -132,13 +135,17 @@ struct resolver_events core_resolver_events(struct daemon *d)
 
 void core_refresh_use(struct daemon *d)
 {
-	struct instant now = clock_now();
+	struct instant before = clock_now();
+	struct duration wait = SECONDS(1);
+	int64_t cost_ns;
 
-	if (d->use_refreshed.ns != 0 &&
-	    !instant_reached(instant_after(d->use_refreshed, SECONDS(1)), now))
+	if (!instant_reached(d->use_refresh, before))
 		return;
-	d->use_refreshed = now;
 	engine_refresh_use(d->engine);
+	cost_ns = instant_since(clock_now(), before).ns;
+	if (cost_ns * REFRESH_SHARE > wait.ns)
+		wait.ns = cost_ns * REFRESH_SHARE;
+	d->use_refresh = instant_after(before, wait);
 }
 
 void core_settle(struct daemon *d)

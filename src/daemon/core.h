@@ -12,5 +12,5 @@ void core_configure(struct daemon *d);
 struct engine_events core_engine_events(struct daemon *d);
 struct resolver_events core_resolver_events(struct daemon *d);
 void core_on_job_done(void *ctx, uint64_t job_id, struct bytes result);
-/* The kernel's counters, at most once a second. */
+/* The kernel's counters, at most once a second and a twentieth of the time. */
 void core_refresh_use(struct daemon *d);

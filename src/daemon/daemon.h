@@ -44,7 +44,7 @@ struct daemon {
 
 	struct opportunism *core;
 	struct event *deadline;
-	struct instant use_refreshed;
+	struct instant use_refresh; /* when the kernel's counters may be read next */
 
 	int control_fd; /* until control_server_new() has it */
 	struct control_server *control;
