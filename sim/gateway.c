@@ -171,11 +171,12 @@ static void read_conf(struct gateway *gateway)
 
 static void configure(struct gateway *gateway)
 {
-	static const struct secrets no_secrets;
+	static struct secret_entry psk = { .kind = SECRET_PSK };
+	static const struct secrets secrets = { .entries = &psk, .count = 1 };
 	struct host_key key = { .key = gateway->key };
 	struct opportunism_config config = {
 		.conf = &gateway->conf,
-		.secrets = &no_secrets,
+		.secrets = &secrets,
 		.host_keys = &key,
 		.host_key_count = 1,
 		.own = &gateway->address,
@@ -187,6 +188,12 @@ static void configure(struct gateway *gateway)
 	else
 		config.own6 = gateway->address;
 	opportunism_configure(gateway->core, &config, gateway->sim->now);
+}
+
+void gateway_reload(struct gateway *gateway)
+{
+	read_conf(gateway);
+	configure(gateway);
 }
 
 void gateway_start(struct gateway *gateway)

@@ -143,21 +143,55 @@ static void add_conn(struct text *conf, const char *name, const char *inside, co
 	text_add(conf, "\tauto=route\n");
 }
 
-struct gateway *sim_gateway(struct sim *sim, const char *name, const char *address,
-                            const char *inside, const char *failure)
+static char *howto_conf(const char *inside, const char *failure)
 {
 	struct text conf = { 0 };
 
 	add_conn(&conf, "sg-to-anyone", NULL, failure);
 	if (inside != NULL)
 		add_conn(&conf, "client-to-anyone", inside, failure);
-	return add_gateway(sim, name, address, inside, conf.s);
+	return conf.s;
+}
+
+struct gateway *sim_gateway(struct sim *sim, const char *name, const char *address,
+                            const char *inside, const char *failure)
+{
+	return add_gateway(sim, name, address, inside, howto_conf(inside, failure));
 }
 
 struct gateway *sim_gateway_with(struct sim *sim, const char *name, const char *address,
                                  const char *inside, const char *conf)
 {
 	return add_gateway(sim, name, address, inside, new_string(conf));
+}
+
+void sim_arrange(struct sim *sim, struct gateway *gateway)
+{
+	(void)sim;
+	gateway->is_configured = true;
+}
+
+static void reload(struct gateway *gateway, char *conf)
+{
+	sim_say(gateway->sim, gateway->name, "reload");
+	free(gateway->conf_text);
+	gateway->conf_text = conf;
+	gateway_reload(gateway);
+}
+
+void sim_reload(struct sim *sim, struct gateway *gateway, const char *failure)
+{
+	bool has_inside = gateway->inside.first.family != IP_NONE;
+	struct range_text inside = { "" };
+
+	if (has_inside)
+		inside = range_text(&gateway->inside);
+	reload(gateway, howto_conf(has_inside ? inside.s : NULL, failure));
+}
+
+void sim_reload_with(struct sim *sim, struct gateway *gateway, const char *conf)
+{
+	reload(gateway, new_string(conf));
 }
 
 struct gateway *sim_impostor(struct sim *sim, struct gateway *victim)

@@ -28,11 +28,16 @@ struct gateway *sim_gateway(struct sim *sim, const char *name, const char *addre
 /* One with an ipsec.conf of its own. */
 struct gateway *sim_gateway_with(struct sim *sim, const char *name, const char *address,
                                  const char *inside, const char *conf);
+/* Its conns name their peers: who may speak for what is not the DNS's to say. */
+void sim_arrange(struct sim *sim, struct gateway *gateway);
 /* Takes over the address of `victim`: what is sent there comes here, and it says it is the victim.
  * It has another key. No SA with it may ever carry anything. */
 struct gateway *sim_impostor(struct sim *sim, struct gateway *victim);
 /* The gateway loses all its state, as by kill -9 and start. */
 void sim_restart(struct sim *sim, struct gateway *gateway);
+/* A new configuration: the HowTo's two conns with that failureshunt=, or an ipsec.conf. */
+void sim_reload(struct sim *sim, struct gateway *gateway, const char *failure);
+void sim_reload_with(struct sim *sim, struct gateway *gateway, const char *conf);
 void sim_shutdown(struct sim *sim, struct gateway *gateway);
 
 /* The DNS. `address` delegates to `gateway`, with its key: IPSECKEY at the reverse name. */

@@ -146,6 +146,7 @@ struct gateway {
 bool gateway_owns(const struct gateway *gateway, const struct ip *address);
 void gateway_start(struct gateway *gateway);
 void gateway_stop(struct gateway *gateway);
+void gateway_reload(struct gateway *gateway);
 /* The one whose host that is, or NULL: a stranger. Impostors have no hosts. */
 struct gateway *sim_owner_of(struct sim *sim, const struct ip *address);
 struct ike_ports ike_ports_of(struct gateway *gateway);

@@ -38,6 +38,13 @@
 	X(gateway_speaks_for_others)              \
 	X(shutdown_goes_back_to_the_trap)         \
 	X(idle_shunt_is_asked_again)              \
+	X(reload_while_deciding)                  \
+	X(reload_makes_a_passing_pair_private)    \
+	X(restarted_peer_comes_again)             \
+	X(fifty_destinations_behind_one_gateway)  \
+	X(flood_of_strangers)                     \
+	X(dnssec_required)                        \
+	X(arranged_tunnel_with_a_shared_secret)   \
 	X(forged_refusals_change_nothing)
 
 #define X(name) void name(void);

@@ -234,6 +234,13 @@ static enum eroute_action failure_action(const struct conn_state *conn)
 	return EROUTE_DROP;
 }
 
+void flow_take_conn(struct flow *flow, struct conn_state *conn)
+{
+	flow->conn = conn;
+	flow->is_private = conn != NULL && conn_is_private(conn);
+	flow->failure = failure_action(conn);
+}
+
 struct flow *flow_new(struct opportunism *opp, const struct ip_pair *pair, struct conn_state *conn)
 {
 	struct flow *flow;
@@ -243,9 +250,7 @@ struct flow *flow_new(struct opportunism *opp, const struct ip_pair *pair, struc
 	flow = new_zeroed(sizeof(*flow));
 	flow->opp = opp;
 	flow->pair = *pair;
-	flow->conn = conn;
-	flow->is_private = conn != NULL && conn_is_private(conn);
-	flow->failure = failure_action(conn);
+	flow_take_conn(flow, conn);
 	flow->state = FLOW_DNS;
 	flow->acquired = opp->now;
 	flow->since = opp->now;

@@ -109,6 +109,8 @@ enum flow_step flow_decide(const struct evidence *e);
 struct flow *flow_find(struct opportunism *opp, const struct ip_pair *pair);
 /* NULL at FLOWS_MAX. */
 struct flow *flow_new(struct opportunism *opp, const struct ip_pair *pair, struct conn_state *conn);
+/* The conn that stands for the flow, or NULL, and what it says of failure. */
+void flow_take_conn(struct flow *flow, struct conn_state *conn);
 /* The pairs of all flows, for whoever ends some of them on the way; the caller frees. */
 struct ip_pair *flow_pairs(struct opportunism *opp, size_t *count);
 /* Forgets the flow; its pair goes back to the trap. */

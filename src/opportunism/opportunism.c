@@ -182,9 +182,12 @@ static void recheck_flow(struct opportunism *opp, struct flow *flow)
 	struct conn_state *conn = conn_for(opp, flow);
 	bool is_same = conn != NULL && conn_is_private(conn) == flow->is_private;
 
-	flow->conn = conn;
-	if (is_same && flow->state == FLOW_TUNNEL)
+	flow_take_conn(flow, conn);
+	if (conn != NULL && flow->state == FLOW_TUNNEL) {
+		if (!is_same)
+			flow_apply(flow); /* a tunnel is good for a private pair and any other */
 		return;
+	}
 	/* A decision under way starts again with its packets still held. */
 	if (is_same && (flow->state == FLOW_DNS || flow->state == FLOW_IKE))
 		return;

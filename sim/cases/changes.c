@@ -1,0 +1,192 @@
+/*
+ * What changes under way: the configuration, the peer's memory, the number of those who want to
+ * talk.
+ */
+#include <stdio.h>
+
+#include "sim/cases/cases.h"
+
+static const char *const source = "203.0.113.7", *const destination = "198.51.100.5";
+
+struct pair {
+	struct sim *sim;
+	struct gateway *west;
+	struct gateway *east;
+};
+
+static struct pair start(const char *failure)
+{
+	struct pair p = { .sim = sim_new(1) };
+
+	p.west = sim_gateway(p.sim, "west", "192.0.2.1", "203.0.113.0/24", failure);
+	p.east = sim_gateway(p.sim, "east", "192.0.2.2", "198.51.100.0/24", failure);
+	sim_delegate(p.sim, source, p.west);
+	sim_delegate(p.sim, destination, p.east);
+	sim_publish_key(p.sim, p.west);
+	sim_publish_key(p.sim, p.east);
+	return p;
+}
+
+/* POL-5, promises 1 and 2: at any moment of a decision the conns become private, or cease to be. */
+void reload_while_deciding(void)
+{
+	for (int ms = 0; ms <= 80; ms += 2) {
+		for (int way = 0; way < 3; way++) {
+			static const char *const before[] = { NULL, NULL, "drop" };
+			static const char *const after[] = { NULL, "drop", NULL };
+			struct pair p = start(before[way]);
+
+			sim_ping(p.sim, source, destination);
+			sim_run_for(p.sim, MILLISECONDS(ms));
+			sim_reload(p.sim, p.west, after[way]);
+			sim_run_until_idle(p.sim);
+			expect_arrived(p.sim, source, destination, 1, 0);
+			sim_ping(p.sim, source, destination);
+			sim_run_until_idle(p.sim);
+			expect_tunnel(p.sim, source, destination);
+			expect_arrived(p.sim, source, destination, 2, 0);
+			expect_arrived(p.sim, destination, source, 2, 0);
+			sim_end(p.sim);
+		}
+	}
+}
+
+/* POL-5, promise 1: a shunt that let a pair pass does not outlive the policy that did. */
+void reload_makes_a_passing_pair_private(void)
+{
+	struct sim *sim = sim_new(1);
+	struct gateway *west = sim_gateway(sim, "west", "192.0.2.1", "203.0.113.0/24", NULL);
+
+	sim_packet(sim, source, destination);
+	sim_run_until_idle(sim);
+	expect_pass(sim, source, destination);
+	sim_reload(sim, west, "drop");
+	sim_packet(sim, source, destination);
+	sim_run_until_idle(sim);
+	expect_drop(sim, source, destination);
+	expect_arrived(sim, source, destination, 0, 1);
+	sim_end(sim);
+}
+
+/* AUZ-13, IC-2: a peer that lost its memory comes again; the newest SA sends. */
+void restarted_peer_comes_again(void)
+{
+	struct pair p = start("drop");
+
+	sim_ping(p.sim, source, destination);
+	sim_run_until_idle(p.sim);
+	sim_restart(p.sim, p.west);
+	sim_ping(p.sim, source, destination);
+	sim_run_until_idle(p.sim);
+	expect_tunnel(p.sim, source, destination);
+	expect_tunnel(p.sim, destination, source);
+	expect_arrived(p.sim, destination, source, 2, 0);
+	sim_ping(p.sim, destination, source);
+	sim_run_until_idle(p.sim);
+	expect_arrived(p.sim, destination, source, 3, 0);
+	expect_children(p.sim, p.east, 1);
+	sim_end(p.sim);
+}
+
+/* REU-5, MID-4: many destinations behind one gateway at once: one IKE_SA_INIT. */
+void fifty_destinations_behind_one_gateway(void)
+{
+	struct pair p = start(NULL);
+	char address[32];
+
+	for (int i = 0; i < 50; i++) {
+		snprintf(address, sizeof(address), "198.51.100.%d", 100 + i);
+		sim_delegate(p.sim, address, p.east);
+		sim_ping(p.sim, source, address);
+	}
+	sim_run_until_idle(p.sim);
+	for (int i = 0; i < 50; i++) {
+		snprintf(address, sizeof(address), "198.51.100.%d", 100 + i);
+		expect_tunnel(p.sim, source, address);
+		expect_arrived(p.sim, address, source, 1, 0);
+	}
+	expect_sas(p.sim, p.west, 1, 50);
+	expect_sas(p.sim, p.east, 1, 50);
+	sim_end(p.sim);
+}
+
+/* TTL-8: more strangers at once than there are lookups; each gets its verdict. */
+void flood_of_strangers(void)
+{
+	struct sim *sim = sim_new(1);
+	char address[32];
+
+	sim_gateway(sim, "west", "192.0.2.1", "203.0.113.0/24", NULL);
+	for (int i = 0; i < 1000; i++) {
+		snprintf(address, sizeof(address), "198.18.%d.%d", i / 250, i % 250 + 1);
+		sim_packet(sim, source, address);
+	}
+	sim_run_for(sim, SECONDS(1));
+	for (int i = 0; i < 1000; i++) {
+		snprintf(address, sizeof(address), "198.18.%d.%d", i / 250, i % 250 + 1);
+		expect_arrived(sim, source, address, 0, 1);
+	}
+	sim_end(sim);
+}
+
+/* TRU-5: with dnssec=require unsigned data is no data, signed data is good. */
+void dnssec_required(void)
+{
+	static const char conf[] = "config setup\n"
+				   "\tdnssec=require\n"
+				   "conn client-to-anyone\n"
+				   "\tleft=%defaultroute\n"
+				   "\tleftsubnet=203.0.113.0/24\n"
+				   "\tright=%opportunistic\n"
+				   "\tauto=route\n";
+
+	for (int is_signed = 0; is_signed <= 1; is_signed++) {
+		struct sim *sim = sim_new(1);
+		struct gateway *west =
+		    sim_gateway_with(sim, "west", "192.0.2.1", "203.0.113.0/24", conf);
+		struct gateway *east =
+		    sim_gateway(sim, "east", "192.0.2.2", "198.51.100.0/24", NULL);
+
+		sim_delegate(sim, source, west);
+		sim_delegate(sim, destination, east);
+		sim_dns_trust(sim, destination, is_signed ? DNS_SECURE : DNS_INSECURE);
+		sim_packet(sim, source, destination);
+		sim_run_until_idle(sim);
+		if (is_signed)
+			expect_tunnel(sim, source, destination);
+		else
+			expect_pass(sim, source, destination);
+		sim_end(sim);
+	}
+}
+
+/* A tunnel between two sites that know each other, with a shared secret. */
+void arranged_tunnel_with_a_shared_secret(void)
+{
+	struct sim *sim = sim_new(1);
+	struct gateway *west = sim_gateway_with(sim, "west", "192.0.2.1", "203.0.113.0/24",
+	                                        "conn sites\n"
+	                                        "\tleft=192.0.2.1\n"
+	                                        "\tleftsubnet=203.0.113.0/24\n"
+	                                        "\tright=192.0.2.2\n"
+	                                        "\trightsubnet=198.51.100.0/24\n"
+	                                        "\tauthby=secret\n"
+	                                        "\tauto=route\n");
+	struct gateway *east = sim_gateway_with(sim, "east", "192.0.2.2", "198.51.100.0/24",
+	                                        "conn sites\n"
+	                                        "\tleft=192.0.2.1\n"
+	                                        "\tleftsubnet=203.0.113.0/24\n"
+	                                        "\tright=192.0.2.2\n"
+	                                        "\trightsubnet=198.51.100.0/24\n"
+	                                        "\tauthby=secret\n"
+	                                        "\tauto=route\n");
+
+	sim_arrange(sim, west);
+	sim_arrange(sim, east);
+	sim_ping(sim, source, destination);
+	sim_run_until_idle(sim);
+	expect_tunnel(sim, source, destination);
+	expect_arrived(sim, destination, source, 1, 0);
+	expect_sas(sim, west, 1, 1);
+	sim_end(sim);
+}
