@@ -161,6 +161,16 @@ static void print_counts(const char *title, const json_t *counts)
 	puts(any ? "" : " none");
 }
 
+/* TRU-1: that answers are not validated is said loudly. */
+static const char *dnssec_meaning(const char *state)
+{
+	if (strcmp(state, "unprimed") == 0)
+		return "the trust anchor could not be verified yet, all answers count as insecure";
+	if (strcmp(state, "off") == 0)
+		return "answers are not validated";
+	return "answers are validated from the trust anchor down";
+}
+
 static void print_status(const json_t *s)
 {
 	json_t *dropped = json_object_get(s, "dropped");
@@ -171,7 +181,8 @@ static void print_status(const json_t *s)
 	putchar('\n');
 	print_words("addresses:   ", json_object_get(s, "outer"));
 	print_words("name servers:", json_object_get(s, "name_servers"));
-	printf("dnssec:       %s\n", cli_text(s, "dnssec"));
+	printf("dnssec:       %s: %s\n", cli_text(s, "dnssec"),
+	       dnssec_meaning(cli_text(s, "dnssec")));
 	print_host_keys(json_object_get(s, "host_keys"));
 	printf("conns:        %lld\n", (long long)json_integer_value(json_object_get(s, "conns")));
 	print_counts("eroutes:     ", json_object_get(s, "eroutes"));

@@ -425,6 +425,26 @@ static void questions_under_way_fail_when_the_resolver_ends(void **state)
 	assert_int_equal(f.status[2], DNS_FAILED);
 }
 
+static void an_anchor_that_is_no_record_is_named(void **state)
+{
+	static const char *const cases[] = { ". IN DNSKEY\n", "hello\n", ". IN DS 1 2\n" };
+	struct ip loopback = ip_v4(127, 0, 0, 1);
+	struct resolver_events events = { .answer = on_answer };
+	char error[256];
+
+	server_open(&f.server, false);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct resolver_settings settings = { .servers = &loopback,
+			                              .server_count = 1,
+			                              .port = f.server.port,
+			                              .trust_anchor = cases[i],
+			                              .timeout = SECONDS(1) };
+
+		assert_null(resolver_new(&settings, f.base, &events, error, sizeof(error)));
+		assert_non_null(strstr(error, "trust anchor"));
+	}
+}
+
 #define CASE(fn) cmocka_unit_test_setup_teardown(fn, open_fixture, close_fixture)
 
 int main(void)
@@ -435,6 +455,7 @@ int main(void)
 		CASE(tells_secure_from_forged_once_primed),
 		CASE(an_anchor_never_primed_makes_answers_insecure),
 		CASE(an_anchor_primed_once_makes_unsigned_answers_bogus),
+		CASE(an_anchor_that_is_no_record_is_named),
 		CASE(questions_under_way_fail_when_the_resolver_ends),
 	};
 

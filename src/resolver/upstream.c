@@ -111,6 +111,20 @@ static bool anchors_set(struct ub_ctx *ctx, const char *anchors, char *error, si
 	return ok;
 }
 
+/*
+ * Ends the time of settings: only now the library reads the anchors. Names under test. are in use
+ * in real labs; it would deny them.
+ */
+static bool settings_end(struct ub_ctx *ctx, char *error, size_t size)
+{
+	if (ub_ctx_zone_add(ctx, "test.", "transparent") == 0)
+		return true;
+	snprintf(error, size,
+	         "the trust anchor file cannot be read as DS or DNSKEY records; put the "
+	         "zone's there, or set dnssec=off");
+	return false;
+}
+
 struct ub_ctx *upstream_new(const struct resolver_settings *settings, bool is_validating,
                             struct event_base *base, char *error, size_t size)
 {
@@ -121,12 +135,10 @@ struct ub_ctx *upstream_new(const struct resolver_settings *settings, bool is_va
 		return NULL;
 	}
 	ub_ctx_debugout(ctx, NULL);
-	/* zone_add last: it ends the time of settings. Names under test. are in use in real labs;
-	 * the library would deny them. */
 	if (!options_set(ctx, is_validating, error, size) ||
 	    !forwarders_set(ctx, settings, error, size) ||
 	    (is_validating && !anchors_set(ctx, settings->trust_anchor, error, size)) ||
-	    ub_ctx_zone_add(ctx, "test.", "transparent") != 0) {
+	    !settings_end(ctx, error, size)) {
 		ub_ctx_delete(ctx);
 		return NULL;
 	}
