@@ -67,6 +67,10 @@ class Frame:
         ports = {self.source_port, self.destination_port}
         return 500 in ports or (4500 in ports and self.payload[:4] == bytes(4))
 
+    def ike_is_request(self):
+        at = 4 if 4500 in (self.source_port, self.destination_port) else 0
+        return not self.payload[at + 19] & 0x20
+
     def ike_exchange(self):
         at = 4 if 4500 in (self.source_port, self.destination_port) else 0
         kinds = {34: "IKE_SA_INIT", 35: "IKE_AUTH", 36: "CREATE_CHILD_SA", 37: "INFORMATIONAL"}

@@ -1,0 +1,100 @@
+"""The `ipsec` command against a running gateway: exit statuses, reload, add and route."""
+import re
+
+import pytest
+
+from gateway import HOWTO, SETUP
+from lab import DEST, SECOND, SOURCE, STRANGER
+
+REFUSED, WRONG_WORDS, NOT_RUNNING = 1, 2, 3
+
+
+def status_of(gateway, *words):
+    return gateway.ipsec(*words, check=False).returncode
+
+
+def test_stopped_everything_that_asks_the_daemon_says_not_running(idle_pair):
+    for words in (["status"], ["eroute"], ["reload"], ["auto", "--status"],
+                  ["auto", "--up", "sg-to-anyone"]):
+        done = idle_pair.west.ipsec(*words, check=False)
+        assert done.returncode == NOT_RUNNING, words
+        assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+
+
+def test_start_and_stop_may_be_said_twice(pair):
+    assert pair.west.start().returncode == 0
+    assert status_of(pair.east, "stop") == status_of(pair.east, "stop") == 0
+    pair.east.start()
+
+
+def test_wrong_words_are_two(pair):
+    for words in (["frobnicate"], ["auto"], ["auto", "--up"], ["eroute", "--frob"]):
+        assert status_of(pair.west, *words) == WRONG_WORDS, words
+
+
+def test_the_files_of_the_run_directory(pair):
+    names = {path.name for path in pair.west.rundir.iterdir()}
+    assert {name for name in names if name.endswith(".pid")} == {"wildswan.pid"}
+    assert (pair.west.rundir / "control.sock").stat().st_mode & 0o777 == 0o600
+
+
+def test_the_daemon_is_not_root(pair):
+    status = open(f"/proc/{pair.west.pid()}/status").read()
+    uids = set(re.search(r"Uid:\s+(.*)", status).group(1).split())
+    assert "0" not in uids and "65534" not in uids
+
+
+def test_the_table_is_the_howtos(lab, pair):
+    assert lab.source.ping(STRANGER)
+    lines = pair.west.ipsec("eroute").stdout.splitlines()
+    assert any(re.fullmatch(r"\d+ {1,9} 10\.1\.0\.0/24 {7} -> 0\.0\.0\.0/0 {9} => %trap", line)
+               for line in lines), lines
+    assert any(re.fullmatch(rf"1 {{9}} {SOURCE}/32 {{7}} -> {STRANGER}/32 {{5}} => %pass", line)
+               for line in lines), lines
+
+
+def test_every_listing_is_json_too(pair):
+    for words in (["eroute"], ["status"], ["look"], ["auto", "--status"]):
+        assert pair.west.json(*words) is not None
+
+
+def test_a_reload_with_an_error_keeps_the_running_configuration(lab, pair):
+    assert lab.source.ping(DEST)
+    pair.west.configure(SETUP, HOWTO.replace("{lan}", "10.1.2.3.0/24"))
+    done = pair.west.ipsec("reload", check=False)
+    assert done.returncode == REFUSED
+    assert re.search(r"ipsec.conf:\d+: leftsubnet=10.1.2.3.0/24: .*four numbers", done.stderr)
+    assert pair.west.action(SOURCE, DEST) == "tunnel"
+    pair.west.configure(SETUP, HOWTO)
+    assert status_of(pair.west, "checkconfig") == status_of(pair.west, "reload") == 0
+    assert lab.source.ping(DEST)
+
+
+def test_unroute_lets_go_and_route_traps_again(lab, pair):
+    pair.west.ipsec("auto", "--unroute", "client-to-anyone")
+    traps = [row["source"] for row in pair.west.eroutes() if row["action"] == "trap"]
+    assert "10.1.0.0/24" not in traps
+    assert lab.source.ping(SECOND)
+    pair.west.ipsec("auto", "--route", "client-to-anyone")
+    traps = [row["source"] for row in pair.west.eroutes() if row["action"] == "trap"]
+    assert "10.1.0.0/24" in traps
+    assert lab.source.ping(SECOND)
+    assert pair.west.action(SOURCE, SECOND) == "tunnel"
+
+
+def test_delete_and_add_of_a_conn(pair):
+    pair.west.ipsec("auto", "--delete", "client-to-anyone")
+    assert status_of(pair.west, "auto", "--route", "client-to-anyone") == REFUSED
+    pair.west.ipsec("auto", "--add", "client-to-anyone")
+    pair.west.ipsec("auto", "--route", "client-to-anyone")
+
+
+@pytest.mark.parametrize("text", ["\tinterface=%defaultroute\n"])
+def test_start_with_a_wrong_configuration_says_what_to_write(pair, text):
+    pair.east.stop("--open")
+    (pair.east.confs / "ipsec.conf").write_text("config setup\n" + text)
+    done = pair.east.start(check=False)
+    assert done.returncode == REFUSED
+    assert "interfaces" in done.stderr
+    pair.east.configure(SETUP, HOWTO)
+    pair.east.start()

@@ -1,0 +1,81 @@
+"""The daemon dies, or is stopped: what was private stays private."""
+import time
+
+import pytest
+
+from gateway import HOWTO, PRIVATE, SETUP
+from lab import DEST, PIECE, SECOND, SOURCE, STRANGER, until
+
+DOWN = "\tdaemon-down=2\n"
+
+
+@pytest.fixture
+def west(lab, pair):
+    pair.stop()
+    pair.west.configure(SETUP, DOWN, HOWTO)
+    pair.start()
+    return pair.west
+
+
+@pytest.fixture
+def private_west(lab, pair):
+    pair.stop()
+    pair.west.configure(SETUP, DOWN, PRIVATE)
+    pair.start()
+    return pair.west
+
+
+def test_killed_the_tunnelled_pair_stays_blocked_and_the_rest_opens_after_daemon_down(lab, west):
+    assert lab.source.ping(DEST)
+    with lab.capture("west") as wire:
+        west.kill()
+        assert not lab.source.ping(STRANGER, wait=1).received
+    assert not wire.frames().naming(SOURCE)
+    until("the rest passes", lambda: lab.source.ping(STRANGER, wait=1).received, timeout=6)
+    with lab.capture("west") as wire:
+        assert not lab.source.ping(DEST, wait=1).received
+    assert not wire.frames().with_octets(PIECE)
+    west.start()
+    assert lab.source.ping(DEST, wait=5)
+    assert west.action(SOURCE, DEST) == "tunnel"
+
+
+def test_killed_a_private_conn_stays_blocked(lab, private_west):
+    assert lab.source.ping(DEST)
+    with lab.capture("west") as wire:
+        private_west.kill()
+        end = time.monotonic() + 4  # twice daemon-down
+        while time.monotonic() < end:
+            for address in (DEST, SECOND, STRANGER):
+                assert not lab.source.ping(address, wait=1).received
+    assert not wire.frames().with_octets(PIECE)
+    private_west.start()
+    assert lab.source.ping(SECOND, wait=5)
+
+
+def test_stopped_nothing_stays_and_the_peer_is_told(lab, pair, west):
+    before = lab.west.ip("rule", "show")
+    assert lab.source.ping(DEST)
+    with lab.capture("west") as wire:
+        west.stop()
+        assert {f.ike_exchange() for f in wire.frames().ike()} == {"INFORMATIONAL"}
+        assert lab.source.ping(STRANGER)
+    assert "wildswan" not in west.tables()
+    assert "ipsec0" not in lab.west.ip("link", "show")
+    assert "fwmark" in before and "fwmark" not in lab.west.ip("rule", "show")
+    assert pair.east.action(DEST, SOURCE) != "tunnel"
+    assert not (west.rundir / "control.sock").exists()
+    assert west.stop().returncode == 0  # stopped is stopped
+
+
+def test_stopped_a_private_conn_stays_blocked_until_it_is_opened(lab, private_west):
+    assert lab.source.ping(DEST)
+    with lab.capture("west") as wire:
+        said = private_west.stop()
+        assert "client-to-anyone" in said.stdout + said.stderr
+        assert not lab.source.ping(DEST, wait=1).received
+        assert not lab.source.ping(STRANGER, wait=1).received
+    assert not wire.frames().with_octets(PIECE)
+    private_west.stop("--open")
+    assert "wildswan" not in private_west.tables()
+    assert lab.source.ping(STRANGER)
