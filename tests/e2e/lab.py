@@ -416,7 +416,8 @@ zone:
     def dig(self, name, kind="SOA", server=UNBOUND, host=None, options=()):
         said = (host or self.internet).run("dig", f"@{server}", name, kind, "+time=1", "+tries=1",
                                            "+short", *options, check=False).stdout
-        return "".join(line + "\n" for line in said.splitlines() if not line.startswith(";"))
+        return "".join(line + "\n" for line in said.splitlines()
+                       if line and not line.startswith(";"))
 
     def dns_answers(self, name):
         until("the name servers answer", lambda: "root.ns." in self.dig(name), timeout=10)
