@@ -111,7 +111,8 @@ static void add_row(struct rows *rows, const struct conn_state *conn, unsigned i
 		                  .action = row_action(conn->conn.type),
 		                  .is_private = conn_is_private(conn),
 		                  .is_own_address = is_own,
-		                  .conn = index };
+		                  .conn = index,
+		                  .nat = conn->ours.nat };
 
 	if (local->first.family != remote->first.family)
 		return;

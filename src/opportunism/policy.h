@@ -22,6 +22,7 @@ struct policy_row {
 	bool is_private;     /* failureshunt is drop or reject: nothing ever leaves in the clear */
 	bool is_own_address; /* local is this gateway's own address, not an inside range */
 	unsigned conn;       /* index of the conn that made it */
+	struct ip nat;       /* leftnat=: what `local` is translated to in tunnels; or IP_NONE */
 	char name[CONN_NAME_MAX];
 };
 

@@ -532,3 +532,29 @@ def test_a_filter_that_would_drop_what_is_trapped_is_named_at_start(bare):
     assert "table inet out chain c drops by default and may drop released" in steering.log[1]
     assert "meta mark & 0x0f000000 != 0 accept" in steering.log[1]
     assert len(steering.log) == 2
+
+
+def test_a_tunnelled_client_is_translated_on_the_device_and_answered(bare):
+    west = bare.west
+    steering = Steering(west, WEST_LAN, "0.0.0.0/0", f"nat={WEST}", "--", WEST_LAN)
+    tun = Tun(west)
+    try:
+        steering.tell("routes", "up")
+        steering.tell("open")
+        steering.tell("beat", "on")
+        assert sends_nothing(bare.source, STRANGER)
+        held = tun.next(destination=STRANGER)
+        assert held["source"] == SOURCE  # trapped, not yet translated
+        tun.tell("tunnel", held["octets"])
+        assert tun.next(destination=STRANGER)["source"] == WEST
+        steering.pair(SOURCE, STRANGER, "tunnel")
+        with bare.Capture(bare.source, "lan") as capture:
+            bare.source.run("sh", "-c", f"echo hi | socat - UDP4-DATAGRAM:{STRANGER}:9,sourceport=9")
+            assert tun.next(destination=STRANGER, proto=17)["source"] == WEST
+            tun.tell("write", udp_packet(STRANGER, WEST))
+            until("the answer", lambda: capture.frames().between(STRANGER, SOURCE))
+    finally:
+        steering.text("down")
+        steering.tell("routes", "down")
+        steering.stop()
+        tun.stop()

@@ -17,7 +17,8 @@
  *      down [keep]
  *      network                 what the machine looks like
  *
- * Rows and inside ranges are arguments: LOCAL REMOTE trap|private|pass|drop|reject ... -- INSIDE...
+ * Rows and inside ranges are arguments: LOCAL REMOTE trap|private|nat=ADDRESS|pass|drop|reject ...
+ * -- INSIDE...
  */
 #include <errno.h>
 #include <stdio.h>
@@ -83,6 +84,8 @@ static void parse_rows(struct bed *bed, char **words)
 		              : strcmp(action, "drop") == 0   ? POLICY_DROP
 		              : strcmp(action, "reject") == 0 ? POLICY_REJECT
 		                                              : POLICY_TRAP;
+		if (strncmp(action, "nat=", 4) == 0 && !ip_parse(action + 4, &row->nat))
+			exit(2);
 		row->is_private = strcmp(action, "private") == 0;
 		snprintf(row->name, sizeof(row->name), "row%zu", n);
 		bed->flat_row[n] = (unsigned)n;

@@ -406,14 +406,16 @@ static void add_cleartext(struct text *out, const struct family *f)
 	char d = f->digit;
 
 	text_add(out, "	chain cleartext%c {\n", d);
-	text_add(out, "		%s daddr != @local%c accept\n", p, d);
-	text_add(out, "		%s saddr @exempt%c accept\n", p, d);
+	/* First, since the address of a translated tunnel need not be in any row. */
 	text_add(out, "		%s daddr . %s saddr @tunnel%c counter name cleartext drop\n", p, p,
 	         d);
+	text_add(out, "		%s daddr != @local%c accept\n", p, d);
+	text_add(out, "		%s saddr @exempt%c accept\n", p, d);
 	text_add(out, "		%s saddr @inside%c accept\n", p, d);
 	text_add(
-	    out, "		%s daddr . %s saddr @private%c counter name cleartext drop\n	}\n",
-	    p, p, d);
+	    out,
+	    "		%s daddr . %s saddr @private%c counter name cleartext drop\n	}\n", p, p,
+	    d);
 }
 
 static const char shared_chains[] =
@@ -524,6 +526,37 @@ static const char hook_chains[] =
     "		ip6 saddr . ip6 daddr @rows6\n"
     "	}\n";
 
+/*
+ * leftnat=: tunnelled packets of the inside get the address that the peer knows. What is trapped
+ * only is untracked and keeps its own until it is released, tracked. A policy given later does not
+ * change this chain: leftnat= takes effect with `ipsec start`.
+ */
+static void add_translation(struct text *out, const struct steering_settings *s,
+                            const struct policy_table *policy)
+{
+	struct ip_range last = { 0 };
+	bool has_chain = false;
+
+	for (size_t i = 0; i < policy->flat_count; i++) {
+		const struct policy_row *row = &policy->flat[i];
+		const struct family *f = &families[row->nat.family == IP_V4 ? 0 : 1];
+
+		if (row->action != POLICY_TRAP || row->nat.family == IP_NONE ||
+		    row->nat.family != row->local.first.family || range_equal(&row->local, &last))
+			continue;
+		if (!has_chain)
+			text_add(out, "	chain translate {\n"
+			              "		type nat hook postrouting priority srcnat; "
+			              "policy accept;\n");
+		has_chain = true;
+		last = row->local;
+		text_add(out, "		oifname \"%s\" %s saddr %s snat %s to %s\n", s->device,
+		         f->proto, range_text(&row->local).s, f->proto, ip_text(&row->nat).s);
+	}
+	if (has_chain)
+		text_add(out, "	}\n");
+}
+
 static void add_table_head(struct text *out)
 {
 	text_add(out, "table inet " STEERING_TABLE "\ndelete table inet " STEERING_TABLE "\n"
@@ -559,6 +592,7 @@ void steering_ruleset(struct text *out, const struct steering_settings *s,
 	add_rules(out, &w, shared_chains);
 	add_rules(out, &w, keep_chain);
 	add_rules(out, &w, hook_chains);
+	add_translation(out, s, policy);
 	text_add(out, "}\n");
 }
 

@@ -163,9 +163,27 @@ static void leaves_nothing_where_nothing_is_private(void **state)
 	text_free(&t);
 }
 
+/* OEN-1 */
+static void translates_a_source_in_tunnels_only_where_a_row_says_so(void **state)
+{
+	struct example x;
+	struct text t = { 0 };
+
+	example_fill(&x);
+	steering_ruleset(&t, &x.settings, &x.table);
+	assert_null(strstr(t.s, "chain translate"));
+	text_free(&t);
+	x.rows[0].nat = x.rows[1].nat = ip_v4(192, 0, 2, 1);
+	steering_ruleset(&t, &x.settings, &x.table);
+	assert_int_equal(
+	    count_of(t.s, "oifname \"ipsec0\" ip saddr 10.1.0.0/16 snat ip to 192.0.2.1\n"), 1);
+	text_free(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(translates_a_source_in_tunnels_only_where_a_row_says_so),
 		cmocka_unit_test(shows_every_row_in_its_class),
 		cmocka_unit_test(replaces_an_older_table_in_the_same_transaction),
 		cmocka_unit_test(says_the_same_for_the_same_policy),
