@@ -339,10 +339,15 @@ static void port_set_pair(void *ctx, const struct ip_pair *pair, enum eroute_act
 		is_set = tables_set_eroute(&shared->tables, pair, action, spi_out, &released);
 	hold_unlock(&shared->holds);
 	if (!is_set)
-		log_line(&engine->log, LOG_ERROR, "eroute %s > %s: not set, %s",
-		         ip_text(&pair->source).s, ip_text(&pair->destination).s,
+		log_line(&engine->log, action == EROUTE_TUNNEL ? LOG_DEBUG : LOG_ERROR,
+		         "eroute %s > %s: not set, %s", ip_text(&pair->source).s,
+		         ip_text(&pair->destination).s,
 		         action == EROUTE_TUNNEL ? "no SA for it" : "the table is full");
-	(void)steering_set_pair(engine->steering, pair, is_set ? action : EROUTE_TRAP);
+	/* A translated Source has no SA of its own: sent to the device, it comes out there as the
+	 * pair that has one. Any other comes to the device as well, and is held. */
+	if (!is_set && action != EROUTE_TUNNEL)
+		action = EROUTE_TRAP;
+	(void)steering_set_pair(engine->steering, pair, action);
 	settle_soon(engine);
 }
 
