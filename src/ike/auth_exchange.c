@@ -250,7 +250,7 @@ static void on_own_auth(struct ike_sa *sa, struct bytes proof, struct instant no
 static void reject_peer(struct ike_sa *sa, enum ike_reason reason, uint16_t notify,
                         struct instant now)
 {
-	ike_sa_close(sa, reason, notify, now);
+	ike_sa_close_rejected(sa, reason, notify, now);
 }
 
 void auth_on_bad_response(struct ike_sa *sa, struct instant now)

@@ -23,7 +23,7 @@ struct child_sa {
 	struct secret key_out;
 	struct traffic_selector local;
 	struct traffic_selector remote;
-	struct path path;   /* outer addresses; ports of the UDP encapsulation */
+	struct path path; /* outer addresses; ports of the UDP encapsulation */
 	bool udp_encapsulation;
 };
 

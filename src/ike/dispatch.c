@@ -78,7 +78,7 @@ static void on_closing_response(struct ike_sa *sa, const struct payloads *p, str
 
 	request_answered(sa);
 	if (was_last)
-		return ike_sa_forget(sa);
+		return ike_sa_end(sa, sa->owed_reason, false);
 	request_pump(sa, now);
 }
 

@@ -502,6 +502,7 @@ static void an_ike_auth_response_with_holes_ends_the_attempt(void **state)
 	    seal_as(only_sa(&t, EAST), EXCHANGE_IKE_AUTH, IKE_FLAG_RESPONSE, 1, 0, BYTES("", 0));
 	inject(&t, WEST, &path, buf_view(&response));
 	buf_free(&response);
+	wait_ms(&t, 2100); /* nobody answers our report */
 	assert_int_equal(last_news(&t.end[WEST], NEWS_CHILD_FAILED)->reason, IKE_REASON_PROTOCOL);
 	expect_nothing_left(&t);
 }

@@ -360,7 +360,7 @@ static void on_expiry(struct ike_sa *sa, struct instant now)
 		return ike_sa_end(sa, IKE_REASON_LOCAL, false);
 	case IKE_SA_CLOSING:
 	case IKE_SA_LINGERING:
-		return ike_sa_forget(sa);
+		return ike_sa_end(sa, sa->owed_reason, false);
 	case IKE_SA_DEAD:
 		break;
 	}

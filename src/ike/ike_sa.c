@@ -210,6 +210,9 @@ void ike_sa_report_end(struct ike_sa *sa, enum ike_reason reason, bool proven)
 	         ike_reason_text(reason));
 	if (sa->hs != NULL && sa->hs->wish.tag != 0)
 		owner->child_failed(owner->ctx, sa->handle, sa->hs->wish.tag, reason, proven);
+	if (sa->owed_tag != 0)
+		owner->child_failed(owner->ctx, sa->handle, sa->owed_tag, sa->owed_reason, false);
+	sa->owed_tag = 0;
 	report_requests(sa, reason, proven);
 	report_children(sa, reason);
 	owner->sa_gone(owner->ctx, sa->handle, reason);
@@ -242,6 +245,19 @@ void ike_sa_close(struct ike_sa *sa, enum ike_reason reason, uint16_t notify, st
 	if (sa->ike->is_shutting_down)
 		sa->expires = instant_after(now, shutdown_wait);
 	request_add(sa, last, now);
+}
+
+void ike_sa_close_rejected(struct ike_sa *sa, enum ike_reason reason, uint16_t notify,
+                           struct instant now)
+{
+	bool is_known = sa->is_known_to_owner;
+
+	sa->owed_tag = sa->hs->wish.tag;
+	sa->owed_reason = reason;
+	sa->is_known_to_owner = false; /* no report from the close itself */
+	ike_sa_close(sa, reason, notify, now);
+	sa->is_known_to_owner = is_known;
+	sa->expires = instant_after(now, SECONDS(2));
 }
 
 void ike_sa_linger(struct ike_sa *sa, struct instant now)

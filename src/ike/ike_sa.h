@@ -151,6 +151,8 @@ struct ike_sa {
 	unsigned forgeries;
 	struct handshake *hs; /* NULL once up */
 	struct suite suite;
+	uint64_t owed_tag; /* CLOSING: the failure of this wish is still to be reported; 0: none */
+	enum ike_reason owed_reason;
 	struct ike_keys keys; /* only sk_d once up */
 	struct sk sk;
 	/* our requests */
@@ -192,6 +194,13 @@ void ike_sa_report_end(struct ike_sa *sa, enum ike_reason reason, bool proven);
 void ike_sa_end(struct ike_sa *sa, enum ike_reason reason, bool proven);
 /* The end with one last request: Delete, or with `notify` != 0 that error (ERR-8). */
 void ike_sa_close(struct ike_sa *sa, enum ike_reason reason, uint16_t notify, struct instant now);
+/*
+ * The same for an Initiator whose peer proved the wrong thing: the peer believes in the CHILD SA
+ * and drops cleartext of its pair. The owner, who may release held packets in the clear, hears of
+ * the failure when the peer has answered our report, or after 2 s.
+ */
+void ike_sa_close_rejected(struct ike_sa *sa, enum ike_reason reason, uint16_t notify,
+                           struct instant now);
 /* Keeps the last response for its retransmissions for 30 s (ERR-7); reported gone before. */
 void ike_sa_linger(struct ike_sa *sa, struct instant now);
 

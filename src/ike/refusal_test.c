@@ -19,9 +19,8 @@ static void a_responder_with_another_key_is_told_and_left(void **state)
 	pass(&t, WEST, EXCHANGE_IKE_AUTH);
 	pass(&t, EAST, EXCHANGE_IKE_AUTH);
 	settle(&t);
-	expect_failure(WEST, IKE_REASON_BAD_SIGNATURE);
-	assert_int_equal(count_news(&t.end[WEST], NEWS_SA_UP), 0);
-	assert_int_equal(count_news(&t.end[WEST], NEWS_SA_GONE), 1);
+	/* Not yet: the peer believes in the CHILD SA and would drop our cleartext. */
+	assert_int_equal(count_news(&t.end[WEST], NEWS_CHILD_FAILED), 0);
 	assert_int_equal(ike_count(t.end[WEST].ike), 0);
 	/* --> INFORMATIONAL { N(AUTHENTICATION_FAILED) } */
 	pass(&t, WEST, EXCHANGE_INFORMATIONAL);
@@ -30,6 +29,9 @@ static void a_responder_with_another_key_is_told_and_left(void **state)
 	assert_int_equal(count_news(&t.end[EAST], NEWS_CHILD_GONE), 1);
 	/* <-- INFORMATIONAL { } */
 	pass(&t, EAST, EXCHANGE_INFORMATIONAL);
+	expect_failure(WEST, IKE_REASON_BAD_SIGNATURE);
+	assert_int_equal(count_news(&t.end[WEST], NEWS_SA_UP), 0);
+	assert_int_equal(count_news(&t.end[WEST], NEWS_SA_GONE), 1);
 	expect_nothing_left(&t);
 }
 
