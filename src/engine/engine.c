@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "engine/outbox.h"
 #include "engine/steering/steering.h"
 #include "engine/userspace/tun.h"
 #include "engine/userspace/worker.h"
@@ -27,6 +28,7 @@ struct engine {
 	struct event_base *base;
 	struct event *on_mail, *on_ike4, *on_ike6, *on_settle, *on_tick;
 	struct outer_receiver *rx;
+	struct outbox outbox;
 	bool is_rcu_thread;
 	bool is_stopped;
 };
@@ -142,14 +144,26 @@ struct engine *engine_open(const struct engine_settings *settings, char *error, 
 
 /* Events of the control thread. */
 
-/* The end of an event: what the core changed goes to the kernel in one batch, and what the workers
- * can no longer see is freed. */
+static void flush_outbox(struct engine *engine)
+{
+	size_t refused = outbox_flush(&engine->outbox, &engine->shared.outer);
+
+	while (refused-- > 0)
+		drops_add(&engine->shared.drops, ENGINE_DROP_SEND);
+}
+
+/* The end of an event: what the core changed goes to the kernel in one batch, then what it says to
+ * its peers leaves, and what the workers can no longer see is freed. */
+static void settle(struct engine *engine)
+{
+	steering_flush(engine->steering);
+	flush_outbox(engine);
+	tables_collect(&engine->shared.tables);
+}
+
 static void on_settle(evutil_socket_t fd, short what, void *ctx)
 {
-	struct engine *engine = ctx;
-
-	steering_flush(engine->steering);
-	tables_collect(&engine->shared.tables);
+	settle(ctx);
 }
 
 static void settle_soon(struct engine *engine)
@@ -461,8 +475,10 @@ struct engine_port engine_port(struct engine *engine)
 
 void engine_send_ike(struct engine *engine, const struct path *path, struct bytes datagram)
 {
-	if (!outer_send_ike(&engine->shared.outer, path, datagram))
-		drops_add(&engine->shared.drops, ENGINE_DROP_SEND);
+	if (engine->outbox.count == OUTBOX_MAX)
+		settle(engine);
+	outbox_add(&engine->outbox, path, datagram);
+	settle_soon(engine);
 }
 
 void engine_set_inside(struct engine *engine, const struct ip_range *inside, size_t count)
@@ -504,6 +520,7 @@ static void close_device(struct engine *engine)
 /* The steering comes out last: until then the trap's blackhole catches what still comes. */
 void engine_stop(struct engine *engine, bool keep_private, struct text *kept)
 {
+	flush_outbox(engine);
 	remove_events(engine);
 	worker_stop(&engine->worker);
 	close_device(engine);
@@ -523,6 +540,7 @@ void engine_free(struct engine *engine)
 	if (engine->steering != NULL)
 		steering_free(engine->steering);
 	outer_receiver_free(engine->rx);
+	outbox_wipe(&engine->outbox);
 	outer_close(&engine->shared.outer);
 	release_close(&engine->shared.release);
 	mailbox_wipe(&engine->shared.mailbox);

@@ -68,7 +68,8 @@ struct engine *engine_open(const struct engine_settings *settings, char *error, 
 MUST_USE bool engine_start(struct engine *engine, struct event_base *base,
 			   const struct engine_events *events);
 struct engine_port engine_port(struct engine *engine);
-/* Marker added on the NAT traversal port. Loss of a datagram is the network's, not an error. */
+/* Leaves at the end of the event, after the verdicts it goes with. Marker added on the NAT traversal
+ * port. Loss of a datagram is the network's, not an error. */
 void engine_send_ike(struct engine *engine, const struct path *path, struct bytes datagram);
 /* Inside ranges changed (reload). */
 void engine_set_inside(struct engine *engine, const struct ip_range *inside, size_t count);

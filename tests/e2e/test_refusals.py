@@ -45,24 +45,15 @@ def set_up(lab, pair, fault, *conf, **words):
 FAULTS = [wrong_key, wrong_initiator_key, no_delegation, another_gateway]
 
 
-@pytest.mark.parametrize("fault", [no_delegation, another_gateway])
+@pytest.mark.parametrize("fault", FAULTS)
 def test_private_or_clear_ends_in_pass(lab, prepared, fault):
     set_up(lab, prepared, fault, HOWTO)
     with lab.capture("west") as capture:
         assert lab.source.ping(DEST, wait=12)
-    assert prepared.west.action(SOURCE, DEST) == "pass"
+        # East may come back to west with a tunnel that fails too: then west asks once more.
+        until("the pair passes", lambda: lab.source.ping(DEST, wait=2)
+              and prepared.west.action(SOURCE, DEST) == "pass")
     assert prepared.east.action(DEST, SOURCE) != "tunnel"
-    assert not capture.frames().esp()
-
-
-@pytest.mark.parametrize("fault", [wrong_key, wrong_initiator_key])
-def test_private_or_clear_ends_in_pass_after_a_wrong_signature(lab, prepared, fault):
-    """The other side may have had a tunnel for a moment, so only the verdict is asked for."""
-    set_up(lab, prepared, fault, HOWTO)
-    with lab.capture("west") as capture:
-        lab.source.ping(DEST, wait=2)
-        until("the pair passes", lambda: lab.source.ping(DEST, wait=2).received, timeout=15)
-    assert prepared.west.action(SOURCE, DEST) == "pass"
     assert not capture.frames().esp()
 
 
