@@ -12,6 +12,9 @@
  */
 #include "ike/ike_sa.h"
 
+/* Backstop for an owner or a job that never answers; both have shorter limits of their own. */
+#define AUTH_WAIT_MAX SECONDS(30)
+
 /* Initiator, after IKE_SA_INIT: has our AUTH made. */
 void auth_start(struct ike_sa *sa, struct instant now);
 void auth_on_response(struct ike_sa *sa, const struct payloads *p, struct instant now);
@@ -29,3 +32,8 @@ void auth_refuse(struct ike_sa *sa, uint16_t notify, struct bytes data, enum ike
 
 /* A job this exchange waited for has ended. */
 void auth_on_job(struct ike_sa *sa, struct bytes result, struct instant now);
+/* Which one, in the order of the chains above. */
+void auth_on_request_made(struct ike_sa *sa, struct bytes proof, struct instant now);
+void auth_on_response_checked(struct ike_sa *sa, struct bytes result, struct instant now);
+void auth_on_request_checked(struct ike_sa *sa, struct bytes result, struct instant now);
+void auth_on_response_made(struct ike_sa *sa, struct bytes proof, struct instant now);

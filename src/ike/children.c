@@ -164,3 +164,9 @@ enum ike_reason children_reason(uint16_t notify)
 		return IKE_REASON_REFUSED; /* an error we do not know is one too (ERR-10) */
 	}
 }
+
+void children_add_ts(struct message_writer *m, uint8_t type, const struct traffic_selector *ts)
+{
+	ts_write(payload_start(m, type), ts, 1);
+	payload_end(m);
+}

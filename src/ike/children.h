@@ -35,6 +35,8 @@ bool children_ts_fit(const struct ts_list *answer, const struct traffic_selector
 bool children_may_grant(const struct child_terms *terms, const struct ike_permission *permission);
 /* Fills in the selectors of the claim. */
 void children_claim(struct ike_claim *claim, const struct child_terms *terms);
+/* Writes a TSi or TSr payload. */
+void children_add_ts(struct message_writer *m, uint8_t type, const struct traffic_selector *ts);
 /* Tells the owner that the child of `tag` will not come. */
 void children_fail(const struct ike_sa *sa, uint64_t tag, enum ike_reason reason, bool proven);
 /* What an error in place of a child means to the owner. */

@@ -5,12 +5,6 @@
 #include "ike/children.h"
 #include "ike/informational.h"
 
-static void add_ts(struct message_writer *m, uint8_t type, const struct traffic_selector *ts)
-{
-	ts_write(payload_start(m, type), ts, 1);
-	payload_end(m);
-}
-
 static void add_own_kex(struct message_writer *m, const struct own_kex *kex)
 {
 	message_add_ke(m, kex->method, BYTES(kex->public_value, kex_public_len(kex->method)));
@@ -34,8 +28,8 @@ bool create_child_write(struct ike_sa *sa, struct request *request, struct messa
 	payload_end(m);
 	message_add(m, PAYLOAD_NONCE, nonce_view(&request->nonce));
 	add_own_kex(m, &request->kex);
-	add_ts(m, PAYLOAD_TS_I, &request->local);
-	add_ts(m, PAYLOAD_TS_R, &request->remote);
+	children_add_ts(m, PAYLOAD_TS_I, &request->local);
+	children_add_ts(m, PAYLOAD_TS_R, &request->remote);
 	return true;
 }
 
@@ -299,8 +293,8 @@ static void send_grant(struct ike_sa *sa, const struct ike_permission *permissio
 	payload_end(&m);
 	message_add(&m, PAYLOAD_NONCE, nonce_view(&grant->nonce));
 	add_own_kex(&m, &grant->kex);
-	add_ts(&m, PAYLOAD_TS_I, &permission->peer);
-	add_ts(&m, PAYLOAD_TS_R, &permission->ours);
+	children_add_ts(&m, PAYLOAD_TS_I, &permission->peer);
+	children_add_ts(&m, PAYLOAD_TS_R, &permission->ours);
 	response_send(sa, &m);
 }
 

@@ -1,0 +1,238 @@
+#include "ike/auth_exchange.h"
+
+#include <stdlib.h>
+
+#include "ike/auth_contact.h"
+#include "ike/auth_proof.h"
+#include "ike/children.h"
+#include "ike/informational.h"
+#include "ike/request.h"
+
+/* An IKE SA whose first child was refused and that nobody has another use for (INI-13). */
+static const struct duration childless_max = SECONDS(60);
+
+void auth_start(struct ike_sa *sa, struct instant now)
+{
+	sa->state = IKE_SA_AUTH_MAKING;
+	sa->expires = instant_after(now, AUTH_WAIT_MAX);
+	if (!proof_start_making(sa, &sa->hs->wish.self))
+		ike_sa_end(sa, IKE_REASON_NO_PROPOSAL, false);
+}
+
+static void add_child_offer(struct message_writer *m, struct ike_sa *sa)
+{
+	struct handshake *hs = sa->hs;
+	struct proposal_list offer;
+
+	hs->spi_in = sa->ike->ports.new_spi(sa->ike->ports.ctx);
+	proposals_for_esp(&offer, hs->spi_in, false);
+	proposals_write(payload_start(m, PAYLOAD_SA), &offer);
+	payload_end(m);
+	children_add_ts(m, PAYLOAD_TS_I, &hs->wish.local);
+	children_add_ts(m, PAYLOAD_TS_R, &hs->wish.remote);
+}
+
+/* --> HDR, SK { IDi, [N(INITIAL_CONTACT)], [IDr], AUTH, SAi2, TSi, TSr } */
+void auth_on_request_made(struct ike_sa *sa, struct bytes proof, struct instant now)
+{
+	struct handshake *hs = sa->hs;
+	uint8_t inner[INNER_MAX];
+	struct message_writer m;
+
+	if (proof.len == 0)
+		return ike_sa_end(sa, IKE_REASON_LOCAL, false);
+	message_start_inner(&m, inner, sizeof(inner));
+	message_add(&m, PAYLOAD_ID_I, buf_view(&hs->id_body));
+	if (contact_is_first(sa))
+		message_add_notify(&m, NOTIFY_INITIAL_CONTACT, (struct bytes){ 0 });
+	if (hs->wish.expected_id.type != ID_NONE) {
+		id_write(payload_start(&m, PAYLOAD_ID_R), &hs->wish.expected_id);
+		payload_end(&m);
+	}
+	proof_add(&m, sa, hs->wish.self.auth, proof);
+	add_child_offer(&m, sa);
+	sa->state = IKE_SA_AUTH_SENT;
+	sa->expires = INSTANT_NEVER; /* the retransmissions end it */
+	if (!request_send_sealed(sa, EXCHANGE_IKE_AUTH, &m, now))
+		ike_sa_end(sa, IKE_REASON_LOCAL, false);
+}
+
+/* The peer has proven nothing, or something else: one report, and it is over (ERR-8, AUT-7). */
+static void reject_peer(struct ike_sa *sa, enum ike_reason reason, uint16_t notify,
+                        struct instant now)
+{
+	ike_sa_close_rejected(sa, reason, notify, now);
+}
+
+void auth_on_bad_response(struct ike_sa *sa, struct instant now)
+{
+	request_answered(sa);
+	reject_peer(sa, IKE_REASON_PROTOCOL, NOTIFY_INVALID_SYNTAX, now);
+}
+
+/*
+ * OIN-6: towards a gateway that is known by its address any name is fine, because the key is what
+ * was published for that address; another address is not. Everybody else is who we asked for.
+ */
+static bool is_expected_peer(const struct ike_sa *sa)
+{
+	const struct ike_id *expected = &sa->hs->wish.expected_id;
+	bool is_address = expected->type == ID_IPV4_ADDR || expected->type == ID_IPV6_ADDR;
+
+	if (expected->type == ID_NONE || id_equal(&sa->peer_id, expected))
+		return true;
+	return is_address && sa->peer_id.type == ID_FQDN;
+}
+
+/* The CHILD SA half of the response. False: INVALID_SYNTAX. */
+static bool keep_child_answer(struct ike_sa *sa, const struct payloads *p)
+{
+	struct handshake *hs = sa->hs;
+	struct proposal_list offer;
+	struct proposal_list answer;
+	struct notify error;
+
+	if (payloads_find_error(p, &error)) {
+		hs->child_error = error.type;
+		return true;
+	}
+	if (p->sa.data == NULL || p->ts_i.data == NULL || p->ts_r.data == NULL)
+		return false;
+	hs->child = new_zeroed(sizeof(*hs->child));
+	if (!proposals_parse(p->sa, &answer) || !ts_parse(p->ts_i, &hs->child->ts_i) ||
+	    !ts_parse(p->ts_r, &hs->child->ts_r))
+		return false;
+	proposals_for_esp(&offer, hs->spi_in, false);
+	if (!proposals_check_answer(&answer, &offer, &hs->child->choice) ||
+	    !child_spi_is_valid(hs->child->choice.spi))
+		hs->child->choice.suite.cipher = AEAD_NONE;
+	return true;
+}
+
+static void check_peer(struct ike_sa *sa, struct instant now)
+{
+	sa->state = IKE_SA_RESPONSE_CHECKING;
+	sa->expires = instant_after(now, AUTH_WAIT_MAX);
+	if (!proof_start_checking(sa, sa->hs->wish.peer_psk))
+		reject_peer(sa, IKE_REASON_NO_KEYS, NOTIFY_AUTHENTICATION_FAILED, now);
+}
+
+/* <-- HDR, SK { IDr, AUTH, SAr2, TSi, TSr } */
+static void on_proof(struct ike_sa *sa, const struct payloads *p, struct instant now)
+{
+	struct handshake *hs = sa->hs;
+	struct auth_payload auth;
+	struct notify n;
+
+	if (p->id_r.data == NULL || !auth_parse(p->auth, &auth) ||
+	    !proof_keep_peers(sa, p->id_r, &auth) || !keep_child_answer(sa, p))
+		return reject_peer(sa, IKE_REASON_PROTOCOL, NOTIFY_INVALID_SYNTAX, now);
+	hs->initial_contact = payloads_find_notify(p, NOTIFY_INITIAL_CONTACT, &n);
+	if (!proof_is_of_known_method(&auth) || hs->peer_auth != hs->wish.peer_auth)
+		return reject_peer(sa, IKE_REASON_BAD_SIGNATURE, NOTIFY_AUTHENTICATION_FAILED, now);
+	if (!is_expected_peer(sa))
+		return reject_peer(sa, IKE_REASON_BAD_IDENTITY, NOTIFY_AUTHENTICATION_FAILED, now);
+	if (hs->has_keys || hs->peer_auth == IKE_AUTH_PSK)
+		return check_peer(sa, now);
+	sa->state = IKE_SA_KEYS_WANTED;
+	sa->expires = instant_after(now, AUTH_WAIT_MAX);
+}
+
+void auth_on_response(struct ike_sa *sa, const struct payloads *p, struct instant now)
+{
+	struct notify error;
+
+	request_answered(sa);
+	if (p->auth.data != NULL)
+		return on_proof(sa, p, now);
+	/* Whoever has the keys of IKE_SA_INIT said it; who that is nobody has proven (ERR-17). */
+	if (payloads_find_error(p, &error))
+		return ike_sa_end(sa, children_reason(error.type), false);
+	reject_peer(sa, IKE_REASON_PROTOCOL, NOTIFY_INVALID_SYNTAX, now);
+}
+
+void auth_on_keys(struct ike_sa *sa, const struct pubkey *keys, size_t count, struct instant now)
+{
+	if (sa->state > IKE_SA_KEYS_WANTED || sa->hs->has_keys)
+		return;
+	if (count == 0) {
+		/* Before IKE_AUTH has left the peer knows nothing worth a word. */
+		if (sa->state < IKE_SA_AUTH_SENT)
+			return ike_sa_end(sa, IKE_REASON_NO_KEYS, false);
+		return reject_peer(sa, IKE_REASON_NO_KEYS, NOTIFY_AUTHENTICATION_FAILED, now);
+	}
+	sa->hs->has_keys = true;
+	proof_keep_keys(sa->hs, keys, count);
+	if (sa->state == IKE_SA_KEYS_WANTED)
+		check_peer(sa, now);
+}
+
+/* Why the CHILD SA in the answer is none; IKE_REASON_NONE if it is one. */
+static enum ike_reason judge_child(const struct ike_sa *sa, const struct child_terms *terms)
+{
+	const struct ike_wish *wish = &sa->hs->wish;
+
+	if (terms->choice.suite.cipher == AEAD_NONE)
+		return IKE_REASON_NO_PROPOSAL;
+	if (!children_ts_fit(&terms->ts_i, &wish->local, wish->is_opportunistic) ||
+	    !children_ts_fit(&terms->ts_r, &wish->remote, wish->is_opportunistic))
+		return IKE_REASON_TS_UNACCEPTABLE;
+	return IKE_REASON_NONE;
+}
+
+static bool add_first_child(struct ike_sa *sa)
+{
+	const struct handshake *hs = sa->hs;
+	const struct child_recipe recipe = {
+		.spi_in = hs->spi_in,
+		.choice = &hs->child->choice,
+		.is_exchange_initiator = true,
+		.nonce_i = nonce_view(&hs->nonce_i),
+		.nonce_r = nonce_view(&hs->nonce_r),
+		.local = &hs->child->ts_i.selectors[0],
+		.remote = &hs->child->ts_r.selectors[0],
+		.tag = hs->wish.tag,
+	};
+
+	return children_add(sa, &recipe);
+}
+
+/* The peer believes in a CHILD SA we do not want (OIN-9, TS-6): it is told so. */
+static void refuse_first_child(struct ike_sa *sa, enum ike_reason reason, struct instant now)
+{
+	uint32_t spi_in = sa->hs->spi_in;
+
+	children_fail(sa, sa->hs->wish.tag, reason, true);
+	ike_sa_drop_handshake(sa);
+	informational_delete_child(sa, spi_in, now);
+}
+
+static void finish_first_child(struct ike_sa *sa, struct instant now)
+{
+	struct handshake *hs = sa->hs;
+	enum ike_reason reason;
+
+	if (hs->child_error != 0) {
+		/* Authenticated, so a fact; the IKE SA stays for a while (INI-13). */
+		sa->expires = instant_after(now, childless_max);
+		children_fail(sa, hs->wish.tag, children_reason(hs->child_error), true);
+		return ike_sa_drop_handshake(sa);
+	}
+	reason = judge_child(sa, hs->child);
+	if (reason == IKE_REASON_NONE && !add_first_child(sa))
+		reason = IKE_REASON_LOCAL;
+	if (reason != IKE_REASON_NONE)
+		return refuse_first_child(sa, reason, now);
+	ike_sa_drop_handshake(sa);
+}
+
+void auth_on_response_checked(struct ike_sa *sa, struct bytes result, struct instant now)
+{
+	if (!proof_is_good(sa, result))
+		return reject_peer(sa, IKE_REASON_BAD_SIGNATURE, NOTIFY_AUTHENTICATION_FAILED, now);
+	if (sa->hs->initial_contact)
+		contact_drop_others(sa);
+	ike_sa_up(sa, now);
+	finish_first_child(sa, now);
+	request_pump(sa, now);
+}

@@ -1,0 +1,136 @@
+#include "ike/auth_proof.h"
+
+#include <stdlib.h>
+
+static bool keep_own_id(struct ike_sa *sa, const struct ike_id *id)
+{
+	uint8_t body[4 + ID_DATA_MAX];
+	struct writer w = writer_on(body, sizeof(body));
+
+	id_write(&w, id);
+	if (w.failed)
+		return false;
+	sa->local_id = *id;
+	buf_free(&sa->hs->id_body);
+	sa->hs->id_body = buf_copy(writer_view(&w));
+	return true;
+}
+
+/* What `by_initiator` signs (RFC 7296 section 2.15). */
+static bool signed_octets(const struct ike_sa *sa, bool by_initiator, struct buf *out)
+{
+	const struct handshake *hs = sa->hs;
+	bool is_ours = by_initiator == sa->is_initiator;
+
+	return auth_signed_octets(sa->suite.prf,
+	                          secret_view(by_initiator ? &sa->keys.sk_pi : &sa->keys.sk_pr),
+	                          buf_view(by_initiator ? &hs->request : &hs->response),
+	                          nonce_view(by_initiator ? &hs->nonce_r : &hs->nonce_i),
+	                          buf_view(is_ours ? &hs->id_body : &hs->peer_id_body), out);
+}
+
+bool proof_start_making(struct ike_sa *sa, const struct ike_self *self)
+{
+	CLEANUP(buf_free) struct buf octets = { 0 };
+	struct crypto_job job = { .key = self->key };
+
+	if (!keep_own_id(sa, &self->id) || !signed_octets(sa, sa->is_initiator, &octets))
+		return false;
+	job.data = buf_view(&octets);
+	if (self->auth == IKE_AUTH_PSK) {
+		job.kind = CRYPTO_JOB_PSK_MAC;
+		job.prf = sa->suite.prf;
+	} else {
+		/* Empty if the peer sent no SIGNATURE_HASH_ALGORITHMS: method 14 is the only
+		 * signature we make (DS-1). */
+		job.kind = CRYPTO_JOB_SIGN;
+		job.signature_id = auth_choose(self->key_type, sa->hs->peer_hashes);
+		if (job.signature_id == SIGNATURE_NONE)
+			return false;
+	}
+	sa->hs->own_signature = job.signature_id;
+	ike_sa_start_job(sa, &job);
+	return true;
+}
+
+bool proof_start_checking(struct ike_sa *sa, unsigned psk)
+{
+	struct handshake *hs = sa->hs;
+	CLEANUP(buf_free) struct buf octets = { 0 };
+	struct crypto_job job = { .kind = CRYPTO_JOB_VERIFY };
+
+	if (!signed_octets(sa, !sa->is_initiator, &octets))
+		return false;
+	job.data = buf_view(&octets);
+	if (hs->peer_auth == IKE_AUTH_PSK) {
+		job.kind = CRYPTO_JOB_PSK_MAC;
+		job.key = psk;
+		job.prf = sa->suite.prf;
+	} else {
+		if (hs->key_count == 0)
+			return false;
+		job.signature_id = hs->peer_signature;
+		job.signature = buf_view(&hs->peer_proof);
+		job.keys = hs->keys;
+		job.key_count = hs->key_count;
+	}
+	ike_sa_start_job(sa, &job);
+	return true;
+}
+
+bool proof_is_good(struct ike_sa *sa, struct bytes result)
+{
+	struct handshake *hs = sa->hs;
+
+	if (hs->peer_auth == IKE_AUTH_PSK)
+		return result.len > 0 && secret_equal(result, buf_view(&hs->peer_proof));
+	if (result.len != 1 || result.data[0] >= hs->key_count)
+		return false;
+	sa->peer_key = hs->keys[result.data[0]];
+	return true;
+}
+
+void proof_keep_keys(struct handshake *hs, const struct pubkey *keys, size_t count)
+{
+	if (count > IKE_SA_KEYS_MAX)
+		count = IKE_SA_KEYS_MAX;
+	free(hs->keys);
+	hs->keys = new_array(count, sizeof(*keys));
+	memcpy(hs->keys, keys, count * sizeof(*keys));
+	hs->key_count = count;
+}
+
+bool proof_keep_peers(struct ike_sa *sa, struct bytes id, const struct auth_payload *auth)
+{
+	struct handshake *hs = sa->hs;
+
+	if (!id_parse(id, &sa->peer_id))
+		return false;
+	buf_free(&hs->peer_id_body);
+	buf_free(&hs->peer_proof);
+	hs->peer_id_body = buf_copy(id);
+	hs->peer_proof = buf_copy(auth->value);
+	hs->peer_signature = auth->signature_id;
+	hs->peer_auth = auth->method == AUTH_METHOD_SHARED_KEY ? IKE_AUTH_PSK : IKE_AUTH_SIGNATURE;
+	return true;
+}
+
+bool proof_is_of_known_method(const struct auth_payload *auth)
+{
+	if (auth->method == AUTH_METHOD_SHARED_KEY)
+		return true;
+	return auth->method == AUTH_METHOD_DIGITAL_SIGNATURE &&
+	       auth_is_acceptable(auth->signature_id);
+}
+
+void proof_add(struct message_writer *m, const struct ike_sa *sa, enum ike_auth method,
+               struct bytes proof)
+{
+	struct writer *w = payload_start(m, PAYLOAD_AUTH);
+
+	if (method == IKE_AUTH_PSK)
+		auth_write_shared_key(w, proof);
+	else
+		auth_write_signature(w, sa->hs->own_signature, proof);
+	payload_end(m);
+}

@@ -1,0 +1,179 @@
+#include "ike/auth_exchange.h"
+
+#include <stdlib.h>
+
+#include "ike/auth_contact.h"
+#include "ike/auth_proof.h"
+#include "ike/children.h"
+#include "ike/request.h"
+
+void auth_refuse(struct ike_sa *sa, uint16_t notify, struct bytes data, enum ike_reason reason,
+                 struct instant now)
+{
+	log_line(&sa->ike->settings.log, LOG_INFO, "ike %s: IKE_AUTH of %s refused: %s",
+	         ip_text(&sa->path.remote.address).s, id_text(&sa->peer_id).s,
+	         ike_reason_text(reason));
+	response_send_notify(sa, notify, data);
+	ike_sa_report_end(sa, reason, false);
+	ike_sa_linger(sa, now);
+}
+
+static void refuse_syntax(struct ike_sa *sa, struct instant now)
+{
+	auth_refuse(sa, NOTIFY_INVALID_SYNTAX, (struct bytes){ 0 }, IKE_REASON_PROTOCOL, now);
+}
+
+/* One answer for all that can be wrong with a proof: no oracle (AUT-6). The log says which. */
+static void refuse_proof(struct ike_sa *sa, enum ike_reason reason, struct instant now)
+{
+	auth_refuse(sa, NOTIFY_AUTHENTICATION_FAILED, (struct bytes){ 0 }, reason, now);
+}
+
+/* The CHILD SA half of the request. False: INVALID_SYNTAX. */
+static bool keep_child_request(struct ike_sa *sa, const struct payloads *p)
+{
+	struct handshake *hs = sa->hs;
+	struct proposal_list offered;
+	struct proposal_list allowed;
+
+	hs->child = new_zeroed(sizeof(*hs->child));
+	if (!proposals_parse(p->sa, &offered) || !ts_parse(p->ts_i, &hs->child->ts_i) ||
+	    !ts_parse(p->ts_r, &hs->child->ts_r))
+		return false;
+	proposals_for_esp(&allowed, 0, false);
+	if (!proposals_choose(&offered, &allowed, KEX_NONE, &hs->child->choice) ||
+	    !child_spi_is_valid(hs->child->choice.spi))
+		hs->child_error = NOTIFY_NO_PROPOSAL_CHOSEN;
+	return true;
+}
+
+static void ask_owner(struct ike_sa *sa, const struct ike_id *wanted_id, struct instant now)
+{
+	const struct ike_owner *owner = &sa->ike->owner;
+	const struct handshake *hs = sa->hs;
+	struct ike_claim claim = {
+		.path = sa->path,
+		.peer_id = sa->peer_id,
+		.wanted_id = *wanted_id,
+		.auth = hs->peer_auth,
+		.peer_is_wildswan = hs->peer_is_wildswan,
+		.peer_behind_nat = hs->nat.peer_behind_nat,
+		.initial_contact = hs->initial_contact,
+	};
+
+	children_claim(&claim, hs->child);
+	sa->state = IKE_SA_AUTH_WANTED;
+	sa->expires = instant_after(now, AUTH_WAIT_MAX);
+	sa->is_known_to_owner = true;
+	owner->auth_wanted(owner->ctx, sa->handle, &claim);
+}
+
+/* <-- HDR, SK { IDi, [N(INITIAL_CONTACT)], [IDr], AUTH, SAi2, TSi, TSr } */
+void auth_on_request(struct ike_sa *sa, const struct payloads *p, struct instant now)
+{
+	struct ike_id wanted_id = { 0 };
+	struct auth_payload auth;
+	struct notify n;
+
+	sa->path = sa->answering_path;
+	/* Without AUTH: EAP, which is not supported (AUT-13). */
+	if (p->auth.data == NULL)
+		return refuse_proof(sa, IKE_REASON_BAD_SIGNATURE, now);
+	if (p->id_i.data == NULL || p->sa.data == NULL || p->ts_i.data == NULL ||
+	    p->ts_r.data == NULL || !auth_parse(p->auth, &auth) ||
+	    !proof_keep_peers(sa, p->id_i, &auth) || !keep_child_request(sa, p))
+		return refuse_syntax(sa, now);
+	if (p->id_r.data != NULL && !id_parse(p->id_r, &wanted_id))
+		return refuse_syntax(sa, now);
+	if (!proof_is_of_known_method(&auth))
+		return refuse_proof(sa, IKE_REASON_BAD_SIGNATURE, now);
+	sa->hs->initial_contact = payloads_find_notify(p, NOTIFY_INITIAL_CONTACT, &n);
+	ask_owner(sa, &wanted_id, now);
+}
+
+void auth_on_permission(struct ike_sa *sa, const struct ike_permission *permission,
+                        struct instant now)
+{
+	struct handshake *hs = sa->hs;
+
+	if (permission->verdict == IKE_VERDICT_UNAUTHENTICATED)
+		return refuse_proof(sa, IKE_REASON_NO_KEYS, now);
+	hs->permission = *permission;
+	hs->permission.keys = NULL;
+	if (permission->verdict == IKE_VERDICT_NO_CHILD && hs->child_error == 0)
+		hs->child_error = NOTIFY_TS_UNACCEPTABLE;
+	proof_keep_keys(hs, permission->keys, permission->key_count);
+	sa->state = IKE_SA_REQUEST_CHECKING;
+	sa->expires = instant_after(now, AUTH_WAIT_MAX);
+	if (!proof_start_checking(sa, permission->peer_psk))
+		refuse_proof(sa, IKE_REASON_NO_KEYS, now);
+}
+
+void auth_on_request_checked(struct ike_sa *sa, struct bytes result, struct instant now)
+{
+	if (!proof_is_good(sa, result))
+		return refuse_proof(sa, IKE_REASON_BAD_SIGNATURE, now);
+	sa->state = IKE_SA_RESPONSE_MAKING;
+	if (!proof_start_making(sa, &sa->hs->permission.self))
+		refuse_proof(sa, IKE_REASON_NO_PROPOSAL, now);
+}
+
+/* The CHILD SA as granted; 0, or the error that stands in its place. */
+static uint16_t grant_child(struct ike_sa *sa)
+{
+	struct handshake *hs = sa->hs;
+	const struct ike_permission *permission = &hs->permission;
+	const struct child_recipe recipe = {
+		.spi_in = hs->spi_in,
+		.choice = &hs->child->choice,
+		.nonce_i = nonce_view(&hs->nonce_i),
+		.nonce_r = nonce_view(&hs->nonce_r),
+		.local = &permission->ours,
+		.remote = &permission->peer,
+		.tag = permission->tag,
+	};
+
+	if (hs->child_error != 0)
+		return hs->child_error;
+	if (!children_may_grant(hs->child, permission))
+		return NOTIFY_TS_UNACCEPTABLE;
+	if (!children_add(sa, &recipe))
+		return NOTIFY_NO_ADDITIONAL_SAS;
+	return 0;
+}
+
+static void add_child_answer(struct message_writer *m, const struct ike_sa *sa)
+{
+	const struct handshake *hs = sa->hs;
+
+	proposals_write_choice(payload_start(m, PAYLOAD_SA), &hs->child->choice, hs->spi_in, 4);
+	payload_end(m);
+	children_add_ts(m, PAYLOAD_TS_I, &hs->permission.peer);
+	children_add_ts(m, PAYLOAD_TS_R, &hs->permission.ours);
+}
+
+/* --> HDR, SK { IDr, AUTH, SAr2, TSi, TSr }; the CHILD SA is installed before (TS-13) */
+void auth_on_response_made(struct ike_sa *sa, struct bytes proof, struct instant now)
+{
+	struct handshake *hs = sa->hs;
+	uint8_t inner[INNER_MAX];
+	struct message_writer m;
+	uint16_t error;
+
+	if (proof.len == 0)
+		return refuse_proof(sa, IKE_REASON_LOCAL, now);
+	message_start_inner(&m, inner, sizeof(inner));
+	message_add(&m, PAYLOAD_ID_R, buf_view(&hs->id_body));
+	proof_add(&m, sa, hs->permission.self.auth, proof);
+	if (hs->initial_contact)
+		contact_drop_others(sa);
+	ike_sa_up(sa, now);
+	hs->spi_in = sa->ike->ports.new_spi(sa->ike->ports.ctx);
+	error = grant_child(sa);
+	if (error != 0)
+		message_add_notify(&m, error, (struct bytes){ 0 });
+	else
+		add_child_answer(&m, sa);
+	response_send(sa, &m);
+	ike_sa_drop_handshake(sa);
+}
