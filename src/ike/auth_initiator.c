@@ -25,7 +25,7 @@ static void add_child_offer(struct message_writer *m, struct ike_sa *sa)
 	struct proposal_list offer;
 
 	hs->spi_in = sa->ike->ports.new_spi(sa->ike->ports.ctx);
-	proposals_for_esp(&offer, hs->spi_in, false);
+	profile_offer_esp(sa->profile, hs->spi_in, false, &offer);
 	proposals_write(payload_start(m, PAYLOAD_SA), &offer);
 	payload_end(m);
 	children_add_ts(m, PAYLOAD_TS_I, &hs->wish.local);
@@ -102,7 +102,7 @@ static bool keep_child_answer(struct ike_sa *sa, const struct payloads *p)
 	if (!proposals_parse(p->sa, &answer) || !ts_parse(p->ts_i, &hs->child->ts_i) ||
 	    !ts_parse(p->ts_r, &hs->child->ts_r))
 		return false;
-	proposals_for_esp(&offer, hs->spi_in, false);
+	profile_offer_esp(sa->profile, hs->spi_in, false, &offer);
 	if (!proposals_check_answer(&answer, &offer, &hs->child->choice) ||
 	    !child_spi_is_valid(hs->child->choice.spi))
 		hs->child->choice.suite.cipher = AEAD_NONE;

@@ -34,16 +34,14 @@ static bool keep_child_request(struct ike_sa *sa, const struct payloads *p)
 {
 	struct handshake *hs = sa->hs;
 	struct proposal_list offered;
-	struct proposal_list allowed;
 
 	hs->child = new_zeroed(sizeof(*hs->child));
 	if (!proposals_parse(p->sa, &offered) || !ts_parse(p->ts_i, &hs->child->ts_i) ||
 	    !ts_parse(p->ts_r, &hs->child->ts_r))
 		return false;
-	proposals_for_esp(&allowed, 0, false);
-	if (!proposals_choose(&offered, &allowed, KEX_NONE, &hs->child->choice) ||
-	    !child_spi_is_valid(hs->child->choice.spi))
-		hs->child_error = NOTIFY_NO_PROPOSAL_CHOSEN;
+	/* What is chosen from it depends on who the peer is. */
+	buf_free(&hs->child_offer);
+	hs->child_offer = buf_copy(p->sa);
 	return true;
 }
 
@@ -91,6 +89,31 @@ void auth_on_request(struct ike_sa *sa, const struct payloads *p, struct instant
 	ask_owner(sa, &wanted_id, now);
 }
 
+static void choose_child(struct ike_sa *sa)
+{
+	struct handshake *hs = sa->hs;
+	struct proposal_list offered;
+	struct proposal_list allowed;
+
+	profile_offer_esp(sa->profile, 0, false, &allowed);
+	if (!proposals_parse(buf_view(&hs->child_offer), &offered) ||
+	    !proposals_choose(&offered, &allowed, KEX_NONE, &hs->child->choice) ||
+	    !child_spi_is_valid(hs->child->choice.spi))
+		hs->child_error = NOTIFY_NO_PROPOSAL_CHOSEN;
+}
+
+/* False: IKE_SA_INIT agreed on what this peer may not use (SA-14). */
+static bool take_profile(struct ike_sa *sa, const struct ike_profile *profile)
+{
+	struct proposal_list allowed;
+
+	if (profile == NULL)
+		return true;
+	ike_sa_set_profile(sa, profile);
+	profile_offer_ike(profile, 0, &allowed);
+	return proposals_allow(&allowed, &sa->suite);
+}
+
 void auth_on_permission(struct ike_sa *sa, const struct ike_permission *permission,
                         struct instant now)
 {
@@ -100,6 +123,11 @@ void auth_on_permission(struct ike_sa *sa, const struct ike_permission *permissi
 		return refuse_proof(sa, IKE_REASON_NO_KEYS, now);
 	hs->permission = *permission;
 	hs->permission.keys = NULL;
+	hs->permission.profile = NULL;
+	if (!take_profile(sa, permission->profile))
+		return auth_refuse(sa, NOTIFY_NO_PROPOSAL_CHOSEN, (struct bytes){ 0 },
+		                   IKE_REASON_NO_PROPOSAL, now);
+	choose_child(sa);
 	if (permission->verdict == IKE_VERDICT_NO_CHILD && hs->child_error == 0)
 		hs->child_error = NOTIFY_TS_UNACCEPTABLE;
 	proof_keep_keys(hs, permission->keys, permission->key_count);

@@ -20,7 +20,7 @@ bool create_child_write(struct ike_sa *sa, struct request *request, struct messa
 	struct proposal_list offer;
 
 	request->spi_in = ike->ports.new_spi(ike->ports.ctx);
-	proposals_for_esp(&offer, request->spi_in, true);
+	profile_offer_esp(sa->profile, request->spi_in, true, &offer);
 	nonce_draw(&request->nonce, 32, ike);
 	if (!own_kex_start(&request->kex, request->method, ike))
 		return false;
@@ -40,7 +40,7 @@ static bool try_other_method(struct ike_sa *sa, struct request *request, struct 
 	struct proposal_list offer;
 	uint16_t method;
 
-	proposals_for_esp(&offer, request->spi_in, true);
+	profile_offer_esp(sa->profile, request->spi_in, true, &offer);
 	if (request->is_second_try || !invalid_ke_parse(data, &method) ||
 	    method == request->method || !proposals_offer_kex(&offer, method))
 		return false;
@@ -89,7 +89,7 @@ static enum answer_verdict judge(const struct ike_sa *sa, const struct request *
 	    p->ts_r.data == NULL || !proposals_parse(p->sa, &answer) ||
 	    !ts_parse(p->ts_i, &terms->ts_i) || !ts_parse(p->ts_r, &terms->ts_r))
 		return ANSWER_BROKEN;
-	proposals_for_esp(&offer, request->spi_in, true);
+	profile_offer_esp(sa->profile, request->spi_in, true, &offer);
 	if (!proposals_check_answer(&answer, &offer, &terms->choice) ||
 	    !child_spi_is_valid(terms->choice.spi) ||
 	    terms->choice.suite.kex != request->kex.method)
@@ -242,7 +242,7 @@ void create_child_on_request(struct ike_sa *sa, const struct payloads *p, struct
 		return refuse(sa, NOTIFY_NO_ADDITIONAL_SAS);
 	if (p->ts_i.data == NULL || p->ts_r.data == NULL || !keep_request(sa, p, &ke))
 		return response_refuse_broken(sa, now);
-	proposals_for_esp(&allowed, 0, true);
+	profile_offer_esp(sa->profile, 0, true, &allowed);
 	if (!proposals_choose(&offered, &allowed, ke.method, &sa->asked->choice) ||
 	    !child_spi_is_valid(sa->asked->choice.spi))
 		return refuse(sa, NOTIFY_NO_PROPOSAL_CHOSEN);

@@ -7,6 +7,7 @@
  */
 #include "ike/ike.h"
 #include "ike/message.h"
+#include "ike/profile.h"
 #include "util/hash.h"
 #include "util/heap.h"
 
@@ -38,6 +39,7 @@ struct ike {
 	struct hash by_init;   /* as Responder: the datagram and source of IKE_SA_INIT */
 	struct hash by_job;    /* those that wait for a job */
 	struct heap deadlines;
+	struct profiles profiles;
 	struct ike_sa *ended; /* freed at the end of the event */
 	ike_handle last_handle;
 	uint64_t last_job;

@@ -174,6 +174,8 @@ ike_handle ike_initiate(struct ike *ike, const struct ike_wish *wish, struct ins
 	if (sa == NULL)
 		return 0;
 	sa->hs->wish = *wish;
+	sa->hs->wish.profile = NULL;
+	ike_sa_set_profile(sa, wish->profile);
 	sa->is_opportunistic = wish->is_opportunistic;
 	if (!init_start(sa, now)) {
 		ike_sa_free(sa);
@@ -230,6 +232,7 @@ void ike_create_child(struct ike *ike, ike_handle handle, const struct traffic_s
                       const struct traffic_selector *remote, uint64_t tag, struct instant now)
 {
 	struct ike_sa *sa = ike_find_handle(ike, handle);
+	struct proposal_list offer;
 	struct request *request;
 
 	if (sa == NULL || sa->state != IKE_SA_UP || !children_have_room(sa) ||
@@ -241,7 +244,8 @@ void ike_create_child(struct ike *ike, ike_handle handle, const struct traffic_s
 	request->tag = tag;
 	request->local = *local;
 	request->remote = *remote;
-	request->method = KEX_X25519;
+	profile_offer_esp(sa->profile, 0, true, &offer);
+	request->method = profile_first_kex(&offer);
 	sa->expires = INSTANT_NEVER;
 	request_add(sa, request, now);
 	ike_end_event(ike, sa);

@@ -22,6 +22,7 @@
 #include "util/time.h"
 
 struct ike;
+struct ike_profile;
 typedef uint64_t ike_handle; /* 0 is no SA */
 
 struct ike_ports {
@@ -95,6 +96,10 @@ struct ike_established {
 
 struct ike_owner {
 	void *ctx;
+	/* Responder, IKE_SA_INIT: how to deal with whoever calls from there, before anybody has
+	 * said who he is. May be NULL, and may give NULL: the defaults. Borrowed until the event
+	 * ends. */
+	const struct ike_profile *(*profile)(void *ctx, const struct path *path);
 	/* Responder: IKE_AUTH was opened. Ends with one ike_authorize(). */
 	void (*auth_wanted)(void *ctx, ike_handle sa, const struct ike_claim *claim);
 	/* Either role: the peer wants a CHILD SA on an established IKE SA. Ends with one
@@ -141,7 +146,8 @@ struct ike_wish {
 	unsigned peer_psk; /* PSK: index of the shared secret */
 	struct traffic_selector local;
 	struct traffic_selector remote;
-	uint64_t tag;          /* the owner's, not 0 */
+	uint64_t tag;                      /* the owner's, not 0 */
+	const struct ike_profile *profile; /* copied; NULL: the defaults */
 	bool is_opportunistic; /* gives up behind a NAT without showing the private address (OEN-2),
 	                        * wants back exactly the selectors it asked for (OIN-9) */
 };
@@ -171,6 +177,10 @@ struct ike_permission {
 	struct traffic_selector peer; /* narrowed selectors to grant */
 	struct traffic_selector ours;
 	uint64_t tag; /* comes back in child_up */
+	/* Of the IKE SA from now on, and of this child; copied. NULL: what IKE_SA_INIT began
+	 * with. An IKE SA whose algorithms it does not allow is refused. Not read for further
+	 * children. */
+	const struct ike_profile *profile;
 };
 void ike_authorize(struct ike *ike, ike_handle sa, const struct ike_permission *permission,
                    struct instant now);

@@ -59,6 +59,7 @@ struct ike_sa *ike_sa_new(struct ike *ike, bool is_initiator, const struct path 
 	sa->created = now;
 	sa->expires = INSTANT_NEVER;
 	sa->hs = new_zeroed(sizeof(*sa->hs));
+	sa->profile = profiles_hold(&ike->profiles, NULL);
 	retransmit_init(&sa->retransmit);
 	hash_add(&ike->by_spi, &sa->spi_node, hash_octets(&ike->by_spi, &spi, sizeof(spi)));
 	hash_add(&ike->by_handle, &sa->handle_node,
@@ -75,6 +76,7 @@ static void handshake_free(struct handshake *hs)
 	own_kex_wipe(&hs->kex);
 	buf_free(&hs->cookie);
 	free(hs->keys);
+	buf_free(&hs->child_offer);
 	buf_free(&hs->id_body);
 	buf_free(&hs->peer_id_body);
 	buf_free(&hs->peer_proof);
@@ -139,7 +141,16 @@ void ike_sa_free(struct ike_sa *sa)
 	wipe_contents(sa);
 	buf_free(&sa->response);
 	sk_wipe(&sa->sk);
+	profiles_release(&ike->profiles, sa->profile);
 	free(sa);
+}
+
+void ike_sa_set_profile(struct ike_sa *sa, const struct ike_profile *profile)
+{
+	const struct ike_profile *held = profiles_hold(&sa->ike->profiles, profile);
+
+	profiles_release(&sa->ike->profiles, sa->profile);
+	sa->profile = held;
 }
 
 void ike_sa_forget(struct ike_sa *sa)

@@ -16,6 +16,7 @@
 #include "ike/endpoint.h"
 #include "ike/keys.h"
 #include "ike/nat.h"
+#include "ike/profile.h"
 #include "ike/retransmit.h"
 #include "ike/sk.h"
 #include "ike/ts.h"
@@ -97,6 +98,7 @@ struct handshake {
 	uint32_t spi_in;       /* of the first child */
 	bool has_keys;         /* ike_set_peer_keys() was called */
 	/* Responder */
+	struct buf child_offer;           /* body of SAi2 */
 	struct ike_permission permission; /* without its keys */
 	/* Both */
 	bool initial_contact; /* the peer's */
@@ -149,7 +151,8 @@ struct ike_sa {
 	bool is_half_open;      /* counted in ike->half_open */
 	bool is_opportunistic;
 	unsigned forgeries;
-	struct handshake *hs; /* NULL once up */
+	const struct ike_profile *profile; /* held in ike->profiles, never NULL */
+	struct handshake *hs;              /* NULL once up */
 	struct suite suite;
 	uint64_t owed_tag; /* CLOSING: the failure of this wish is still to be reported; 0: none */
 	enum ike_reason owed_reason;
@@ -203,6 +206,9 @@ void ike_sa_close_rejected(struct ike_sa *sa, enum ike_reason reason, uint16_t n
                            struct instant now);
 /* Keeps the last response for its retransmissions for 30 s (ERR-7); reported gone before. */
 void ike_sa_linger(struct ike_sa *sa, struct instant now);
+
+/* From now on it is dealt with by `profile`; NULL: by the defaults. */
+void ike_sa_set_profile(struct ike_sa *sa, const struct ike_profile *profile);
 
 uint64_t ike_sa_own_spi(const struct ike_sa *sa);
 

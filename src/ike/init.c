@@ -92,7 +92,7 @@ static bool write_request(struct ike_sa *sa)
 	struct message_writer m;
 	struct bytes datagram;
 
-	proposals_for_ike(&offer, 0);
+	profile_offer_ike(sa->profile, 0, &offer);
 	message_start(&m, octets, sizeof(octets), &header);
 	if (sa->hs->cookie.data != NULL)
 		message_add_notify(&m, NOTIFY_COOKIE, buf_view(&sa->hs->cookie));
@@ -127,11 +127,11 @@ bool init_start(struct ike_sa *sa, struct instant now)
 
 	sa->state = IKE_SA_INIT_SENT;
 	sa->hs->retries_left = INIT_RETRIES_MAX;
-	proposals_for_ike(&offer, 0);
+	profile_offer_ike(sa->profile, 0, &offer);
 	nonce_draw(&sa->hs->nonce_i, proposals_nonce_len(&offer), sa->ike);
-	if (!own_kex_start(&sa->hs->kex, KEX_X25519, sa->ike))
+	if (!own_kex_start(&sa->hs->kex, profile_first_kex(&offer), sa->ike))
 		return false;
-	sa->hs->kex_tried = (uint64_t)1 << KEX_X25519;
+	sa->hs->kex_tried = (uint64_t)1 << sa->hs->kex.method;
 	return send_request(sa, now);
 }
 
@@ -168,7 +168,7 @@ static void on_invalid_ke(struct ike_sa *sa, struct bytes data, struct instant n
 	struct proposal_list offer;
 	uint16_t method;
 
-	proposals_for_ike(&offer, 0);
+	profile_offer_ike(sa->profile, 0, &offer);
 	if (!invalid_ke_parse(data, &method) || !proposals_offer_kex(&offer, method))
 		return ike_drop(sa->ike, IKE_DROP_MALFORMED);
 	assert(method < 64);
@@ -204,7 +204,7 @@ static bool check_answer(struct ike_sa *sa, const struct payloads *p, struct sui
 	struct proposal_choice choice;
 	struct ke ke;
 
-	proposals_for_ike(&offer, 0);
+	profile_offer_ike(sa->profile, 0, &offer);
 	if (!proposals_parse(p->sa, &answer) || !proposals_check_answer(&answer, &offer, &choice) ||
 	    !ke_parse(p->ke, &ke) || !nonce_is_valid(p->nonce))
 		return false;
@@ -275,7 +275,7 @@ struct init_request {
 	const struct ike_header *header;
 	struct bytes datagram;
 	struct payloads p;
-	struct suite suite;
+	const struct ike_profile *profile; /* borrowed */
 	struct proposal_choice choice;
 	struct own_kex kex;
 	struct secret shared;
@@ -349,7 +349,7 @@ static bool choose(struct init_request *r, struct instant now)
 		refuse_syntax(r, now);
 		return false;
 	}
-	proposals_for_ike(&allowed, 0);
+	profile_offer_ike(r->profile, 0, &allowed);
 	if (!proposals_choose(&offered, &allowed, ke.method, &r->choice)) {
 		refuse(r, NOTIFY_NO_PROPOSAL_CHOSEN, (struct bytes){ 0 }, now);
 		return false;
@@ -430,6 +430,7 @@ static struct ike_sa *open_half(struct init_request *r, const uint8_t hash[SHA2_
 	ike->half_open++;
 	sa->spi_i = r->header->spi_i;
 	sa->peer_next_id = 1;
+	ike_sa_set_profile(sa, r->profile);
 	memcpy(sa->init_hash, hash, SHA2_256_LEN);
 	hash_add(&ike->by_init, &sa->init_node, hash_octets(&ike->by_init, hash, SHA2_256_LEN));
 	if (!answer(sa, r))
@@ -478,6 +479,15 @@ static bool has_room(struct ike *ike)
 	return false;
 }
 
+static const struct ike_profile *profile_for(const struct ike *ike, const struct path *path)
+{
+	const struct ike_profile *profile = NULL;
+
+	if (ike->owner.profile != NULL)
+		profile = ike->owner.profile(ike->owner.ctx, path);
+	return profile != NULL ? profile : &ike_profile_default;
+}
+
 struct ike_sa *init_on_request(struct ike *ike, const struct path *path,
                                const struct ike_header *header, struct bytes datagram,
                                struct instant now)
@@ -500,6 +510,7 @@ struct ike_sa *init_on_request(struct ike *ike, const struct path *path,
 		repeat(known, path);
 		return known;
 	}
+	r.profile = profile_for(ike, path);
 	if (!has_room(ike) || !parse_request(&r, now) || !choose(&r, now))
 		return NULL;
 	return open_half(&r, hash, now);

@@ -458,6 +458,17 @@ void proposals_write_choice(struct writer *w, const struct proposal_choice *choi
 	proposal_write(w, &p, true);
 }
 
+bool proposals_allow(const struct proposal_list *allowed, const struct suite *suite)
+{
+	const struct proposal_choice choice = { .protocol = PROTOCOL_IKE, .suite = *suite };
+	struct proposal_list one = { .count = 1 };
+	struct proposal_choice same;
+
+	one.proposals[0].protocol = PROTOCOL_IKE;
+	suite_transforms(&one.proposals[0], &choice);
+	return proposals_choose(&one, allowed, (uint16_t)suite->kex, &same);
+}
+
 static const char *prf_word(enum prf_id id)
 {
 	switch (id) {

@@ -87,6 +87,8 @@ size_t proposals_nonce_len(const struct proposal_list *list);
 MUST_USE bool proposals_choose(const struct proposal_list *offered,
                                const struct proposal_list *allowed, uint16_t kex_sent,
                                struct proposal_choice *out);
+/* Is this suite of an IKE SA one of the combinations of `allowed`? */
+bool proposals_allow(const struct proposal_list *allowed, const struct suite *suite);
 /* Initiator: is the answer exactly one combination of what we offered (SA-9)? */
 MUST_USE bool proposals_check_answer(const struct proposal_list *answer,
                                      const struct proposal_list *offered,

@@ -237,6 +237,13 @@ static void on_sa_gone(void *ctx, ike_handle sa, enum ike_reason reason)
 	add_news(ctx, NEWS_SA_GONE, sa)->reason = reason;
 }
 
+static const struct ike_profile *on_profile(void *ctx, const struct path *path)
+{
+	const struct end *end = ctx;
+
+	return end->profile;
+}
+
 /*
  * Set-up
  */
@@ -246,8 +253,17 @@ static void end_init(struct two_ends *t, enum side side, enum key_kind kind)
 	struct end *end = &t->end[side];
 	const struct ike_ports ports = { end, port_send, port_random, port_start_job,
 		                         port_new_spi };
-	const struct ike_owner owner = { end,         on_auth_wanted, on_child_wanted, on_sa_up,
-		                         on_child_up, on_child_gone,  on_child_failed, on_sa_gone };
+	const struct ike_owner owner = {
+		.ctx = end,
+		.profile = on_profile,
+		.auth_wanted = on_auth_wanted,
+		.child_wanted = on_child_wanted,
+		.sa_up = on_sa_up,
+		.child_up = on_child_up,
+		.child_gone = on_child_gone,
+		.child_failed = on_child_failed,
+		.sa_gone = on_sa_gone,
+	};
 	const struct ike_settings settings = { .port = 500, .nat_port = 4500, .tries = 5 };
 
 	*end = (struct end){
@@ -398,7 +414,7 @@ static void answer(struct two_ends *t, struct end *end)
 		.key_count = 1,
 		.peer = q.claim.peer,
 		.ours = q.claim.ours,
-		.tag = 0,
+		.profile = end->peer_profile,
 	};
 
 	if (end->claims.family != IP_NONE)

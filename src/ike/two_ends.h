@@ -78,7 +78,9 @@ struct end {
 	enum ike_verdict child_verdict;
 	struct pubkey trusted; /* what it believes to be the other end's key */
 	const char *psk[2];
-	bool holds_answers; /* questions stay open: settle() leaves them */
+	bool holds_answers;                     /* questions stay open: settle() leaves them */
+	const struct ike_profile *profile;      /* for whoever calls */
+	const struct ike_profile *peer_profile; /* for whoever has said who he is */
 	bool holds_jobs;
 	bool knows_no_keys; /* the other's keys are not given by initiate() */
 	struct ip claims;   /* unless IP_NONE: grants this instead of what was asked for */
