@@ -206,7 +206,7 @@ static void check_the_end(void)
 	assert_true(tally.sas_gone >= tally.handles);
 	expect_nothing_left(&t);
 	assert_int_equal(t.end[WEST].ike->by_handle.count + t.end[EAST].ike->by_handle.count, 0);
-	assert_int_equal(t.end[WEST].ike->half_open + t.end[EAST].ike->half_open, 0);
+	assert_int_equal(t.end[WEST].ike->half_opens.count + t.end[EAST].ike->half_opens.count, 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -76,10 +76,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static struct payloads first, second;
 	static uint8_t again[IKE_MESSAGE_MAX];
 	struct ike_header h, h2;
+	struct init_outline outline;
 
 	if (size > 0 &&
 	    payloads_parse_inner(data[0], BYTES(data + 1, size - 1), &first) == PAYLOADS_OK)
 		read_bodies(&first);
+	if (header_parse(datagram, &h) && init_outline_parse(datagram, &h, &outline) &&
+	    message_parse(datagram, &h, &first) == PAYLOADS_OK)
+		assert(bytes_equal(outline.nonce, first.nonce));
 	if (!header_parse(datagram, &h) || message_parse(datagram, &h, &first) != PAYLOADS_OK)
 		return 0;
 	read_bodies(&first);

@@ -60,6 +60,7 @@ static void ask_owner(struct ike_sa *sa, const struct ike_id *wanted_id, struct 
 	};
 
 	children_claim(&claim, hs->child);
+	half_open_shield(&sa->ike->half_opens, sa->half_open);
 	sa->state = IKE_SA_AUTH_WANTED;
 	sa->expires = instant_after(now, AUTH_WAIT_MAX);
 	sa->is_known_to_owner = true;

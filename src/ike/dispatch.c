@@ -219,12 +219,26 @@ static void on_repeated_request(struct arrival *a)
 		ike->ports.send(ike->ports.ctx, a->path, buf_view(&a->sa->response));
 }
 
+/* A Responder that was busy makes its keys now. A public value that is none ends it: there is
+ * nobody to tell, and nothing to seal an answer with. */
+static bool has_keys(struct ike_sa *sa)
+{
+	if (sa->sk.in != NULL)
+		return true;
+	if (sa->state != IKE_SA_INIT_ANSWERED)
+		return false;
+	if (init_finish(sa))
+		return true;
+	ike_sa_forget(sa);
+	return false;
+}
+
 static void on_request(struct arrival *a, struct instant now)
 {
 	struct ike_sa *sa = a->sa;
 
 	/* Before the Initiator has keys nothing can be sealed for it. */
-	if (sa->sk.in == NULL)
+	if (!has_keys(sa))
 		ike_drop(sa->ike, IKE_DROP_STATE);
 	else if (a->header.message_id == sa->peer_next_id && sa->peer_next_id < UINT32_MAX)
 		on_new_request(a, now);

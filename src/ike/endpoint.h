@@ -5,6 +5,8 @@
  * Private to this folder. An IKE SA that ends within an event stays in memory until the event is
  * over (ike_end_event()), so that nobody on the way back up the stack holds a dangling pointer.
  */
+#include "ike/gate.h"
+#include "ike/half_open.h"
 #include "ike/ike.h"
 #include "ike/message.h"
 #include "ike/profile.h"
@@ -16,8 +18,6 @@ struct ike_sa;
 enum {
 	/* New requests are dropped (FULL) and ike_initiate() gives 0 from here on. */
 	IKE_SAS_MAX = 65536,
-	/* IKE SAs as Responder that nobody authenticated yet (INI-10); new ones are dropped. */
-	IKE_HALF_OPEN_MAX = 10000,
 	/* Answers without protection, of all kinds, a second (ERR-18); the rest is not answered. */
 	IKE_UNPROTECTED_ANSWERS_PER_SECOND = 100,
 };
@@ -36,14 +36,15 @@ struct ike {
 	/* change */
 	struct hash by_spi;    /* our SPI */
 	struct hash by_handle; /* every IKE SA */
-	struct hash by_init;   /* as Responder: the datagram and source of IKE_SA_INIT */
+	struct hash by_init;   /* as Responder: SPI and source of IKE_SA_INIT */
 	struct hash by_job;    /* those that wait for a job */
 	struct heap deadlines;
 	struct profiles profiles;
 	struct ike_sa *ended; /* freed at the end of the event */
 	ike_handle last_handle;
 	uint64_t last_job;
-	size_t half_open;
+	struct half_opens half_opens;
+	struct gate gate;
 	bool is_shutting_down;
 	struct rate unprotected;
 	uint64_t dropped[IKE_DROP_COUNT];

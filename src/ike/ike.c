@@ -139,6 +139,7 @@ struct ike *ike_new(const struct ike_ports *ports, const struct ike_owner *owner
 	hash_init(&ike->by_handle, seed);
 	hash_init(&ike->by_init, seed);
 	hash_init(&ike->by_job, seed);
+	half_opens_init(&ike->half_opens, seed);
 	return ike;
 }
 
@@ -154,6 +155,8 @@ void ike_free(struct ike *ike)
 	hash_wipe(&ike->by_handle);
 	hash_wipe(&ike->by_init);
 	hash_wipe(&ike->by_job);
+	half_opens_wipe(&ike->half_opens);
+	cookies_wipe(&ike->gate.cookies);
 	heap_wipe(&ike->deadlines);
 	secret_wipe(ike->plain, sizeof(ike->plain));
 	free(ike);

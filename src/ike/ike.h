@@ -215,6 +215,8 @@ struct instant ike_deadline(const struct ike *ike);
 	X(INTEGRITY, "integrity", "integrity check failed")                         \
 	X(MESSAGE_ID, "message-id", "message ID outside the window")                \
 	X(STATE, "state", "a message that does not fit the state of its SA")        \
+	X(COOKIE, "cookie", "IKE_SA_INIT without a good cookie: answered with one") \
+	X(CROWD, "crowd", "IKE_SA_INIT of a source or network with too many")       \
 	X(FULL, "full", "the table of half-open SAs is full")                       \
 	X(SHUTDOWN, "shutdown", "we are going away")
 

@@ -122,9 +122,8 @@ static void stop_job(struct ike_sa *sa)
 
 static void leave_half_open(struct ike_sa *sa)
 {
-	if (sa->is_half_open)
-		sa->ike->half_open--;
-	sa->is_half_open = false;
+	half_open_remove(&sa->ike->half_opens, sa->half_open);
+	sa->half_open = NULL;
 }
 
 void ike_sa_free(struct ike_sa *sa)
@@ -157,6 +156,7 @@ void ike_sa_forget(struct ike_sa *sa)
 {
 	if (sa->state == IKE_SA_DEAD)
 		return;
+	leave_half_open(sa);
 	sa->state = IKE_SA_DEAD;
 	sa->next_ended = sa->ike->ended;
 	sa->ike->ended = sa;
@@ -276,6 +276,8 @@ void ike_sa_linger(struct ike_sa *sa, struct instant now)
 	assert(!sa->is_known_to_owner);
 	stop_job(sa);
 	wipe_contents(sa);
+	if (sa->half_open != NULL)
+		half_open_expose(&sa->ike->half_opens, sa->half_open);
 	sa->state = IKE_SA_LINGERING;
 	sa->expires = instant_after(now, linger);
 }

@@ -85,7 +85,7 @@ struct handshake {
 	struct buf response; /* RealMessage2 */
 	struct nonce nonce_i;
 	struct nonce nonce_r;
-	struct own_kex kex; /* Initiator */
+	struct own_kex kex; /* Initiator; Responder whose keys wait (init_finish()) */
 	hash_set peer_hashes;
 	struct nat_findings nat;
 	bool peer_is_wildswan;
@@ -129,7 +129,7 @@ struct ike_sa {
 	bool is_initiator; /* the original initiator (HDR-5) */
 	uint64_t spi_i;
 	struct instant created;
-	uint8_t init_hash[SHA2_256_LEN]; /* Responder (INI-8) */
+	struct endpoint init_source; /* Responder: where IKE_SA_INIT came from (INI-8) */
 	/* tables */
 	struct hash_node spi_node;
 	struct hash_node handle_node;
@@ -148,7 +148,7 @@ struct ike_sa {
 	struct ike_id peer_id;
 	struct pubkey peer_key;
 	bool is_known_to_owner; /* sa_gone is due */
-	bool is_half_open;      /* counted in ike->half_open */
+	struct half_open *half_open; /* Responder, until it is up; then NULL */
 	bool is_opportunistic;
 	unsigned forgeries;
 	const struct ike_profile *profile; /* held in ike->profiles, never NULL */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "ike/auth_exchange.h"
+#include "ike/gate.h"
 #include "ike/request.h"
 
 enum { INIT_MAX = 2048 };
@@ -301,6 +302,7 @@ static void refuse(const struct init_request *r, uint16_t type, struct bytes dat
 	uint8_t octets[128];
 	struct message_writer m;
 
+	gate_note_refusal(ike, now);
 	if (!ike_may_answer_unprotected(ike, now))
 		return;
 	message_start(&m, octets, sizeof(octets), &header);
@@ -315,6 +317,8 @@ static void refuse_syntax(const struct init_request *r, struct instant now)
 	ike_drop(r->ike, IKE_DROP_MALFORMED);
 	if (r->p.nonce.data != NULL)
 		refuse(r, NOTIFY_INVALID_SYNTAX, (struct bytes){ 0 }, now);
+	else
+		gate_note_refusal(r->ike, now);
 }
 
 static bool parse_request(struct init_request *r, struct instant now)
@@ -335,6 +339,25 @@ static bool parse_request(struct init_request *r, struct instant now)
 		return false;
 	}
 	return true;
+}
+
+/* While cookies are asked for the secret waits until IKE_AUTH shows that the peer is in earnest:
+ * see init_finish(). */
+static bool exchange_keys(struct init_request *r, const struct ke *ke, struct instant now)
+{
+	bool waits = gate_is_guarded(r->ike, now);
+
+	if (ke->value.len != kex_public_len(r->choice.suite.kex)) {
+		refuse_syntax(r, now);
+		return false;
+	}
+	if (!own_kex_start(&r->kex, r->choice.suite.kex, r->ike))
+		return false;
+	if (waits ||
+	    kex_shared(r->kex.method, secret_view(&r->kex.private_value), ke->value, &r->shared))
+		return true;
+	refuse_syntax(r, now);
+	return false;
 }
 
 /* Algorithms and key exchange. False: the refusal has left. */
@@ -360,13 +383,7 @@ static bool choose(struct init_request *r, struct instant now)
 		refuse(r, NOTIFY_INVALID_KE_PAYLOAD, BYTES_OF(wanted), now);
 		return false;
 	}
-	if (!own_kex_start(&r->kex, r->choice.suite.kex, r->ike))
-		return false;
-	if (!kex_shared(r->kex.method, secret_view(&r->kex.private_value), ke.value, &r->shared)) {
-		refuse_syntax(r, now);
-		return false;
-	}
-	return true;
+	return exchange_keys(r, &ke, now);
 }
 
 /* <-- HDR(SPIi, SPIr), SAr1, KEr, Nr, ... */
@@ -391,13 +408,14 @@ static bool write_response(struct ike_sa *sa, const struct init_request *r)
 	if (!add_extensions(&m, sa))
 		return false;
 	datagram = message_end(&m);
-	if (datagram.len == 0)
+	/* Whoever forges a source must not make us send that source much more than it took. */
+	if (datagram.len == 0 || datagram.len > AMPLIFICATION_MAX * r->datagram.len)
 		return false;
 	sa->hs->response = buf_copy(datagram);
 	return true;
 }
 
-static bool answer(struct ike_sa *sa, const struct init_request *r)
+static void keep_request(struct ike_sa *sa, const struct init_request *r)
 {
 	struct handshake *hs = sa->hs;
 
@@ -407,15 +425,54 @@ static bool answer(struct ike_sa *sa, const struct init_request *r)
 	nonce_draw(&hs->nonce_r, r->choice.suite.prf == PRF_HMAC_SHA2_512 ? 64 : 32, sa->ike);
 	sa->suite = r->choice.suite;
 	note_extensions(sa, r->path, 0, &r->p);
-	if (!make_keys(sa, &r->shared) || !write_response(sa, r))
+}
+
+static bool answer(struct ike_sa *sa, struct init_request *r)
+{
+	keep_request(sa, r);
+	if (r->shared.data != NULL && !make_keys(sa, &r->shared))
 		return false;
-	sa->ike->ports.send(sa->ike->ports.ctx, &sa->path, buf_view(&hs->response));
+	if (!write_response(sa, r))
+		return false;
+	if (r->shared.data == NULL) {
+		sa->hs->kex = r->kex; /* init_finish() wants it */
+		r->kex = (struct own_kex){ 0 };
+	}
+	sa->ike->ports.send(sa->ike->ports.ctx, &sa->path, buf_view(&sa->hs->response));
 	return true;
 }
 
+bool init_finish(struct ike_sa *sa)
+{
+	CLEANUP(secret_free) struct secret shared = { 0 };
+	struct bytes request = buf_view(&sa->hs->request);
+	struct ike_header header;
+	struct payloads p;
+	struct ke ke;
+	bool ok =
+	    header_parse(request, &header) && message_parse(request, &header, &p) == PAYLOADS_OK &&
+	    ke_parse(p.ke, &ke) &&
+	    kex_shared(sa->suite.kex, secret_view(&sa->hs->kex.private_value), ke.value, &shared) &&
+	    make_keys(sa, &shared);
+
+	own_kex_wipe(&sa->hs->kex);
+	return ok;
+}
+
+/* SPI and source: two clients behind one NAT may choose equal SPIs (INI-8). */
+static uint64_t hash_origin(const struct ike *ike, uint64_t spi_i, const struct endpoint *source)
+{
+	uint8_t key[8 + 16 + 2];
+	struct writer w = writer_on(key, sizeof(key));
+
+	write_be64(&w, spi_i);
+	write_bytes(&w, BYTES_OF(source->address.octets));
+	write_be16(&w, source->port);
+	return hash_octets(&ike->by_init, key, w.len);
+}
+
 /* A new IKE SA, half open until IKE_AUTH is accepted. */
-static struct ike_sa *open_half(struct init_request *r, const uint8_t hash[SHA2_256_LEN],
-                                struct instant now)
+static struct ike_sa *open_half(struct init_request *r, struct instant now)
 {
 	struct ike *ike = r->ike;
 	struct ike_sa *sa = ike_sa_new(ike, false, r->path, now);
@@ -426,36 +483,37 @@ static struct ike_sa *open_half(struct init_request *r, const uint8_t hash[SHA2_
 	}
 	sa->state = IKE_SA_INIT_ANSWERED;
 	sa->expires = instant_after(now, half_open_life);
-	sa->is_half_open = true;
-	ike->half_open++;
+	sa->half_open = half_open_add(&ike->half_opens, sa, &r->path->remote.address);
 	sa->spi_i = r->header->spi_i;
 	sa->peer_next_id = 1;
 	ike_sa_set_profile(sa, r->profile);
-	memcpy(sa->init_hash, hash, SHA2_256_LEN);
-	hash_add(&ike->by_init, &sa->init_node, hash_octets(&ike->by_init, hash, SHA2_256_LEN));
+	sa->init_source = r->path->remote;
+	hash_add(&ike->by_init, &sa->init_node, hash_origin(ike, sa->spi_i, &sa->init_source));
 	if (!answer(sa, r))
 		ike_sa_forget(sa);
 	return sa;
 }
 
-/* Datagram and source: two clients behind one NAT may choose equal SPIs (INI-8). */
-static bool identify(const struct path *path, struct bytes datagram, uint8_t hash[SHA2_256_LEN])
+/*
+ * Another request with this SPI from this place is another one if its octets differ, as long as
+ * they are kept; a later one is a straggler of the handshake that is over.
+ */
+static bool is_repetition(const struct ike_sa *sa, const struct path *path, uint64_t spi_i,
+                          struct bytes datagram)
 {
-	const uint8_t port[2] = { (uint8_t)(path->remote.port >> 8), (uint8_t)path->remote.port };
-	const struct bytes parts[] = { BYTES_OF(port), ip_octets(&path->remote.address), datagram };
-
-	return sha2_256(parts, ARRAY_LEN(parts), hash);
+	return sa->spi_i == spi_i && endpoint_equal(&sa->init_source, &path->remote) &&
+	       (sa->hs == NULL || bytes_equal(buf_view(&sa->hs->request), datagram));
 }
 
-static struct ike_sa *find_known(const struct ike *ike, const uint8_t hash[SHA2_256_LEN])
+static struct ike_sa *find_known(const struct ike *ike, const struct path *path, uint64_t spi_i,
+                                 struct bytes datagram)
 {
-	struct hash_node *node =
-	    hash_first(&ike->by_init, hash_octets(&ike->by_init, hash, SHA2_256_LEN));
+	struct hash_node *node = hash_first(&ike->by_init, hash_origin(ike, spi_i, &path->remote));
 
 	for (; node != NULL; node = hash_following(node)) {
 		struct ike_sa *sa = CONTAINER_OF(node, struct ike_sa, init_node);
 
-		if (memcmp(sa->init_hash, hash, SHA2_256_LEN) == 0)
+		if (sa->state != IKE_SA_DEAD && is_repetition(sa, path, spi_i, datagram))
 			return sa;
 	}
 	return NULL;
@@ -468,15 +526,19 @@ static void repeat(struct ike_sa *sa, const struct path *path)
 		sa->ike->ports.send(sa->ike->ports.ctx, path, buf_view(&sa->hs->response));
 }
 
-static bool has_room(struct ike *ike)
+/* The oldest half-open IKE SA makes room: a peer in good faith has come back by now. */
+static bool make_room(struct ike *ike)
 {
-	if (ike->is_shutting_down)
-		ike_drop(ike, IKE_DROP_SHUTDOWN);
-	else if (ike->half_open >= IKE_HALF_OPEN_MAX)
-		ike_drop(ike, IKE_DROP_FULL);
-	else
+	struct ike_sa *oldest;
+
+	if (ike->half_opens.count < HALF_OPEN_MAX)
 		return true;
-	return false;
+	ike_drop(ike, IKE_DROP_FULL);
+	oldest = half_opens_oldest(&ike->half_opens);
+	if (oldest == NULL)
+		return false;
+	ike_sa_end(oldest, IKE_REASON_SILENT, false);
+	return true;
 }
 
 static const struct ike_profile *profile_for(const struct ike *ike, const struct path *path)
@@ -488,30 +550,41 @@ static const struct ike_profile *profile_for(const struct ike *ike, const struct
 	return profile != NULL ? profile : &ike_profile_default;
 }
 
-struct ike_sa *init_on_request(struct ike *ike, const struct path *path,
-                               const struct ike_header *header, struct bytes datagram,
-                               struct instant now)
+static struct ike_sa *begin(struct ike *ike, const struct path *path,
+                            const struct ike_header *header, struct bytes datagram,
+                            struct instant now)
 {
 	CLEANUP(init_request_wipe)
 	struct init_request r = {
 		.ike = ike, .path = path, .header = header, .datagram = datagram
 	};
-	uint8_t hash[SHA2_256_LEN];
+
+	r.profile = profile_for(ike, path);
+	if (!parse_request(&r, now) || !choose(&r, now) || !make_room(ike))
+		return NULL;
+	return open_half(&r, now);
+}
+
+struct ike_sa *init_on_request(struct ike *ike, const struct path *path,
+                               const struct ike_header *header, struct bytes datagram,
+                               struct instant now)
+{
 	struct ike_sa *known;
 
 	if (header->message_id != 0 || header->spi_i == 0 || !header_from_initiator(header)) {
 		ike_drop(ike, IKE_DROP_MALFORMED);
 		return NULL;
 	}
-	if (!identify(path, datagram, hash))
-		return NULL;
-	known = find_known(ike, hash);
+	known = find_known(ike, path, header->spi_i, datagram);
 	if (known != NULL) {
 		repeat(known, path);
 		return known;
 	}
-	r.profile = profile_for(ike, path);
-	if (!has_room(ike) || !parse_request(&r, now) || !choose(&r, now))
+	if (ike->is_shutting_down) {
+		ike_drop(ike, IKE_DROP_SHUTDOWN);
 		return NULL;
-	return open_half(&r, hash, now);
+	}
+	if (!gate_open(ike, path, header, datagram, now))
+		return NULL;
+	return begin(ike, path, header, datagram, now);
 }

@@ -10,6 +10,9 @@
  */
 #include "ike/ike_sa.h"
 
+/* Octets of our answer to a request, for each octet of the request, at most: more is not sent. */
+enum { AMPLIFICATION_MAX = 3 };
+
 /* Initiator: writes the request from sa->hs and sends it. False: this machine cannot. */
 MUST_USE bool init_start(struct ike_sa *sa, struct instant now);
 void init_on_response(struct ike_sa *sa, const struct path *path, const struct ike_header *header,
@@ -18,3 +21,6 @@ void init_on_response(struct ike_sa *sa, const struct path *path, const struct i
 struct ike_sa *init_on_request(struct ike *ike, const struct path *path,
                                const struct ike_header *header, struct bytes datagram,
                                struct instant now);
+/* Responder: the keys that were left out while cookies were asked for. False: the peer's public
+ * value is none. */
+MUST_USE bool init_finish(struct ike_sa *sa);

@@ -167,6 +167,40 @@ enum payloads_verdict payloads_parse_inner(uint8_t first, struct bytes plain, st
 	return parse_chain(&r, first, true, plain.data, out);
 }
 
+bool init_outline_parse(struct bytes datagram, const struct ike_header *header,
+                        struct init_outline *out)
+{
+	struct reader r = reader_of(datagram);
+	struct init_outline outline = { 0 };
+	uint8_t type = header->next_payload;
+	bool has_sa = false, has_ke = false;
+	struct notify first;
+
+	read_skip(&r, IKE_HEADER_LEN);
+	for (unsigned count = 0; type != PAYLOAD_NONE && count < PAYLOADS_MAX; count++) {
+		uint8_t next = read_u8(&r);
+		uint16_t length = (read_skip(&r, 1), read_be16(&r));
+		struct bytes body;
+
+		if (r.failed || length < PAYLOAD_HEADER_LEN)
+			return false;
+		body = read_bytes(&r, length - PAYLOAD_HEADER_LEN);
+		if (count == 0 && type == PAYLOAD_NOTIFY && notify_parse(body, &first) &&
+		    first.type == NOTIFY_COOKIE)
+			outline.cookie = first.data;
+		if (type == PAYLOAD_NONCE)
+			outline.nonce = body;
+		has_sa |= type == PAYLOAD_SA;
+		has_ke |= type == PAYLOAD_KE;
+		type = next;
+	}
+	if (r.failed || type != PAYLOAD_NONE || reader_left(&r) > 0 || !has_sa || !has_ke ||
+	    !nonce_is_valid(outline.nonce))
+		return false;
+	*out = outline;
+	return true;
+}
+
 static const struct payload_view *next_of_type(const struct payloads *p, size_t *at, uint8_t type)
 {
 	while (*at < p->count) {

@@ -101,6 +101,17 @@ MUST_USE enum payloads_verdict message_parse(struct bytes datagram, const struct
 MUST_USE enum payloads_verdict payloads_parse_inner(uint8_t first, struct bytes plain,
                                                     struct payloads *out);
 
+/*
+ * What is looked at of an IKE_SA_INIT request before its cookie is good: the chain alone. False: a
+ * broken chain, or SA, KE or Nonce is missing or the nonce of a wrong length.
+ */
+struct init_outline {
+	struct bytes cookie; /* of a COOKIE in front (PLD-7); data NULL: none */
+	struct bytes nonce;
+};
+MUST_USE bool init_outline_parse(struct bytes datagram, const struct ike_header *header,
+                                 struct init_outline *out);
+
 /* Each Notify, Delete, Vendor ID in turn: start with *at = 0; false when there is no more. */
 bool payloads_next_notify(const struct payloads *p, size_t *at, struct notify *out);
 bool payloads_next_delete(const struct payloads *p, size_t *at, struct delete *out);
