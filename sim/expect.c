@@ -1,6 +1,8 @@
 /*
  * What a story expects.
  */
+#include <assert.h>
+
 #include "sim/world.h"
 
 static const char *const action_words[] = { "trap", "hold", "pass", "drop", "reject", "tunnel" };
@@ -41,6 +43,7 @@ void expect_tunnel_at(struct sim *sim, const char *from, const char *to, const c
 	const struct engine_child *out;
 
 	expect_eroute_at(sim, from, to, "tunnel", file, line);
+	assert(entry != NULL);
 	out = find_out(ours, entry->spi_out);
 	if (theirs == NULL || out == NULL)
 		sim_fail(sim, "%s:%d: %s > %s goes by no SA", file, line, from, to);

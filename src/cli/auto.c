@@ -1,7 +1,7 @@
 /* ipsec auto: one conn at a time, as FreeS/WAN has it, and the list of them. */
 #include <stdio.h>
 
-#include "cli/cli.h"
+#include "cli/files.h"
 
 static const char *const actions[] = {
 	"add", "delete", "replace", "route", "unroute", "up", "down"
@@ -57,20 +57,35 @@ static int print_status(struct cli *cli)
 	return CLI_DONE;
 }
 
+/* What --add and --replace bring: ipsec.conf as it is now, read as whoever calls. */
+static bool add_files(const struct cli *cli, json_t *request)
+{
+	struct files files = { 0 };
+
+	if (!files_read_conf(cli, &files))
+		return false;
+	json_object_set_new(request, "conf", bundle_to_json(files.conf_bundle));
+	files_wipe(&files);
+	return true;
+}
+
 static int act(struct cli *cli, const char *action)
 {
+	bool reads_files = strcmp(action, "add") == 0 || strcmp(action, "replace") == 0;
 	const char *name = cli_word(cli);
-	json_t *result;
+	json_t *request, *result;
 	int status;
 
 	if (name == NULL)
 		return cli_wrong_words(cli, "which conn? its name is missing");
 	if (cli_rest(cli) != NULL)
 		return cli_wrong_words(cli, "one action and one conn at a time");
-	if (!cli_ask(
-		cli,
-		json_pack("{s:s, s:s, s:s}", "command", "auto", "action", action, "name", name),
-		&result, &status))
+	request = json_pack("{s:s, s:s, s:s}", "command", "auto", "action", action, "name", name);
+	if (reads_files && !add_files(cli, request)) {
+		json_decref(request);
+		return CLI_FAILED;
+	}
+	if (!cli_ask(cli, request, &result, &status))
 		return status;
 	json_decref(result);
 	return CLI_DONE;

@@ -279,6 +279,35 @@ void conf_wipe(struct conf *conf)
 	*conf = (struct conf){ 0 };
 }
 
+static struct conn *find_conn(const struct conf *conf, const char *name)
+{
+	for (size_t i = 0; i < conf->conn_count; i++) {
+		if (strcmp(conf->conns[i].name, name) == 0)
+			return &conf->conns[i];
+	}
+	return NULL;
+}
+
+bool conf_take_conn(struct conf *into, struct conf *from, const char *name)
+{
+	struct conn *theirs = find_conn(from, name);
+	struct conn *ours = find_conn(into, name);
+	struct conn conn;
+
+	if (theirs == NULL)
+		return false;
+	conn = *theirs;
+	if (ours != NULL) {
+		*theirs = *ours;
+		*ours = conn;
+		return true;
+	}
+	*theirs = from->conns[--from->conn_count];
+	into->conns = grow_array(into->conns, into->conn_count + 1, sizeof(conn));
+	into->conns[into->conn_count++] = conn;
+	return true;
+}
+
 void conf_messages_wipe(struct conf_messages *messages)
 {
 	text_free(&messages->errors);

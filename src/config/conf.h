@@ -128,6 +128,11 @@ struct conf_reader {
 MUST_USE bool conf_parse(struct conf *out, const char *file, struct bytes text,
                          const struct conf_reader *reader, struct conf_messages *messages);
 void conf_wipe(struct conf *conf);
+/*
+ * Moves the conn of that name from one configuration into another; one of the same name there comes
+ * back in exchange. False: `from` has none.
+ */
+MUST_USE bool conf_take_conn(struct conf *into, struct conf *from, const char *name);
 void conf_messages_wipe(struct conf_messages *messages);
 
 /*

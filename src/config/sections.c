@@ -1,5 +1,6 @@
 #include "config/sections.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -168,6 +169,7 @@ static void refuse_header(struct source *s, const char *word, const char *header
 		              "no such section; write config setup, conn NAME or include FILE");
 }
 
+/* `line` has at least one word. */
 static void read_header(struct source *s, char *line)
 {
 	static const struct {
@@ -184,6 +186,7 @@ static void read_header(struct source *s, char *line)
 	const char *word = next_word(&rest);
 	bool is_known = false;
 
+	assert(word != NULL);
 	s->open = NULL;
 	s->is_skipping = false;
 	for (size_t i = 0; i < ARRAY_LEN(headers) && !is_known; i++) {

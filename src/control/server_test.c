@@ -125,7 +125,7 @@ static void a_command_answers_or_says_why_not(void **state)
 static void a_long_request_and_reply_arrive_whole(void **state)
 {
 	size_t len = 3 << 20;
-	char *request = malloc(len + 64);
+	char *request = new_array(len + 64, 1);
 	struct caller c;
 	size_t at = (size_t)sprintf(request, "{\"command\":\"echo\",\"value\":\"");
 

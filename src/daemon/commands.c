@@ -29,16 +29,27 @@ static json_t *conns(void *ctx, const json_t *request, struct text *error)
 typedef bool conn_fn(struct opportunism *opp, const char *name, struct text *error,
                      struct instant now);
 
-/* With the files' definition, as they were read last. */
+/* One that is not there is as good as deleted. */
 static bool conn_replace(struct opportunism *opp, const char *name, struct text *error,
                          struct instant now)
 {
 	struct text ignored = { 0 };
 	bool was_there = opportunism_conn_delete(opp, name, &ignored, now);
 
-	(void)was_there;
+	(void)was_there; /* told by the next line, if it matters */
 	text_free(&ignored);
 	return opportunism_conn_add(opp, name, error, now);
+}
+
+/* --add and --replace bring what the files say now. */
+static bool take_conn(struct daemon *d, const json_t *request, const char *name, struct text *error)
+{
+	if (json_object_get(request, "conf") == NULL)
+		return true;
+	if (!configuration_take_conn(d->conf, request, name, d->users.daemon, error))
+		return false;
+	core_reconfigure(d);
+	return true;
 }
 
 static const struct {
@@ -74,7 +85,7 @@ static json_t *run_auto(void *ctx, const json_t *request, struct text *error)
 		text_add(error, "auto: an action and the name of a conn are needed");
 		return NULL;
 	}
-	ok = run(d->core, name, error, clock_now());
+	ok = take_conn(d, request, name, error) && run(d->core, name, error, clock_now());
 	core_settle(d);
 	return ok ? json_null() : NULL;
 }

@@ -42,13 +42,21 @@ static bool read_secrets(struct configuration *c, const struct bundle *bundle, s
 	return ok;
 }
 
+/* On a failure the plan there was stays. Made twice, since a plan cannot be moved. */
 static bool read_plan(struct configuration *c, uid_t daemon_uid, struct text *error)
 {
 	struct network *network = new_zeroed(sizeof(*network));
+	struct plan *trial = new_zeroed(sizeof(*trial));
 	char reason[512] = "";
 	bool ok = network_read(network, reason, sizeof(reason)) &&
-	          plan_make(&c->plan, &c->conf, network, daemon_uid, reason, sizeof(reason));
+	          plan_make(trial, &c->conf, network, daemon_uid, reason, sizeof(reason));
 
+	if (ok) {
+		plan_wipe(trial);
+		plan_wipe(&c->plan);
+		ok = plan_make(&c->plan, &c->conf, network, daemon_uid, reason, sizeof(reason));
+	}
+	free(trial);
 	free(network);
 	if (!ok)
 		text_add(error, "%s", reason);
@@ -72,6 +80,27 @@ struct configuration *configuration_read(const json_t *json, uid_t daemon_uid, s
 		return c;
 	configuration_free(c);
 	return NULL;
+}
+
+bool configuration_take_conn(struct configuration *c, const json_t *json, const char *name,
+                             uid_t daemon_uid, struct text *error)
+{
+	struct configuration *files = new_zeroed(sizeof(*files));
+	struct bundle *bundle = bundle_from_json(json_object_get(json, "conf"));
+	bool ok = bundle != NULL;
+
+	if (!ok)
+		text_add(error, "no configuration was handed over");
+	ok = ok && read_conf(files, bundle, error);
+	bundle_free(bundle);
+	if (ok && !conf_take_conn(&c->conf, &files->conf, name)) {
+		text_add(error, "ipsec.conf has no conn %s", name);
+		ok = false;
+	} else if (ok && !read_plan(c, daemon_uid, error)) {
+		ok = !conf_take_conn(&files->conf, &c->conf, name);
+	}
+	configuration_free(files);
+	return ok;
 }
 
 static void forget(struct secret_entry *entry)

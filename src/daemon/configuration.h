@@ -19,6 +19,12 @@ struct configuration {
 
 /* `json`: {"conf": BUNDLE, "secrets": BUNDLE}. NULL: `error` says why, in lines. */
 struct configuration *configuration_read(const json_t *json, uid_t daemon_uid, struct text *error);
+/*
+ * Takes the conn of that name, and nothing else, from files read anew. `json`: {"conf": BUNDLE}.
+ * False: `error` says why, in lines, and nothing has changed.
+ */
+MUST_USE bool configuration_take_conn(struct configuration *c, const json_t *json, const char *name,
+                                      uid_t daemon_uid, struct text *error);
 /* The octets are wiped, the identities stay. */
 void configuration_forget_secrets(struct configuration *c);
 void configuration_free(struct configuration *c);

@@ -164,19 +164,35 @@ void core_settle(struct daemon *d)
 	event_add(d->deadline, &wait);
 }
 
-void core_configure(struct daemon *d)
+static struct opportunism_config core_config(const struct daemon *d)
 {
 	const struct plan *plan = &d->conf->plan;
-	struct opportunism_config config = { .conf = &d->conf->conf,
-		                             .secrets = &d->conf->secrets,
-		                             .host_keys = d->host_keys,
-		                             .host_key_count = d->host_key_count,
-		                             .own4 = plan->own4,
-		                             .own6 = plan->own6,
-		                             .own = plan->own,
-		                             .own_count = plan->own_count };
+
+	return (struct opportunism_config){ .conf = &d->conf->conf,
+		                            .secrets = &d->conf->secrets,
+		                            .host_keys = d->host_keys,
+		                            .host_key_count = d->host_key_count,
+		                            .own4 = plan->own4,
+		                            .own6 = plan->own6,
+		                            .own = plan->own,
+		                            .own_count = plan->own_count };
+}
+
+void core_configure(struct daemon *d)
+{
+	struct opportunism_config config = core_config(d);
 
 	opportunism_configure(d->core, &config, clock_now());
+	core_settle(d);
+}
+
+void core_reconfigure(struct daemon *d)
+{
+	const struct plan *plan = &d->conf->plan;
+	struct opportunism_config config = core_config(d);
+
+	engine_set_inside(d->engine, plan->inside, plan->inside_count);
+	opportunism_reconfigure(d->core, &config, clock_now());
 	core_settle(d);
 }
 

@@ -142,6 +142,7 @@ static bool open_sealed(struct arrival *a, enum payloads_verdict *verdict)
 	struct payloads outer;
 	struct bytes text;
 
+	*verdict = PAYLOADS_SYNTAX;
 	if (message_parse(a->datagram, &a->header, &outer) != PAYLOADS_OK ||
 	    outer.sk.data == NULL) {
 		ike_drop(ike, IKE_DROP_MALFORMED);
@@ -152,7 +153,6 @@ static bool open_sealed(struct arrival *a, enum payloads_verdict *verdict)
 		count_forgery(a->sa);
 		return false;
 	case SK_SYNTAX:
-		*verdict = PAYLOADS_SYNTAX;
 		break;
 	case SK_OK:
 		*verdict = payloads_parse_inner(outer.sk_first, text, &a->inner);

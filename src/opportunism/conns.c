@@ -69,13 +69,24 @@ void conns_wipe(struct conns *conns)
 	*conns = (struct conns){ 0 };
 }
 
-struct conn_state *conns_find(struct conns *conns, const char *name)
+struct conn_state *conns_find(const struct conns *conns, const char *name)
 {
 	for (size_t i = 0; i < conns->count; i++) {
 		if (strcmp(conns->list[i].conn.name, name) == 0)
 			return &conns->list[i];
 	}
 	return NULL;
+}
+
+void conns_keep_states(struct conns *conns, const struct conns *before)
+{
+	for (size_t i = 0; i < conns->count; i++) {
+		struct conn_state *conn = &conns->list[i];
+		const struct conn_state *old = conns_find(before, conn->conn.name);
+
+		conn->is_added = old != NULL && old->is_added;
+		conn->is_routed = old != NULL && old->is_routed;
+	}
 }
 
 bool conn_is_private(const struct conn_state *conn)

@@ -35,7 +35,9 @@ struct own_addresses {
 void conns_load(struct conns *conns, const struct conf *conf, const struct secrets *secrets,
                 const struct own_addresses *own);
 void conns_wipe(struct conns *conns);
-struct conn_state *conns_find(struct conns *conns, const char *name);
+/* Added and routed or not as those of the same name `before`; new ones are neither. */
+void conns_keep_states(struct conns *conns, const struct conns *before);
+struct conn_state *conns_find(const struct conns *conns, const char *name);
 
 /* Rows of the routed conns; the caller frees `*rows`. */
 size_t conns_rows(const struct conns *conns, const struct own_addresses *own,

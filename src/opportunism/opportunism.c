@@ -232,21 +232,41 @@ static void start_conns(struct opportunism *opp)
 	}
 }
 
-void opportunism_configure(struct opportunism *opp, const struct opportunism_config *config,
-                           struct instant now)
+/* `before`: conns whose states stay, or NULL. */
+static void configure(struct opportunism *opp, const struct opportunism_config *config,
+                      const struct conns *before)
 {
-	opp->now = now;
 	respond_forget_all(opp);
 	copy_own(opp, config);
 	copy_host_keys(opp, config);
-	conns_wipe(&opp->conns);
 	conns_load(&opp->conns, config->conf, config->secrets, &opp->own);
+	if (before != NULL)
+		conns_keep_states(&opp->conns, before);
 	opp->dnssec = config->conf->setup.dnssec;
 	opp->shunt_idle = SECONDS(config->conf->setup.shunt_idle_s);
 	rebuild_policy(opp);
 	recheck_flows(opp);
 	self_look(opp);
+}
+
+void opportunism_configure(struct opportunism *opp, const struct opportunism_config *config,
+                           struct instant now)
+{
+	opp->now = now;
+	conns_wipe(&opp->conns);
+	configure(opp, config, NULL);
 	start_conns(opp);
+	core_run_events(opp);
+}
+
+void opportunism_reconfigure(struct opportunism *opp, const struct opportunism_config *config,
+                             struct instant now)
+{
+	struct conns before = opp->conns;
+
+	opp->now = now;
+	configure(opp, config, &before);
+	conns_wipe(&before);
 	core_run_events(opp);
 }
 

@@ -45,6 +45,10 @@ struct opportunism_config {
 };
 void opportunism_configure(struct opportunism *opp, const struct opportunism_config *config,
                            struct instant now);
+/* The same after a change of few conns: what was added, routed or not by command stays so, and a
+ * conn that was not there before is neither. */
+void opportunism_reconfigure(struct opportunism *opp, const struct opportunism_config *config,
+                             struct instant now);
 
 /* Commands (ipsec auto --...). False: `error` says why not. */
 MUST_USE bool opportunism_conn_add(struct opportunism *opp, const char *name, struct text *error,

@@ -178,7 +178,7 @@ static void reads_no_octet_beyond_the_end(void **state)
 	cname(&p, "a.example", 99, "b.example");
 	record(&p, "b.example", DNS_TYPE_TXT, 300, BYTES_STR("\003one"));
 	for (size_t len = 0; len < p.w.len; len++) {
-		uint8_t *copy = malloc(len + 1); /* the sanitizer watches its end */
+		uint8_t *copy = new_array(len + 1, 1); /* the sanitizer watches its end */
 		struct response m;
 
 		memcpy(copy, p.octets, len);

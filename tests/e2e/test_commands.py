@@ -4,7 +4,7 @@ import re
 import pytest
 
 from gateway import HOWTO, SETUP
-from lab import DEST, SECOND, SOURCE, STRANGER
+from lab import DEST, SECOND, SOURCE, STRANGER, until
 
 REFUSED, WRONG_WORDS, NOT_RUNNING = 1, 2, 3
 
@@ -86,6 +86,28 @@ def test_delete_and_add_of_a_conn(pair):
     pair.west.ipsec("auto", "--delete", "client-to-anyone")
     assert status_of(pair.west, "auto", "--route", "client-to-anyone") == REFUSED
     pair.west.ipsec("auto", "--add", "client-to-anyone")
+    pair.west.ipsec("auto", "--route", "client-to-anyone")
+
+
+def test_add_and_replace_take_one_conn_from_the_files_as_they_are_now(lab, pair):
+    """An edited file needs no reload, and what was done to other conns by command stays."""
+    pair.west.ipsec("auto", "--unroute", "client-to-anyone")
+    pair.west.configure(SETUP, HOWTO, "conn wall\n\ttype=reject\n\tleft=%defaultroute\n"
+                                      f"\tleftsubnet=10.1.0.0/24\n\tright={SECOND}\n")
+    assert status_of(pair.west, "auto", "--route", "wall") == REFUSED
+    pair.west.ipsec("auto", "--add", "wall")
+    pair.west.ipsec("auto", "--route", "wall")
+    assert not lab.source.ping(SECOND, wait=1)
+    traps = [row["source"] for row in pair.west.eroutes() if row["action"] == "trap"]
+    assert "10.1.0.0/24" not in traps
+    pair.west.configure(SETUP, HOWTO, "conn wall\n\ttype=passthrough\n\tleft=%defaultroute\n"
+                                      f"\tleftsubnet=10.1.0.0/24\n\tright={SECOND}\n")
+    pair.west.ipsec("auto", "--replace", "wall")
+    pair.west.ipsec("auto", "--route", "wall")
+    until("the conn passes", lambda: lab.source.ping(SECOND, wait=1))
+    pair.west.configure(SETUP, HOWTO)
+    assert status_of(pair.west, "auto", "--add", "wall") == REFUSED
+    pair.west.ipsec("auto", "--delete", "wall")
     pair.west.ipsec("auto", "--route", "client-to-anyone")
 
 

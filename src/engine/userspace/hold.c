@@ -145,7 +145,7 @@ static void keep_packet(struct hold_table *t, struct hold *hold, struct bytes pa
 		return;
 	}
 	t->dropped++;
-	if (hold->count < 2 || !fits(t, hold, packet.len, newest->len))
+	if (newest == NULL || hold->count < 2 || !fits(t, hold, packet.len, newest->len))
 		return;
 	packet_drop(t, hold, newest);
 	hold->count--;
