@@ -329,10 +329,21 @@ class Daemon(Gateway):
 
     def test_auto_asks_for_one_action_on_one_conn(self):
         self.reply["result"] = None
-        for action in ("add", "delete", "replace", "route", "unroute", "up", "down"):
+        for action in ("delete", "route", "unroute", "up", "down"):
             self.done("auto", f"--{action}", "west")
             self.assertEqual(self.requests[-1],
                              {"command": "auto", "action": action, "name": "west"})
+
+    def test_auto_add_and_replace_bring_the_files(self):
+        self.reply["result"] = None
+        self.assertIn("No such file", self.refused(1, "auto", "--add", "west"))
+        self.write("ipsec.conf", HOWTO, 0o644)
+        for action in ("add", "replace"):
+            self.done("auto", f"--{action}", "west")
+            request = self.requests[-1]
+            self.assertEqual((request["action"], request["name"]), (action, "west"))
+            files = [file for question in request["conf"] for file in question["files"]]
+            self.assertIn(HOWTO.encode(), [base64.b64decode(file["base64"]) for file in files])
 
     def test_auto_status_has_a_line_for_each_conn(self):
         self.reply["result"] = [{"name": "west", "added": True, "routed": True, "up": False,
