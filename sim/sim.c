@@ -6,6 +6,7 @@
 #include "sim/world.h"
 
 #define IDLE      SECONDS(100) /* nothing due sooner: the run is idle */
+#define QUIET     SECONDS(400) /* so long after the last that anybody sent or asked, too */
 #define STEPS_MAX 2000000
 
 /* ---- Words ---- */
@@ -310,18 +311,23 @@ static bool step(struct sim *sim, struct instant limit)
 	struct instant due;
 	struct gateway *gateway = next_gateway(sim, &due);
 	struct sim_event event;
+	uint64_t order;
 
 	if (++sim->steps > STEPS_MAX)
 		sim_fail(sim, "stuck: %d steps and no end", STEPS_MAX);
 	if (gateway != NULL && due.ns < agenda_due(&sim->agenda).ns && due.ns <= limit.ns) {
 		if (due.ns > sim->now.ns)
 			sim->now = due;
+		order = sim->agenda.next_order;
 		opportunism_on_deadline(gateway->core, sim->now);
+		if (sim->agenda.next_order != order)
+			sim->active = sim->now;
 		return true;
 	}
 	if (!agenda_take(&sim->agenda, limit, &event))
 		return false;
 	sim->now = event.due;
+	sim->active = sim->now;
 	event.happen(sim, event.what);
 	return true;
 }
@@ -337,7 +343,9 @@ void sim_run_for(struct sim *sim, struct duration time)
 
 void sim_run_until_idle(struct sim *sim)
 {
-	while (step(sim, instant_after(sim->now, IDLE)))
+	sim->active = sim->now;
+	while (step(sim,
+	            instant_min(instant_after(sim->now, IDLE), instant_after(sim->active, QUIET))))
 		;
 }
 

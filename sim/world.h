@@ -261,6 +261,7 @@ struct sim {
 	size_t packet_count;
 	struct text trace;
 	uint64_t steps;
+	struct instant active; /* when something happened last that was not just a look */
 	bool is_rough; /* a random run: packets under way may be lost with an SA that is replaced */
 };
 

@@ -53,3 +53,34 @@ void idle_shunt_is_asked_again(void)
 	expect_arrived(sim, source, destination, 1, 2);
 	sim_end(sim);
 }
+
+/* LIV-2, LIV-4: the line is cut under traffic; the pair goes back to the trap, and when the line is
+ * mended the next packets find a tunnel again. */
+void unplugged_peer_is_dead_in_the_end(void)
+{
+	struct sim *sim = sim_new(1);
+	struct gateway *west = sim_gateway(sim, "west", "192.0.2.1", "203.0.113.0/24", "drop");
+	struct gateway *east = sim_gateway(sim, "east", "192.0.2.2", "198.51.100.0/24", "drop");
+
+	sim_delegate(sim, source, west);
+	sim_delegate(sim, destination, east);
+	sim_ping(sim, source, destination);
+	sim_run_until_idle(sim);
+	expect_tunnel(sim, source, destination);
+	sim_cut(sim, west, east);
+	sim_cut(sim, east, west);
+	for (int i = 0; i < 100; i++) {
+		sim_packet(sim, source, destination);
+		sim_run_for(sim, SECONDS(1));
+	}
+	expect_tunnel(sim, source, destination); /* not before all the tries */
+	sim_run_for(sim, SECONDS(120));
+	expect_sas(sim, west, 0, 0);
+	expect_trap(sim, source, destination);
+	sim_mend(sim);
+	sim_ping(sim, source, destination);
+	sim_run_until_idle(sim);
+	expect_tunnel(sim, source, destination);
+	expect_sas(sim, east, 1, 1); /* INITIAL_CONTACT: the one before is gone */
+	sim_end(sim);
+}

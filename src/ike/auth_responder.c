@@ -193,6 +193,8 @@ void auth_on_response_made(struct ike_sa *sa, struct bytes proof, struct instant
 		return refuse_proof(sa, IKE_REASON_LOCAL, now);
 	message_start_inner(&m, inner, sizeof(inner));
 	message_add(&m, PAYLOAD_ID_R, buf_view(&hs->id_body));
+	if (contact_is_first(sa))
+		message_add_notify(&m, NOTIFY_INITIAL_CONTACT, (struct bytes){ 0 });
 	proof_add(&m, sa, hs->permission.self.auth, proof);
 	if (hs->initial_contact)
 		contact_drop_others(sa);

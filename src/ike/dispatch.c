@@ -4,6 +4,7 @@
 #include "ike/create_child.h"
 #include "ike/informational.h"
 #include "ike/init.h"
+#include "ike/liveness.h"
 #include "ike/request.h"
 
 /*
@@ -197,6 +198,7 @@ static void on_new_request(struct arrival *a, struct instant now)
 	if (!open_sealed(a, &verdict))
 		return;
 	sa->peer_next_id++;
+	liveness_heard(sa, now);
 	sa->is_answering = true;
 	sa->answering_exchange = a->header.exchange;
 	sa->answering_path = *a->path;
@@ -275,6 +277,7 @@ static void on_response(struct arrival *a, struct instant now)
 		return ike_drop(sa->ike, IKE_DROP_MESSAGE_ID);
 	if (!open_sealed(a, &verdict))
 		return;
+	liveness_heard(sa, now);
 	switch (verdict) {
 	case PAYLOADS_OK:
 		return row->handle(sa, &a->inner, now);

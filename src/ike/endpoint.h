@@ -38,6 +38,8 @@ struct ike {
 	struct hash by_handle; /* every IKE SA */
 	struct hash by_init;   /* as Responder: SPI and source of IKE_SA_INIT */
 	struct hash by_job;    /* those that wait for a job */
+	struct hash by_address; /* of the peer (peers.h) */
+	struct hash by_names;   /* both identities */
 	struct heap deadlines;
 	struct profiles profiles;
 	struct ike_sa *ended; /* freed at the end of the event */

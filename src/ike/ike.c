@@ -10,7 +10,12 @@
 #include "ike/endpoint.h"
 #include "ike/informational.h"
 #include "ike/init.h"
+#include "ike/liveness.h"
+#include "ike/peers.h"
 #include "ike/request.h"
+
+/* IKE SAs with one address that one hint reaches: a NAT has many peers behind it. */
+enum { HINTED_SAS_MAX = 64 };
 
 const char *ike_reason_text(enum ike_reason reason)
 {
@@ -108,10 +113,16 @@ static struct ike_sa *find_job(const struct ike *ike, uint64_t job)
 	return NULL;
 }
 
+static void set_deadline(struct ike_sa *sa)
+{
+	if (sa->state != IKE_SA_DEAD)
+		heap_set(&sa->ike->deadlines, &sa->deadline, ike_sa_due(sa));
+}
+
 void ike_end_event(struct ike *ike, struct ike_sa *sa)
 {
-	if (sa != NULL && sa->state != IKE_SA_DEAD)
-		heap_set(&ike->deadlines, &sa->deadline, ike_sa_due(sa));
+	if (sa != NULL)
+		set_deadline(sa);
 	while (ike->ended != NULL) {
 		struct ike_sa *ended = ike->ended;
 
@@ -140,6 +151,8 @@ struct ike *ike_new(const struct ike_ports *ports, const struct ike_owner *owner
 	hash_init(&ike->by_init, seed);
 	hash_init(&ike->by_job, seed);
 	half_opens_init(&ike->half_opens, seed);
+	hash_init(&ike->by_address, seed);
+	hash_init(&ike->by_names, seed);
 	return ike;
 }
 
@@ -157,6 +170,8 @@ void ike_free(struct ike *ike)
 	hash_wipe(&ike->by_job);
 	half_opens_wipe(&ike->half_opens);
 	cookies_wipe(&ike->gate.cookies);
+	hash_wipe(&ike->by_address);
+	hash_wipe(&ike->by_names);
 	heap_wipe(&ike->deadlines);
 	secret_wipe(ike->plain, sizeof(ike->plain));
 	free(ike);
@@ -294,10 +309,30 @@ void ike_shutdown(struct ike *ike, struct instant now)
 		struct ike_sa *sa = CONTAINER_OF(node, struct ike_sa, handle_node);
 
 		delete_sa(sa, now);
-		if (sa->state != IKE_SA_DEAD)
-			heap_set(&ike->deadlines, &sa->deadline, ike_sa_due(sa));
+		set_deadline(sa);
 	}
 	ike_end_event(ike, NULL);
+}
+
+void ike_hint(struct ike *ike, const struct ip *peer, struct instant now)
+{
+	struct ike_sa *sa = peers_first_at(ike, peer);
+
+	for (int i = 0; sa != NULL && i < HINTED_SAS_MAX; i++, sa = peers_next_at(sa)) {
+		liveness_on_hint(sa, now);
+		set_deadline(sa);
+	}
+	ike_end_event(ike, NULL);
+}
+
+void ike_hint_sa(struct ike *ike, ike_handle handle, struct instant now)
+{
+	struct ike_sa *sa = ike_find_handle(ike, handle);
+
+	if (sa == NULL)
+		return;
+	liveness_on_hint(sa, now);
+	ike_end_event(ike, sa);
 }
 
 bool ike_is_quiet(const struct ike *ike)
@@ -379,6 +414,8 @@ static void on_sa_deadline(struct ike_sa *sa, struct instant now)
 		on_silence(sa);
 	else if (instant_reached(sa->expires, now))
 		on_expiry(sa, now);
+	else if (instant_reached(liveness_due(sa), now))
+		liveness_on_deadline(sa, now);
 }
 
 void ike_on_deadline(struct ike *ike, struct instant now)

@@ -94,6 +94,12 @@ struct ike_established {
 	bool is_initiator;
 };
 
+/* When the peer was heard by a CHILD SA last, and when we sent by it; 0: never. */
+struct ike_traffic {
+	struct instant last_in;
+	struct instant last_out;
+};
+
 struct ike_owner {
 	void *ctx;
 	/* Responder, IKE_SA_INIT: how to deal with whoever calls from there, before anybody has
@@ -124,6 +130,8 @@ struct ike_owner {
 	 * auth_wanted, also for one that was never up.
 	 */
 	void (*sa_gone)(void *ctx, ike_handle sa, enum ike_reason reason);
+	/* A question that is answered at once. May be NULL: then no CHILD SA was ever used. */
+	struct ike_traffic (*traffic)(void *ctx, uint32_t spi_in);
 };
 
 struct ike_settings {
@@ -198,6 +206,14 @@ void ike_delete(struct ike *ike, ike_handle sa, struct instant now);
 /* Deletes all SAs; new requests are ignored from now on. True once no answer is waited for. */
 void ike_shutdown(struct ike *ike, struct instant now);
 bool ike_is_quiet(const struct ike *ike);
+
+/*
+ * Somebody says that the peer at that address, or of that IKE SA, may have lost its SAs: an ICMP
+ * error, cleartext where ESP should come. Nobody has proven it, so the peer is asked, once in a
+ * minute (LIV-3).
+ */
+void ike_hint(struct ike *ike, const struct ip *peer, struct instant now);
+void ike_hint_sa(struct ike *ike, ike_handle sa, struct instant now);
 
 /* `datagram` without the non-ESP marker. */
 void ike_on_datagram(struct ike *ike, const struct path *path, struct bytes datagram,

@@ -3,6 +3,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "ike/liveness.h"
+#include "ike/peers.h"
 #include "ike/request.h"
 
 static const struct duration linger = SECONDS(30);
@@ -64,6 +66,8 @@ struct ike_sa *ike_sa_new(struct ike *ike, bool is_initiator, const struct path 
 	hash_add(&ike->by_spi, &sa->spi_node, hash_octets(&ike->by_spi, &spi, sizeof(spi)));
 	hash_add(&ike->by_handle, &sa->handle_node,
 	         hash_octets(&ike->by_handle, &sa->handle, sizeof(sa->handle)));
+	if (is_initiator)
+		peers_add_address(sa);
 	return sa;
 }
 
@@ -136,6 +140,7 @@ void ike_sa_free(struct ike_sa *sa)
 	hash_remove(&ike->by_handle, &sa->handle_node);
 	if (!sa->is_initiator)
 		hash_remove(&ike->by_init, &sa->init_node);
+	peers_remove(sa);
 	heap_remove(&ike->deadlines, &sa->deadline);
 	wipe_contents(sa);
 	buf_free(&sa->response);
@@ -176,6 +181,9 @@ void ike_sa_up(struct ike_sa *sa, struct instant now)
 	sa->up_since = now;
 	sa->expires = INSTANT_NEVER;
 	leave_half_open(sa);
+	peers_add_address(sa);
+	peers_add_names(sa);
+	liveness_start(sa, now);
 	/* SK_p* and the copies of SK_e* have done their work (KDF-8). */
 	secret_free(&sa->keys.sk_ei);
 	secret_free(&sa->keys.sk_er);
@@ -294,7 +302,7 @@ void ike_sa_start_job(struct ike_sa *sa, const struct crypto_job *job)
 
 struct instant ike_sa_due(const struct ike_sa *sa)
 {
-	return instant_min(sa->retransmit.due, sa->expires);
+	return instant_min(instant_min(sa->retransmit.due, sa->expires), liveness_due(sa));
 }
 
 struct ike_header ike_sa_request_header(const struct ike_sa *sa, uint8_t exchange)

@@ -135,6 +135,8 @@ struct ike_sa {
 	struct hash_node handle_node;
 	struct hash_node init_node;
 	struct hash_node job_node;
+	struct hash_node address_node;
+	struct hash_node names_node;
 	struct heap_node deadline;
 	struct ike_sa *next_ended;
 	/* changing */
@@ -149,6 +151,8 @@ struct ike_sa {
 	struct pubkey peer_key;
 	bool is_known_to_owner; /* sa_gone is due */
 	struct half_open *half_open; /* Responder, until it is up; then NULL */
+	bool has_address;       /* entered in the tables of peers.h */
+	bool has_names;
 	bool is_opportunistic;
 	unsigned forgeries;
 	const struct ike_profile *profile; /* held in ike->profiles, never NULL */
@@ -158,6 +162,10 @@ struct ike_sa {
 	enum ike_reason owed_reason;
 	struct ike_keys keys; /* only sk_d once up */
 	struct sk sk;
+	/* is the peer there (liveness.h) */
+	struct instant heard;  /* last on this SA */
+	struct instant hinted; /* when somebody made us ask; 0: never */
+	struct instant look;
 	/* our requests */
 	uint32_t own_next_id;
 	struct buf sent; /* the request without an answer; empty: none */

@@ -8,7 +8,7 @@ void informational_write(const struct request *request, struct message_writer *m
 		message_add_delete_ike(m);
 	else if (request->kind == REQUEST_DELETE_CHILD)
 		message_add_delete_esp(m, &request->spi_in, 1);
-	else
+	else if (request->kind == REQUEST_REPORT)
 		message_add_notify(m, request->notify, (struct bytes){ 0 });
 }
 

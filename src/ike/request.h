@@ -11,6 +11,7 @@
 enum request_kind {
 	REQUEST_CREATE_CHILD, /* CREATE_CHILD_SA: one more pair */
 	REQUEST_DELETE_CHILD, /* INFORMATIONAL */
+	REQUEST_LIVENESS,     /* INFORMATIONAL, empty (LIV-2) */
 	REQUEST_DELETE_SA,    /* INFORMATIONAL, the last one */
 	REQUEST_REPORT,       /* INFORMATIONAL with an error, the last one (ERR-8) */
 };

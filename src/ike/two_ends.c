@@ -244,6 +244,13 @@ static const struct ike_profile *on_profile(void *ctx, const struct path *path)
 	return end->profile;
 }
 
+static struct ike_traffic on_traffic(void *ctx, uint32_t spi_in)
+{
+	const struct end *end = ctx;
+
+	return end->traffic;
+}
+
 /*
  * Set-up
  */
@@ -263,6 +270,7 @@ static void end_init(struct two_ends *t, enum side side, enum key_kind kind)
 		.child_gone = on_child_gone,
 		.child_failed = on_child_failed,
 		.sa_gone = on_sa_gone,
+		.traffic = on_traffic,
 	};
 	const struct ike_settings settings = { .port = 500, .nat_port = 4500, .tries = 5 };
 

@@ -82,8 +82,9 @@ struct end {
 	const struct ike_profile *profile;      /* for whoever calls */
 	const struct ike_profile *peer_profile; /* for whoever has said who he is */
 	bool holds_jobs;
-	bool knows_no_keys; /* the other's keys are not given by initiate() */
-	struct ip claims;   /* unless IP_NONE: grants this instead of what was asked for */
+	bool knows_no_keys;         /* the other's keys are not given by initiate() */
+	struct ike_traffic traffic; /* of all its children */
+	struct ip claims;           /* unless IP_NONE: grants this instead of what was asked for */
 };
 
 struct two_ends {

@@ -86,6 +86,14 @@ static void on_sa_gone(void *ctx, ike_handle sa, enum ike_reason reason)
 	add_event(ctx, EVENT_SA_GONE, sa)->reason = reason;
 }
 
+static struct ike_traffic on_traffic(void *ctx, uint32_t spi_in)
+{
+	struct opportunism *opp = ctx;
+	struct child_use use = opp->engine.child_use(opp->engine.ctx, spi_in);
+
+	return (struct ike_traffic){ use.last_in, use.last_out };
+}
+
 struct ike_owner core_owner(struct opportunism *opp)
 {
 	return (struct ike_owner){ .ctx = opp,
@@ -95,7 +103,8 @@ struct ike_owner core_owner(struct opportunism *opp)
 		                   .child_up = on_child_up,
 		                   .child_gone = on_child_gone,
 		                   .child_failed = on_child_failed,
-		                   .sa_gone = on_sa_gone };
+		                   .sa_gone = on_sa_gone,
+		                   .traffic = on_traffic };
 }
 
 /* The negotiation of an IKE SA of ours is over, well or not: those who waited for it go on. */
