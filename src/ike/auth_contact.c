@@ -6,6 +6,8 @@ bool contact_is_first(const struct ike_sa *sa)
 {
 	const struct ike_sa *other = peers_first_at(sa->ike, &sa->path.remote.address);
 
+	if (!sa->profile->unique)
+		return false;
 	for (; other != NULL; other = peers_next_at(other)) {
 		if (other != sa && other->state != IKE_SA_DEAD)
 			return false;
@@ -17,6 +19,8 @@ void contact_drop_others(struct ike_sa *sa)
 {
 	struct ike_sa *other = peers_first_named(sa);
 
+	if (!sa->profile->unique)
+		return;
 	for (; other != NULL; other = peers_next_named(other)) {
 		if (other != sa && other->state == IKE_SA_UP && other->up_since.ns < sa->created.ns)
 			ike_sa_end(other, IKE_REASON_REPLACED, true);

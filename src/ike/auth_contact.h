@@ -4,7 +4,8 @@
  */
 #include "ike/ike_sa.h"
 
-/* Is this the only IKE SA with that address, as far as we know (IC-1, IC-2)? */
+/* Is this the only IKE SA with that address, as far as we know (IC-1, IC-2)? Never, where the
+ * profile says that others may have the same name (IC-3). */
 bool contact_is_first(const struct ike_sa *sa);
 /*
  * IC-2: the other IKE SAs of this pair of identities are from before the peer restarted. One that

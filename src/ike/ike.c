@@ -414,8 +414,8 @@ static void on_sa_deadline(struct ike_sa *sa, struct instant now)
 		on_silence(sa);
 	else if (instant_reached(sa->expires, now))
 		on_expiry(sa, now);
-	else if (instant_reached(liveness_due(sa), now))
-		liveness_on_deadline(sa, now);
+	else if (instant_reached(liveness_due(sa), now) && !liveness_on_deadline(sa, now))
+		on_silence(sa);
 }
 
 void ike_on_deadline(struct ike *ike, struct instant now)

@@ -166,6 +166,7 @@ struct ike_sa {
 	struct instant heard;  /* last on this SA */
 	struct instant hinted; /* when somebody made us ask; 0: never */
 	struct instant look;
+	struct instant gives_up; /* at a silence as long as the profile says */
 	/* our requests */
 	uint32_t own_next_id;
 	struct buf sent; /* the request without an answer; empty: none */

@@ -2,12 +2,22 @@
 
 #include "ike/request.h"
 
-static const struct duration silence_max = SECONDS(30);
+/* Unless the profile says otherwise. */
+enum { SILENCE_S = 30 };
+/* Nobody is dead who was not asked a few times (LIV-1), however short his time. */
+static const struct duration asking_least = SECONDS(4);
 static const struct duration between_hints = SECONDS(60);
 
 static struct instant later(struct instant a, struct instant b)
 {
 	return a.ns > b.ns ? a : b;
+}
+
+static struct duration silence_max(const struct ike_sa *sa)
+{
+	unsigned s = sa->profile->dpd_delay_s;
+
+	return SECONDS(s == 0 ? SILENCE_S : s);
 }
 
 /* What the CHILD SAs say: when the peer was heard by them, and when we sent last. */
@@ -29,41 +39,54 @@ static struct ike_traffic children_traffic(const struct ike_sa *sa)
 
 void liveness_start(struct ike_sa *sa, struct instant now)
 {
-	sa->heard = now;
+	liveness_heard(sa, now);
 	sa->hinted = (struct instant){ 0 };
-	sa->look = instant_after(now, silence_max);
+	sa->look = instant_after(now, silence_max(sa));
 }
 
 void liveness_heard(struct ike_sa *sa, struct instant now)
 {
 	sa->heard = now;
+	sa->gives_up = INSTANT_NEVER;
 }
 
 struct instant liveness_due(const struct ike_sa *sa)
 {
-	return sa->state == IKE_SA_UP ? sa->look : INSTANT_NEVER;
+	return sa->state == IKE_SA_UP ? instant_min(sa->look, sa->gives_up) : INSTANT_NEVER;
 }
 
 static void ask(struct ike_sa *sa, struct instant now)
 {
+	unsigned s = sa->profile->dpd_timeout_s;
+
+	if (s != 0 && sa->gives_up.ns == INSTANT_NEVER.ns)
+		sa->gives_up =
+		    later(instant_after(sa->heard, SECONDS(s)), instant_after(now, asking_least));
 	/* Any request under way asks the same. */
 	if (sa->sent.data == NULL)
 		request_add(sa, request_new(REQUEST_LIVENESS), now);
 }
 
-void liveness_on_deadline(struct ike_sa *sa, struct instant now)
+bool liveness_on_deadline(struct ike_sa *sa, struct instant now)
 {
 	struct ike_traffic traffic = children_traffic(sa);
 	struct instant heard = later(sa->heard, traffic.last_in);
-	struct instant silent = instant_after(heard, silence_max);
+	struct instant silent = instant_after(heard, silence_max(sa));
 
-	sa->look = instant_after(now, silence_max);
+	sa->look = instant_after(now, silence_max(sa));
+	if (instant_reached(sa->gives_up, now)) {
+		/* What came by a CHILD SA meanwhile counts, too. */
+		sa->gives_up = instant_after(heard, SECONDS(sa->profile->dpd_timeout_s));
+		if (instant_reached(sa->gives_up, now))
+			return false;
+	}
 	if (traffic.last_out.ns <= heard.ns)
-		return;
+		return true;
 	if (instant_reached(silent, now))
 		ask(sa, now);
 	else
 		sa->look = silent;
+	return true;
 }
 
 void liveness_on_hint(struct ike_sa *sa, struct instant now)

@@ -9,7 +9,7 @@
  * it makes us ask at once, once in a minute (LIV-3).
  *
  *      up --> [heard] --30 s--> look --nothing sent--> [heard]
- *                ^               \--sent--> ASK --silence--> the end
+ *                ^               \--sent--> ASK --silence or dpdtimeout--> the end
  *                \--heard----------------------/
  */
 #include "ike/ike_sa.h"
@@ -19,5 +19,6 @@ void liveness_start(struct ike_sa *sa, struct instant now);
 void liveness_heard(struct ike_sa *sa, struct instant now);
 /* When it wants liveness_on_deadline(); INSTANT_NEVER unless the SA is up. */
 struct instant liveness_due(const struct ike_sa *sa);
-void liveness_on_deadline(struct ike_sa *sa, struct instant now);
+/* False: the peer is dead. */
+MUST_USE bool liveness_on_deadline(struct ike_sa *sa, struct instant now);
 void liveness_on_hint(struct ike_sa *sa, struct instant now);

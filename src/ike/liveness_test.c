@@ -125,6 +125,46 @@ static void a_replayed_request_proves_no_life(void **state)
 	buf_free(&request);
 }
 
+/* MID-10 has seven more tries for it; a conn may say otherwise. */
+static void a_profile_says_when_to_ask_and_when_to_give_up(void **state)
+{
+	struct ike_profile hasty = ike_profile_default;
+	struct ike_wish wish = wish_of(&t, WEST);
+
+	hasty.dpd_delay_s = 10;
+	hasty.dpd_timeout_s = 25;
+	wish.profile = &hasty;
+	ike_set_peer_keys(t.end[WEST].ike, initiate_wish(&t, WEST, &wish), &t.end[WEST].trusted, 1,
+	                  t.now);
+	pass_all(&t);
+	used(WEST, t.now, instant_after(t.now, SECONDS(1)));
+	t.end[WEST].sent = 0;
+	wait_ms(&t, 9900);
+	assert_int_equal(t.end[WEST].sent, 0);
+	wait_ms(&t, 15000);
+	assert_true(t.end[WEST].sent > 2);
+	assert_int_equal(count_news(&t.end[WEST], NEWS_SA_GONE), 0);
+	wait_ms(&t, 200);
+	assert_int_equal(last_news(&t.end[WEST], NEWS_SA_GONE)->reason, IKE_REASON_SILENT);
+}
+
+/* IC-3 */
+static void who_shares_a_name_says_nothing_of_initial_contact(void **state)
+{
+	struct ike_profile many = ike_profile_default;
+	struct ike_wish wish = wish_of(&t, WEST);
+
+	many.unique = false;
+	wish.profile = &many;
+	ike_set_peer_keys(t.end[WEST].ike, initiate_wish(&t, WEST, &wish), &t.end[WEST].trusted, 1,
+	                  t.now);
+	pass(&t, WEST, EXCHANGE_IKE_SA_INIT);
+	pass(&t, EAST, EXCHANGE_IKE_SA_INIT);
+	t.end[EAST].holds_answers = true;
+	pass(&t, WEST, EXCHANGE_IKE_AUTH);
+	assert_false(t.end[EAST].questions[0].claim.initial_contact);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -135,6 +175,8 @@ int main(void)
 		CASE(a_thousand_hints_ask_once_in_a_minute),
 		CASE(a_hint_adds_nothing_to_a_request_under_way),
 		CASE(a_replayed_request_proves_no_life),
+		CASE(a_profile_says_when_to_ask_and_when_to_give_up),
+		CASE(who_shares_a_name_says_nothing_of_initial_contact),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
