@@ -381,6 +381,13 @@ static bool speaks_for_itself(const struct claim *claim)
 	       ip_equal(&claim->said.peer.range.first, &claim->said.path.remote.address);
 }
 
+/* A conn that names its gateway has said who carries its addresses; the DNS gives the key alone. */
+static bool is_arranged(const struct claim *claim)
+{
+	return claim->conn != NULL && !claim->conn->is_opportunistic &&
+	       claim->conn->theirs.kind == END_ADDRESS;
+}
+
 static void look(struct claim *claim, bool wants_keys)
 {
 	struct opportunism *opp = claim->opp;
@@ -399,9 +406,26 @@ static void look(struct claim *claim, bool wants_keys)
 		key_search_start(&claim->keys, &opp->lookups, &address, fqdn, true, on_keys_done,
 		                 claim);
 	}
-	if (claim->refusal == NULL && !speaks_for_itself(claim))
+	if (claim->refusal == NULL && !speaks_for_itself(claim) && !is_arranged(claim))
 		look_at_source(claim);
 	decide_when_all_is_in(claim);
+}
+
+/* AUT-3: rightid, or the address of the gateway that the conn names; ID_NONE: whoever has the key.
+ */
+static struct ike_id arranged_id(const struct conn_end *theirs)
+{
+	switch (theirs->id.kind) {
+	case CONF_ID_FQDN:
+		return id_of_fqdn(theirs->id.fqdn);
+	case CONF_ID_ADDRESS:
+		return id_of_ip(&theirs->id.address);
+	case CONF_ID_NONE:
+		break;
+	}
+	if (theirs->kind == END_ADDRESS)
+		return id_of_ip(&theirs->address);
+	return (struct ike_id){ .type = ID_NONE };
 }
 
 /* A configured conn knows its peer's key or secret without the DNS. */
@@ -409,8 +433,13 @@ static void answer_configured(struct claim *claim)
 {
 	const struct conn_state *conn = claim->conn;
 	const struct ip *from = &claim->said.path.remote.address;
+	struct ike_id id = arranged_id(&conn->theirs);
 	bool is_psk = conn->conn.auth == CONN_SECRET;
 
+	if (id.type != ID_NONE && !id_equal(&id, &claim->said.peer_id)) {
+		refuse(claim, "it is not whom the conn names as its peer");
+		return;
+	}
 	if (conn->theirs.kind == END_ADDRESS && !ip_equal(&conn->theirs.address, from)) {
 		refuse(claim, "it is not the gateway that the conn names");
 		return;
