@@ -40,6 +40,7 @@ static void check_entry(const struct secret_entry *e)
 		break;
 	case SECRET_RSA_FILE:
 	case SECRET_ED25519_FILE:
+	case SECRET_ECDSA_FILE:
 		assert(e->file != NULL && e->pem.len > 0);
 		break;
 	case SECRET_PSK:

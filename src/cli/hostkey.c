@@ -3,9 +3,10 @@
 #include <stdio.h>
 
 #include <openssl/bn.h>
-#include <openssl/core_names.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
+
+#include "crypto/pkey.h"
 
 /* In a message: never a value, only where the key stands. */
 static bool fail(const struct secret_entry *e, char *error, size_t size, const char *what)
@@ -75,55 +76,54 @@ static EVP_PKEY *read_pem(const struct secret_entry *e)
 	return pkey;
 }
 
-static bool rsa_public(EVP_PKEY *pkey, struct pubkey *out)
-{
-	uint8_t modulus[1024];
-	uint8_t exponent[8];
-	BIGNUM *n = NULL, *e = NULL;
-	bool ok = EVP_PKEY_get_bn_param(pkey, OSSL_PKEY_PARAM_RSA_N, &n) &&
-	          EVP_PKEY_get_bn_param(pkey, OSSL_PKEY_PARAM_RSA_E, &e) &&
-	          BN_num_bytes(n) <= (int)sizeof(modulus) &&
-	          BN_num_bytes(e) <= (int)sizeof(exponent);
-
-	ok = ok && pubkey_from_rsa(BYTES(modulus, (size_t)BN_bn2bin(n, modulus)),
-	                           BYTES(exponent, (size_t)BN_bn2bin(e, exponent)), out);
-	BN_free(n);
-	BN_free(e);
-	return ok;
-}
-
-static bool ed25519_public(EVP_PKEY *pkey, struct pubkey *out)
-{
-	uint8_t octets[32];
-	size_t len = sizeof(octets);
-
-	return EVP_PKEY_get_raw_public_key(pkey, octets, &len) == 1 &&
-	       pubkey_from_ed25519(BYTES(octets, len), out);
-}
+static const struct file_kind {
+	enum secret_kind kind;
+	const char *type;
+	const char *wrong;
+} file_kinds[] = {
+	{ SECRET_RSA_FILE, "RSA",
+	  "this is no RSA key; write ED25519 or ECDSA before the name if it is one" },
+	{ SECRET_ED25519_FILE, "ED25519",
+	  "this is no Ed25519 key; write RSA or ECDSA before the name if it is one" },
+	{ SECRET_ECDSA_FILE, "EC",
+	  "this is no ECDSA key; write RSA or ED25519 before the name if it is one" },
+};
 
 static bool of_file(const struct secret_entry *e, struct pubkey *out, char *error, size_t size)
 {
 	EVP_PKEY *pkey = read_pem(e);
-	bool wants_rsa = e->kind == SECRET_RSA_FILE;
+	const struct file_kind *kind = file_kinds;
 	bool ok;
 
 	if (pkey == NULL)
 		return fail(e, error, size,
 		            "no private key can be read from this file; it must "
 		            "be PEM without a passphrase");
-	if (!EVP_PKEY_is_a(pkey, wants_rsa ? "RSA" : "ED25519"))
-		ok = fail(e, error, size,
-		          wants_rsa ? "this is no RSA key; write ED25519 before "
-		                      "the name if it is one"
-		                    : "this is no Ed25519 key; write RSA before "
-		                      "the name if it is one");
-	else if (wants_rsa)
-		ok = rsa_public(pkey, out) ||
-		     fail(e, error, size, "an RSA key needs 2048 to 8192 bits; make a new one");
+	while (kind->kind != e->kind)
+		kind++;
+	if (!EVP_PKEY_is_a(pkey, kind->type))
+		ok = fail(e, error, size, kind->wrong);
 	else
-		ok = ed25519_public(pkey, out) || fail(e, error, size, "the key is damaged");
+		ok = pkey_public(pkey, out) ||
+		     fail(e, error, size,
+		          e->kind == SECRET_RSA_FILE
+		              ? "an RSA key needs 2048 to 8192 bits; make a new one"
+		              : "the key is damaged, or of a curve other than P-256, P-384 "
+		                "and P-521");
 	EVP_PKEY_free(pkey);
 	return ok;
+}
+
+const char *hostkey_type_word(enum pubkey_type type)
+{
+	if (pubkey_is_ecdsa(type))
+		return "ecdsa";
+	return type == PUBKEY_RSA ? "rsa" : "ed25519";
+}
+
+bool hostkey_is_of_type(const struct pubkey *key, enum pubkey_type type)
+{
+	return key->type == type || (pubkey_is_ecdsa(type) && pubkey_is_ecdsa(key->type));
 }
 
 bool hostkey_of_entry(const struct secret_entry *entry, struct hostkey *out, char *error,
@@ -136,6 +136,7 @@ bool hostkey_of_entry(const struct secret_entry *entry, struct hostkey *out, cha
 		return of_inline(entry, &out->key, error, size);
 	case SECRET_RSA_FILE:
 	case SECRET_ED25519_FILE:
+	case SECRET_ECDSA_FILE:
 		return of_file(entry, &out->key, error, size);
 	case SECRET_PSK:
 		return false;
@@ -171,6 +172,8 @@ unsigned hostkey_bits(const struct pubkey *key)
 	size_t skip;
 	unsigned bits;
 
+	if (pubkey_is_ecdsa(key->type))
+		return key->type == PUBKEY_ECDSA_P521 ? 521 : key->len * 4u;
 	if (key->type != PUBKEY_RSA)
 		return 256;
 	skip = o[0] != 0 ? 1u + o[0] : 3u + (size_t)(o[1] << 8 | o[2]);

@@ -18,5 +18,9 @@ enum { HOSTKEYS_MAX = 16 };
 /* All host keys, in order. False: `error` says which is damaged. */
 MUST_USE bool hostkeys_of_secrets(const struct secrets *secrets, struct hostkey out[HOSTKEYS_MAX],
                                   size_t *count, char *error, size_t size);
-/* Bits of the modulus; 256 for Ed25519. */
+/* As after --type and in JSON: "rsa", "ed25519", "ecdsa". */
+const char *hostkey_type_word(enum pubkey_type type);
+/* Any curve stands for ECDSA. */
+bool hostkey_is_of_type(const struct pubkey *key, enum pubkey_type type);
+/* Bits of the modulus, or of the curve. */
 unsigned hostkey_bits(const struct pubkey *key);

@@ -49,20 +49,21 @@ static const struct command {
 	{ "look", "[--json]", "list eroutes and security associations", "", look_command },
 	{ "showhostkey",
 	  "[--txt GATEWAY|@FQDN] [--key] [--ipseckey [GATEWAY|NAME]] [--precedence N] "
-	  "[--owner NAME] [--type rsa|ed25519]",
+	  "[--owner NAME] [--left|--right] [--type rsa|ed25519|ecdsa]",
 	  "print our public keys as DNS records",
 	  "  --key                     KEY, for the reverse map of this gateway (the default)\n"
 	  "  --txt GATEWAY|@FQDN       TXT, for the reverse map of each client of this gateway\n"
 	  "  --ipseckey [GATEWAY|NAME] IPSECKEY, for either; without a gateway: the owner itself\n"
 	  "  --precedence N            lower is tried first (10)\n"
 	  "  --owner NAME              begin the lines with this name, not with a tab\n"
-	  "  --type rsa|ed25519        keys of this type only; KEY and TXT hold RSA only\n",
+	  "  --type rsa|ed25519|ecdsa  keys of this type only; KEY and TXT hold RSA only\n"
+	  "  --left, --right           leftrsasigkey= or leftsigkey= for the peer's ipsec.conf\n",
 	  showhostkey_command },
-	{ "newhostkey", "[--type rsa|ed25519] [--bits N] [--next]", "make a host key",
+	{ "newhostkey", "[--type rsa|ed25519|ecdsa] [--bits N] [--next]", "make a host key",
 	  "Adds a private key to ipsec.secrets and ipsec.d/private.\n"
-	  "  --type rsa|ed25519   (rsa)\n"
-	  "  --bits N             of an RSA key, 2048 to 8192 (3072)\n"
-	  "  --next               a second key of its type: publish it now, use it later\n",
+	  "  --type rsa|ed25519|ecdsa   (rsa)\n"
+	  "  --bits N                   RSA: 2048 to 8192 (3072); ECDSA: 256 or 384 (256)\n"
+	  "  --next                     a second key of its type: publish it now, use it later\n",
 	  newhostkey_command },
 	{ "checkconfig", "", "try the configuration without touching anything",
 	  "What start would refuse, this refuses.\n", checkconfig_command },

@@ -27,6 +27,24 @@ struct wish {
 	bool is_next;
 };
 
+static bool nothing_is_left(struct cli *cli, int *status)
+{
+	if (*status == CLI_DONE && cli_rest(cli) != NULL)
+		*status = cli_wrong_words(cli, "%s is not understood", cli_rest(cli));
+	return *status == CLI_DONE;
+}
+
+/* The curves that IPSECKEY can publish (RFC 6605 section 4). */
+static bool parse_curve(struct cli *cli, struct wish *w, const char *bits, int *status)
+{
+	w->type = PUBKEY_ECDSA_P256;
+	if (bits != NULL && strcmp(bits, "384") == 0)
+		w->type = PUBKEY_ECDSA_P384;
+	else if (bits != NULL && strcmp(bits, "256") != 0)
+		*status = cli_wrong_words(cli, "--bits of an ECDSA key is 256 or 384");
+	return nothing_is_left(cli, status);
+}
+
 static bool parse_wish(struct cli *cli, struct wish *w, int *status)
 {
 	const char *type = cli_option_value(cli, "--type");
@@ -37,8 +55,10 @@ static bool parse_wish(struct cli *cli, struct wish *w, int *status)
 	    (struct wish){ .type = PUBKEY_RSA, .bits = 3072, .is_next = cli_option(cli, "--next") };
 	if (type != NULL && strcmp(type, "ed25519") == 0)
 		w->type = PUBKEY_ED25519;
+	else if (type != NULL && strcmp(type, "ecdsa") == 0)
+		return parse_curve(cli, w, bits, status);
 	else if (type != NULL && strcmp(type, "rsa") != 0)
-		*status = cli_wrong_words(cli, "--type is rsa or ed25519");
+		*status = cli_wrong_words(cli, "--type is rsa, ed25519 or ecdsa");
 	if (bits != NULL)
 		w->bits = (unsigned)strtoul(bits, &end, 10);
 	if (bits != NULL && (bits[0] == '\0' || *end != '\0' || w->bits < 2048 || w->bits > 8192 ||
@@ -46,13 +66,13 @@ static bool parse_wish(struct cli *cli, struct wish *w, int *status)
 		*status = cli_wrong_words(cli, "--bits is a multiple of 8 from 2048 to 8192");
 	else if (bits != NULL && w->type == PUBKEY_ED25519)
 		*status = cli_wrong_words(cli, "an Ed25519 key has one size; leave --bits out");
-	if (*status == CLI_DONE && cli_rest(cli) != NULL)
-		*status = cli_wrong_words(cli, "%s is not understood", cli_rest(cli));
-	return *status == CLI_DONE;
+	return nothing_is_left(cli, status);
 }
 
 static const char *type_name(enum pubkey_type type)
 {
+	if (pubkey_is_ecdsa(type))
+		return "ECDSA";
 	return type == PUBKEY_RSA ? "RSA" : "Ed25519";
 }
 
@@ -63,8 +83,10 @@ static bool has_room(const struct wish *w, const struct hostkey *keys, size_t co
 	bool has_next = false;
 
 	for (size_t i = 0; i < count; i++) {
-		has_current = has_current || (keys[i].key.type == w->type && !keys[i].is_next);
-		has_next = has_next || (keys[i].key.type == w->type && keys[i].is_next);
+		has_current =
+		    has_current || (hostkey_is_of_type(&keys[i].key, w->type) && !keys[i].is_next);
+		has_next =
+		    has_next || (hostkey_is_of_type(&keys[i].key, w->type) && keys[i].is_next);
 	}
 	if (w->is_next && has_next)
 		*status =
@@ -85,8 +107,11 @@ static bool has_room(const struct wish *w, const struct hostkey *keys, size_t co
 static EVP_PKEY *generate(const struct wish *w)
 {
 	/* The public exponent is 65537. */
-	return w->type == PUBKEY_RSA ? EVP_RSA_gen(w->bits)
-	                             : EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+	if (w->type == PUBKEY_RSA)
+		return EVP_RSA_gen(w->bits);
+	if (pubkey_is_ecdsa(w->type))
+		return EVP_EC_gen(w->type == PUBKEY_ECDSA_P256 ? "P-256" : "P-384");
+	return EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
 }
 
 /* The key as PEM text; the caller frees. */
@@ -116,7 +141,7 @@ static bool name_key(const struct pubkey *key, char *out, size_t size)
 	if (!sha2_256(&octets, 1, digest))
 		return false;
 	hex_write(BYTES(digest, 4), hex);
-	snprintf(out, size, "%s-%s.pem", key->type == PUBKEY_RSA ? "rsa" : "ed25519", hex);
+	snprintf(out, size, "%s-%s.pem", hostkey_type_word(key->type), hex);
 	return true;
 }
 
@@ -172,6 +197,20 @@ static bool ends_in_newline(int fd)
 	return end <= 0 || (pread(fd, &last, 1, end - 1) == 1 && last == '\n');
 }
 
+static const char *secrets_word(enum pubkey_type type)
+{
+	if (pubkey_is_ecdsa(type))
+		return "ECDSA";
+	return type == PUBKEY_RSA ? "RSA" : "ED25519";
+}
+
+static enum secret_kind secrets_kind(enum pubkey_type type)
+{
+	if (pubkey_is_ecdsa(type))
+		return SECRET_ECDSA_FILE;
+	return type == PUBKEY_RSA ? SECRET_RSA_FILE : SECRET_ED25519_FILE;
+}
+
 static bool append_entry(const struct cli *cli, const struct wish *w, const char *name)
 {
 	char path[4096];
@@ -185,8 +224,8 @@ static bool append_entry(const struct cli *cli, const struct wish *w, const char
 		cli_fail("%s: %s", path, strerror(errno));
 		return false;
 	}
-	text_add(&line, "%s: %s%s %s\n", ends_in_newline(fd) ? "" : "\n",
-	         w->type == PUBKEY_RSA ? "RSA" : "ED25519", w->is_next ? "-NEXT" : "", name);
+	text_add(&line, "%s: %s%s %s\n", ends_in_newline(fd) ? "" : "\n", secrets_word(w->type),
+	         w->is_next ? "-NEXT" : "", name);
 	ok = write_all(fd, BYTES(line.s, line.len));
 	if (!ok)
 		cli_fail("%s: %s", path, strerror(errno));
@@ -198,9 +237,7 @@ static bool append_entry(const struct cli *cli, const struct wish *w, const char
 static int keep(const struct cli *cli, const struct wish *w, EVP_PKEY *pkey)
 {
 	CLEANUP(secret_free) struct secret pem = to_pem(pkey);
-	struct secret_entry entry = { .kind = w->type == PUBKEY_RSA ? SECRET_RSA_FILE
-		                                                    : SECRET_ED25519_FILE,
-		                      .pem = pem };
+	struct secret_entry entry = { .kind = secrets_kind(w->type), .pem = pem };
 	struct hostkey made;
 	char error[512];
 	char name[64];

@@ -10,6 +10,7 @@
 
 struct wish {
 	bool key, txt, ipseckey, json;
+	const char *end; /* "left" or "right": for an ipsec.conf; NULL: none */
 	struct delegation txt_to;
 	struct delegation ipseckey_to;
 	const char *owner;
@@ -48,13 +49,18 @@ static bool parse_precedence(struct cli *cli, struct wish *w, int *status)
 
 static bool parse_type(struct cli *cli, struct wish *w, int *status)
 {
+	static const enum pubkey_type types[] = { PUBKEY_RSA, PUBKEY_ED25519, PUBKEY_ECDSA_P256 };
 	const char *word = cli_option_value(cli, "--type");
 
-	if (word == NULL || strcmp(word, "rsa") == 0 || strcmp(word, "ed25519") == 0) {
-		w->type = word == NULL ? PUBKEY_NONE : word[0] == 'r' ? PUBKEY_RSA : PUBKEY_ED25519;
+	if (word == NULL)
 		return true;
+	for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+		if (strcmp(word, hostkey_type_word(types[i])) == 0) {
+			w->type = types[i];
+			return true;
+		}
 	}
-	*status = cli_wrong_words(cli, "--type is rsa or ed25519");
+	*status = cli_wrong_words(cli, "--type is rsa, ed25519 or ecdsa");
 	return false;
 }
 
@@ -85,7 +91,8 @@ static bool parse_records(struct cli *cli, struct wish *w, int *status)
 	w->key = cli_option(cli, "--key");
 	w->txt = txt != NULL;
 	w->ipseckey = ipseckey != NULL;
-	w->key = w->key || (!w->txt && !w->ipseckey);
+	w->end = cli_option(cli, "--left") ? "left" : cli_option(cli, "--right") ? "right" : NULL;
+	w->key = w->key || (!w->txt && !w->ipseckey && w->end == NULL);
 	if (w->txt && !parse_gateway(txt, true, &w->txt_to)) {
 		*status =
 		    cli_wrong_words(cli, "--txt takes a gateway's address, or @ and its name");
@@ -110,7 +117,7 @@ static bool parse_wish(struct cli *cli, struct wish *w, int *status)
 		*status = cli_wrong_words(cli, "%s is not understood", cli_rest(cli));
 		return false;
 	}
-	if (w->type == PUBKEY_ED25519 && (w->key || w->txt)) {
+	if (w->type != PUBKEY_NONE && w->type != PUBKEY_RSA && (w->key || w->txt)) {
 		*status = cli_wrong_words(cli, "KEY and TXT hold RSA keys only; use --ipseckey");
 		return false;
 	}
@@ -127,6 +134,8 @@ static bool add_records(struct text *lines, const struct wish *w, const struct p
 
 	txt.has_key = ipseckey.has_key = true;
 	txt.key = ipseckey.key = *key;
+	if (w->end != NULL)
+		ok = publish_conf(lines, w->end, key);
 	if (w->key && key->type == PUBKEY_RSA)
 		ok = publish_key(lines, w->owner, key);
 	if (w->txt && key->type == PUBKEY_RSA)
@@ -157,9 +166,9 @@ static json_t *key_to_json(const struct hostkey *key, const struct text *lines)
 		if (line[0] != '\0')
 			json_array_append_new(records, json_string(line));
 	}
-	return json_pack(
-	    "{s:s, s:i, s:b, s:o}", "type", key->key.type == PUBKEY_RSA ? "rsa" : "ed25519", "bits",
-	    (int)hostkey_bits(&key->key), "next", (int)key->is_next, "records", records);
+	return json_pack("{s:s, s:i, s:b, s:o}", "type", hostkey_type_word(key->key.type), "bits",
+	                 (int)hostkey_bits(&key->key), "next", (int)key->is_next, "records",
+	                 records);
 }
 
 static int print_keys(const struct wish *w, const struct hostkey *keys, size_t count)
@@ -170,7 +179,7 @@ static int print_keys(const struct wish *w, const struct hostkey *keys, size_t c
 		struct text lines = { 0 };
 		struct text head = { 0 };
 
-		if ((w->type == PUBKEY_NONE || keys[i].key.type == w->type) &&
+		if ((w->type == PUBKEY_NONE || hostkey_is_of_type(&keys[i].key, w->type)) &&
 		    add_records(&lines, w, &keys[i].key)) {
 			comment(&head, &keys[i].key);
 			if (!w->json)
@@ -186,12 +195,15 @@ static int print_keys(const struct wish *w, const struct hostkey *keys, size_t c
 	json_decref(json);
 	if (count > 0)
 		return CLI_DONE;
-	if (w->type == PUBKEY_ED25519)
-		return cli_fail("there is no Ed25519 key in ipsec.secrets; make one with ipsec "
-		                "newhostkey --type ed25519");
-	return cli_fail(
-	    "there is no RSA key in ipsec.secrets; make one with ipsec newhostkey%s",
-	    w->type == PUBKEY_NONE && !w->ipseckey ? ", or publish another with --ipseckey" : "");
+	if (w->type != PUBKEY_NONE && w->type != PUBKEY_RSA)
+		return cli_fail("there is no %s key in ipsec.secrets; make one with ipsec "
+		                "newhostkey --type %s",
+		                w->type == PUBKEY_ED25519 ? "Ed25519" : "ECDSA",
+		                hostkey_type_word(w->type));
+	return cli_fail("there is no RSA key in ipsec.secrets; make one with ipsec newhostkey%s",
+	                w->type == PUBKEY_NONE && !w->ipseckey && w->end == NULL
+	                    ? ", or publish another with --ipseckey"
+	                    : "");
 }
 
 int showhostkey_command(struct cli *cli)

@@ -18,13 +18,26 @@ enum end_kind {
 	END_OPPORTUNISTIC, /* %opportunistic */
 };
 
-enum conf_id_kind { CONF_ID_NONE, CONF_ID_ADDRESS, CONF_ID_FQDN };
+enum conf_id_kind {
+	CONF_ID_NONE,
+	CONF_ID_ADDRESS,
+	CONF_ID_FQDN,
+	CONF_ID_MAIL, /* user@host */
+	CONF_ID_KEY,  /* @#hex: octets that mean something to both ends */
+};
+
+enum { CONF_ID_OCTETS_MAX = 255 };
 
 struct conf_id {
 	enum conf_id_kind kind;
 	struct ip address;
-	char fqdn[DNS_NAME_MAX]; /* without the @ */
+	char fqdn[DNS_NAME_MAX]; /* FQDN without the @; MAIL with it */
+	uint8_t len;
+	uint8_t octets[CONF_ID_OCTETS_MAX]; /* KEY */
 };
+
+/* The same identity? FQDNs are normalised already. */
+bool conf_id_equal(const struct conf_id *a, const struct conf_id *b);
 
 struct conn_end {
 	enum end_kind kind;
@@ -33,7 +46,7 @@ struct conn_end {
 	struct ip_range subnet;
 	struct conf_id id;
 	bool has_key;
-	struct pubkey key; /* leftrsasigkey=0s... */
+	struct pubkey key; /* leftrsasigkey=0s..., leftsigkey=0s... */
 	struct ip nat; /* leftnat=: the inside range is translated to it in tunnels; or IP_NONE */
 };
 

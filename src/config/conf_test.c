@@ -210,6 +210,54 @@ static void every_key_of_a_conn_is_read_on_both_sides(void **state)
 	conf_wipe(&conf);
 }
 
+/* AUT-12; leftpubkey= is another word for leftsigkey= */
+static void a_key_may_be_a_subject_public_key_info(void **state)
+{
+	static const char text[] =
+	    "conn c\n left=192.0.2.1\n right=192.0.2.2\n"
+	    " leftsigkey=0sMCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n"
+	    " rightpubkey=MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n";
+	struct conf conf;
+
+	parse_good(&conf, text);
+	assert_true(conf.conns[0].left.has_key && conf.conns[0].right.has_key);
+	assert_int_equal(conf.conns[0].left.key.type, PUBKEY_ED25519);
+	assert_true(pubkey_equal(&conf.conns[0].left.key, &conf.conns[0].right.key));
+	conf_wipe(&conf);
+}
+
+/* AUT-10 */
+static void identities_have_four_forms(void **state)
+{
+	static const struct {
+		const char *value;
+		enum conf_id_kind kind;
+		const char *name;
+	} cases[] = {
+		{ "192.0.2.7", CONF_ID_ADDRESS, "" },
+		{ "@West.Example.net", CONF_ID_FQDN, "west.example.net" },
+		{ "Ann@Example.net", CONF_ID_MAIL, "Ann@example.net" },
+		{ "@#0aff", CONF_ID_KEY, "" },
+		{ "@#0x0aff", CONF_ID_KEY, "" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		char text[256];
+		struct conf conf;
+
+		snprintf(text, sizeof(text), "conn c\n left=192.0.2.1\n right=%%any\n leftid=%s\n",
+		         cases[i].value);
+		parse_good(&conf, text);
+		assert_int_equal(conf.conns[0].left.id.kind, cases[i].kind);
+		assert_string_equal(conf.conns[0].left.id.fqdn, cases[i].name);
+		if (cases[i].kind == CONF_ID_KEY)
+			assert_true(bytes_equal(
+			    BYTES(conf.conns[0].left.id.octets, conf.conns[0].left.id.len),
+			    BYTES("\x0a\xff", 2)));
+		conf_wipe(&conf);
+	}
+}
+
 static void a_key_in_the_file_is_read_as_rfc_3110_has_it(void **state)
 {
 	/* Exponent 3 and a modulus of 2048 bits, all ones. */
@@ -389,8 +437,17 @@ static void a_wrong_value_in_a_conn_is_explained(void **state)
 		{ "leftid=west.example.net",
 		  "names are not looked up here; write @west.example.net" },
 		{ "leftid=@", "not a domain name; write @host.example.net" },
-		{ "leftid=C=XX/CN=west",
-		  "an identity is an address or a name; write 192.0.2.1 or @host.example.net" },
+		{ "leftid=west/east", "an identity is an address or a name; write 192.0.2.1, "
+		                      "@host.example.net or user@host.example.net" },
+		{ "leftid=ann@", "not a mail address; write user@host.example.net" },
+		{ "leftid=@#123", "not a key identity; write @# and an even number of hexadecimal "
+		                  "digits, 510 at most" },
+		{ "leftsigkey=AQO",
+		  "not a key; write 0s and what stands in a PEM file between BEGIN "
+		  "PUBLIC KEY and END PUBLIC KEY, on one line" },
+		{ "leftsigkey=0sMCow",
+		  "not a public key of RSA (2048 to 8192 bits), Ed25519, ECDSA P-256, P-384 or "
+		  "P-521; ipsec showhostkey --left prints one" },
 		{ "leftnexthop=router", "not an address; write one as 192.0.2.1 or 2001:db8::1" },
 		{ "leftrsasigkey=AQO", "not a key; write 0s and what follows the gateway in the "
 		                       "output of ipsec showhostkey --txt" },
@@ -649,6 +706,8 @@ int main(void)
 		cmocka_unit_test(every_key_of_setup_is_read),
 		cmocka_unit_test(an_empty_file_means_the_defaults),
 		cmocka_unit_test(every_key_of_a_conn_is_read_on_both_sides),
+		cmocka_unit_test(a_key_may_be_a_subject_public_key_info),
+		cmocka_unit_test(identities_have_four_forms),
 		cmocka_unit_test(a_key_in_the_file_is_read_as_rfc_3110_has_it),
 		cmocka_unit_test(only_what_was_meant_to_be_opportunistic_fails_into_the_clear),
 		cmocka_unit_test(a_sections_own_value_wins_over_also_and_also_over_default),

@@ -243,14 +243,31 @@ static bool set_nexthop(struct setting *s)
 	return value_ip(s->value, &ignored, s->why);
 }
 
-static bool set_rsasigkey(struct setting *s)
+static bool comes_from_dns(const char *value)
 {
-	static const char *const from_dns[] = { "%dns", "%dnsondemand", "%dnsonload", "%any" };
+	static const char *const words[] = { "%dns", "%dnsondemand", "%dnsonload", "%any" };
 
-	for (size_t i = 0; i < ARRAY_LEN(from_dns); i++) {
-		if (strcmp(s->value, from_dns[i]) == 0)
+	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+		if (strcmp(value, words[i]) == 0)
 			return true;
 	}
+	return false;
+}
+
+static bool set_sigkey(struct setting *s)
+{
+	if (comes_from_dns(s->value))
+		return true;
+	if (!value_sigkey(s->value, &s->end->key, s->why))
+		return false;
+	s->end->has_key = true;
+	return true;
+}
+
+static bool set_rsasigkey(struct setting *s)
+{
+	if (comes_from_dns(s->value))
+		return true;
 	if (!value_rsasigkey(s->value, &s->end->key, s->why))
 		return false;
 	s->end->has_key = true;
@@ -268,6 +285,7 @@ static const struct end_key {
 } end_keys[] = {
 	{ "", set_address },        { "subnet", set_subnet },       { "id", set_id },
 	{ "nexthop", set_nexthop }, { "rsasigkey", set_rsasigkey }, { "nat", set_nat },
+	{ "sigkey", set_sigkey },   { "pubkey", set_sigkey },
 };
 
 /* The rest of a conn */

@@ -317,6 +317,22 @@ static bool read_ed25519(struct scan *s, struct secret_entry *e)
 	       fail(s, "ED25519", "write the name of a PEM file behind it");
 }
 
+static bool read_ecdsa(struct scan *s, struct secret_entry *e)
+{
+	enum token token = next(s);
+
+	if (token == TOKEN_WORD || token == TOKEN_STRING)
+		return read_key_file(s, e, SECRET_ECDSA_FILE);
+	return token == TOKEN_END_OF_ENTRY &&
+	       fail(s, "ECDSA", "write the name of a PEM file behind it");
+}
+
+static bool read_ecdsa_next(struct scan *s, struct secret_entry *e)
+{
+	e->is_next = true;
+	return read_ecdsa(s, e);
+}
+
 static bool read_rsa_next(struct scan *s, struct secret_entry *e)
 {
 	e->is_next = true;
@@ -362,6 +378,7 @@ static bool read_kind(struct scan *s, struct secret_entry *e)
 	} kinds[] = {
 		{ "RSA", read_rsa },         { "RSA-NEXT", read_rsa_next },
 		{ "ED25519", read_ed25519 }, { "ED25519-NEXT", read_ed25519_next },
+		{ "ECDSA", read_ecdsa },     { "ECDSA-NEXT", read_ecdsa_next },
 		{ "PSK", read_psk },
 	};
 	enum token token = next(s);
@@ -371,7 +388,8 @@ static bool read_kind(struct scan *s, struct secret_entry *e)
 			return kinds[i].read(s, e);
 	}
 	return token != TOKEN_WRONG &&
-	       fail(s, NULL, "what follows the colon is not known; write RSA, ED25519 or PSK");
+	       fail(s, NULL,
+	            "what follows the colon is not known; write RSA, ED25519, ECDSA or PSK");
 }
 
 /* Identities up to the colon */
@@ -548,18 +566,10 @@ void secrets_wipe(struct secrets *secrets)
 	*secrets = (struct secrets){ 0 };
 }
 
-static bool id_is(const struct conf_id *a, const struct conf_id *b)
-{
-	if (a->kind != b->kind)
-		return false;
-	return a->kind == CONF_ID_ADDRESS ? ip_equal(&a->address, &b->address)
-	                                  : strcmp(a->fqdn, b->fqdn) == 0;
-}
-
 static bool names(const struct secret_entry *e, const struct conf_id *id)
 {
 	for (size_t i = 0; i < e->id_count; i++) {
-		if (id_is(&e->ids[i], id))
+		if (conf_id_equal(&e->ids[i], id))
 			return true;
 	}
 	return false;

@@ -1,10 +1,11 @@
 #pragma once
 /*
- * ipsec.secrets: RSA keys in FreeS/WAN's inline form or in PEM files, Ed25519 keys in PEM files,
- * shared secrets with the identities they are for.
+ * ipsec.secrets: RSA keys in FreeS/WAN's inline form or in PEM files, Ed25519 and ECDSA keys in PEM
+ * files, shared secrets with the identities they are for.
  *
  *      : RSA { Modulus: 0x...  PublicExponent: 0x03  PrivateExponent: 0x...  Prime1: ... }
  *      : RSA west.pem          : ED25519 west-ed.pem         (next: `: RSA-NEXT`, `: ED25519-NEXT`)
+ *      : ECDSA west-ec.pem     : ECDSA-NEXT west-ec2.pem
  *      192.0.2.1 @east.example.net : PSK "secret", or 0x..., or 0s...
  *      include FILE
  *
@@ -17,7 +18,13 @@
 #include "config/conf.h"
 #include "util/secret.h"
 
-enum secret_kind { SECRET_RSA_INLINE, SECRET_RSA_FILE, SECRET_ED25519_FILE, SECRET_PSK };
+enum secret_kind {
+	SECRET_RSA_INLINE,
+	SECRET_RSA_FILE,
+	SECRET_ED25519_FILE,
+	SECRET_ECDSA_FILE,
+	SECRET_PSK
+};
 
 /* More are errors that say so. */
 enum { SECRET_IDS_MAX = 8, SECRETS_MAX = 4096, PSK_LEN_MAX = 1024 };

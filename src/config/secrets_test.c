@@ -101,8 +101,13 @@ static void key_files_come_from_ipsec_d_private_or_beside(void **state)
 	struct secrets s;
 
 	parse_good(&s, ": RSA west.pem\n: ED25519 \"ed.pem\"\n: RSA-NEXT ipsec.d/private/west.pem\n"
-	               ": ED25519-NEXT ed.pem # later\n");
-	assert_int_equal(s.count, 4);
+	               ": ED25519-NEXT ed.pem # later\n"
+	               ": ECDSA ed.pem\n: ECDSA-NEXT ed.pem\n");
+	assert_int_equal(s.count, 6);
+	assert_int_equal(s.entries[4].kind, SECRET_ECDSA_FILE);
+	assert_false(s.entries[4].is_next);
+	assert_int_equal(s.entries[5].kind, SECRET_ECDSA_FILE);
+	assert_true(s.entries[5].is_next);
 	assert_int_equal(s.entries[0].kind, SECRET_RSA_FILE);
 	assert_string_equal(s.entries[0].file, "west.pem");
 	assert_non_null(memmem(s.entries[0].pem.data, s.entries[0].pem.len, "west", 4));
@@ -167,7 +172,7 @@ static void a_wrong_entry_is_explained_without_its_secret(void **state)
 		  "1: PSK: a secret has 1 to 1024 octets; 32 random ones are good" },
 		{ ": PSK\n", "1: PSK: write the secret behind it, in quotes" },
 		{ ": XAUTH \"hush\"\n",
-		  "1: what follows the colon is not known; write RSA, ED25519 or PSK" },
+		  "1: what follows the colon is not known; write RSA, ED25519, ECDSA or PSK" },
 		{ ": PSK \"x\" \"hush\"\n", "1: something follows the secret; begin a new entry in "
 		                            "the first column" },
 		{ " : PSK \"hush\"\n",
@@ -189,6 +194,7 @@ static void a_wrong_entry_is_explained_without_its_secret(void **state)
 		{ ": RSA {\n Modulus: 0x05\n",
 		  "2: RSA: the key has no end; write } behind it, indented" },
 		{ ": RSA\n", "1: RSA: write { and the key, or a file name" },
+		{ ": ECDSA\n", "1: ECDSA: write the name of a PEM file behind it" },
 		{ ": ED25519\n", "1: ED25519: write the name of a PEM file behind it" },
 		{ ": RSA none.pem\n", "1: none.pem: this key file cannot be read; it belongs to "
 		                      "root, mode 0600, in ipsec.d/private" },

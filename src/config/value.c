@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "config/message.h"
+#include "crypto/pkey.h"
 
 /* What somebody wrote who meant an IPv4 address or subnet. */
 struct ipv4_attempt {
@@ -118,6 +119,59 @@ bool value_range(const char *value, struct ip_range *out, struct text *why)
 	return false;
 }
 
+/* KEY_ID as FreeS/WAN's descendants write it; 0x before the digits is fine. */
+static bool read_key_id(const char *digits, struct conf_id *id, struct text *why)
+{
+	ssize_t len;
+
+	if (strncmp(digits, "0x", 2) == 0)
+		digits += 2;
+	len = hex_read(digits, id->octets, sizeof(id->octets));
+	if (len <= 0) {
+		text_add(why, "not a key identity; write @# and an even number of hexadecimal "
+		              "digits, 510 at most");
+		return false;
+	}
+	id->kind = CONF_ID_KEY;
+	id->len = (uint8_t)len;
+	return true;
+}
+
+/* RFC 7296 section 3.5, ID_RFC822_ADDR. The part before the @ is taken as it is. */
+static bool read_mail(const char *value, struct conf_id *id, struct text *why)
+{
+	const char *host = strrchr(value, '@') + 1;
+	char name[DNS_NAME_MAX];
+
+	if (strlen(value) >= sizeof(id->fqdn) || strpbrk(value, " \t\r\n") != NULL ||
+	    !dns_name_normalise(BYTES_STR(host), name)) {
+		text_add(why, "not a mail address; write user@host.example.net");
+		return false;
+	}
+	id->kind = CONF_ID_MAIL;
+	strcpy(id->fqdn, value);
+	strcpy(id->fqdn + (host - value), name);
+	return true;
+}
+
+bool conf_id_equal(const struct conf_id *a, const struct conf_id *b)
+{
+	if (a->kind != b->kind)
+		return false;
+	switch (a->kind) {
+	case CONF_ID_NONE:
+		break;
+	case CONF_ID_ADDRESS:
+		return ip_equal(&a->address, &b->address);
+	case CONF_ID_FQDN:
+	case CONF_ID_MAIL:
+		return strcmp(a->fqdn, b->fqdn) == 0;
+	case CONF_ID_KEY:
+		return bytes_equal(BYTES(a->octets, a->len), BYTES(b->octets, b->len));
+	}
+	return true;
+}
+
 bool value_id(const char *value, bool allow_any, struct conf_id *out, struct text *why)
 {
 	struct conf_id id = { 0 };
@@ -126,7 +180,13 @@ bool value_id(const char *value, bool allow_any, struct conf_id *out, struct tex
 		*out = id;
 		return true;
 	}
-	if (value[0] == '@') {
+	if (value[0] == '@' && value[1] == '#') {
+		if (!read_key_id(value + 2, &id, why))
+			return false;
+	} else if (value[0] != '@' && strchr(value, '@') != NULL) {
+		if (!read_mail(value, &id, why))
+			return false;
+	} else if (value[0] == '@') {
 		id.kind = CONF_ID_FQDN;
 		if (!dns_name_normalise(BYTES_STR(value + 1), id.fqdn)) {
 			text_add(why, "not a domain name; write @host.example.net");
@@ -140,8 +200,8 @@ bool value_id(const char *value, bool allow_any, struct conf_id *out, struct tex
 		text_add(why, "names are not looked up here; write @%s", id.fqdn);
 		return false;
 	} else {
-		text_add(why, "an identity is an address or a name; write 192.0.2.1 or "
-		              "@host.example.net");
+		text_add(why, "an identity is an address or a name; write 192.0.2.1, "
+		              "@host.example.net or user@host.example.net");
 		return false;
 	}
 	*out = id;
@@ -237,6 +297,26 @@ bool value_rsasigkey(const char *value, struct pubkey *out, struct text *why)
 	if (!pubkey_from_rfc3110(BYTES(octets, (size_t)len), out)) {
 		text_add(why, "not an RSA key of 2048 to 8192 bits; copy it anew from "
 		              "ipsec showhostkey --txt");
+		return false;
+	}
+	return true;
+}
+
+bool value_sigkey(const char *value, struct pubkey *out, struct text *why)
+{
+	uint8_t der[SPKI_LEN_MAX];
+	ssize_t len = value_octets(value, der, sizeof(der));
+
+	if (len < 0)
+		len = base64_read(BYTES_STR(value), der, sizeof(der));
+	if (len < 0) {
+		text_add(why, "not a key; write 0s and what stands in a PEM file between BEGIN "
+		              "PUBLIC KEY and END PUBLIC KEY, on one line");
+		return false;
+	}
+	if (!spki_parse(BYTES(der, (size_t)len), out)) {
+		text_add(why, "not a public key of RSA (2048 to 8192 bits), Ed25519, ECDSA P-256, "
+		              "P-384 or P-521; ipsec showhostkey --left prints one");
 		return false;
 	}
 	return true;

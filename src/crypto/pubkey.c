@@ -2,11 +2,9 @@
 
 #include <stdio.h>
 
-#include <openssl/bn.h>
-#include <openssl/core_names.h>
-#include <openssl/evp.h>
-#include <openssl/param_build.h>
 #include <openssl/rsa.h>
+
+#include "crypto/pkey.h"
 
 enum { MODULUS_BITS_MIN = 2048, MODULUS_BITS_MAX = 8192, EXPONENT_LEN_MAX = 8, ED25519_LEN = 32 };
 
@@ -47,6 +45,12 @@ static bool rfc3110_split(struct bytes octets, struct bytes *modulus, struct byt
 	return !r.failed;
 }
 
+bool pubkey_rsa_numbers(const struct pubkey *key, struct bytes *modulus, struct bytes *exponent)
+{
+	return key->type == PUBKEY_RSA && rfc3110_split(pubkey_octets(key), modulus, exponent) &&
+	       modulus->len > 0;
+}
+
 bool pubkey_from_rfc3110(struct bytes octets, struct pubkey *out)
 {
 	struct bytes modulus;
@@ -83,6 +87,33 @@ bool pubkey_from_ed25519(struct bytes octets, struct pubkey *out)
 	return true;
 }
 
+static const struct curve {
+	enum pubkey_type type;
+	size_t len; /* of x and y together */
+	const char *text;
+} curves[] = {
+	{ PUBKEY_ECDSA_P256, 64, "ECDSA P-256" },
+	{ PUBKEY_ECDSA_P384, 96, "ECDSA P-384" },
+	{ PUBKEY_ECDSA_P521, 132, "ECDSA P-521" },
+};
+
+bool pubkey_from_ecdsa(struct bytes octets, struct pubkey *out)
+{
+	for (size_t i = 0; i < ARRAY_LEN(curves); i++) {
+		if (octets.len != curves[i].len)
+			continue;
+		*out = (struct pubkey){ .type = curves[i].type, .len = (uint16_t)octets.len };
+		memcpy(out->octets, octets.data, octets.len);
+		return true;
+	}
+	return false;
+}
+
+bool pubkey_is_ecdsa(enum pubkey_type type)
+{
+	return type == PUBKEY_ECDSA_P256 || type == PUBKEY_ECDSA_P384 || type == PUBKEY_ECDSA_P521;
+}
+
 bool pubkey_equal(const struct pubkey *a, const struct pubkey *b)
 {
 	return a->type == b->type && bytes_equal(pubkey_octets(a), pubkey_octets(b));
@@ -96,56 +127,12 @@ struct pubkey_text pubkey_text(const struct pubkey *key)
 
 	if (key->type == PUBKEY_ED25519)
 		snprintf(text.s, sizeof(text.s), "Ed25519");
-	else if (key->type == PUBKEY_RSA &&
-	         rfc3110_split(pubkey_octets(key), &modulus, &exponent) && modulus.len > 0)
+	else if (key->type == PUBKEY_RSA && pubkey_rsa_numbers(key, &modulus, &exponent))
 		snprintf(text.s, sizeof(text.s), "RSA %u bits", bit_length(modulus));
+	for (size_t i = 0; i < ARRAY_LEN(curves); i++)
+		if (curves[i].type == key->type)
+			snprintf(text.s, sizeof(text.s), "%s", curves[i].text);
 	return text;
-}
-
-static EVP_PKEY *pkey_from_params(OSSL_PARAM *params)
-{
-	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "RSA", NULL);
-	EVP_PKEY *pkey = NULL;
-
-	if (ctx != NULL && params != NULL && EVP_PKEY_fromdata_init(ctx) == 1 &&
-	    EVP_PKEY_fromdata(ctx, &pkey, EVP_PKEY_PUBLIC_KEY, params) != 1)
-		pkey = NULL;
-	EVP_PKEY_CTX_free(ctx);
-	return pkey;
-}
-
-static EVP_PKEY *pkey_of_rsa(const struct pubkey *key)
-{
-	struct bytes modulus;
-	struct bytes exponent;
-	OSSL_PARAM_BLD *build;
-	OSSL_PARAM *params = NULL;
-	EVP_PKEY *pkey;
-	BIGNUM *n;
-	BIGNUM *e;
-
-	if (!rfc3110_split(pubkey_octets(key), &modulus, &exponent))
-		return NULL;
-	n = BN_bin2bn(modulus.data, (int)modulus.len, NULL);
-	e = BN_bin2bn(exponent.data, (int)exponent.len, NULL);
-	build = OSSL_PARAM_BLD_new();
-	if (n != NULL && e != NULL && build != NULL &&
-	    OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_RSA_N, n) == 1 &&
-	    OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_RSA_E, e) == 1)
-		params = OSSL_PARAM_BLD_to_param(build);
-	pkey = pkey_from_params(params);
-	OSSL_PARAM_free(params);
-	OSSL_PARAM_BLD_free(build);
-	BN_free(e);
-	BN_free(n);
-	return pkey;
-}
-
-static EVP_PKEY *pkey_of(const struct pubkey *key)
-{
-	if (key->type == PUBKEY_RSA)
-		return pkey_of_rsa(key);
-	return EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, key->octets, key->len);
 }
 
 static bool verify_start(EVP_MD_CTX *ctx, EVP_PKEY *pkey, enum signature_id id)
@@ -154,7 +141,7 @@ static bool verify_start(EVP_MD_CTX *ctx, EVP_PKEY *pkey, enum signature_id id)
 
 	if (EVP_DigestVerifyInit_ex(ctx, &how, signature_digest(id), NULL, NULL, pkey, NULL) != 1)
 		return false;
-	if (signature_key_type(id) != PUBKEY_RSA)
+	if (!signature_is_rsa(id))
 		return true;
 	if (!signature_is_pss(id))
 		return EVP_PKEY_CTX_set_rsa_padding(how, RSA_PKCS1_PADDING) == 1;
@@ -170,10 +157,10 @@ bool pubkey_verify(const struct pubkey *key, enum signature_id id, struct bytes 
 	EVP_PKEY *pkey;
 	bool ok;
 
-	if (key->type == PUBKEY_NONE || signature_key_type(id) != key->type || signature.len == 0)
+	if (!signature_fits(id, key->type) || signature.len == 0)
 		return false;
 	ctx = EVP_MD_CTX_new();
-	pkey = pkey_of(key);
+	pkey = pkey_of_public(key);
 	ok = ctx != NULL && pkey != NULL && verify_start(ctx, pkey, id) &&
 	     EVP_DigestVerify(ctx, signature.data, signature.len, data.data, data.len) == 1;
 	EVP_PKEY_free(pkey);

@@ -35,6 +35,13 @@ static const uint8_t pss_sha2_512[] = RSA_PSS(0x03, 64);
 static const uint8_t pss_sha2_256_trailer[] = RSA_PSS_TRAILER(0x01, 32);
 static const uint8_t pss_sha2_384_trailer[] = RSA_PSS_TRAILER(0x02, 48);
 static const uint8_t pss_sha2_512_trailer[] = RSA_PSS_TRAILER(0x03, 64);
+#define ECDSA_SHA2(number)                                                               \
+	{                                                                                \
+		0x30, 0x0a, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, number \
+	}
+static const uint8_t ecdsa_sha2_256[] = ECDSA_SHA2(0x02);
+static const uint8_t ecdsa_sha2_384[] = ECDSA_SHA2(0x03);
+static const uint8_t ecdsa_sha2_512[] = ECDSA_SHA2(0x04);
 static const uint8_t ed25519[] = { 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70 };
 
 #define OCTETS(a)              \
@@ -44,7 +51,7 @@ static const uint8_t ed25519[] = { 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70 };
 
 static const struct signature_kind {
 	enum signature_id id;
-	enum pubkey_type key;
+	enum pubkey_type key; /* ECDSA: PUBKEY_ECDSA_P256 stands for all curves */
 	enum hash_id hash;
 	struct bytes algorithm;
 	struct bytes also_read;
@@ -59,6 +66,21 @@ static const struct signature_kind {
 	{ SIGNATURE_RSA_PSS_SHA2_512, PUBKEY_RSA, HASH_SHA2_512, OCTETS(pss_sha2_512),
 	  OCTETS(pss_sha2_512_trailer) },
 	{ SIGNATURE_ED25519, PUBKEY_ED25519, HASH_IDENTITY, OCTETS(ed25519), { 0 } },
+	{ SIGNATURE_ECDSA_SHA2_256,
+	  PUBKEY_ECDSA_P256,
+	  HASH_SHA2_256,
+	  OCTETS(ecdsa_sha2_256),
+	  { 0 } },
+	{ SIGNATURE_ECDSA_SHA2_384,
+	  PUBKEY_ECDSA_P256,
+	  HASH_SHA2_384,
+	  OCTETS(ecdsa_sha2_384),
+	  { 0 } },
+	{ SIGNATURE_ECDSA_SHA2_512,
+	  PUBKEY_ECDSA_P256,
+	  HASH_SHA2_512,
+	  OCTETS(ecdsa_sha2_512),
+	  { 0 } },
 };
 
 static const struct signature_kind *signature_kind(enum signature_id id)
@@ -86,11 +108,18 @@ enum signature_id signature_algorithm_parse(struct bytes der)
 	return SIGNATURE_NONE;
 }
 
-enum pubkey_type signature_key_type(enum signature_id id)
+bool signature_fits(enum signature_id id, enum pubkey_type key)
 {
 	const struct signature_kind *kind = signature_kind(id);
 
-	return kind == NULL ? PUBKEY_NONE : kind->key;
+	if (kind == NULL)
+		return false;
+	return pubkey_is_ecdsa(kind->key) ? pubkey_is_ecdsa(key) : kind->key == key;
+}
+
+bool signature_is_rsa(enum signature_id id)
+{
+	return signature_fits(id, PUBKEY_RSA);
 }
 
 enum hash_id signature_hash(enum signature_id id)

@@ -9,6 +9,7 @@ size_t signer_secret_parts(uint8_t kind)
 		return SIGNER_PARTS_MAX;
 	case SIGNER_SECRET_RSA_PEM:
 	case SIGNER_SECRET_ED25519_PEM:
+	case SIGNER_SECRET_ECDSA_PEM:
 	case SIGNER_SECRET_PSK:
 		return 1;
 	default:

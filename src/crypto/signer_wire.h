@@ -42,6 +42,7 @@ enum signer_secret_kind {
 	SIGNER_SECRET_RSA_PEM,         /* one part: PKCS 1 or PKCS 8 in PEM, not encrypted */
 	SIGNER_SECRET_ED25519_PEM,     /* one part */
 	SIGNER_SECRET_PSK,             /* one part */
+	SIGNER_SECRET_ECDSA_PEM,       /* one part: SEC 1 or PKCS 8 */
 };
 
 /* Views are borrowed: from the caller when written, from the stream when parsed. */

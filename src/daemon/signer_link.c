@@ -282,6 +282,8 @@ static uint8_t wire_kind(enum secret_kind kind)
 		return SIGNER_SECRET_RSA_PEM;
 	case SECRET_ED25519_FILE:
 		return SIGNER_SECRET_ED25519_PEM;
+	case SECRET_ECDSA_FILE:
+		return SIGNER_SECRET_ECDSA_PEM;
 	case SECRET_PSK:
 		return SIGNER_SECRET_PSK;
 	}

@@ -3,7 +3,7 @@
 /* IPSECKEY, RFC 4025 section 2 and RFC 9373: precedence, gateway type, algorithm, gateway, key. */
 
 enum { TYPE_NONE = 0, TYPE_IPV4 = 1, TYPE_IPV6 = 2, TYPE_NAME = 3 };
-enum { ALGORITHM_NONE = 0, ALGORITHM_RSA = 2, ALGORITHM_EDDSA = 4 };
+enum { ALGORITHM_NONE = 0, ALGORITHM_RSA = 2, ALGORITHM_ECDSA = 3, ALGORITHM_EDDSA = 4 };
 enum { ED448_LEN = 57 };
 
 static bool gateway_address(struct reader *r, size_t len, struct delegation *out)
@@ -31,7 +31,8 @@ static bool gateway_read(struct reader *r, uint8_t type, struct delegation *out)
 	}
 }
 
-/* Other algorithms than RSA and Ed25519 are for other gateways: skipped in silence (IPK-4). */
+/* Other algorithms than RSA, ECDSA (RFC 8005 section 8) and Ed25519 are for other gateways: skipped
+ * in silence (IPK-4). */
 static enum record_verdict key_read(uint8_t algorithm, struct bytes key, struct delegation *out)
 {
 	bool ok;
@@ -42,10 +43,14 @@ static enum record_verdict key_read(uint8_t algorithm, struct bytes key, struct 
 		return out->kind == GATEWAY_NONE ? RECORD_FOREIGN : RECORD_OK;
 	if (algorithm == ALGORITHM_EDDSA && key.len == ED448_LEN)
 		return RECORD_FOREIGN;
+	if (algorithm == ALGORITHM_ECDSA && key.len > 0 && !pubkey_from_ecdsa(key, &out->key))
+		return RECORD_FOREIGN; /* a curve of other gateways */
 	if (algorithm == ALGORITHM_RSA)
 		ok = pubkey_from_rfc3110(key, &out->key);
 	else if (algorithm == ALGORITHM_EDDSA)
 		ok = pubkey_from_ed25519(key, &out->key);
+	else if (algorithm == ALGORITHM_ECDSA)
+		ok = pubkey_from_ecdsa(key, &out->key);
 	else
 		return RECORD_FOREIGN;
 	out->has_key = ok;
@@ -85,6 +90,8 @@ static uint8_t key_algorithm(const struct delegation *delegation)
 {
 	if (!delegation->has_key)
 		return ALGORITHM_NONE;
+	if (pubkey_is_ecdsa(delegation->key.type))
+		return ALGORITHM_ECDSA;
 	return delegation->key.type == PUBKEY_RSA ? ALGORITHM_RSA : ALGORITHM_EDDSA;
 }
 

@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "crypto/pkey.h"
+
 void publish_comment(struct text *out, const struct pubkey *key, const char *host, const char *date)
 {
 	text_add(out, "; %s   %s   %s\n", pubkey_text(key).s, host, date);
@@ -39,6 +41,25 @@ bool publish_key(struct text *out, const char *owner, const struct pubkey *key)
 	text_add(out, "%u %u %u", flags, protocol, algorithm);
 	publish_base64(out, read_rest(&r));
 	text_add(out, "\n");
+	return true;
+}
+
+bool publish_conf(struct text *out, const char *end, const struct pubkey *key)
+{
+	uint8_t spki[SPKI_LEN_MAX];
+	struct writer w = writer_on(spki, sizeof(spki));
+	struct bytes octets = pubkey_octets(key);
+	char *base64;
+
+	if (key->type != PUBKEY_RSA) {
+		if (!spki_write(key, &w))
+			return false;
+		octets = writer_view(&w);
+	}
+	base64 = base64_write(octets);
+	text_add(out, "\t%s%s=0s%s\n", end, key->type == PUBKEY_RSA ? "rsasigkey" : "sigkey",
+	         base64);
+	free(base64);
 	return true;
 }
 

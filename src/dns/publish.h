@@ -20,6 +20,9 @@ void publish_comment(struct text *out, const struct pubkey *key, const char *hos
 MUST_USE bool publish_key(struct text *out, const char *owner, const struct pubkey *key);
 /* Strings of at most 255 octets each (RFC 1035 section 3.3). */
 MUST_USE bool publish_txt(struct text *out, const char *owner, const struct delegation *delegation);
+/* A line for the peer's ipsec.conf, "leftrsasigkey=0s..." (RFC 3110) or "leftsigkey=0s..."
+ * (SubjectPublicKeyInfo); `end` is "left" or "right". */
+MUST_USE bool publish_conf(struct text *out, const char *end, const struct pubkey *key);
 /* RFC 4025 section 3. */
 MUST_USE bool publish_ipseckey(struct text *out, const char *owner,
                                const struct delegation *delegation);

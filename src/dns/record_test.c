@@ -248,12 +248,33 @@ static void skips_other_algorithms_in_silence(void **state)
 	uint8_t rdata[4 + 3 + 64] = { 10, 1, 3, 192, 0, 2, 1 };
 	struct delegation d;
 
-	assert_int_equal(ipseckey_parse(BYTES_OF(rdata), &d), RECORD_FOREIGN); /* ECDSA P-256 */
+	assert_int_equal(ipseckey_parse(BYTES(rdata, 7 + 40), &d), RECORD_FOREIGN); /* its curve */
 	rdata[2] = 1;
 	assert_int_equal(ipseckey_parse(BYTES_OF(rdata), &d), RECORD_FOREIGN); /* DSA */
 	rdata[2] = 4;
 	assert_int_equal(ipseckey_parse(BYTES(rdata, 7 + 57), &d), RECORD_FOREIGN); /* Ed448 */
 	assert_int_equal(ipseckey_parse(BYTES("\x0a\0\0", 3), &d), RECORD_FOREIGN); /* nothing */
+}
+
+/* IPK-4 */
+static void reads_and_writes_ecdsa_keys_of_both_curves(void **state)
+{
+	static const size_t lens[] = { 64, 96 }; /* P-256, P-384 */
+	uint8_t rdata[7 + 96] = { 10, 1, 3, 192, 0, 2, 1 };
+
+	memset(rdata + 7, 0x5a, sizeof(rdata) - 7);
+	for (size_t i = 0; i < ARRAY_LEN(lens); i++) {
+		uint8_t written[RDATA_MAX];
+		struct writer w = writer_on(written, sizeof(written));
+		struct delegation d;
+
+		assert_int_equal(ipseckey_parse(BYTES(rdata, 7 + lens[i]), &d), RECORD_OK);
+		assert_int_equal(d.key.type, lens[i] == 64 ? PUBKEY_ECDSA_P256 : PUBKEY_ECDSA_P384);
+		assert_true(ipseckey_write(&d, &w));
+		assert_true(bytes_equal(writer_view(&w), BYTES(rdata, 7 + lens[i])));
+	}
+	assert_int_equal(ipseckey_parse(BYTES(rdata, 7), &(struct delegation){ 0 }),
+	                 RECORD_MALFORMED);
 }
 
 /* KEY-1 */
@@ -324,6 +345,7 @@ int main(void)
 		cmocka_unit_test(reads_and_writes_the_ipseckeys_of_the_vectors),
 		cmocka_unit_test(refuses_malformed_ipseckeys),
 		cmocka_unit_test(skips_other_algorithms_in_silence),
+		cmocka_unit_test(reads_and_writes_ecdsa_keys_of_both_curves),
 		cmocka_unit_test(uses_the_host_keys_of_freeswan_only),
 		cmocka_unit_test(a_key_that_is_ours_but_cut_is_malformed),
 		cmocka_unit_test(a_writer_refuses_what_its_record_cannot_say),

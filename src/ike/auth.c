@@ -77,19 +77,44 @@ void hash_set_write(struct writer *w, hash_set set)
 			write_be16(w, hash);
 }
 
-/* In order of preference (DS-9): PSS before PKCS#1, SHA-256 first. The peer's list names hashes
- * only, and whoever lists one takes both forms of RSA (RFC 8247 section 4.1). */
-static const enum signature_id preference[] = {
-	SIGNATURE_ED25519,          SIGNATURE_RSA_PSS_SHA2_256, SIGNATURE_RSA_PKCS1_SHA2_256,
-	SIGNATURE_RSA_PSS_SHA2_384, SIGNATURE_RSA_PSS_SHA2_512,
+/*
+ * In order of preference (DS-9): SHA-256 first, ECDSA by the size of its curve. RSA is always PSS:
+ * the peer's list names hashes only, and whoever lists one takes both forms (RFC 8247 section 4.1).
+ */
+static const struct preference {
+	enum pubkey_type key;
+	enum signature_id first, second, third;
+} preferences[] = {
+	{ PUBKEY_ED25519, SIGNATURE_ED25519, SIGNATURE_NONE, SIGNATURE_NONE },
+	{ PUBKEY_RSA, SIGNATURE_RSA_PSS_SHA2_256, SIGNATURE_RSA_PSS_SHA2_384,
+	  SIGNATURE_RSA_PSS_SHA2_512 },
+	{ PUBKEY_ECDSA_P256, SIGNATURE_ECDSA_SHA2_256, SIGNATURE_ECDSA_SHA2_384,
+	  SIGNATURE_ECDSA_SHA2_512 },
+	{ PUBKEY_ECDSA_P384, SIGNATURE_ECDSA_SHA2_384, SIGNATURE_ECDSA_SHA2_512,
+	  SIGNATURE_ECDSA_SHA2_256 },
+	{ PUBKEY_ECDSA_P521, SIGNATURE_ECDSA_SHA2_512, SIGNATURE_ECDSA_SHA2_384,
+	  SIGNATURE_ECDSA_SHA2_256 },
 };
+
+static bool is_listed(enum signature_id id, hash_set hashes)
+{
+	return id != SIGNATURE_NONE && (hashes & HASH_SET(signature_hash(id)));
+}
 
 enum signature_id auth_choose(enum pubkey_type key, hash_set theirs)
 {
-	for (size_t i = 0; i < ARRAY_LEN(preference); i++)
-		if (signature_key_type(preference[i]) == key &&
-		    (theirs & HASH_SET(signature_hash(preference[i]))))
-			return preference[i];
+	for (size_t i = 0; i < ARRAY_LEN(preferences); i++) {
+		const struct preference *p = &preferences[i];
+
+		if (p->key != key)
+			continue;
+		if (is_listed(p->first, theirs))
+			return p->first;
+		if (is_listed(p->second, theirs))
+			return p->second;
+		if (is_listed(p->third, theirs))
+			return p->third;
+	}
 	return SIGNATURE_NONE;
 }
 

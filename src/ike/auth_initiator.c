@@ -72,7 +72,8 @@ void auth_on_bad_response(struct ike_sa *sa, struct instant now)
 
 /*
  * OIN-6: towards a gateway that is known by its address any name is fine, because the key is what
- * was published for that address; another address is not. Everybody else is who we asked for.
+ * was published for that address; another address is not. Everybody else, and whoever knows a
+ * shared secret, is who we asked for.
  */
 static bool is_expected_peer(const struct ike_sa *sa)
 {
@@ -81,7 +82,8 @@ static bool is_expected_peer(const struct ike_sa *sa)
 
 	if (expected->type == ID_NONE || id_equal(&sa->peer_id, expected))
 		return true;
-	return is_address && sa->peer_id.type == ID_FQDN;
+	return is_address && sa->peer_id.type == ID_FQDN &&
+	       sa->hs->wish.peer_auth == IKE_AUTH_SIGNATURE;
 }
 
 /* The CHILD SA half of the response. False: INVALID_SYNTAX. */

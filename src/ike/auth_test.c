@@ -88,6 +88,15 @@ static struct pubkey ed25519_key(const json_t *v)
 	return key;
 }
 
+static struct pubkey ecdsa_key(const json_t *v)
+{
+	CLEANUP(buf_free) struct buf point = vector_octets(v, "public_key");
+	struct pubkey key;
+
+	assert_true(pubkey_from_ecdsa(BYTES(point.data + 1, point.len - 1), &key));
+	return key;
+}
+
 /* The AUTH body around the vector's data. */
 static struct bytes body_of(const json_t *v, uint8_t *out, size_t size)
 {
@@ -111,7 +120,7 @@ static void reads_signatures_that_verify_and_writes_them_back(void **state)
 		{ "ds-rsa-pkcs1-sha256", SIGNATURE_RSA_PKCS1_SHA2_256 },
 		{ "ds-rsa-pkcs1-sha512", SIGNATURE_RSA_PKCS1_SHA2_512 },
 		{ "ds-rsassa-pss-sha256", SIGNATURE_RSA_PSS_SHA2_256 },
-		{ "ds-ecdsa-sha256", SIGNATURE_NONE },
+		{ "ds-ecdsa-sha256", SIGNATURE_ECDSA_SHA2_256 },
 	};
 	struct fixture *f = *state;
 	const json_t *v;
@@ -131,9 +140,7 @@ static void reads_signatures_that_verify_and_writes_them_back(void **state)
 			continue;
 		assert_string_equal(vector_string(v, "id"), cases[i].id);
 		assert_int_equal(auth.signature_id, cases[i].signature_id);
-		if (auth.signature_id == SIGNATURE_NONE)
-			continue;
-		key = i == 0 ? ed25519_key(v) : rsa_key(f);
+		key = i == 0 ? ed25519_key(v) : i == 4 ? ecdsa_key(v) : rsa_key(f);
 		assert_true(
 		    pubkey_verify(&key, auth.signature_id, buf_view(&f->octets_i), auth.value));
 		auth_write_signature(&w, auth.signature_id, auth.value);
@@ -222,6 +229,12 @@ static void signs_with_a_hash_the_peer_listed(void **state)
 		{ PUBKEY_RSA, "ffff", SIGNATURE_NONE },
 		{ PUBKEY_ED25519, "0002000300040005", SIGNATURE_ED25519 },
 		{ PUBKEY_ED25519, "000200030004", SIGNATURE_NONE }, /* without identity */
+		{ PUBKEY_ECDSA_P256, "0002000300040005", SIGNATURE_ECDSA_SHA2_256 },
+		{ PUBKEY_ECDSA_P256, "00030004", SIGNATURE_ECDSA_SHA2_384 },
+		{ PUBKEY_ECDSA_P384, "0002000300040005", SIGNATURE_ECDSA_SHA2_384 },
+		{ PUBKEY_ECDSA_P384, "0002", SIGNATURE_ECDSA_SHA2_256 },
+		{ PUBKEY_ECDSA_P521, "0002000300040005", SIGNATURE_ECDSA_SHA2_512 },
+		{ PUBKEY_ECDSA_P521, "0005", SIGNATURE_NONE },
 		{ PUBKEY_NONE, "0002000300040005", SIGNATURE_NONE },
 	};
 

@@ -6,6 +6,12 @@ static int set_up_rsa(void **state)
 	return 0;
 }
 
+static int set_up_ecdsa(void **state)
+{
+	two_ends_init(&t, KEY_ECDSA);
+	return 0;
+}
+
 /* INI-1, AUT-1, KDF-5, KDF-6, NAT-12, TS-13, HDR-5 */
 static void two_gateways_meet_in_four_datagrams(void **state)
 {
@@ -305,6 +311,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(two_gateways_meet_in_four_datagrams),
 		cmocka_unit_test_setup_teardown(two_gateways_meet_in_four_datagrams, set_up_rsa,
+		                                tear_down),
+		cmocka_unit_test_setup_teardown(two_gateways_meet_in_four_datagrams, set_up_ecdsa,
 		                                tear_down),
 		CASE(the_sa_is_up_before_its_child),
 		CASE(the_owner_hears_the_claim),

@@ -3,6 +3,8 @@
 #include <ctype.h>
 #include <stdio.h>
 
+#include "util/text.h"
+
 struct ike_id id_of_ip(const struct ip *address)
 {
 	struct bytes octets = ip_octets(address);
@@ -25,6 +27,17 @@ struct ike_id id_of_fqdn(const char *name)
 		return (struct ike_id){ 0 };
 	id.len = (uint8_t)len;
 	memcpy(id.data, name, len);
+	return id;
+}
+
+struct ike_id id_of_octets(enum id_type type, struct bytes octets)
+{
+	struct ike_id id = { .type = (uint8_t)type };
+
+	if (octets.len == 0 || octets.len > ID_DATA_MAX)
+		return (struct ike_id){ 0 };
+	id.len = (uint8_t)octets.len;
+	memcpy(id.data, octets.data, octets.len);
 	return id;
 }
 
@@ -173,7 +186,9 @@ struct id_text id_text(const struct ike_id *id)
 	case ID_FQDN:
 		return name_text("@", id);
 	case ID_KEY_ID:
-		return name_text("@#", id);
+		memcpy(text.s, "@#", 2);
+		hex_write(BYTES(id->data, id->len), text.s + 2);
+		return text;
 	default:
 		return name_text("", id);
 	}

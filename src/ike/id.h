@@ -28,12 +28,15 @@ void id_write(struct writer *w, const struct ike_id *id);
 
 struct ike_id id_of_ip(const struct ip *address);
 struct ike_id id_of_fqdn(const char *name); /* without the @ */
+/* ID_NONE if they are too many or none. */
+struct ike_id id_of_octets(enum id_type type, struct bytes octets);
 /* FQDN without regard to case and one final dot, addresses and the rest octet by octet (AUT-11). */
 bool id_equal(const struct ike_id *a, const struct ike_id *b);
 /* IP_NONE unless it is an address identity of the right length. */
 struct ip id_address(const struct ike_id *id);
-/* "192.0.2.1", "@west.example.net", "%null"; strange octets print as '?'. */
+/* "192.0.2.1", "@west.example.net", "user@example.net", "@#hex", "%null"; strange octets print as
+ * '?'. */
 struct id_text {
-	char s[ID_DATA_MAX + 8];
+	char s[2 * ID_DATA_MAX + 8];
 };
 struct id_text id_text(const struct ike_id *id);

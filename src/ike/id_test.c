@@ -29,7 +29,7 @@ static void takes_ids_whose_data_fit_their_type(void **state)
 		{ "02000000 612e0d", NULL },
 		{ "03000000 6140620a", NULL },
 		{ "03000000 614062", "a@b" },
-		{ "0b000000 6100ff", "@#a??" },
+		{ "0b000000 6100ff", "@#6100ff" },
 		{ "0d000000", "%null" },
 		{ "00000000", NULL },
 		{ "020000", NULL },

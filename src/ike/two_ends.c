@@ -1,8 +1,9 @@
 #include "ike/two_ends.h"
 
-#include <openssl/core_names.h>
+#include <openssl/ec.h>
 #include <openssl/rsa.h>
 
+#include "crypto/pkey.h"
 #include "crypto/prf.h"
 #include "ike/message.h"
 
@@ -29,29 +30,12 @@ static void make_ed25519(struct end *end)
 	end->key_type = PUBKEY_ED25519;
 }
 
-static struct bytes key_number(EVP_PKEY *key, const char *name, uint8_t *out, size_t size)
+static void make_key(struct end *end, EVP_PKEY *key)
 {
-	BIGNUM *number = NULL;
-	int len;
-
-	assert_int_equal(EVP_PKEY_get_bn_param(key, name, &number), 1);
-	assert_true((size_t)BN_num_bytes(number) <= size);
-	len = BN_bn2bin(number, out);
-	BN_free(number);
-	return BYTES(out, len);
-}
-
-static void make_rsa(struct end *end)
-{
-	uint8_t n[512];
-	uint8_t e[16];
-
-	end->key = EVP_RSA_gen(2048);
-	assert_non_null(end->key);
-	assert_true(pubkey_from_rsa(key_number(end->key, OSSL_PKEY_PARAM_RSA_N, n, sizeof(n)),
-	                            key_number(end->key, OSSL_PKEY_PARAM_RSA_E, e, sizeof(e)),
-	                            &end->pubkey));
-	end->key_type = PUBKEY_RSA;
+	assert_non_null(key);
+	end->key = key;
+	assert_true(pkey_public(key, &end->pubkey));
+	end->key_type = end->pubkey.type;
 }
 
 static const EVP_MD *digest_of(enum signature_id id)
@@ -69,12 +53,6 @@ static const EVP_MD *digest_of(enum signature_id id)
 	return NULL;
 }
 
-static bool is_pss(enum signature_id id)
-{
-	return id == SIGNATURE_RSA_PSS_SHA2_256 || id == SIGNATURE_RSA_PSS_SHA2_384 ||
-	       id == SIGNATURE_RSA_PSS_SHA2_512;
-}
-
 static size_t sign(const struct end *end, const struct job *job, uint8_t *out, size_t size)
 {
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
@@ -83,7 +61,7 @@ static size_t sign(const struct end *end, const struct job *job, uint8_t *out, s
 
 	assert_int_equal(
 	    EVP_DigestSignInit(ctx, &pctx, digest_of(job->job.signature_id), NULL, end->key), 1);
-	if (is_pss(job->job.signature_id)) {
+	if (signature_is_pss(job->job.signature_id)) {
 		assert_int_equal(EVP_PKEY_CTX_set_rsa_padding(pctx, RSA_PKCS1_PSS_PADDING), 1);
 		assert_int_equal(EVP_PKEY_CTX_set_rsa_pss_saltlen(pctx, RSA_PSS_SALTLEN_DIGEST), 1);
 	}
@@ -282,10 +260,17 @@ static void end_init(struct two_ends *t, enum side side, enum key_kind kind)
 	};
 	end->address = side == WEST ? ip_v4(192, 0, 2, 1) : ip_v4(198, 51, 100, 2);
 	end->inside = side == WEST ? ip_v4(10, 1, 0, 5) : ip_v4(10, 2, 0, 7);
-	if (kind == KEY_RSA)
-		make_rsa(end);
-	else
+	switch (kind) {
+	case KEY_ED25519:
 		make_ed25519(end);
+		break;
+	case KEY_RSA:
+		make_key(end, EVP_RSA_gen(2048));
+		break;
+	case KEY_ECDSA: /* two curves: each end verifies what it would not sign */
+		make_key(end, EVP_EC_gen(side == WEST ? "P-256" : "P-384"));
+		break;
+	}
 	end->self = (struct ike_self){
 		.id = id_of_ip(&end->address),
 		.auth = IKE_AUTH_SIGNATURE,

@@ -18,7 +18,7 @@
 enum side { WEST, EAST };
 enum { OUT_MAX = 1024, NEWS_MAX = 512, QUESTIONS_MAX = 256, JOBS_MAX = 16 };
 
-enum key_kind { KEY_ED25519, KEY_RSA };
+enum key_kind { KEY_ED25519, KEY_RSA, KEY_ECDSA };
 
 struct out {
 	struct path path;

@@ -123,8 +123,8 @@ static bool make_wish(const struct attempt *attempt, struct ike_wish *wish)
 		                   .remote = selector_of(&flow->pair.destination),
 		                   .tag = attempt->tag,
 		                   .is_opportunistic = flow->conn->is_opportunistic };
-	if (flow->conn->theirs.id.kind == CONF_ID_FQDN)
-		wish->expected_id = id_of_fqdn(flow->conn->theirs.id.fqdn);
+	if (flow->conn->theirs.id.kind != CONF_ID_NONE)
+		wish->expected_id = id_of_conf(&flow->conn->theirs.id);
 	return outer.family != IP_NONE && self_for_conn(opp, flow->conn, &outer, &wish->self);
 }
 

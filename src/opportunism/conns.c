@@ -235,15 +235,26 @@ struct conn_state *conns_answering(struct conns *conns, const struct ip *ours,
 	return best != NULL && best->conn.type == CONN_TUNNEL ? best : NULL;
 }
 
-struct ike_id conn_own_id(const struct conn_state *conn, const struct ip *outer)
+struct ike_id id_of_conf(const struct conf_id *id)
 {
-	switch (conn->ours.id.kind) {
-	case CONF_ID_FQDN:
-		return id_of_fqdn(conn->ours.id.fqdn);
-	case CONF_ID_ADDRESS:
-		return id_of_ip(&conn->ours.id.address);
+	switch (id->kind) {
 	case CONF_ID_NONE:
 		break;
+	case CONF_ID_ADDRESS:
+		return id_of_ip(&id->address);
+	case CONF_ID_FQDN:
+		return id_of_fqdn(id->fqdn);
+	case CONF_ID_MAIL:
+		return id_of_octets(ID_RFC822_ADDR, BYTES_STR(id->fqdn));
+	case CONF_ID_KEY:
+		return id_of_octets(ID_KEY_ID, BYTES(id->octets, id->len));
 	}
-	return id_of_ip(outer);
+	return (struct ike_id){ .type = ID_NONE };
+}
+
+struct ike_id conn_own_id(const struct conn_state *conn, const struct ip *outer)
+{
+	struct ike_id id = id_of_conf(&conn->ours.id);
+
+	return id.type != ID_NONE ? id : id_of_ip(outer);
 }

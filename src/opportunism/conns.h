@@ -54,5 +54,7 @@ struct conn_state *conns_answering(struct conns *conns, const struct ip *ours,
                                    const struct ip *theirs, const struct own_addresses *own);
 /* leftid, or the outer address. */
 struct ike_id conn_own_id(const struct conn_state *conn, const struct ip *outer);
+/* ID_NONE for none. */
+struct ike_id id_of_conf(const struct conf_id *id);
 /* What a tunnel's pair gets when the negotiation fails. */
 bool conn_is_private(const struct conn_state *conn);

@@ -381,13 +381,6 @@ static bool speaks_for_itself(const struct claim *claim)
 	       ip_equal(&claim->said.peer.range.first, &claim->said.path.remote.address);
 }
 
-/* A conn that names its gateway has said who carries its addresses; the DNS gives the key alone. */
-static bool is_arranged(const struct claim *claim)
-{
-	return claim->conn != NULL && !claim->conn->is_opportunistic &&
-	       claim->conn->theirs.kind == END_ADDRESS;
-}
-
 static void look(struct claim *claim, bool wants_keys)
 {
 	struct opportunism *opp = claim->opp;
@@ -406,26 +399,23 @@ static void look(struct claim *claim, bool wants_keys)
 		key_search_start(&claim->keys, &opp->lookups, &address, fqdn, true, on_keys_done,
 		                 claim);
 	}
-	if (claim->refusal == NULL && !speaks_for_itself(claim) && !is_arranged(claim))
+	if (claim->refusal == NULL && !speaks_for_itself(claim))
 		look_at_source(claim);
 	decide_when_all_is_in(claim);
 }
 
-/* AUT-3: rightid, or the address of the gateway that the conn names; ID_NONE: whoever has the key.
+/*
+ * AUT-9: rightid=, or else, with a shared secret, the address that the conn names. A raw key is
+ * bound to its conn, so its holder may call itself as it likes.
  */
-static struct ike_id arranged_id(const struct conn_end *theirs)
+static bool is_named_peer(const struct claim *claim, bool is_psk)
 {
-	switch (theirs->id.kind) {
-	case CONF_ID_FQDN:
-		return id_of_fqdn(theirs->id.fqdn);
-	case CONF_ID_ADDRESS:
-		return id_of_ip(&theirs->id.address);
-	case CONF_ID_NONE:
-		break;
-	}
-	if (theirs->kind == END_ADDRESS)
-		return id_of_ip(&theirs->address);
-	return (struct ike_id){ .type = ID_NONE };
+	const struct conn_end *theirs = &claim->conn->theirs;
+	struct ike_id expected = id_of_conf(&theirs->id);
+
+	if (expected.type == ID_NONE && is_psk && theirs->kind == END_ADDRESS)
+		expected = id_of_ip(&theirs->address);
+	return expected.type == ID_NONE || id_equal(&expected, &claim->said.peer_id);
 }
 
 /* A configured conn knows its peer's key or secret without the DNS. */
@@ -433,13 +423,9 @@ static void answer_configured(struct claim *claim)
 {
 	const struct conn_state *conn = claim->conn;
 	const struct ip *from = &claim->said.path.remote.address;
-	struct ike_id id = arranged_id(&conn->theirs);
 	bool is_psk = conn->conn.auth == CONN_SECRET;
+	const char *objection;
 
-	if (id.type != ID_NONE && !id_equal(&id, &claim->said.peer_id)) {
-		refuse(claim, "it is not whom the conn names as its peer");
-		return;
-	}
 	if (conn->theirs.kind == END_ADDRESS && !ip_equal(&conn->theirs.address, from)) {
 		refuse(claim, "it is not the gateway that the conn names");
 		return;
@@ -449,10 +435,17 @@ static void answer_configured(struct claim *claim)
 		                     : "it used a shared secret where the conn wants a signature");
 		return;
 	}
+	if (!is_named_peer(claim, is_psk)) {
+		refuse(claim, "its identity is not the one that the conn names");
+		return;
+	}
 	claim->strength = is_psk ? STRENGTH_PSK : STRENGTH_RAWKEY;
 	claim->key_strength = claim->strength;
+	objection = identity_objection(claim->opp, &claim->said);
 	if (is_psk || conn->theirs.has_key)
 		answer(claim, &conn->theirs.key, is_psk ? 0 : 1, is_psk ? (unsigned)conn->psk : 0);
+	else if (objection != NULL)
+		refuse(claim, objection);
 	else
 		look(claim, true);
 }

@@ -99,13 +99,18 @@ void self_forget(struct opportunism *opp)
 	}
 }
 
-/* Published before unpublished, Ed25519 before RSA (DS-9), the order of ipsec.secrets last. A key
- * made with --next never signs. */
+static int type_rank(enum pubkey_type type)
+{
+	return type == PUBKEY_ED25519 ? 2 : pubkey_is_ecdsa(type) ? 1 : 0;
+}
+
+/* Published before unpublished, Ed25519 before ECDSA before RSA (DS-9), the order of ipsec.secrets
+ * last. A key made with --next never signs. */
 static int key_rank(const struct opportunism *opp, size_t i)
 {
 	if (opp->host_keys[i].is_next)
 		return -1;
-	return (opp->is_published[i] ? 2 : 0) + (opp->host_keys[i].key.type == PUBKEY_ED25519);
+	return (opp->is_published[i] ? 3 : 0) + type_rank(opp->host_keys[i].key.type);
 }
 
 static bool choose_host_key(const struct opportunism *opp, const struct conn_state *conn,
@@ -117,7 +122,7 @@ static bool choose_host_key(const struct opportunism *opp, const struct conn_sta
 		int rank = key_rank(opp, i);
 
 		if (conn->ours.has_key && pubkey_equal(&conn->ours.key, &opp->host_keys[i].key))
-			rank = 4;
+			rank = 6;
 		if (rank <= best)
 			continue;
 		best = rank;

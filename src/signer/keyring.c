@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "crypto/pkey.h"
 #include "signer/private.h"
 
 /* A key, or a shared secret. */
@@ -50,6 +51,13 @@ void keyring_free(struct keyring *keyring)
 	free(keyring);
 }
 
+static enum signature_id probe_signature(enum pubkey_type type)
+{
+	if (pubkey_is_ecdsa(type))
+		return SIGNATURE_ECDSA_SHA2_256;
+	return type == PUBKEY_RSA ? SIGNATURE_RSA_PKCS1_SHA2_256 : SIGNATURE_ED25519;
+}
+
 /* A key whose halves do not fit would fail with every peer and look like their fault. */
 static bool key_works(struct secret_item *item)
 {
@@ -57,9 +65,9 @@ static bool key_works(struct secret_item *item)
 	CLEANUP(buf_free) struct buf signature = { 0 };
 	enum signature_id id;
 
-	if (!private_public(item->pkey, &item->public))
+	if (!pkey_public(item->pkey, &item->public))
 		return false;
-	id = item->public.type == PUBKEY_RSA ? SIGNATURE_RSA_PKCS1_SHA2_256 : SIGNATURE_ED25519;
+	id = probe_signature(item->public.type);
 	signature = private_sign(item->pkey, id, probe);
 	return pubkey_verify(&item->public, id, probe, buf_view(&signature));
 }
@@ -76,6 +84,9 @@ static bool item_load(struct secret_item *item, enum signer_secret_kind kind,
 		break;
 	case SIGNER_SECRET_ED25519_PEM:
 		item->pkey = private_from_pem(parts[0], EVP_PKEY_ED25519);
+		break;
+	case SIGNER_SECRET_ECDSA_PEM:
+		item->pkey = private_from_pem(parts[0], EVP_PKEY_EC);
 		break;
 	case SIGNER_SECRET_PSK:
 		item->psk = secret_copy(parts[0]);
@@ -137,7 +148,7 @@ struct buf keyring_sign(const struct keyring *keyring, uint32_t index, enum sign
 {
 	const struct secret_item *item = keyring_item(keyring, index);
 
-	if (item == NULL || item->pkey == NULL || item->public.type != signature_key_type(id))
+	if (item == NULL || item->pkey == NULL || !signature_fits(id, item->public.type))
 		return (struct buf){ 0 };
 	return private_sign(item->pkey, id, data);
 }

@@ -107,39 +107,13 @@ EVP_PKEY *private_from_pem(struct bytes pem, int type)
 	return NULL;
 }
 
-/* The octets of one public number; empty if the key has none or it is out of any bound. */
-static struct bytes public_number(const EVP_PKEY *pkey, const char *name, uint8_t *out)
-{
-	struct bytes octets = BYTES(out, 0);
-	BIGNUM *number = NULL;
-
-	if (EVP_PKEY_get_bn_param(pkey, name, &number) == 1 &&
-	    BN_num_bytes(number) <= NUMBER_LEN_MAX)
-		octets.len = (size_t)BN_bn2bin(number, out);
-	BN_free(number);
-	return octets;
-}
-
-bool private_public(const EVP_PKEY *pkey, struct pubkey *out)
-{
-	uint8_t modulus[NUMBER_LEN_MAX];
-	uint8_t exponent[NUMBER_LEN_MAX];
-	size_t len = sizeof(modulus);
-
-	if (EVP_PKEY_get_id(pkey) == EVP_PKEY_RSA)
-		return pubkey_from_rsa(public_number(pkey, OSSL_PKEY_PARAM_RSA_N, modulus),
-		                       public_number(pkey, OSSL_PKEY_PARAM_RSA_E, exponent), out);
-	return EVP_PKEY_get_raw_public_key(pkey, modulus, &len) == 1 &&
-	       pubkey_from_ed25519(BYTES(modulus, len), out);
-}
-
 static bool sign_start(EVP_MD_CTX *ctx, EVP_PKEY *pkey, enum signature_id id)
 {
 	EVP_PKEY_CTX *how;
 
 	if (EVP_DigestSignInit_ex(ctx, &how, signature_digest(id), NULL, NULL, pkey, NULL) != 1)
 		return false;
-	if (signature_key_type(id) != PUBKEY_RSA)
+	if (!signature_is_rsa(id))
 		return true;
 	if (!signature_is_pss(id))
 		return EVP_PKEY_CTX_set_rsa_padding(how, RSA_PKCS1_PADDING) == 1;

@@ -7,6 +7,7 @@
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
+#include <openssl/ec.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
 #include <poll.h>
@@ -188,6 +189,15 @@ static struct buf ed25519_pem(const char *secret_hex)
 	return pem;
 }
 
+static struct buf ecdsa_pem(const char *curve)
+{
+	EVP_PKEY *pkey = EVP_EC_gen(curve);
+	struct buf pem = pem_of(pkey);
+
+	EVP_PKEY_free(pkey);
+	return pem;
+}
+
 static struct buf number_of(EVP_PKEY *pkey, const char *name)
 {
 	BIGNUM *number = NULL;
@@ -241,10 +251,16 @@ static void signs_with_every_kind_of_key(void **state)
 		{ 0, SIGNATURE_RSA_PSS_SHA2_512, true },
 		{ 1, SIGNATURE_ED25519, true },
 		{ 2, SIGNATURE_RSA_PSS_SHA2_256, true },
+		{ 4, SIGNATURE_ECDSA_SHA2_256, true },
+		{ 4, SIGNATURE_ECDSA_SHA2_384, true },
+		{ 4, SIGNATURE_ECDSA_SHA2_512, true },
+		{ 4, SIGNATURE_ED25519, false },
+		{ 0, SIGNATURE_ECDSA_SHA2_256, false },
 		{ 0, SIGNATURE_ED25519, false },
 		{ 1, SIGNATURE_RSA_PSS_SHA2_256, false },
 		{ 3, SIGNATURE_RSA_PSS_SHA2_256, false }, /* a shared secret */
 		{ 4, SIGNATURE_RSA_PSS_SHA2_256, false },
+		{ 5, SIGNATURE_RSA_PSS_SHA2_256, false },
 		{ UINT32_MAX, SIGNATURE_ED25519, false },
 		{ 0, SIGNATURE_NONE, false },
 		{ 0, (enum signature_id)200, false },
@@ -255,13 +271,15 @@ static void signs_with_every_kind_of_key(void **state)
 	CLEANUP(buf_free)
 	struct buf ed25519 =
 	    ed25519_pem("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60");
-	struct pubkey keys[4] = { 0 };
+	CLEANUP(buf_free) struct buf ecdsa = ecdsa_pem("P-256");
+	struct pubkey keys[5] = { 0 };
 
 	add(s, SIGNER_SECRET_RSA_PEM, buf_view(&rsa));
 	add(s, SIGNER_SECRET_ED25519_PEM, buf_view(&ed25519));
 	add_numbers(s, test_rsa(), false);
 	add(s, SIGNER_SECRET_PSK, BYTES_STR("shared"));
-	assert_int_equal(commit(s, 4, keys), SIGNER_BAD_NONE);
+	add(s, SIGNER_SECRET_ECDSA_PEM, buf_view(&ecdsa));
+	assert_int_equal(commit(s, 5, keys), SIGNER_BAD_NONE);
 	assert_true(pubkey_equal(&keys[0], &keys[2]));
 	assert_int_equal(keys[3].type, PUBKEY_NONE);
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -416,6 +434,7 @@ static void refuses_keys_that_cannot_sign(void **state)
 	CLEANUP(buf_free) struct buf small_pem = pem_of(small);
 	CLEANUP(buf_free) struct buf rsa = pem_of(test_rsa());
 	CLEANUP(buf_free) struct buf encrypted = encrypted_pem(test_rsa());
+	CLEANUP(buf_free) struct buf strange = ecdsa_pem("secp256k1");
 	const struct {
 		enum signer_secret_kind kind;
 		struct bytes pem;
@@ -425,6 +444,8 @@ static void refuses_keys_that_cannot_sign(void **state)
 		{ SIGNER_SECRET_RSA_PEM, BYTES(rsa.data, rsa.len / 2) },
 		{ SIGNER_SECRET_RSA_PEM, BYTES(NULL, 0) },
 		{ SIGNER_SECRET_ED25519_PEM, buf_view(&rsa) },
+		{ SIGNER_SECRET_ECDSA_PEM, buf_view(&rsa) },
+		{ SIGNER_SECRET_ECDSA_PEM, buf_view(&strange) },
 		{ SIGNER_SECRET_RSA_NUMBERS, BYTES_STR("\xc1") },
 	};
 	struct signer *s = signer_start();

@@ -1,0 +1,99 @@
+"""How two gateways of a configured tunnel prove who they are."""
+import pytest
+
+from gateway import SETUP
+from lab import DEST, EAST, EAST_LAN, PIECE, SOURCE, WEST, WEST_LAN
+
+# As an administrator copies it to both machines: left is west.
+TUNNEL = """
+conn tunnel
+	left={west}
+	leftsubnet={west_lan}
+	right={east}
+	rightsubnet={east_lan}
+	keyingtries=1
+	auto=route
+"""
+PLACES = {"west": WEST, "east": EAST, "west_lan": WEST_LAN, "east_lan": EAST_LAN}
+
+
+def secrets(gateway, text):
+    path = gateway.confs / "ipsec.secrets"
+    path.write_text(text)
+    path.chmod(0o600)
+
+
+def configure(pair, *words):
+    """The same conn on both sides, with more words."""
+    more = "".join(f"\t{word}\n" for word in words)
+    for gateway in (pair.west, pair.east):
+        gateway.configure(SETUP, TUNNEL, more, **PLACES)
+
+
+def host_keys(gateway, kind, end):
+    """A fresh host key; the line of ipsec.conf that names it."""
+    secrets(gateway, "")
+    if kind:
+        gateway.ipsec("newhostkey", *kind.split())
+    return gateway.ipsec("showhostkey", f"--{end}").stdout.splitlines()[-1].strip()
+
+
+def carries(lab, pair):
+    pair.restart()
+    with lab.capture("west") as capture:
+        assert lab.source.ping(DEST, count=2)
+    assert pair.west.action(SOURCE, DEST) == "tunnel"
+    assert not capture.frames().with_octets(PIECE)
+
+
+def refuses(lab, pair, why):
+    pair.restart()
+    with lab.capture("west") as capture:
+        assert not lab.source.ping(DEST)
+    assert pair.west.action(SOURCE, DEST) != "tunnel"
+    assert pair.east.action(DEST, SOURCE) != "tunnel"
+    assert not capture.frames().with_octets(PIECE)
+    assert why in pair.west.log() + pair.east.log()
+
+
+@pytest.mark.parametrize("kinds", [
+    ("--type ed25519", "--type ed25519"), ("--type ecdsa", "--type ecdsa --bits 384"),
+    ("--bits 2048", "--type ecdsa")])
+def test_raw_keys_of_every_kind(lab, idle_pair, kinds):
+    left = host_keys(idle_pair.west, kinds[0], "left")
+    right = host_keys(idle_pair.east, kinds[1], "right")
+    configure(idle_pair, left, right)
+    carries(lab, idle_pair)
+
+
+@pytest.mark.parametrize("secret", ['"' + "a long shared secret of sixty-four octets or more, " * 2 + '"',
+                                    "0x" + "5a" * 40, "0sc2hhcmVkIHNlY3JldA=="])
+def test_shared_secrets(lab, idle_pair, secret):
+    for gateway in (idle_pair.west, idle_pair.east):
+        secrets(gateway, f"{WEST} {EAST} : PSK {secret}\n")
+    configure(idle_pair, "authby=secret")
+    carries(lab, idle_pair)
+
+
+def test_different_secrets_are_refused(lab, idle_pair):
+    secrets(idle_pair.west, f"{WEST} {EAST} : PSK \"one\"\n")
+    secrets(idle_pair.east, f"{WEST} {EAST} : PSK \"another\"\n")
+    configure(idle_pair, "authby=secret")
+    refuses(lab, idle_pair, "refused: the peer's signature does not fit")
+
+
+@pytest.mark.parametrize("left,right", [("@west.example.net", "ann@example.net"),
+                                        ("@#6b6579", "@#00ff")])
+def test_identities_of_every_kind(lab, idle_pair, left, right):
+    for gateway in (idle_pair.west, idle_pair.east):
+        secrets(gateway, f"{left} {right} : PSK \"a secret of two identities\"\n")
+    configure(idle_pair, "authby=secret", f"leftid={left}", f"rightid={right}")
+    carries(lab, idle_pair)
+
+
+def test_a_peer_of_another_name_is_refused(lab, idle_pair):
+    for gateway, name in ((idle_pair.west, "@west"), (idle_pair.east, "@wrong")):
+        secrets(gateway, ": PSK \"a secret for everybody\"\n")
+        gateway.configure(SETUP, TUNNEL, "\tauthby=secret\n\trightid=@east\n",
+                          f"\tleftid={name}\n", **PLACES)
+    refuses(lab, idle_pair, "its identity is not the one that the conn names")
