@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "crypto/selftest.h"
 #include "daemon/clock.h"
 #include "daemon/commands.h"
 #include "daemon/core.h"
@@ -123,11 +124,25 @@ static struct resolver *resolver_of(struct daemon *d, const struct configuration
 	return resolver_new(&settings, d->base, &events, error, size);
 }
 
+static bool test_crypto(char *error, size_t size)
+{
+	const char *wrong = crypto_selftest();
+
+	if (wrong == NULL)
+		return true;
+	snprintf(error, size,
+	         "the crypto library fails its known answer for %s; install Debian's libssl3 again "
+	         "and look into openssl.cnf",
+	         wrong);
+	return false;
+}
+
 bool daemon_start(struct daemon *d, char *error, size_t size)
 {
 	struct engine_events events = core_engine_events(d);
 
-	if (!start_jobs(d, error, size) || !start_secrets(d, error, size))
+	if (!test_crypto(error, size) || !start_jobs(d, error, size) ||
+	    !start_secrets(d, error, size))
 		return false;
 	d->resolver = resolver_of(d, d->conf, error, size);
 	if (d->resolver == NULL)

@@ -54,8 +54,8 @@ static void ask_owner(struct ike_sa *sa, const struct ike_id *wanted_id, struct 
 		.peer_id = sa->peer_id,
 		.wanted_id = *wanted_id,
 		.auth = hs->peer_auth,
-		.peer_is_wildswan = hs->peer_is_wildswan,
-		.peer_behind_nat = hs->nat.peer_behind_nat,
+		.peer_is_wildswan = sa->peer_is_wildswan,
+		.peer_behind_nat = sa->nat.peer_behind_nat,
 		.initial_contact = hs->initial_contact,
 	};
 

@@ -43,11 +43,18 @@ bool child_spi_is_valid(uint64_t spi)
 }
 
 /*
- * ESP goes between the two NAT traversal ports, as IKE does from IKE_AUTH on (NAT-8, NAT-12).
- *
- * RFC 7296 section 2.23 wants plain ESP towards a peer of another make without a NAT; the packet
- * engine has only the UDP form so far, so `udp_encapsulation` is true for every CHILD SA.
+ * RFC 7296 section 2.23 wants UDP around ESP where there is a NAT, and leaves it to each side where
+ * there is none. Between gateways like us it is there always: what one of us sends the other takes.
+ * A peer of another make gets plain ESP, because its kernel would drop what its SA does not expect
+ * (NAT-12).
  */
+static bool wants_udp(const struct ike_sa *sa)
+{
+	return sa->nat.we_behind_nat || sa->nat.peer_behind_nat || sa->peer_is_wildswan ||
+	       sa->profile->encapsulation;
+}
+
+/* UDP goes between the two NAT traversal ports, as IKE does from IKE_AUTH on (NAT-8). */
 static void set_path(const struct ike_sa *sa, struct child_sa *child)
 {
 	child->path = sa->path;
@@ -55,7 +62,7 @@ static void set_path(const struct ike_sa *sa, struct child_sa *child)
 		child->path.local.port = sa->ike->settings.nat_port;
 	if (child->path.remote.port == sa->ike->settings.port)
 		child->path.remote.port = sa->ike->settings.nat_port;
-	child->udp_encapsulation = true;
+	child->udp_encapsulation = wants_udp(sa);
 }
 
 static void child_remember(struct ike_sa *sa, const struct child_sa *up)

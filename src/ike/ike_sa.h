@@ -87,8 +87,6 @@ struct handshake {
 	struct nonce nonce_r;
 	struct own_kex kex; /* Initiator; Responder whose keys wait (init_finish()) */
 	hash_set peer_hashes;
-	struct nat_findings nat;
-	bool peer_is_wildswan;
 	/* Initiator */
 	struct ike_wish wish;
 	struct buf cookie;
@@ -151,6 +149,8 @@ struct ike_sa {
 	struct pubkey peer_key;
 	bool is_known_to_owner; /* sa_gone is due */
 	struct half_open *half_open; /* Responder, until it is up; then NULL */
+	struct nat_findings nat;
+	bool peer_is_wildswan;  /* by its Vendor ID */
 	bool has_address;       /* entered in the tables of peers.h */
 	bool has_names;
 	bool is_opportunistic;

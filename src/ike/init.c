@@ -38,7 +38,7 @@ static void add_hashes(struct message_writer *m)
 /* What both messages end with. */
 static bool add_extensions(struct message_writer *m, const struct ike_sa *sa)
 {
-	if (!nat_add_notifies(m, sa->spi_i, sa->spi_r, &sa->path))
+	if (!nat_add_notifies(m, sa->spi_i, sa->spi_r, &sa->path, sa->profile->encapsulation))
 		return false;
 	add_hashes(m);
 	message_add(m, PAYLOAD_VENDOR_ID, BYTES_OF(vendor_id));
@@ -63,8 +63,8 @@ static void note_extensions(struct ike_sa *sa, const struct path *path, uint64_t
 	struct handshake *hs = sa->hs;
 	struct notify hashes;
 
-	hs->nat = nat_check(p, sa->spi_i, spi_r, path);
-	hs->peer_is_wildswan = has_our_vendor_id(p);
+	sa->nat = nat_check(p, sa->spi_i, spi_r, path);
+	sa->peer_is_wildswan = has_our_vendor_id(p);
 	hs->peer_hashes = 0;
 	if (payloads_find_notify(p, NOTIFY_SIGNATURE_HASH_ALGORITHMS, &hashes))
 		hs->peer_hashes = hash_set_parse(hashes.data);
@@ -216,9 +216,12 @@ static bool check_answer(struct ike_sa *sa, const struct payloads *p, struct sui
 	                  shared);
 }
 
-/* IKE_AUTH and everything after it goes between the NAT traversal ports (NAT-12). */
+/* IKE_AUTH and everything after it goes between the NAT traversal ports (NAT-12), unless the peer
+ * has never heard of them. */
 static void move_ports(struct ike_sa *sa)
 {
+	if (!sa->nat.is_supported)
+		return;
 	sa->path.local.port = sa->ike->settings.nat_port;
 	sa->path.remote.port = sa->ike->settings.nat_port;
 }
@@ -235,7 +238,7 @@ static void on_answer(struct ike_sa *sa, const struct ike_header *header, const 
 		return ike_drop(sa->ike, IKE_DROP_MALFORMED);
 	note_extensions(sa, &sa->path, header->spi_r, p);
 	/* Our private address must not be shown to anybody (OEN-2). */
-	if (hs->nat.we_behind_nat && sa->is_opportunistic)
+	if (sa->nat.we_behind_nat && sa->is_opportunistic)
 		return ike_sa_end(sa, IKE_REASON_BEHIND_NAT, false);
 	request_answered(sa);
 	sa->spi_r = header->spi_r;

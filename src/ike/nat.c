@@ -16,13 +16,15 @@ bool nat_hash(uint64_t spi_i, uint64_t spi_r, const struct endpoint *endpoint,
 }
 
 bool nat_add_notifies(struct message_writer *m, uint64_t spi_i, uint64_t spi_r,
-                      const struct path *path)
+                      const struct path *path, bool feigns_nat)
 {
 	uint8_t source[SHA1_LEN], destination[SHA1_LEN];
 
 	if (!nat_hash(spi_i, spi_r, &path->local, source) ||
 	    !nat_hash(spi_i, spi_r, &path->remote, destination))
 		return false;
+	for (size_t i = 0; feigns_nat && i < sizeof(source); i++)
+		source[i] ^= 0xff;
 	message_add_notify(m, NOTIFY_NAT_DETECTION_SOURCE_IP, BYTES_OF(source));
 	message_add_notify(m, NOTIFY_NAT_DETECTION_DESTINATION_IP, BYTES_OF(destination));
 	return true;

@@ -59,7 +59,7 @@ static void finds_the_nat_on_either_side(void **state)
 		struct payloads p;
 
 		message_start_inner(&m, octets, sizeof(octets));
-		assert_true(nat_add_notifies(&m, 1, 2, &sent));
+		assert_true(nat_add_notifies(&m, 1, 2, &sent, false));
 		assert_int_equal(payloads_parse_inner(m.first, message_end(&m), &p), PAYLOADS_OK);
 		findings = nat_check(&p, 1, 2, &came);
 		assert_true(findings.is_supported);
@@ -84,7 +84,7 @@ static void one_of_several_source_hashes_is_enough(void **state)
 	message_add_notify(&m, NOTIFY_NAT_DETECTION_SOURCE_IP, BYTES_OF(other));
 	assert_int_equal(payloads_parse_inner(m.first, message_end(&m), &p), PAYLOADS_OK);
 	assert_false(nat_check(&p, 1, 2, &back).is_supported);
-	assert_true(nat_add_notifies(&m, 1, 2, &path));
+	assert_true(nat_add_notifies(&m, 1, 2, &path, false));
 	assert_int_equal(payloads_parse_inner(m.first, message_end(&m), &p), PAYLOADS_OK);
 	assert_true(nat_check(&p, 1, 2, &back).is_supported);
 	assert_false(nat_check(&p, 1, 2, &back).peer_behind_nat);

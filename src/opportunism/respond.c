@@ -381,6 +381,13 @@ static bool speaks_for_itself(const struct claim *claim)
 	       ip_equal(&claim->said.peer.range.first, &claim->said.path.remote.address);
 }
 
+/* A conn that names its gateway has said who carries its addresses; the DNS gives the key alone. */
+static bool is_arranged(const struct claim *claim)
+{
+	return claim->conn != NULL && !claim->conn->is_opportunistic &&
+	       claim->conn->theirs.kind == END_ADDRESS;
+}
+
 static void look(struct claim *claim, bool wants_keys)
 {
 	struct opportunism *opp = claim->opp;
@@ -399,23 +406,20 @@ static void look(struct claim *claim, bool wants_keys)
 		key_search_start(&claim->keys, &opp->lookups, &address, fqdn, true, on_keys_done,
 		                 claim);
 	}
-	if (claim->refusal == NULL && !speaks_for_itself(claim))
+	if (claim->refusal == NULL && !speaks_for_itself(claim) && !is_arranged(claim))
 		look_at_source(claim);
 	decide_when_all_is_in(claim);
 }
 
-/*
- * AUT-9: rightid=, or else, with a shared secret, the address that the conn names. A raw key is
- * bound to its conn, so its holder may call itself as it likes.
+/* AUT-3: rightid, or the address of the gateway that the conn names; ID_NONE: whoever has the key.
  */
-static bool is_named_peer(const struct claim *claim, bool is_psk)
+static struct ike_id arranged_id(const struct conn_end *theirs)
 {
-	const struct conn_end *theirs = &claim->conn->theirs;
-	struct ike_id expected = id_of_conf(&theirs->id);
+	struct ike_id id = id_of_conf(&theirs->id);
 
-	if (expected.type == ID_NONE && is_psk && theirs->kind == END_ADDRESS)
-		expected = id_of_ip(&theirs->address);
-	return expected.type == ID_NONE || id_equal(&expected, &claim->said.peer_id);
+	if (id.type == ID_NONE && theirs->kind == END_ADDRESS)
+		id = id_of_ip(&theirs->address);
+	return id;
 }
 
 /* A configured conn knows its peer's key or secret without the DNS. */
@@ -423,9 +427,14 @@ static void answer_configured(struct claim *claim)
 {
 	const struct conn_state *conn = claim->conn;
 	const struct ip *from = &claim->said.path.remote.address;
+	struct ike_id id = arranged_id(&conn->theirs);
 	bool is_psk = conn->conn.auth == CONN_SECRET;
 	const char *objection;
 
+	if (id.type != ID_NONE && !id_equal(&id, &claim->said.peer_id)) {
+		refuse(claim, "it is not whom the conn names as its peer");
+		return;
+	}
 	if (conn->theirs.kind == END_ADDRESS && !ip_equal(&conn->theirs.address, from)) {
 		refuse(claim, "it is not the gateway that the conn names");
 		return;
@@ -433,10 +442,6 @@ static void answer_configured(struct claim *claim)
 	if (is_psk != (claim->said.auth == IKE_AUTH_PSK) || (is_psk && conn->psk < 0)) {
 		refuse(claim, is_psk ? "the conn wants a shared secret for it in ipsec.secrets"
 		                     : "it used a shared secret where the conn wants a signature");
-		return;
-	}
-	if (!is_named_peer(claim, is_psk)) {
-		refuse(claim, "its identity is not the one that the conn names");
 		return;
 	}
 	claim->strength = is_psk ? STRENGTH_PSK : STRENGTH_RAWKEY;

@@ -14,8 +14,11 @@ def pytest_configure(config):
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
-    """A failed test shows what both gateways say of themselves."""
+    """A failed test shows what both ends say of themselves."""
     report = (yield).get_result()
+    bed = item.funcargs.get("bed")
+    if report.failed and bed:
+        report.sections.extend(bed.says())
     pair = item.funcargs.get("pair") or item.funcargs.get("idle_pair")
     if report.failed and pair:
         for gateway in (pair.west, pair.east):

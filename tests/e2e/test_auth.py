@@ -96,4 +96,4 @@ def test_a_peer_of_another_name_is_refused(lab, idle_pair):
         secrets(gateway, ": PSK \"a secret for everybody\"\n")
         gateway.configure(SETUP, TUNNEL, "\tauthby=secret\n\trightid=@east\n",
                           f"\tleftid={name}\n", **PLACES)
-    refuses(lab, idle_pair, "its identity is not the one that the conn names")
+    refuses(lab, idle_pair, "it is not whom the conn names as its peer")
