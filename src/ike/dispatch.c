@@ -5,6 +5,7 @@
 #include "ike/informational.h"
 #include "ike/init.h"
 #include "ike/liveness.h"
+#include "ike/pieces.h"
 #include "ike/request.h"
 
 /*
@@ -121,6 +122,7 @@ struct arrival {
 	const struct path *path;
 	struct ike_header header;
 	struct bytes datagram;
+	struct payloads outer;
 	struct payloads inner;
 };
 
@@ -132,35 +134,89 @@ static void count_forgery(struct ike_sa *sa)
 		ike_sa_forget(sa);
 }
 
-/*
- * The integrity check, before anything else (SK-6). Payloads beside SK are ignored (PLD-9). False:
- * dropped. `broken`: well sealed, but what is in it does not parse; inner.critical is set for
- * PAYLOADS_CRITICAL.
- */
-static bool open_sealed(struct arrival *a, enum payloads_verdict *verdict)
+/* The integrity check, before anything else (SK-6); payloads beside SK are ignored (PLD-9). False:
+ * dropped. The text is in ike->plain. */
+static bool unseal(struct arrival *a, struct bytes *text, enum payloads_verdict *verdict)
 {
 	struct ike *ike = a->sa->ike;
-	struct payloads outer;
-	struct bytes text;
 
-	*verdict = PAYLOADS_SYNTAX;
-	if (message_parse(a->datagram, &a->header, &outer) != PAYLOADS_OK ||
-	    outer.sk.data == NULL) {
+	if (message_parse(a->datagram, &a->header, &a->outer) != PAYLOADS_OK ||
+	    a->outer.sk.data == NULL) {
 		ike_drop(ike, IKE_DROP_MALFORMED);
 		return false;
 	}
-	switch (sk_open(&a->sa->sk, a->datagram, &outer, ike->plain, &text)) {
+	*verdict = PAYLOADS_SYNTAX;
+	switch (sk_open(&a->sa->sk, a->datagram, &a->outer, ike->plain, text)) {
 	case SK_INTEGRITY:
 		count_forgery(a->sa);
 		return false;
 	case SK_SYNTAX:
 		break;
 	case SK_OK:
-		*verdict = payloads_parse_inner(outer.sk_first, text, &a->inner);
+		*verdict = PAYLOADS_OK;
 		break;
 	}
+	return true;
+}
+
+/* The peer cuts smaller than we do, so it knows something about the path. */
+static void learn_size(struct ike_sa *sa, const struct piece *piece, size_t len)
+{
+	size_t outside = sa->ip_size - pieces_limit(&sa->path, sa->ip_size);
+	size_t ip_size = len + outside < PIECES_IP_SMALL ? PIECES_IP_SMALL : len + outside;
+
+	if (piece->number == 1 && piece->total > 1 && ip_size < sa->ip_size)
+		sa->ip_size = (uint16_t)ip_size;
+}
+
+/* One more piece of a message; true: now it is whole. */
+static bool join(struct arrival *a, uint8_t *first, struct bytes *text)
+{
+	struct ike_sa *sa = a->sa;
+	struct ike *ike = sa->ike;
+	struct join **place = header_is_response(&a->header) ? &sa->sent_join : &sa->request_join;
+
+	if (a->outer.piece.number == 0) {
+		join_drop(&ike->joins, place); /* the first complete one counts (FRG-6) */
+		return true;
+	}
+	if (!sa->cuts) {
+		ike_drop(ike, IKE_DROP_STATE);
+		return false;
+	}
+	learn_size(sa, &a->outer.piece, a->datagram.len);
+	switch (join_add(&ike->joins, place, a->header.message_id, a->outer.piece, *first, *text,
+	                 ike->plain, first, text)) {
+	case JOIN_WAITS:
+		return false;
+	case JOIN_REFUSED:
+		ike_drop(ike, IKE_DROP_PIECE);
+		return false;
+	case JOIN_DONE:
+		return true;
+	}
+	return false;
+}
+
+/*
+ * False: dropped, or a piece that waits for the others. `verdict`: well sealed, but what is in it
+ * may not parse; inner.critical is set for PAYLOADS_CRITICAL.
+ */
+static bool open_sealed(struct arrival *a, enum payloads_verdict *verdict)
+{
+	struct bytes text;
+	uint8_t first;
+
+	if (!unseal(a, &text, verdict))
+		return false;
+	first = a->outer.sk_first;
+	if (*verdict == PAYLOADS_OK) {
+		if (!join(a, &first, &text))
+			return false;
+		*verdict = payloads_parse_inner(first, text, &a->inner);
+	}
 	if (*verdict != PAYLOADS_OK)
-		ike_drop(ike, IKE_DROP_MALFORMED);
+		ike_drop(a->sa->ike, IKE_DROP_MALFORMED);
 	return true;
 }
 
@@ -210,15 +266,17 @@ static void on_new_request(struct arrival *a, struct instant now)
 	row->handle(sa, &a->inner, now);
 }
 
-/* The same request again: the same octets again, to where it came from; or nothing yet (MID-6,
- * MID-7, MID-15). */
+/* The same request again: the same answer again, to where it came from; or nothing yet (MID-6,
+ * MID-7, MID-15). Of its pieces the first asks for all of the answer (FRG-7). */
 static void on_repeated_request(struct arrival *a)
 {
-	struct ike *ike = a->sa->ike;
 	enum payloads_verdict verdict;
+	struct bytes text;
 
-	if (open_sealed(a, &verdict) && a->sa->response.data != NULL)
-		ike->ports.send(ike->ports.ctx, a->path, buf_view(&a->sa->response));
+	if (!unseal(a, &text, &verdict) || a->outer.piece.number > 1)
+		return;
+	learn_size(a->sa, &a->outer.piece, a->datagram.len);
+	response_repeat(a->sa, a->path);
 }
 
 /* A Responder that was busy makes its keys now. A public value that is none ends it: there is

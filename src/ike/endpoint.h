@@ -8,6 +8,7 @@
 #include "ike/gate.h"
 #include "ike/half_open.h"
 #include "ike/ike.h"
+#include "ike/join.h"
 #include "ike/message.h"
 #include "ike/profile.h"
 #include "util/hash.h"
@@ -47,6 +48,7 @@ struct ike {
 	uint64_t last_job;
 	struct half_opens half_opens;
 	struct gate gate;
+	struct joins joins;
 	bool is_shutting_down;
 	struct rate unprotected;
 	uint64_t dropped[IKE_DROP_COUNT];

@@ -12,6 +12,7 @@
 #include "ike/init.h"
 #include "ike/liveness.h"
 #include "ike/peers.h"
+#include "ike/pieces.h"
 #include "ike/request.h"
 
 /* IKE SAs with one address that one hint reaches: a NAT has many peers behind it. */
@@ -142,6 +143,7 @@ struct ike *ike_new(const struct ike_ports *ports, const struct ike_owner *owner
 	uint64_t seed[2];
 
 	assert(settings->tries > 0);
+	assert(settings->ip_size == 0 || settings->ip_size >= PIECES_IP_SMALL);
 	ike->ports = *ports;
 	ike->owner = *owner;
 	ike->settings = *settings;

@@ -139,6 +139,8 @@ struct ike_settings {
 	uint16_t port;     /* 500 */
 	uint16_t nat_port; /* 4500 */
 	unsigned tries;    /* sendings of one request (MID-10) */
+	/* Octets of an IP datagram; longer messages are cut (FRG-8). 0: 1280. */
+	uint16_t ip_size;
 };
 
 struct ike *ike_new(const struct ike_ports *ports, const struct ike_owner *owner,
@@ -223,17 +225,18 @@ void ike_on_deadline(struct ike *ike, struct instant now);
 struct instant ike_deadline(const struct ike *ike);
 
 /* One list: counter, name in metrics and in `ipsec status`, and what it says. */
-#define IKE_DROPS(X)                                                                \
-	X(RUNT, "runt", "shorter than a header, or of another length than it says") \
-	X(VERSION, "version", "not IKEv2")                                          \
-	X(NO_SA, "no-sa", "no IKE SA has these SPIs")                               \
-	X(MALFORMED, "malformed", "payloads that do not parse")                     \
-	X(INTEGRITY, "integrity", "integrity check failed")                         \
-	X(MESSAGE_ID, "message-id", "message ID outside the window")                \
-	X(STATE, "state", "a message that does not fit the state of its SA")        \
-	X(COOKIE, "cookie", "IKE_SA_INIT without a good cookie: answered with one") \
-	X(CROWD, "crowd", "IKE_SA_INIT of a source or network with too many")       \
-	X(FULL, "full", "the table of half-open SAs is full")                       \
+#define IKE_DROPS(X)                                                                    \
+	X(RUNT, "runt", "shorter than a header, or of another length than it says")     \
+	X(VERSION, "version", "not IKEv2")                                              \
+	X(NO_SA, "no-sa", "no IKE SA has these SPIs")                                   \
+	X(MALFORMED, "malformed", "payloads that do not parse")                         \
+	X(INTEGRITY, "integrity", "integrity check failed")                             \
+	X(MESSAGE_ID, "message-id", "message ID outside the window")                    \
+	X(STATE, "state", "a message that does not fit the state of its SA")            \
+	X(COOKIE, "cookie", "IKE_SA_INIT without a good cookie: answered with one")     \
+	X(CROWD, "crowd", "IKE_SA_INIT of a source or network with too many")           \
+	X(PIECE, "piece", "a piece of a message that was cut otherwise or is too long") \
+	X(FULL, "full", "the table of half-open SAs is full")                           \
 	X(SHUTDOWN, "shutdown", "we are going away")
 
 enum ike_drop {

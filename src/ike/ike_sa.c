@@ -5,6 +5,7 @@
 
 #include "ike/liveness.h"
 #include "ike/peers.h"
+#include "ike/pieces.h"
 #include "ike/request.h"
 
 static const struct duration linger = SECONDS(30);
@@ -59,6 +60,7 @@ struct ike_sa *ike_sa_new(struct ike *ike, bool is_initiator, const struct path 
 		sa->spi_r = spi;
 	sa->path = *path;
 	sa->created = now;
+	sa->ip_size = ike->settings.ip_size != 0 ? ike->settings.ip_size : PIECES_IP_USUAL;
 	sa->expires = INSTANT_NEVER;
 	sa->hs = new_zeroed(sizeof(*sa->hs));
 	sa->profile = profiles_hold(&ike->profiles, NULL);
@@ -113,6 +115,8 @@ static void wipe_contents(struct ike_sa *sa)
 	child_terms_free(sa->asked);
 	sa->asked = NULL;
 	children_free(sa);
+	join_drop(&sa->ike->joins, &sa->request_join);
+	join_drop(&sa->ike->joins, &sa->sent_join);
 	ike_keys_wipe(&sa->keys);
 }
 
@@ -144,6 +148,7 @@ void ike_sa_free(struct ike_sa *sa)
 	heap_remove(&ike->deadlines, &sa->deadline);
 	wipe_contents(sa);
 	buf_free(&sa->response);
+	buf_free(&sa->response_uncut.inner);
 	sk_wipe(&sa->sk);
 	profiles_release(&ike->profiles, sa->profile);
 	free(sa);

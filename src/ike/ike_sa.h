@@ -14,6 +14,7 @@
 #include "ike/auth.h"
 #include "ike/child.h"
 #include "ike/endpoint.h"
+#include "ike/join.h"
 #include "ike/keys.h"
 #include "ike/nat.h"
 #include "ike/profile.h"
@@ -120,6 +121,14 @@ struct child {
 	bool is_deleting; /* reported gone; our Delete has no answer yet (DEL-5, COL-4) */
 };
 
+/* What a sealed message of ours says, as long as it may have to be cut into smaller pieces. */
+struct uncut {
+	struct buf inner; /* empty: it is small enough */
+	uint8_t first;
+	uint16_t ip_size; /* it was cut for */
+	uint8_t times;    /* it was sent again */
+};
+
 struct ike_sa {
 	/* settled at creation */
 	struct ike *ike;
@@ -147,11 +156,11 @@ struct ike_sa {
 	struct ike_id local_id;
 	struct ike_id peer_id;
 	struct pubkey peer_key;
-	bool is_known_to_owner; /* sa_gone is due */
+	bool is_known_to_owner;      /* sa_gone is due */
 	struct half_open *half_open; /* Responder, until it is up; then NULL */
 	struct nat_findings nat;
-	bool peer_is_wildswan;  /* by its Vendor ID */
-	bool has_address;       /* entered in the tables of peers.h */
+	bool peer_is_wildswan; /* by its Vendor ID */
+	bool has_address;      /* entered in the tables of peers.h */
 	bool has_names;
 	bool is_opportunistic;
 	unsigned forgeries;
@@ -167,10 +176,14 @@ struct ike_sa {
 	struct instant hinted; /* when somebody made us ask; 0: never */
 	struct instant look;
 	struct instant gives_up; /* at a silence as long as the profile says */
+	bool cuts;               /* both can join pieces (FRG-1) */
+	uint16_t ip_size;        /* of the datagrams we cut messages for; shrinks, never grows */
 	/* our requests */
 	uint32_t own_next_id;
-	struct buf sent; /* the request without an answer; empty: none */
+	struct buf sent; /* the request without an answer, whole or cut; empty: none */
 	uint8_t sent_exchange;
+	struct uncut sent_uncut;
+	struct join *sent_join; /* its response, as it comes in pieces */
 	struct retransmit retransmit;
 	struct request *current; /* what `sent` is about, after IKE_AUTH */
 	struct request *queue;
@@ -179,7 +192,9 @@ struct ike_sa {
 	bool is_answering; /* the one before peer_next_id waits for its response (MID-15) */
 	uint8_t answering_exchange;
 	struct path answering_path;
-	struct buf response;       /* to the one before peer_next_id (MID-8) */
+	struct buf response; /* to the one before peer_next_id (MID-8) */
+	struct uncut response_uncut;
+	struct join *request_join; /* the next one, as it comes in pieces */
 	struct child_terms *asked; /* CREATE_CHILD_SA the owner thinks about */
 	/* */
 	struct child *children;

@@ -40,6 +40,7 @@ static bool add_extensions(struct message_writer *m, const struct ike_sa *sa)
 {
 	if (!nat_add_notifies(m, sa->spi_i, sa->spi_r, &sa->path, sa->profile->encapsulation))
 		return false;
+	message_add_notify(m, NOTIFY_IKEV2_FRAGMENTATION_SUPPORTED, (struct bytes){ 0 });
 	add_hashes(m);
 	message_add(m, PAYLOAD_VENDOR_ID, BYTES_OF(vendor_id));
 	return true;
@@ -66,6 +67,7 @@ static void note_extensions(struct ike_sa *sa, const struct path *path, uint64_t
 	sa->nat = nat_check(p, sa->spi_i, spi_r, path);
 	sa->peer_is_wildswan = has_our_vendor_id(p);
 	hs->peer_hashes = 0;
+	sa->cuts = payloads_find_notify(p, NOTIFY_IKEV2_FRAGMENTATION_SUPPORTED, &hashes);
 	if (payloads_find_notify(p, NOTIFY_SIGNATURE_HASH_ALGORITHMS, &hashes))
 		hs->peer_hashes = hash_set_parse(hashes.data);
 }

@@ -117,6 +117,21 @@ static bool keep_payload(struct payloads *p, uint8_t type, struct bytes body)
 	return true;
 }
 
+/* The fields in front of a piece. */
+static bool piece_parse(struct bytes body, struct payloads *p)
+{
+	struct reader r = reader_of(body);
+	struct piece piece;
+
+	piece.number = read_be16(&r);
+	piece.total = read_be16(&r);
+	if (r.failed || piece.number == 0 || piece.number > piece.total)
+		return false;
+	p->piece = piece;
+	p->sk = read_rest(&r);
+	return true;
+}
+
 static enum payloads_verdict parse_chain(struct reader *r, uint8_t type, bool is_inner,
                                          const uint8_t *start, struct payloads *out)
 {
@@ -138,10 +153,12 @@ static enum payloads_verdict parse_chain(struct reader *r, uint8_t type, bool is
 		}
 		if (is_known(type) && !keep_payload(out, type, body))
 			return PAYLOADS_SYNTAX;
+		if (type == PAYLOAD_SKF && !piece_parse(body, out))
+			return PAYLOADS_SYNTAX;
 		if (is_sealed) {
 			/* Its next payload names the first inner one: the chain ends here. */
 			out->sk_first = next;
-			out->sk_offset = (size_t)(body.data - start);
+			out->sk_offset = (size_t)(out->sk.data - start);
 			return PAYLOADS_OK;
 		}
 		type = next;

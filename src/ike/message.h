@@ -10,6 +10,7 @@
 enum {
 	IKE_HEADER_LEN = 28,
 	PAYLOAD_HEADER_LEN = 4,
+	PIECE_FIELDS_LEN = 4, /* number and total, in front of the IV of SKF */
 	IKE_VERSION = 0x20,
 	IKE_FLAG_INITIATOR = 0x08, /* the sender is the original initiator of this IKE SA */
 	IKE_FLAG_VERSION = 0x10,
@@ -64,6 +65,12 @@ struct payload_view {
 	struct bytes body;
 };
 
+/* Which part of a message that was cut (RFC 7383 section 2.5): 1 .. total. 0: the whole. */
+struct piece {
+	uint16_t number;
+	uint16_t total;
+};
+
 /*
  * What a chain holds. A view with data == NULL: not there; an empty one that is there has a
  * pointer. Bodies are without the generic header.
@@ -77,7 +84,8 @@ struct payloads {
 	struct bytes nonce;
 	struct bytes ts_i;
 	struct bytes ts_r;
-	struct bytes sk;  /* IV, ciphertext, ICV */
+	struct bytes sk; /* IV, ciphertext, ICV, of SK or SKF */
+	struct piece piece;
 	size_t sk_offset; /* of the SK body in the datagram: the length of the AAD (SK-4) */
 	uint8_t sk_first; /* type of the first inner payload */
 	uint8_t critical; /* type of the payload behind PAYLOADS_CRITICAL */
@@ -151,7 +159,8 @@ void message_start_inner(struct message_writer *m, uint8_t *out, size_t size);
 /* Writes the generic header; write the body to the writer returned, then call payload_end(). */
 struct writer *payload_start(struct message_writer *m, uint8_t type);
 void payload_end(struct message_writer *m);
-/* Ends SK, which names its first inner payload and ends the chain (RFC 7296 section 3.14). */
+/* Ends SK or SKF, which names its first inner payload and ends the chain (RFC 7296 section 3.14).
+ */
 void payload_end_sk(struct message_writer *m, uint8_t first);
 /* The whole message with its length filled in, or the inner payloads; empty: no room. */
 struct bytes message_end(struct message_writer *m);

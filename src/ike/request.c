@@ -5,10 +5,13 @@
 
 #include "ike/create_child.h"
 #include "ike/informational.h"
+#include "ike/pieces.h"
 
 /* Sendings beyond settings.tries for an SA that is up, and for configured tunnels: another 16, 32
  * and 64 s (MID-10). */
 enum { PATIENT_TRIES = 3 };
+/* Sent again as often as this without an answer, it may have been too long for the path (FRG-8). */
+enum { TIMES_BEFORE_SMALL = 3 };
 
 struct request *request_new(enum request_kind kind)
 {
@@ -54,7 +57,51 @@ void request_drop_all(struct ike_sa *sa)
 		request_free(request);
 	}
 	buf_free(&sa->sent);
+	buf_free(&sa->sent_uncut.inner);
 	retransmit_stop(&sa->retransmit);
+}
+
+void message_send(struct ike *ike, const struct path *path, struct bytes datagrams)
+{
+	struct bytes one;
+
+	for (size_t at = 0; pieces_next(datagrams, &at, &one);)
+		ike->ports.send(ike->ports.ctx, path, one);
+}
+
+/* The inner payloads are kept if there may be need of a smaller cut. */
+static bool seal(struct ike_sa *sa, const struct ike_header *header, uint8_t first,
+                 struct bytes text, struct buf *out, struct uncut *uncut)
+{
+	size_t limit = sa->cuts ? pieces_limit(&sa->path, sa->ip_size) : IKE_MESSAGE_MAX;
+
+	if (!pieces_seal(&sa->sk, header, first, text, limit, out))
+		return false;
+	buf_free(&uncut->inner);
+	*uncut = (struct uncut){ .first = first, .ip_size = sa->ip_size };
+	if (sa->cuts && sa->ip_size > PIECES_IP_SMALL &&
+	    out->len > pieces_limit(&sa->path, PIECES_IP_SMALL))
+		uncut->inner = buf_copy(text);
+	return true;
+}
+
+/* Not the same message under a new IV: other pieces (RFC 7383 section 2.5.2). */
+static void cut_again(struct ike_sa *sa, const struct ike_header *header, struct buf *message,
+                      struct uncut *uncut)
+{
+	struct buf again = { 0 };
+
+	if (++uncut->times >= TIMES_BEFORE_SMALL && uncut->inner.data != NULL)
+		sa->ip_size = PIECES_IP_SMALL;
+	if (uncut->inner.data == NULL || uncut->ip_size <= sa->ip_size ||
+	    !pieces_seal(&sa->sk, header, uncut->first, buf_view(&uncut->inner),
+	                 pieces_limit(&sa->path, sa->ip_size), &again))
+		return;
+	buf_free(message);
+	*message = again;
+	uncut->ip_size = sa->ip_size;
+	if (uncut->ip_size == PIECES_IP_SMALL)
+		buf_free(&uncut->inner);
 }
 
 static unsigned tries(const struct ike_sa *sa)
@@ -72,7 +119,7 @@ void request_send(struct ike_sa *sa, uint8_t exchange, struct buf *datagram, str
 	sa->sent = buf_move(datagram);
 	sa->sent_exchange = exchange;
 	retransmit_start(&sa->retransmit, tries(sa), ike_random_octet(ike), now);
-	ike->ports.send(ike->ports.ctx, &sa->path, buf_view(&sa->sent));
+	message_send(ike, &sa->path, buf_view(&sa->sent));
 }
 
 bool request_send_sealed(struct ike_sa *sa, uint8_t exchange, struct message_writer *inner,
@@ -82,7 +129,7 @@ bool request_send_sealed(struct ike_sa *sa, uint8_t exchange, struct message_wri
 	struct bytes text = message_end(inner);
 	struct buf datagram = { 0 };
 
-	if (inner->w.failed || !sk_seal(&sa->sk, &header, inner->first, text, &datagram))
+	if (inner->w.failed || !seal(sa, &header, inner->first, text, &datagram, &sa->sent_uncut))
 		return false;
 	request_send(sa, exchange, &datagram, now);
 	return true;
@@ -91,6 +138,8 @@ bool request_send_sealed(struct ike_sa *sa, uint8_t exchange, struct message_wri
 void request_answered(struct ike_sa *sa)
 {
 	buf_free(&sa->sent);
+	buf_free(&sa->sent_uncut.inner);
+	join_drop(&sa->ike->joins, &sa->sent_join);
 	retransmit_stop(&sa->retransmit);
 	sa->own_next_id++;
 }
@@ -100,8 +149,12 @@ enum retransmit_step request_on_deadline(struct ike_sa *sa, struct instant now)
 	struct ike *ike = sa->ike;
 	enum retransmit_step step = retransmit_due(&sa->retransmit, ike_random_octet(ike), now);
 
-	if (step == RETRANSMIT_SEND)
-		ike->ports.send(ike->ports.ctx, &sa->path, buf_view(&sa->sent));
+	const struct ike_header header = ike_sa_request_header(sa, sa->sent_exchange);
+
+	if (step == RETRANSMIT_SEND) {
+		cut_again(sa, &header, &sa->sent, &sa->sent_uncut);
+		message_send(ike, &sa->path, buf_view(&sa->sent));
+	}
 	return step;
 }
 
@@ -176,9 +229,20 @@ void response_send(struct ike_sa *sa, struct message_writer *inner)
 	sa->is_answering = false;
 	buf_free(&sa->response);
 	/* A response that cannot be sealed is not sent: the peer asks again and gives up. */
-	if (inner->w.failed || !sk_seal(&sa->sk, &header, inner->first, text, &sa->response))
+	if (inner->w.failed ||
+	    !seal(sa, &header, inner->first, text, &sa->response, &sa->response_uncut))
 		return;
-	ike->ports.send(ike->ports.ctx, &sa->answering_path, buf_view(&sa->response));
+	message_send(ike, &sa->answering_path, buf_view(&sa->response));
+}
+
+void response_repeat(struct ike_sa *sa, const struct path *path)
+{
+	const struct ike_header header = response_header(sa);
+
+	if (sa->response.data == NULL)
+		return;
+	cut_again(sa, &header, &sa->response, &sa->response_uncut);
+	message_send(sa->ike, path, buf_view(&sa->response));
 }
 
 void response_send_notify(struct ike_sa *sa, uint16_t type, struct bytes data)

@@ -49,6 +49,8 @@ void request_send(struct ike_sa *sa, uint8_t exchange, struct buf *datagram, str
 /* Seals the inner payloads and sends them. False: this machine could not. */
 MUST_USE bool request_send_sealed(struct ike_sa *sa, uint8_t exchange, struct message_writer *inner,
                                   struct instant now);
+/* Datagrams of one message, whole or cut. */
+void message_send(struct ike *ike, const struct path *path, struct bytes datagrams);
 /* Its response is here: no more retransmissions, the next message ID. */
 void request_answered(struct ike_sa *sa);
 /* Repeats or gives up, if it is time. */
@@ -56,6 +58,8 @@ enum retransmit_step request_on_deadline(struct ike_sa *sa, struct instant now);
 
 /* Seals and sends the response to the request that is being answered, and keeps it. */
 void response_send(struct ike_sa *sa, struct message_writer *inner);
+/* The same request came again; on the path of its datagram. */
+void response_repeat(struct ike_sa *sa, const struct path *path);
 /* A response with nothing but one Notify. */
 void response_send_notify(struct ike_sa *sa, uint16_t type, struct bytes data);
 /* What is well sealed and still broken ends the IKE SA on both sides (ERR-4). */

@@ -32,6 +32,12 @@ void sk_wipe(struct sk *sk);
 MUST_USE bool sk_seal(struct sk *sk, const struct ike_header *header, uint8_t first,
                       struct bytes inner, struct buf *out);
 
+/* The same for one piece of a message that was cut, in SKF (RFC 7383 section 2.5). */
+MUST_USE bool sk_seal_piece(struct sk *sk, const struct ike_header *header, struct piece piece,
+                            uint8_t first, struct bytes inner, struct buf *out);
+/* How much of the inner payloads a piece of `limit` octets holds; 0: none. */
+size_t sk_piece_room(const struct sk *sk, size_t limit);
+
 enum sk_verdict {
 	SK_OK,
 	SK_INTEGRITY, /* drop in silence (SK-6) */

@@ -47,6 +47,47 @@ static void parse(struct bytes datagram, struct ike_header *h, struct payloads *
 	assert_int_equal(message_parse(datagram, h, p), PAYLOADS_OK);
 }
 
+/* FRG-2, FRG-3: the same payloads whole and in pieces */
+static void seals_and_opens_the_pieces_of_the_vectors(void **state)
+{
+	struct fixture *f = *state;
+	const json_t *v = vector_member(f->messages, "ike_auth_response_fragments");
+	const json_t *whole = vector_member(f->messages, "ike_auth_response");
+	const json_t *pieces = vector_member(v, "fragments");
+	CLEANUP(buf_free) struct buf want = vector_octets(whole, "inner_payloads");
+	size_t at = 0;
+
+	assert_int_equal(json_array_size(pieces), 3);
+	for (size_t i = 0; i < json_array_size(pieces); i++) {
+		const json_t *one = json_array_get(pieces, i);
+		CLEANUP(buf_free) struct buf message = vector_octets(one, "message");
+		CLEANUP(buf_free) struct buf iv = vector_octets(one, "iv");
+		CLEANUP(buf_free) struct buf sealed = { 0 };
+		struct reader iv_reader = reader_of(buf_view(&iv));
+		uint8_t plain[2048];
+		struct ike_header h;
+		struct payloads p;
+		struct bytes inner;
+		struct sk sk = { 0 };
+
+		parse(buf_view(&message), &h, &p);
+		assert_int_equal(p.piece.number, vector_number(one, "fragment_number"));
+		assert_int_equal(p.piece.total, vector_number(one, "total_fragments"));
+		assert_int_equal(p.sk_first, vector_number(one, "inner_first_payload"));
+		assert_true(sk_init(&sk, AEAD_AES_GCM_16_256, &f->keys, true));
+		assert_int_equal(sk_open(&sk, buf_view(&message), &p, plain, &inner), SK_OK);
+		assert_true(bytes_equal(inner, BYTES(want.data + at, inner.len)));
+		at += inner.len;
+		sk_wipe(&sk);
+		assert_true(sk_init(&sk, AEAD_AES_GCM_16_256, &f->keys, false));
+		sk.sealed = read_be64(&iv_reader);
+		assert_true(sk_seal_piece(&sk, &h, p.piece, p.sk_first, inner, &sealed));
+		assert_true(bytes_equal(buf_view(&sealed), buf_view(&message)));
+		sk_wipe(&sk);
+	}
+	assert_int_equal(at, want.len);
+}
+
 static void check_vector(const struct fixture *f, const json_t *v, enum aead_id cipher,
                          const struct ike_keys *keys)
 {
@@ -233,6 +274,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(opens_and_seals_the_messages_of_the_vectors),
+		cmocka_unit_test(seals_and_opens_the_pieces_of_the_vectors),
 		cmocka_unit_test(seals_with_chacha20),
 		cmocka_unit_test(a_changed_bit_anywhere_spoils_it),
 		cmocka_unit_test(never_uses_an_iv_twice),

@@ -4,13 +4,13 @@
 
 static struct two_ends t;
 
-static int set_up(void **state)
+static inline int set_up(void **state)
 {
 	two_ends_init(&t, KEY_ED25519);
 	return 0;
 }
 
-static int tear_down(void **state)
+static inline int tear_down(void **state)
 {
 	two_ends_wipe(&t);
 	return 0;
