@@ -199,6 +199,31 @@ void engine_clear_inbound(struct sim_engine *e, struct packet *packet)
 		sim_deliver(e->gateway->sim, packet, FATE_ARRIVED_IN_CLEAR);
 }
 
+struct lost {
+	struct gateway *gateway;
+	unsigned generation;
+	struct path path;
+	uint32_t spi;
+};
+
+static void tell_unknown_spi(struct sim *sim, void *what)
+{
+	struct lost *lost = what;
+
+	if (lost->gateway->generation == lost->generation && !lost->gateway->is_down)
+		opportunism_on_unknown_spi(lost->gateway->core, &lost->path, lost->spi, sim->now);
+	free(lost);
+}
+
+static void raise_unknown_spi(struct sim_engine *e, const struct esp *esp)
+{
+	struct lost *lost = new_zeroed(sizeof(*lost));
+
+	*lost = (struct lost){ e->gateway, e->gateway->generation,
+		               { esp->path.remote, esp->path.local }, esp->spi };
+	sim_later(e->gateway->sim, (struct duration){ 20000 }, tell_unknown_spi, lost);
+}
+
 static bool was_given_out(const struct sim_engine *e, uint32_t spi)
 {
 	for (size_t i = 0; i < e->spi_count; i++)
@@ -215,6 +240,7 @@ void engine_esp_inbound(struct sim_engine *e, const struct esp *esp)
 	if (child == NULL) {
 		packet->fate = was_given_out(e, esp->spi) ? FATE_EARLY : FATE_NO_SA;
 		sim_say(e->gateway->sim, e->gateway->name, "ESP with unknown SPI 0x%x", esp->spi);
+		raise_unknown_spi(e, esp);
 		return;
 	}
 	if (!secret_equal(secret_view(&child->sa.key_in), secret_view(&esp->key)))

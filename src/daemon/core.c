@@ -87,6 +87,16 @@ static void on_unknown_spi(void *ctx, const struct path *path, uint32_t spi)
 
 	log_line(&d->log, LOG_INFO, "esp0x%x@%s from %s: nobody has this SPI", spi,
 	         ip_text(&path->local.address).s, ip_text(&path->remote.address).s);
+	opportunism_on_unknown_spi(d->core, path, spi, clock_now());
+	core_settle(d);
+}
+
+static void on_unreachable(void *ctx, const struct ip *peer)
+{
+	struct daemon *d = ctx;
+
+	opportunism_on_unreachable(d->core, peer, clock_now());
+	core_settle(d);
 }
 
 static void on_steering_restored(void *ctx, const char *what)
@@ -125,6 +135,7 @@ struct engine_events core_engine_events(struct daemon *d)
 		                       .acquire = on_acquire,
 		                       .ike_datagram = on_datagram,
 		                       .unknown_spi = on_unknown_spi,
+		                       .unreachable = on_unreachable,
 		                       .steering_restored = on_steering_restored };
 }
 

@@ -72,6 +72,11 @@ static void on_unknown_spi(void *ctx, const struct path *path, uint32_t spi)
 	fprintf(stderr, "unknown SPI %x\n", spi);
 }
 
+static void on_unreachable(void *ctx, const struct ip *peer)
+{
+	fprintf(stderr, "unreachable: %s\n", ip_text(peer).s);
+}
+
 static void on_restored(void *ctx, const char *what)
 {
 	fprintf(stderr, "restored: %s\n", what);
@@ -163,7 +168,8 @@ static void say_ruleset(const struct bed *bed)
 
 static void open_engine(struct bed *bed)
 {
-	struct engine_events events = { bed, on_acquire, on_ike, on_unknown_spi, on_restored };
+	struct engine_events events = { bed,            on_acquire,     on_ike,
+		                        on_unknown_spi, on_unreachable, on_restored };
 	char error[256] = "";
 
 	bed->engine = engine_open(&bed->settings, error, sizeof(error));

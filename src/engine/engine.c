@@ -189,6 +189,9 @@ static void read_letter(struct engine *engine, struct letter *letter)
 	case LETTER_TOO_BIG:
 		too_big(engine, letter);
 		break;
+	case LETTER_UNREACHABLE:
+		engine->events.unreachable(engine->events.ctx, &letter->path.remote.address);
+		break;
 	case LETTER_UNKNOWN_SPI:
 		engine->events.unknown_spi(engine->events.ctx, &letter->path, letter->spi);
 		break;

@@ -59,6 +59,8 @@ struct engine_events {
 	void (*ike_datagram)(void *ctx, const struct path *path, struct bytes datagram);
 	/* ESP for an SPI nobody has (rate-limited): a hint, never a fact. */
 	void (*unknown_spi)(void *ctx, const struct path *path, uint32_t spi);
+	/* An ICMP error says that packets of ours did not reach that peer (rate-limited): a hint. */
+	void (*unreachable)(void *ctx, const struct ip *peer);
 	/* Somebody removed the steering, a rule or a route, and it was put back. */
 	void (*steering_restored)(void *ctx, const char *what);
 };

@@ -7,6 +7,7 @@
 #include "ike/liveness.h"
 #include "ike/pieces.h"
 #include "ike/request.h"
+#include "ike/unknown.h"
 
 /*
  * Tables
@@ -293,6 +294,18 @@ static bool has_keys(struct ike_sa *sa)
 	return false;
 }
 
+/* Older than the last: ignored. Newer than the next: the peer is told, if it is the peer. */
+static void on_strange_id(struct arrival *a, struct instant now)
+{
+	struct ike_sa *sa = a->sa;
+	enum payloads_verdict verdict;
+
+	ike_drop(sa->ike, IKE_DROP_MESSAGE_ID);
+	if (sa->state == IKE_SA_UP && a->header.message_id > sa->peer_next_id &&
+	    open_sealed(a, &verdict))
+		unknown_on_message_id(sa, a->header.message_id, now);
+}
+
 static void on_request(struct arrival *a, struct instant now)
 {
 	struct ike_sa *sa = a->sa;
@@ -305,7 +318,7 @@ static void on_request(struct arrival *a, struct instant now)
 	else if (sa->peer_next_id > 0 && a->header.message_id == sa->peer_next_id - 1)
 		on_repeated_request(a);
 	else
-		ike_drop(sa->ike, IKE_DROP_MESSAGE_ID);
+		on_strange_id(a, now);
 }
 
 /*
@@ -390,9 +403,12 @@ static struct ike_sa *on_protected(struct ike *ike, struct arrival *a, struct in
 	a->sa = find_sa(ike, &a->header);
 	if (a->sa == NULL || !is_peer_spi(a->sa, &a->header)) {
 		ike_drop(ike, IKE_DROP_NO_SA);
+		unknown_on_message(ike, a->path, &a->header, a->datagram, now);
 		return NULL;
 	}
-	if (header_is_response(&a->header))
+	if (a->header.next_payload == PAYLOAD_NOTIFY)
+		unknown_on_unprotected(a->sa, &a->header, a->datagram, now);
+	else if (header_is_response(&a->header))
 		on_response(a, now);
 	else
 		on_request(a, now);

@@ -10,6 +10,7 @@
 #include "ike/ike.h"
 #include "ike/join.h"
 #include "ike/message.h"
+#include "ike/once.h"
 #include "ike/profile.h"
 #include "util/hash.h"
 #include "util/heap.h"
@@ -51,6 +52,8 @@ struct ike {
 	struct joins joins;
 	bool is_shutting_down;
 	struct rate unprotected;
+	struct once told_of_esp; /* who sent under an SPI we do not know, and was told */
+	struct once told_of_ike;
 	uint64_t dropped[IKE_DROP_COUNT];
 	uint8_t plain[IKE_MESSAGE_MAX]; /* what SK held, while one datagram is handled */
 };
@@ -63,5 +66,7 @@ uint8_t ike_random_octet(struct ike *ike);
 struct ike_sa *ike_find_spi(const struct ike *ike, uint64_t own_spi);
 struct ike_sa *ike_find_handle(const struct ike *ike, ike_handle handle);
 
+/* Another IKE SA than that of the event was touched: it gets its next deadline. */
+void ike_settle(struct ike_sa *sa);
 /* Every event ends here: `sa` (may be NULL) gets its next deadline, what ended is freed. */
 void ike_end_event(struct ike *ike, struct ike_sa *sa);

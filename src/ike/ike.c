@@ -14,6 +14,7 @@
 #include "ike/peers.h"
 #include "ike/pieces.h"
 #include "ike/request.h"
+#include "ike/unknown.h"
 
 /* IKE SAs with one address that one hint reaches: a NAT has many peers behind it. */
 enum { HINTED_SAS_MAX = 64 };
@@ -114,7 +115,7 @@ static struct ike_sa *find_job(const struct ike *ike, uint64_t job)
 	return NULL;
 }
 
-static void set_deadline(struct ike_sa *sa)
+void ike_settle(struct ike_sa *sa)
 {
 	if (sa->state != IKE_SA_DEAD)
 		heap_set(&sa->ike->deadlines, &sa->deadline, ike_sa_due(sa));
@@ -123,7 +124,7 @@ static void set_deadline(struct ike_sa *sa)
 void ike_end_event(struct ike *ike, struct ike_sa *sa)
 {
 	if (sa != NULL)
-		set_deadline(sa);
+		ike_settle(sa);
 	while (ike->ended != NULL) {
 		struct ike_sa *ended = ike->ended;
 
@@ -311,7 +312,7 @@ void ike_shutdown(struct ike *ike, struct instant now)
 		struct ike_sa *sa = CONTAINER_OF(node, struct ike_sa, handle_node);
 
 		delete_sa(sa, now);
-		set_deadline(sa);
+		ike_settle(sa);
 	}
 	ike_end_event(ike, NULL);
 }
@@ -322,7 +323,7 @@ void ike_hint(struct ike *ike, const struct ip *peer, struct instant now)
 
 	for (int i = 0; sa != NULL && i < HINTED_SAS_MAX; i++, sa = peers_next_at(sa)) {
 		liveness_on_hint(sa, now);
-		set_deadline(sa);
+		ike_settle(sa);
 	}
 	ike_end_event(ike, NULL);
 }
@@ -335,6 +336,12 @@ void ike_hint_sa(struct ike *ike, ike_handle handle, struct instant now)
 		return;
 	liveness_on_hint(sa, now);
 	ike_end_event(ike, sa);
+}
+
+void ike_on_unknown_spi(struct ike *ike, const struct path *path, uint32_t spi, struct instant now)
+{
+	unknown_on_esp(ike, path, spi, now);
+	ike_end_event(ike, NULL);
 }
 
 bool ike_is_quiet(const struct ike *ike)

@@ -217,6 +217,10 @@ bool ike_is_quiet(const struct ike *ike);
 void ike_hint(struct ike *ike, const struct ip *peer, struct instant now);
 void ike_hint_sa(struct ike *ike, ike_handle sa, struct instant now);
 
+/* ESP came along `path` (ports 0: protocol 50) under an SPI that no SA has. The caller limits how
+ * often; so does the endpoint (ERR-15, ERR-16). */
+void ike_on_unknown_spi(struct ike *ike, const struct path *path, uint32_t spi, struct instant now);
+
 /* `datagram` without the non-ESP marker. */
 void ike_on_datagram(struct ike *ike, const struct path *path, struct bytes datagram,
                      struct instant now);

@@ -175,6 +175,7 @@ struct ike_sa {
 	struct instant heard;  /* last on this SA */
 	struct instant hinted; /* when somebody made us ask; 0: never */
 	struct instant look;
+	struct instant complained; /* of the message IDs of the peer; 0: never */
 	struct instant gives_up; /* at a silence as long as the profile says */
 	bool cuts;               /* both can join pieces (FRG-1) */
 	uint16_t ip_size;        /* of the datagrams we cut messages for; shrinks, never grows */

@@ -8,6 +8,8 @@ void informational_write(const struct request *request, struct message_writer *m
 		message_add_delete_ike(m);
 	else if (request->kind == REQUEST_DELETE_CHILD)
 		message_add_delete_esp(m, &request->spi_in, 1);
+	else if (request->kind == REQUEST_NOTIFY)
+		message_add_notify(m, request->notify, BYTES_OF(request->data));
 	else if (request->kind == REQUEST_REPORT)
 		message_add_notify(m, request->notify, (struct bytes){ 0 });
 }

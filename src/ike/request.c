@@ -172,6 +172,7 @@ static bool request_write(struct ike_sa *sa, struct request *request, struct mes
 		return create_child_write(sa, request, m);
 	case REQUEST_DELETE_CHILD:
 	case REQUEST_LIVENESS:
+	case REQUEST_NOTIFY:
 	case REQUEST_DELETE_SA:
 	case REQUEST_REPORT:
 		informational_write(request, m);

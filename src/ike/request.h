@@ -12,6 +12,7 @@ enum request_kind {
 	REQUEST_CREATE_CHILD, /* CREATE_CHILD_SA: one more pair */
 	REQUEST_DELETE_CHILD, /* INFORMATIONAL */
 	REQUEST_LIVENESS,     /* INFORMATIONAL, empty (LIV-2) */
+	REQUEST_NOTIFY,       /* INFORMATIONAL with one Notify that changes nothing */
 	REQUEST_DELETE_SA,    /* INFORMATIONAL, the last one */
 	REQUEST_REPORT,       /* INFORMATIONAL with an error, the last one (ERR-8) */
 };
@@ -29,8 +30,9 @@ struct request {
 	struct own_kex kex;
 	/* CREATE_CHILD, DELETE_CHILD */
 	uint32_t spi_in;
-	/* REPORT */
+	/* NOTIFY, REPORT */
 	uint16_t notify;
+	uint8_t data[4]; /* NOTIFY */
 };
 
 struct request *request_new(enum request_kind kind);

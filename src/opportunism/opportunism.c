@@ -370,6 +370,21 @@ void opportunism_on_job_done(struct opportunism *opp, uint64_t job_id, struct by
 	core_run_events(opp);
 }
 
+void opportunism_on_unknown_spi(struct opportunism *opp, const struct path *path, uint32_t spi,
+                                struct instant now)
+{
+	opp->now = now;
+	ike_on_unknown_spi(opp->ike, path, spi, now);
+	core_run_events(opp);
+}
+
+void opportunism_on_unreachable(struct opportunism *opp, const struct ip *peer, struct instant now)
+{
+	opp->now = now;
+	ike_hint(opp->ike, peer, now);
+	core_run_events(opp);
+}
+
 void opportunism_on_deadline(struct opportunism *opp, struct instant now)
 {
 	opp->now = now;

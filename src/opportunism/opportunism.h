@@ -73,6 +73,10 @@ void opportunism_on_datagram(struct opportunism *opp, const struct path *path,
                              struct bytes datagram, struct instant now);
 void opportunism_on_job_done(struct opportunism *opp, uint64_t job_id, struct bytes result,
                              struct instant now);
+/* ESP that no SA has an SPI for; ICMP that says a peer cannot be reached. Both are hints. */
+void opportunism_on_unknown_spi(struct opportunism *opp, const struct path *path, uint32_t spi,
+                                struct instant now);
+void opportunism_on_unreachable(struct opportunism *opp, const struct ip *peer, struct instant now);
 void opportunism_on_deadline(struct opportunism *opp, struct instant now);
 struct instant opportunism_deadline(const struct opportunism *opp);
 

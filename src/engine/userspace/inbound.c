@@ -162,8 +162,8 @@ void inbound(struct worker *worker, const struct outer_datagram *d)
 }
 
 /*
- * An ICMP error about our ESP. Only "too big" is of interest, and only the control thread can tell
- * whether the packet was ours (MTU-9).
+ * An ICMP error about our ESP. "Too big" is of interest, and only the control thread can tell
+ * whether the packet was ours (MTU-9); "unreachable" is a hint that the peer has gone (LIV-3).
  */
 void inbound_error(struct worker *worker, const struct outer_error *error)
 {
@@ -173,6 +173,8 @@ void inbound_error(struct worker *worker, const struct outer_error *error)
 	letter.path.remote.address = error->destination;
 	letter.spi = read_be32(&r);
 	letter.sequence_low = read_be32(&r);
-	if (error->mtu != 0 && rate_take(&worker->hint_rate, worker->now))
+	if (error->is_unreachable)
+		letter.kind = LETTER_UNREACHABLE;
+	if ((error->mtu != 0 || error->is_unreachable) && rate_take(&worker->hint_rate, worker->now))
 		mailbox_put(&worker->shared->mailbox, &letter, BYTES(NULL, 0));
 }

@@ -11,7 +11,7 @@
 
 enum { MAILBOX_SIZE = 1024 };
 
-enum letter_kind { LETTER_IKE, LETTER_UNKNOWN_SPI, LETTER_TOO_BIG };
+enum letter_kind { LETTER_IKE, LETTER_UNKNOWN_SPI, LETTER_TOO_BIG, LETTER_UNREACHABLE };
 
 struct letter {
 	enum letter_kind kind;

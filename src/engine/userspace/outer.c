@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <linux/errqueue.h>
 #include <linux/udp.h>
+#include <linux/icmp.h>
+#include <linux/icmpv6.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -245,6 +247,10 @@ static void read_error(struct cmsghdr *c, struct outer_error *error)
 	if (e.ee_errno == EMSGSIZE &&
 	    e.ee_origin == (is_4 ? SO_EE_ORIGIN_ICMP : SO_EE_ORIGIN_ICMP6))
 		error->mtu = e.ee_info;
+	error->is_unreachable =
+	    e.ee_errno != EMSGSIZE &&
+	    ((is_4 && e.ee_origin == SO_EE_ORIGIN_ICMP && e.ee_type == ICMP_DEST_UNREACH) ||
+	     (is_6 && e.ee_origin == SO_EE_ORIGIN_ICMP6 && e.ee_type == ICMPV6_DEST_UNREACH));
 }
 
 bool outer_receive_error(const struct outer *outer, enum outer_socket from,

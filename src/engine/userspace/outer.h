@@ -56,6 +56,7 @@ struct outer_datagram outer_received(struct outer_receiver *rx, unsigned i);
 struct outer_error {
 	struct ip destination; /* of our datagram */
 	unsigned mtu;          /* "too big": what would fit; 0: another error */
+	bool is_unreachable;   /* the peer, its port or its protocol */
 	uint8_t quoted[8];     /* how our datagram began, zeros where less was quoted */
 };
 /* Takes one error from the socket's queue; false: there are none. */
