@@ -1,69 +1,124 @@
 #include "crypto/aead.h"
-#include "util/secret.h"
 
+#include <assert.h>
 #include <limits.h>
 #include <stdlib.h>
 
 #include <openssl/evp.h>
 
+#include "crypto/cbc_mac.h"
+#include "util/secret.h"
+
 static const struct aead_kind {
-	enum aead_id id;
-	size_t key_len; /* salt included */
-	const char *name;
+	struct aead_shape shape;
 	const char *cipher;
+	const char *digest; /* of the HMAC; NULL: a true AEAD */
 } kinds[] = {
-	{ AEAD_AES_GCM_16_128, 16 + AEAD_SALT_LEN, "AES-GCM-16-128", "AES-128-GCM" },
-	{ AEAD_AES_GCM_16_256, 32 + AEAD_SALT_LEN, "AES-GCM-16-256", "AES-256-GCM" },
-	{ AEAD_CHACHA20_POLY1305, 32 + AEAD_SALT_LEN, "ChaCha20-Poly1305", "ChaCha20-Poly1305" },
+#define AEAD(id, key, name, cipher)                                                                \
+	{                                                                                          \
+		{ id, (key) + AEAD_SALT_LEN, 0, AEAD_IV_LEN, AEAD_TAG_LEN, 1, name }, cipher, NULL \
+	}
+#define CBC(id, key, mac_key, name, cipher, digest)                                             \
+	{                                                                                       \
+		{ id, (key) + (mac_key), mac_key, 16, (mac_key) / 2, 16, name }, cipher, digest \
+	}
+	AEAD(AEAD_AES_GCM_16_128, 16, "AES-GCM-16-128", "AES-128-GCM"),
+	AEAD(AEAD_AES_GCM_16_256, 32, "AES-GCM-16-256", "AES-256-GCM"),
+	AEAD(AEAD_CHACHA20_POLY1305, 32, "ChaCha20-Poly1305", "ChaCha20-Poly1305"),
+	CBC(AEAD_AES_CBC_128_SHA2_256, 16, 32, "AES-CBC-128, HMAC-SHA2-256-128", "AES-128-CBC",
+	    "SHA2-256"),
+	CBC(AEAD_AES_CBC_128_SHA2_384, 16, 48, "AES-CBC-128, HMAC-SHA2-384-192", "AES-128-CBC",
+	    "SHA2-384"),
+	CBC(AEAD_AES_CBC_128_SHA2_512, 16, 64, "AES-CBC-128, HMAC-SHA2-512-256", "AES-128-CBC",
+	    "SHA2-512"),
+	CBC(AEAD_AES_CBC_256_SHA2_256, 32, 32, "AES-CBC-256, HMAC-SHA2-256-128", "AES-256-CBC",
+	    "SHA2-256"),
+	CBC(AEAD_AES_CBC_256_SHA2_384, 32, 48, "AES-CBC-256, HMAC-SHA2-384-192", "AES-256-CBC",
+	    "SHA2-384"),
+	CBC(AEAD_AES_CBC_256_SHA2_512, 32, 64, "AES-CBC-256, HMAC-SHA2-512-256", "AES-256-CBC",
+	    "SHA2-512"),
+#undef CBC
+#undef AEAD
 };
 
 struct aead {
+	const struct aead_shape *shape;
 	EVP_CIPHER_CTX *ctx; /* the key is expanded in here once; a packet only sets its nonce */
 	uint8_t salt[AEAD_SALT_LEN];
+	struct cbc_mac *cbc; /* instead of both */
 };
 
 static const struct aead_kind *aead_kind(enum aead_id id)
 {
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
-		if (kinds[i].id == id)
+		if (kinds[i].shape.id == id)
 			return &kinds[i];
 	}
 	return NULL;
 }
 
-size_t aead_key_len(enum aead_id id)
+const struct aead_shape *aead_shape(enum aead_id id)
 {
+	static const struct aead_shape none = { .name = "none" };
 	const struct aead_kind *kind = aead_kind(id);
 
-	return kind == NULL ? 0 : kind->key_len;
+	return kind == NULL ? &none : &kind->shape;
+}
+
+size_t aead_key_len(enum aead_id id)
+{
+	return aead_shape(id)->key_len;
 }
 
 const char *aead_name(enum aead_id id)
 {
-	const struct aead_kind *kind = aead_kind(id);
+	return aead_shape(id)->name;
+}
 
-	return kind == NULL ? "none" : kind->name;
+const struct aead_shape *aead_shape_of(const struct aead *aead)
+{
+	return aead->shape;
+}
+
+static bool gcm_init(struct aead *aead, const struct aead_kind *kind, struct bytes key)
+{
+	EVP_CIPHER *cipher = EVP_CIPHER_fetch(NULL, kind->cipher, NULL);
+	bool ok;
+
+	memcpy(aead->salt, key.data + key.len - AEAD_SALT_LEN, AEAD_SALT_LEN);
+	aead->ctx = EVP_CIPHER_CTX_new();
+	/* Direction 1; aead_open() turns it for each packet, the expanded key serves both. */
+	ok = aead->ctx != NULL && cipher != NULL &&
+	     EVP_CipherInit_ex2(aead->ctx, cipher, key.data, NULL, 1, NULL) == 1;
+	EVP_CIPHER_free(cipher); /* the context keeps its own reference */
+	return ok;
+}
+
+static bool cbc_init(struct aead *aead, const struct aead_kind *kind, struct bytes key)
+{
+	size_t split = key.len - kind->shape.mac_key_len;
+
+	aead->cbc =
+	    cbc_mac_new(kind->cipher, BYTES(key.data, split), kind->digest,
+	                BYTES(key.data + split, kind->shape.mac_key_len), kind->shape.tag_len);
+	return aead->cbc != NULL;
 }
 
 struct aead *aead_new(enum aead_id id, struct bytes key)
 {
 	const struct aead_kind *kind = aead_kind(id);
 	struct aead *aead;
-	EVP_CIPHER *cipher;
+	bool ok;
 
-	if (kind == NULL || key.len != kind->key_len)
+	if (kind == NULL || key.len != kind->shape.key_len)
 		return NULL;
 	aead = new_zeroed(sizeof(*aead));
-	memcpy(aead->salt, key.data + key.len - AEAD_SALT_LEN, AEAD_SALT_LEN);
-	aead->ctx = EVP_CIPHER_CTX_new();
-	cipher = EVP_CIPHER_fetch(NULL, kind->cipher, NULL);
-	/* Direction 1; aead_open() turns it for each packet, the expanded key serves both. */
-	if (aead->ctx == NULL || cipher == NULL ||
-	    EVP_CipherInit_ex2(aead->ctx, cipher, key.data, NULL, 1, NULL) != 1) {
+	aead->shape = &kind->shape;
+	ok = kind->digest == NULL ? gcm_init(aead, kind, key) : cbc_init(aead, kind, key);
+	if (!ok) {
 		aead_free(aead);
 		aead = NULL;
 	}
-	EVP_CIPHER_free(cipher); /* the context keeps its own reference */
 	return aead;
 }
 
@@ -72,13 +127,23 @@ void aead_free(struct aead *aead)
 	if (aead == NULL)
 		return;
 	EVP_CIPHER_CTX_free(aead->ctx); /* wipes the expanded key */
+	cbc_mac_free(aead->cbc);
 	secret_wipe(aead->salt, sizeof(aead->salt));
 	free(aead);
 }
 
+bool aead_iv(struct aead *aead, uint64_t number, uint8_t *iv)
+{
+	struct writer w = writer_on(iv, AEAD_IV_LEN);
+
+	if (aead->cbc != NULL)
+		return cbc_mac_iv(aead->cbc, number, iv);
+	write_be64(&w, number);
+	return true;
+}
+
 /* Salt, then the explicit IV: RFC 4106 section 4, RFC 7634 section 2. */
-static bool aead_start(struct aead *aead, const uint8_t iv[AEAD_IV_LEN], struct bytes aad,
-                       int is_sealing)
+static bool aead_start(struct aead *aead, const uint8_t *iv, struct bytes aad, int is_sealing)
 {
 	uint8_t nonce[AEAD_SALT_LEN + AEAD_IV_LEN];
 	int len;
@@ -103,24 +168,28 @@ static bool aead_run(struct aead *aead, struct bytes in, uint8_t *out)
 	       (size_t)len == in.len;
 }
 
-bool aead_seal(struct aead *aead, const uint8_t iv[AEAD_IV_LEN], struct bytes aad,
-               struct bytes plain, uint8_t *out)
+bool aead_seal(struct aead *aead, const uint8_t *iv, struct bytes aad, struct bytes plain,
+               uint8_t *out)
 {
 	int len = 0;
 
+	if (aead->cbc != NULL)
+		return cbc_mac_seal(aead->cbc, iv, aad, plain, (struct bytes){ 0 }, out);
 	return aead_start(aead, iv, aad, 1) && aead_run(aead, plain, out) &&
 	       EVP_CipherFinal_ex(aead->ctx, out + plain.len, &len) == 1 &&
 	       EVP_CIPHER_CTX_ctrl(aead->ctx, EVP_CTRL_AEAD_GET_TAG, AEAD_TAG_LEN,
 	                           out + plain.len) == 1;
 }
 
-bool aead_open(struct aead *aead, const uint8_t iv[AEAD_IV_LEN], struct bytes aad,
-               struct bytes sealed, uint8_t *out)
+bool aead_open(struct aead *aead, const uint8_t *iv, struct bytes aad, struct bytes sealed,
+               uint8_t *out)
 {
 	uint8_t tag[AEAD_TAG_LEN];
 	struct bytes cipher;
 	int len = 0;
 
+	if (aead->cbc != NULL)
+		return cbc_mac_open(aead->cbc, iv, aad, sealed, (struct bytes){ 0 }, out);
 	if (sealed.len < AEAD_TAG_LEN)
 		return false;
 	cipher = BYTES(sealed.data, sealed.len - AEAD_TAG_LEN);
@@ -131,4 +200,18 @@ bool aead_open(struct aead *aead, const uint8_t iv[AEAD_IV_LEN], struct bytes aa
 		return true;
 	secret_wipe(out, cipher.len); /* nobody sees a plaintext that nobody vouches for */
 	return false;
+}
+
+bool aead_seal_tailed(struct aead *aead, const uint8_t *iv, struct bytes aad, struct bytes plain,
+                      struct bytes tail, uint8_t *out)
+{
+	assert(aead->cbc != NULL);
+	return cbc_mac_seal(aead->cbc, iv, aad, plain, tail, out);
+}
+
+bool aead_open_tailed(struct aead *aead, const uint8_t *iv, struct bytes aad, struct bytes sealed,
+                      struct bytes tail, uint8_t *out)
+{
+	assert(aead->cbc != NULL);
+	return cbc_mac_open(aead->cbc, iv, aad, sealed, tail, out);
 }

@@ -122,6 +122,102 @@ static void takes_only_the_right_length_of_key(void **state)
 	aead_free(NULL);
 }
 
+static const enum aead_id every_cbc[] = {
+	AEAD_AES_CBC_128_SHA2_256, AEAD_AES_CBC_128_SHA2_384, AEAD_AES_CBC_128_SHA2_512,
+	AEAD_AES_CBC_256_SHA2_256, AEAD_AES_CBC_256_SHA2_384, AEAD_AES_CBC_256_SHA2_512,
+};
+
+/* SK-2: what is covered, and in which order */
+static void seals_the_message_of_the_vectors_with_cbc(void **state)
+{
+	json_t *root = vectors_load("ike_messages");
+	const json_t *v = json_array_get(vector_member(root, "other_suites"), 1);
+	CLEANUP(buf_free) struct buf sk_e = vector_octets(v, "sk_e");
+	CLEANUP(buf_free) struct buf sk_a = vector_octets(v, "sk_a");
+	CLEANUP(buf_free) struct buf iv = vector_octets(v, "iv");
+	CLEANUP(buf_free) struct buf plain = vector_octets(v, "plaintext_with_padding");
+	CLEANUP(buf_free) struct buf cipher = vector_octets(v, "ciphertext");
+	CLEANUP(buf_free) struct buf covered = vector_octets(v, "mac_covers");
+	CLEANUP(buf_free) struct buf icv = vector_octets(v, "icv");
+	struct bytes aad = BYTES(covered.data, covered.len - cipher.len - iv.len);
+	uint8_t key[AEAD_KEY_MAX], out[512];
+	struct aead *aead;
+
+	assert_string_equal(vector_string(v, "id"), "seal-cbc");
+	memcpy(key, sk_e.data, 32);
+	memcpy(key + 32, sk_a.data, 32);
+	aead = aead_new(AEAD_AES_CBC_256_SHA2_256, BYTES(key, 64));
+	for (int i = 0; i < 2; i++) { /* the contexts are as good as new */
+		assert_true(aead_seal(aead, iv.data, aad, buf_view(&plain), out));
+		assert_memory_equal(out, cipher.data, cipher.len);
+		assert_memory_equal(out + cipher.len, icv.data, icv.len);
+		assert_true(aead_open(aead, iv.data, aad, BYTES(out, cipher.len + icv.len), out));
+		assert_memory_equal(out, plain.data, plain.len);
+	}
+	aead_free(aead);
+	json_decref(root);
+}
+
+/* SK-6, SK-7, CIP-5 */
+static void cbc_refuses_any_changed_bit_before_it_decrypts(void **state)
+{
+	static const uint8_t key[AEAD_KEY_MAX] = { 1, 2, 3 };
+	static const uint8_t iv[AEAD_IV_MAX] = { 9 };
+	static const uint8_t marks[32] = { [0 ... 31] = 0xaa };
+	struct bytes aad = BYTES_STR("header"), tail = BYTES_STR("high");
+	struct bytes plain = BYTES_STR("thirty-two octets, two of blocks");
+	uint8_t sealed[32 + AEAD_TAG_MAX], out[32];
+
+	for (size_t i = 0; i < ARRAY_LEN(every_cbc); i++) {
+		const struct aead_shape *shape = aead_shape(every_cbc[i]);
+		struct aead *aead = aead_new(every_cbc[i], BYTES(key, shape->key_len));
+		struct bytes all = BYTES(sealed, 32 + shape->tag_len);
+
+		assert_int_equal(shape->iv_len, 16);
+		assert_int_equal(shape->tag_len, shape->mac_key_len / 2);
+		assert_true(aead_seal_tailed(aead, iv, aad, plain, tail, sealed));
+		for (size_t bit = 0; bit < all.len * 8; bit++) {
+			sealed[bit / 8] ^= (uint8_t)(1 << bit % 8);
+			memset(out, 0xaa, sizeof(out));
+			assert_false(aead_open_tailed(aead, iv, aad, all, tail, out));
+			assert_memory_equal(out, marks, sizeof(out));
+			sealed[bit / 8] ^= (uint8_t)(1 << bit % 8);
+		}
+		assert_false(aead_open_tailed(aead, iv, tail, all, aad, out));
+		assert_false(aead_open(aead, iv, aad, all, out));
+		assert_false(
+		    aead_open_tailed(aead, iv, aad, BYTES(sealed, all.len - 1), tail, out));
+		assert_false(aead_open_tailed(aead, iv, aad, BYTES(sealed, 7), tail, out));
+		assert_true(aead_open_tailed(aead, iv, aad, all, tail, out));
+		assert_memory_equal(out, plain.data, plain.len);
+		assert_false(aead_seal(aead, iv, aad, BYTES(plain.data, 31), sealed));
+		aead_free(aead);
+	}
+}
+
+/* SK-2, CIP-3: no pattern in them, and none twice */
+static void the_ivs_of_cbc_cannot_be_foretold(void **state)
+{
+	static const uint8_t key[AEAD_KEY_MAX] = { 4 };
+	struct aead *aead = aead_new(AEAD_AES_CBC_256_SHA2_256, BYTES(key, 64));
+	struct aead *gcm = aead_new(AEAD_AES_GCM_16_256, BYTES(key, 36));
+	uint8_t iv[AEAD_IV_MAX], last[AEAD_IV_MAX];
+	unsigned changed = 0;
+
+	assert_true(aead_iv(aead, 0, last));
+	for (uint64_t number = 1; number <= 1000; number++) {
+		assert_true(aead_iv(aead, number, iv));
+		for (size_t i = 0; i < sizeof(iv); i++)
+			changed += (unsigned)__builtin_popcount(iv[i] ^ last[i]);
+		memcpy(last, iv, sizeof(iv));
+	}
+	assert_in_range(changed, 1000 * 62, 1000 * 66); /* half of 128 bits */
+	assert_true(aead_iv(gcm, 0x0102030405060708, iv));
+	assert_memory_equal(iv, "\1\2\3\4\5\6\7\10", AEAD_IV_LEN);
+	aead_free(aead);
+	aead_free(gcm);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -129,6 +225,9 @@ int main(void)
 		cmocka_unit_test(refuses_any_changed_bit_and_shows_no_plaintext),
 		cmocka_unit_test(seals_nothing_and_refuses_less_than_a_tag),
 		cmocka_unit_test(takes_only_the_right_length_of_key),
+		cmocka_unit_test(seals_the_message_of_the_vectors_with_cbc),
+		cmocka_unit_test(cbc_refuses_any_changed_bit_before_it_decrypts),
+		cmocka_unit_test(the_ivs_of_cbc_cannot_be_foretold),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,20 +5,64 @@
 #include <openssl/evp.h>
 #include <openssl/obj_mac.h>
 
-enum { X25519_LEN = 32, P256_LEN = 64, POINT_LEN = 1 + P256_LEN, POINT_UNCOMPRESSED = 4 };
+enum { X25519_LEN = 32, FIELD_MAX = 48, POINT_MAX = 1 + 2 * FIELD_MAX, POINT_UNCOMPRESSED = 4 };
+
+/*
+ * Exponents for MODP have 320 bits, twice the strength that RFC 3526 section 8 estimates for the
+ * 4096 bit group and more than twice that of the smaller ones.
+ */
+enum { MODP_EXPONENT_LEN = 40 };
+
+static const struct kex_kind {
+	enum kex_id id;
+	const char *name;
+	uint16_t public_len;
+	uint16_t private_len;
+	uint16_t shared_len;
+	int curve;                        /* of the NIST curves */
+	BIGNUM *(*modulus)(BIGNUM *into); /* of MODP */
+} kinds[] = {
+	{ KEX_X25519, "X25519", X25519_LEN, X25519_LEN, X25519_LEN, 0, NULL },
+	{ KEX_P256, "P-256", 64, 32, 32, NID_X9_62_prime256v1, NULL },
+	{ KEX_P384, "P-384", 96, 48, 48, NID_secp384r1, NULL },
+	{ KEX_MODP_2048, "MODP-2048", 256, MODP_EXPONENT_LEN, 256, 0, BN_get_rfc3526_prime_2048 },
+	{ KEX_MODP_3072, "MODP-3072", 384, MODP_EXPONENT_LEN, 384, 0, BN_get_rfc3526_prime_3072 },
+	{ KEX_MODP_4096, "MODP-4096", 512, MODP_EXPONENT_LEN, 512, 0, BN_get_rfc3526_prime_4096 },
+};
+
+static const struct kex_kind *kex_kind(enum kex_id id)
+{
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		if (kinds[i].id == id)
+			return &kinds[i];
+	}
+	return NULL;
+}
 
 size_t kex_public_len(enum kex_id id)
 {
-	switch (id) {
-	case KEX_P256:
-		return P256_LEN;
-	case KEX_X25519:
-		return X25519_LEN;
-	case KEX_NONE:
-		break;
-	}
-	return 0;
+	const struct kex_kind *kind = kex_kind(id);
+
+	return kind == NULL ? 0 : kind->public_len;
 }
+
+size_t kex_private_len(enum kex_id id)
+{
+	const struct kex_kind *kind = kex_kind(id);
+
+	return kind == NULL ? 0 : kind->private_len;
+}
+
+const char *kex_name(enum kex_id id)
+{
+	const struct kex_kind *kind = kex_kind(id);
+
+	return kind == NULL ? "none" : kind->name;
+}
+
+/*
+ * X25519
+ */
 
 static bool x25519_public(struct bytes private_value, uint8_t *out)
 {
@@ -51,8 +95,12 @@ static bool x25519_shared(struct bytes private_value, struct bytes peer_public, 
 	return ok && len == X25519_LEN && !secret_equal(BYTES(out, X25519_LEN), BYTES_OF(zeros));
 }
 
+/*
+ * NIST curves
+ */
+
 /* 1 .. order-1, marked secret for the multiplication; NULL outside of it. */
-static BIGNUM *p256_scalar(const EC_GROUP *group, struct bytes private_value)
+static BIGNUM *ecp_scalar(const EC_GROUP *group, struct bytes private_value)
 {
 	BIGNUM *scalar = BN_bin2bn(private_value.data, (int)private_value.len, NULL);
 
@@ -69,29 +117,31 @@ static BIGNUM *p256_scalar(const EC_GROUP *group, struct bytes private_value)
  * private_value * point, or times the generator without a point, as x | y. EVP has key generation
  * with its own random source only, hence the point arithmetic.
  */
-static bool p256_multiply(struct bytes private_value, const struct bytes *point, uint8_t *out)
+static bool ecp_multiply(const struct kex_kind *kind, struct bytes private_value,
+                         const struct bytes *point, uint8_t *out)
 {
-	EC_GROUP *group = EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1);
-	BIGNUM *scalar = group == NULL ? NULL : p256_scalar(group, private_value);
+	EC_GROUP *group = EC_GROUP_new_by_curve_name(kind->curve);
+	BIGNUM *scalar = group == NULL ? NULL : ecp_scalar(group, private_value);
 	EC_POINT *base = group == NULL ? NULL : EC_POINT_new(group);
 	EC_POINT *product = group == NULL ? NULL : EC_POINT_new(group);
-	uint8_t octets[POINT_LEN] = { POINT_UNCOMPRESSED };
+	uint8_t octets[POINT_MAX] = { POINT_UNCOMPRESSED };
+	size_t len = 1 + (size_t)kind->public_len;
 	bool ok = scalar != NULL && base != NULL && product != NULL;
 
 	if (ok && point == NULL) {
 		ok = EC_POINT_mul(group, product, scalar, NULL, NULL, NULL) == 1;
 	} else if (ok) {
-		memcpy(octets + 1, point->data, P256_LEN);
+		memcpy(octets + 1, point->data, kind->public_len);
 		/* Refuses a point off the curve; the cofactor is 1, so no small subgroup is left.
 		 */
-		ok = EC_POINT_oct2point(group, base, octets, POINT_LEN, NULL) == 1 &&
+		ok = EC_POINT_oct2point(group, base, octets, len, NULL) == 1 &&
 		     EC_POINT_mul(group, product, NULL, base, scalar, NULL) == 1;
 	}
 	/* The point at infinity has one octet and fails here. */
-	ok = ok && EC_POINT_point2oct(group, product, POINT_CONVERSION_UNCOMPRESSED, octets,
-	                              POINT_LEN, NULL) == POINT_LEN;
+	ok = ok && EC_POINT_point2oct(group, product, POINT_CONVERSION_UNCOMPRESSED, octets, len,
+	                              NULL) == len;
 	if (ok)
-		memcpy(out, octets + 1, P256_LEN);
+		memcpy(out, octets + 1, kind->public_len);
 	secret_wipe(octets, sizeof(octets));
 	EC_POINT_clear_free(product);
 	EC_POINT_free(base);
@@ -100,27 +150,94 @@ static bool p256_multiply(struct bytes private_value, const struct bytes *point,
 	return ok;
 }
 
+/*
+ * MODP
+ */
+
+/* The highest bit is set: every exponent has the same length, and none is 0. */
+static BIGNUM *modp_exponent(struct bytes private_value)
+{
+	uint8_t octets[MODP_EXPONENT_LEN];
+	BIGNUM *exponent;
+
+	memcpy(octets, private_value.data, sizeof(octets));
+	octets[0] |= 0x80;
+	exponent = BN_bin2bn(octets, sizeof(octets), NULL);
+	secret_wipe(octets, sizeof(octets));
+	if (exponent != NULL)
+		BN_set_flags(exponent, BN_FLG_CONSTTIME);
+	return exponent;
+}
+
+/* 2 .. p-2: the others make a secret that everybody knows (RFC 6989 section 2.1). */
+static bool modp_is_usable(const BIGNUM *value, const BIGNUM *modulus)
+{
+	BIGNUM *last = BN_dup(modulus);
+	bool ok = last != NULL && BN_sub_word(last, 1) == 1 && !BN_is_zero(value) &&
+	          !BN_is_one(value) && BN_cmp(value, last) < 0;
+
+	BN_free(last);
+	return ok;
+}
+
+/* base ^ private_value, left-padded to the length of the modulus (RFC 7296 section 2.14). */
+static bool modp_power(const struct kex_kind *kind, struct bytes private_value,
+                       const struct bytes *base_octets, uint8_t *out)
+{
+	static const uint8_t generator[] = { 2 };
+	struct bytes octets = base_octets == NULL ? BYTES_OF(generator) : *base_octets;
+	BN_CTX *ctx = BN_CTX_new();
+	BIGNUM *modulus = kind->modulus(NULL);
+	BIGNUM *base = BN_bin2bn(octets.data, (int)octets.len, NULL);
+	BIGNUM *exponent = modp_exponent(private_value);
+	BIGNUM *power = BN_new();
+	bool ok = ctx != NULL && modulus != NULL && base != NULL && exponent != NULL &&
+	          power != NULL && modp_is_usable(base, modulus) &&
+	          BN_mod_exp_mont_consttime(power, base, exponent, modulus, ctx, NULL) == 1 &&
+	          BN_bn2binpad(power, out, kind->shared_len) == kind->shared_len;
+
+	BN_clear_free(power);
+	BN_clear_free(exponent);
+	BN_free(base);
+	BN_free(modulus);
+	BN_CTX_free(ctx);
+	return ok;
+}
+
+/*
+ * All
+ */
+
 bool kex_public(enum kex_id id, struct bytes private_value, uint8_t *out)
 {
-	if (private_value.len != KEX_PRIVATE_LEN || kex_public_len(id) == 0)
+	const struct kex_kind *kind = kex_kind(id);
+
+	if (kind == NULL || private_value.len != kind->private_len)
 		return false;
+	if (kind->modulus != NULL)
+		return modp_power(kind, private_value, NULL, out);
 	return id == KEX_X25519 ? x25519_public(private_value, out)
-	                        : p256_multiply(private_value, NULL, out);
+	                        : ecp_multiply(kind, private_value, NULL, out);
 }
 
 bool kex_shared(enum kex_id id, struct bytes private_value, struct bytes peer_public,
                 struct secret *shared)
 {
-	uint8_t out[P256_LEN] = { 0 };
+	const struct kex_kind *kind = kex_kind(id);
+	uint8_t out[KEX_SHARED_MAX] = { 0 };
 	bool ok;
 
-	if (private_value.len != KEX_PRIVATE_LEN || kex_public_len(id) == 0 ||
-	    peer_public.len != kex_public_len(id))
+	if (kind == NULL || private_value.len != kind->private_len ||
+	    peer_public.len != kind->public_len)
 		return false;
-	ok = id == KEX_X25519 ? x25519_shared(private_value, peer_public, out)
-	                      : p256_multiply(private_value, &peer_public, out);
-	if (ok) /* of P-256 the x coordinate only: RFC 5903 section 9 */
-		*shared = secret_copy(BYTES(out, KEX_SHARED_LEN));
+	if (kind->modulus != NULL)
+		ok = modp_power(kind, private_value, &peer_public, out);
+	else if (id == KEX_X25519)
+		ok = x25519_shared(private_value, peer_public, out);
+	else
+		ok = ecp_multiply(kind, private_value, &peer_public, out);
+	if (ok) /* of a point the x coordinate only: RFC 5903 section 9 */
+		*shared = secret_copy(BYTES(out, kind->shared_len));
 	secret_wipe(out, sizeof(out));
 	return ok;
 }

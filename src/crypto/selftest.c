@@ -40,20 +40,21 @@ static const char *test_prfs(void)
 	return NULL;
 }
 
+enum { OWN_LEN = 32, SECRET_LEN = 32 };
+
 /* RFC 7748 section 6.1. */
-static const uint8_t alice[KEX_PRIVATE_LEN] = { 0x77, 0x07, 0x6d, 0x0a, 0x73, 0x18, 0xa5, 0x7d,
-	                                        0x3c, 0x16, 0xc1, 0x72, 0x51, 0xb2, 0x66, 0x45,
-	                                        0xdf, 0x4c, 0x2f, 0x87, 0xeb, 0xc0, 0x99, 0x2a,
-	                                        0xb1, 0x77, 0xfb, 0xa5, 0x1d, 0xb9, 0x2c, 0x2a };
-static const uint8_t bob[KEX_PRIVATE_LEN] = { 0x5d, 0xab, 0x08, 0x7e, 0x62, 0x4a, 0x8a, 0x4b,
-	                                      0x79, 0xe1, 0x7f, 0x8b, 0x83, 0x80, 0x0e, 0xe6,
-	                                      0x6f, 0x3b, 0xb1, 0x29, 0x26, 0x18, 0xb6, 0xfd,
-	                                      0x1c, 0x2f, 0x8b, 0x27, 0xff, 0x88, 0xe0, 0xeb };
-static const uint8_t x25519_answer[KEX_SHARED_LEN] = { 0x4a, 0x5d, 0x9d, 0x5b, 0xa4, 0xce, 0x2d,
-	                                               0xe1, 0x72, 0x8e, 0x3b, 0xf4, 0x80, 0x35,
-	                                               0x0f, 0x25, 0xe0, 0x7e, 0x21, 0xc9, 0x47,
-	                                               0xd1, 0x9e, 0x33, 0x76, 0xf0, 0x9b, 0x3c,
-	                                               0x1e, 0x16, 0x17, 0x42 };
+static const uint8_t alice[OWN_LEN] = { 0x77, 0x07, 0x6d, 0x0a, 0x73, 0x18, 0xa5, 0x7d,
+	                                0x3c, 0x16, 0xc1, 0x72, 0x51, 0xb2, 0x66, 0x45,
+	                                0xdf, 0x4c, 0x2f, 0x87, 0xeb, 0xc0, 0x99, 0x2a,
+	                                0xb1, 0x77, 0xfb, 0xa5, 0x1d, 0xb9, 0x2c, 0x2a };
+static const uint8_t bob[OWN_LEN] = { 0x5d, 0xab, 0x08, 0x7e, 0x62, 0x4a, 0x8a, 0x4b,
+	                              0x79, 0xe1, 0x7f, 0x8b, 0x83, 0x80, 0x0e, 0xe6,
+	                              0x6f, 0x3b, 0xb1, 0x29, 0x26, 0x18, 0xb6, 0xfd,
+	                              0x1c, 0x2f, 0x8b, 0x27, 0xff, 0x88, 0xe0, 0xeb };
+static const uint8_t x25519_answer[SECRET_LEN] = { 0x4a, 0x5d, 0x9d, 0x5b, 0xa4, 0xce, 0x2d, 0xe1,
+	                                           0x72, 0x8e, 0x3b, 0xf4, 0x80, 0x35, 0x0f, 0x25,
+	                                           0xe0, 0x7e, 0x21, 0xc9, 0x47, 0xd1, 0x9e, 0x33,
+	                                           0x76, 0xf0, 0x9b, 0x3c, 0x1e, 0x16, 0x17, 0x42 };
 
 /* Do both sides come to the same secret, and to `answer` if there is one? */
 static bool test_kex(enum kex_id id, const uint8_t *answer)
@@ -65,12 +66,12 @@ static bool test_kex(enum kex_id id, const uint8_t *answer)
 	bool ok = true;
 
 	for (int i = 0; i < 2; i++)
-		ok = ok && kex_public(id, BYTES(own[i], KEX_PRIVATE_LEN), public_value[i]);
+		ok = ok && kex_public(id, BYTES(own[i], OWN_LEN), public_value[i]);
 	for (int i = 0; i < 2; i++)
-		ok = ok && kex_shared(id, BYTES(own[i], KEX_PRIVATE_LEN),
-		                      BYTES(public_value[1 - i], len), &shared[i]);
-	ok = ok && memcmp(shared[0].data, shared[1].data, KEX_SHARED_LEN) == 0;
-	ok = ok && (answer == NULL || memcmp(shared[0].data, answer, KEX_SHARED_LEN) == 0);
+		ok = ok && kex_shared(id, BYTES(own[i], OWN_LEN), BYTES(public_value[1 - i], len),
+		                      &shared[i]);
+	ok = ok && memcmp(shared[0].data, shared[1].data, SECRET_LEN) == 0;
+	ok = ok && (answer == NULL || memcmp(shared[0].data, answer, SECRET_LEN) == 0);
 	secret_free(&shared[0]);
 	secret_free(&shared[1]);
 	return ok;
@@ -80,18 +81,20 @@ static bool test_kex(enum kex_id id, const uint8_t *answer)
 static bool test_aead(enum aead_id id)
 {
 	static const uint8_t key[AEAD_KEY_MAX] = { 1 };
-	static const uint8_t iv[AEAD_IV_LEN] = { 2 };
-	const struct bytes aad = BYTES_STR("header"), plain = BYTES_STR("text");
-	uint8_t sealed[4 + AEAD_TAG_LEN], opened[4];
+	static const uint8_t iv[AEAD_IV_MAX] = { 2 };
+	const struct bytes aad = BYTES_STR("header"), plain = BYTES_STR("a block of octets");
+	const struct bytes block = BYTES(plain.data, AEAD_BLOCK_MAX);
+	uint8_t sealed[AEAD_BLOCK_MAX + AEAD_TAG_MAX], opened[AEAD_BLOCK_MAX];
+	const struct bytes all = BYTES(sealed, block.len + aead_shape(id)->tag_len);
 	struct aead *aead = aead_new(id, BYTES(key, aead_key_len(id)));
 	bool ok;
 
 	if (aead == NULL)
 		return false;
-	ok = aead_seal(aead, iv, aad, plain, sealed) &&
-	     aead_open(aead, iv, aad, BYTES_OF(sealed), opened) && memcmp(opened, "text", 4) == 0;
+	ok = aead_seal(aead, iv, aad, block, sealed) && aead_open(aead, iv, aad, all, opened) &&
+	     memcmp(opened, block.data, block.len) == 0;
 	sealed[0] ^= 1;
-	ok = ok && !aead_open(aead, iv, aad, BYTES_OF(sealed), opened);
+	ok = ok && !aead_open(aead, iv, aad, all, opened);
 	aead_free(aead);
 	return ok;
 }
@@ -121,7 +124,8 @@ static bool test_ed25519(void)
 const char *crypto_selftest(void)
 {
 	static const enum aead_id ciphers[] = { AEAD_AES_GCM_16_128, AEAD_AES_GCM_16_256,
-		                                AEAD_CHACHA20_POLY1305 };
+		                                AEAD_CHACHA20_POLY1305, AEAD_AES_CBC_128_SHA2_256,
+		                                AEAD_AES_CBC_256_SHA2_256 };
 	const char *wrong = test_prfs();
 
 	if (wrong != NULL)

@@ -96,7 +96,7 @@ static void choose_child(struct ike_sa *sa)
 	struct proposal_list offered;
 	struct proposal_list allowed;
 
-	profile_offer_esp(sa->profile, 0, false, &allowed);
+	profile_allow_esp(sa->profile, false, &allowed);
 	if (!proposals_parse(buf_view(&hs->child_offer), &offered) ||
 	    !proposals_choose(&offered, &allowed, KEX_NONE, &hs->child->choice) ||
 	    !child_spi_is_valid(hs->child->choice.spi))
@@ -111,7 +111,7 @@ static bool take_profile(struct ike_sa *sa, const struct ike_profile *profile)
 	if (profile == NULL)
 		return true;
 	ike_sa_set_profile(sa, profile);
-	profile_offer_ike(profile, 0, &allowed);
+	profile_allow_ike(sa->profile, false, &allowed);
 	return proposals_allow(&allowed, &sa->suite);
 }
 

@@ -242,7 +242,7 @@ void create_child_on_request(struct ike_sa *sa, const struct payloads *p, struct
 		return refuse(sa, NOTIFY_NO_ADDITIONAL_SAS);
 	if (p->ts_i.data == NULL || p->ts_r.data == NULL || !keep_request(sa, p, &ke))
 		return response_refuse_broken(sa, now);
-	profile_offer_esp(sa->profile, 0, true, &allowed);
+	profile_allow_esp(sa->profile, true, &allowed);
 	if (!proposals_choose(&offered, &allowed, ke.method, &sa->asked->choice) ||
 	    !child_spi_is_valid(sa->asked->choice.spi))
 		return refuse(sa, NOTIFY_NO_PROPOSAL_CHOSEN);

@@ -158,7 +158,7 @@ static void a_request_that_cannot_be_served_leaves_no_state(void **state)
 		uint8_t octet;
 		uint16_t answer;
 	} cases[] = {
-		{ 5, 14, NOTIFY_INVALID_KE_PAYLOAD }, /* method: MODP 2048 */
+		{ 5, 15, NOTIFY_INVALID_KE_PAYLOAD }, /* method: MODP 3072 */
 		{ 5, 19, NOTIFY_INVALID_SYNTAX },     /* method: P-256, of another length */
 	};
 

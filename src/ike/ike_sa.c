@@ -329,9 +329,10 @@ bool own_kex_start(struct own_kex *kex, enum kex_id method, struct ike *ike)
 {
 	own_kex_wipe(kex);
 	kex->method = method;
-	kex->private_value = secret_new(KEX_PRIVATE_LEN);
+	kex->private_value = secret_new(kex_private_len(method));
 	for (int i = 0; i < KEX_DRAWS_MAX; i++) {
-		ike->ports.random(ike->ports.ctx, kex->private_value.data, KEX_PRIVATE_LEN);
+		ike->ports.random(ike->ports.ctx, kex->private_value.data,
+		                  kex->private_value.len);
 		if (kex_public(method, secret_view(&kex->private_value), kex->public_value))
 			return true;
 	}

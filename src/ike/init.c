@@ -377,7 +377,7 @@ static bool choose(struct init_request *r, struct instant now)
 		refuse_syntax(r, now);
 		return false;
 	}
-	profile_offer_ike(r->profile, 0, &allowed);
+	profile_allow_ike(r->profile, false, &allowed);
 	if (!proposals_choose(&offered, &allowed, ke.method, &r->choice)) {
 		refuse(r, NOTIFY_NO_PROPOSAL_CHOSEN, (struct bytes){ 0 }, now);
 		return false;

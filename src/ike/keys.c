@@ -20,12 +20,26 @@ static struct secret take(struct reader *r, size_t len)
 	return secret_copy(read_bytes(r, len));
 }
 
+/* `first`, then `second`. */
+static struct secret join(struct bytes first, struct bytes second)
+{
+	struct secret both = secret_new(first.len + second.len);
+
+	memcpy(both.data, first.data, first.len);
+	if (second.len > 0)
+		memcpy(both.data + first.len, second.data, second.len);
+	return both;
+}
+
 /* prf+(SKEYSEED, Ni | Nr | SPIi | SPIr) cut into the keys, RFC 7296 section 2.14. */
 static bool expand(const struct suite *suite, const struct secret *skeyseed, struct bytes nonce_i,
                    struct bytes nonce_r, uint64_t spi_i, uint64_t spi_r, struct ike_keys *keys)
 {
-	size_t key_len = aead_key_len(suite->cipher), sk_len = prf_len(suite->prf);
-	CLEANUP(secret_free) struct secret stream = secret_new(3 * sk_len + 2 * key_len);
+	size_t sk_len = prf_len(suite->prf), mac_len = aead_shape(suite->cipher)->mac_key_len;
+	size_t key_len = aead_key_len(suite->cipher) - mac_len;
+	CLEANUP(secret_free)
+	struct secret stream = secret_new(3 * sk_len + 2 * mac_len + 2 * key_len);
+	struct bytes sk_ai, sk_ar;
 	uint8_t spis[16];
 	struct writer w = writer_on(spis, sizeof(spis));
 	struct bytes seed[] = { nonce_i, nonce_r, BYTES_OF(spis) };
@@ -38,8 +52,10 @@ static bool expand(const struct suite *suite, const struct secret *skeyseed, str
 		return false;
 	r = reader_of(secret_view(&stream));
 	keys->sk_d = take(&r, sk_len);
-	keys->sk_ei = take(&r, key_len);
-	keys->sk_er = take(&r, key_len);
+	sk_ai = read_bytes(&r, mac_len);
+	sk_ar = read_bytes(&r, mac_len);
+	keys->sk_ei = join(read_bytes(&r, key_len), sk_ai);
+	keys->sk_er = join(read_bytes(&r, key_len), sk_ar);
 	keys->sk_pi = take(&r, sk_len);
 	keys->sk_pr = take(&r, sk_len);
 	return true;

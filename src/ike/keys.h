@@ -5,10 +5,11 @@
 #include "ike/proposal.h"
 #include "util/secret.h"
 
-/* SK_ai and SK_ar are empty with an AEAD and not kept. i: what the original initiator uses. */
+/* i: what the original initiator uses. SK_ai and SK_ar, empty with an AEAD, stand behind SK_ei and
+ * SK_er: together they are the key of aead.h. */
 struct ike_keys {
 	struct secret sk_d;
-	struct secret sk_ei; /* key, salt last */
+	struct secret sk_ei; /* cipher key, then salt or SK_ai */
 	struct secret sk_er;
 	struct secret sk_pi;
 	struct secret sk_pr;
@@ -39,7 +40,7 @@ MUST_USE bool ike_keys_rederive(const struct suite *suite, enum prf_id old_prf,
  * of the IKE SA (KDF-5). `shared`: of the PFS exchange, or NULL.
  */
 struct child_keys {
-	struct secret i_to_r; /* key, salt last */
+	struct secret i_to_r; /* cipher key, then salt or MAC key */
 	struct secret r_to_i;
 };
 void child_keys_wipe(struct child_keys *keys);

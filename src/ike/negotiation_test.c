@@ -15,26 +15,40 @@ static int tear_down(void **state)
 	return 0;
 }
 
+struct words {
+	uint16_t encr, key_bits, integ, prf, kex;
+};
+
+static void add_cipher(struct proposal *p, const struct words *w)
+{
+	proposal_add_transform(p, TRANSFORM_ENCR, w->encr, w->key_bits);
+	if (w->integ != INTEG_NONE)
+		proposal_add_transform(p, TRANSFORM_INTEG, w->integ, 0);
+}
+
 /* One proposal of one suite each, as a conn would ask for. */
-static struct ike_profile profile_of(enum encr_id cipher, uint16_t key_bits, enum kex_id kex)
+static struct ike_profile profile_of(const struct words *w)
 {
 	struct ike_profile profile = ike_profile_default;
-	const struct transform encr = { .type = TRANSFORM_ENCR,
-		                        .id = cipher,
-		                        .key_bits = key_bits };
-	const struct transform ke = { .type = TRANSFORM_KE, .id = kex };
+	struct proposal *p = proposals_add(&profile.ike, PROTOCOL_IKE, 0, 0);
 
-	profile.ike.count = profile.esp.count = 1;
-	profile.ike.proposals[0] = (struct proposal){
-		.transform_count = 3,
-		.transforms = { encr, { .type = TRANSFORM_PRF, .id = PRF_HMAC_SHA2_256 }, ke },
-	};
-	profile.esp.proposals[0] = (struct proposal){
-		.transform_count = 3,
-		.transforms = { encr, ke, { .type = TRANSFORM_SN, .id = 1 } },
-	};
+	add_cipher(p, w);
+	proposal_add_transform(p, TRANSFORM_PRF, w->prf, 0);
+	proposal_add_transform(p, TRANSFORM_KE, w->kex, 0);
+	p = proposals_add(&profile.esp, PROTOCOL_ESP, 0, 4);
+	add_cipher(p, w);
+	proposal_add_transform(p, TRANSFORM_KE, w->kex, 0);
+	proposal_add_transform(p, TRANSFORM_SN, SN_64, 0);
+	proposal_add_transform(p, TRANSFORM_SN, SN_32, 0);
 	return profile;
 }
+
+static const struct words aes256 = { ENCR_AES_GCM_16, 256, INTEG_NONE, PRF_HMAC_SHA2_256,
+	                             KEX_X25519 };
+static const struct words aes128 = { ENCR_AES_GCM_16, 128, INTEG_NONE, PRF_HMAC_SHA2_256,
+	                             KEX_X25519 };
+static const struct words chacha = { ENCR_CHACHA20_POLY1305, 0, INTEG_NONE, PRF_HMAC_SHA2_256,
+	                             KEX_P256 };
 
 static ike_handle initiate_with(enum side side, const struct ike_profile *profile)
 {
@@ -50,7 +64,7 @@ static ike_handle initiate_with(enum side side, const struct ike_profile *profil
 /* SA-14 */
 static void a_conn_gets_the_algorithms_it_asks_for(void **state)
 {
-	struct ike_profile profile = profile_of(ENCR_CHACHA20_POLY1305, 0, KEX_P256);
+	struct ike_profile profile = profile_of(&chacha);
 
 	initiate_with(WEST, &profile);
 	memset(&profile, 0, sizeof(profile)); /* it was only lent */
@@ -67,8 +81,8 @@ static void a_conn_gets_the_algorithms_it_asks_for(void **state)
 /* SA-10, SA-14 */
 static void what_the_responder_does_not_allow_is_refused(void **state)
 {
-	struct ike_profile mine = profile_of(ENCR_AES_GCM_16, 256, KEX_X25519);
-	struct ike_profile theirs = profile_of(ENCR_AES_GCM_16, 128, KEX_X25519);
+	struct ike_profile mine = profile_of(&aes256);
+	struct ike_profile theirs = profile_of(&aes128);
 
 	t.end[EAST].profile = &theirs;
 	initiate_with(WEST, &mine);
@@ -83,7 +97,7 @@ static void what_the_responder_does_not_allow_is_refused(void **state)
 /* SA-14: who the peer is, is known in IKE_AUTH only */
 static void a_profile_that_forbids_the_agreed_algorithms_ends_the_sa(void **state)
 {
-	struct ike_profile theirs = profile_of(ENCR_CHACHA20_POLY1305, 0, KEX_X25519);
+	struct ike_profile theirs = profile_of(&chacha);
 
 	t.end[EAST].peer_profile = &theirs;
 	initiate(&t, WEST);
@@ -96,7 +110,7 @@ static void the_profile_of_the_peer_chooses_for_its_child(void **state)
 {
 	struct ike_profile theirs = ike_profile_default;
 
-	theirs.esp = profile_of(ENCR_CHACHA20_POLY1305, 0, KEX_X25519).esp;
+	theirs.esp = profile_of(&chacha).esp;
 	t.end[EAST].peer_profile = &theirs;
 	initiate(&t, WEST);
 	pass_all(&t);
@@ -104,6 +118,98 @@ static void the_profile_of_the_peer_chooses_for_its_child(void **state)
 	assert_int_equal(last_news(&t.end[WEST], NEWS_CHILD_UP)->child.cipher,
 	                 AEAD_CHACHA20_POLY1305);
 	assert_int_equal(only_sa(&t, WEST)->suite.cipher, AEAD_AES_GCM_16_256);
+}
+
+/* One more pair over the IKE SA of WEST. */
+static void add_pair(const char *local, const char *remote, uint64_t tag)
+{
+	const struct traffic_selector ours = host_ts(local), theirs = host_ts(remote);
+
+	ike_create_child(t.end[WEST].ike, only_sa(&t, WEST)->handle, &ours, &theirs, tag, t.now);
+	pass_all(&t);
+}
+
+/* SA-2 to SA-9, SK-1, SK-2, KDF-2, KDF-4, KDF-5, PLD-20: with all we have, both exchanges */
+static void every_suite_carries_both_exchanges(void **state)
+{
+	static const struct words cases[] = {
+		{ ENCR_AES_GCM_16, 128, INTEG_NONE, PRF_HMAC_SHA2_384, KEX_P384 },
+		{ ENCR_AES_GCM_16, 256, INTEG_NONE, PRF_HMAC_SHA2_512, KEX_MODP_2048 },
+		{ ENCR_CHACHA20_POLY1305, 0, INTEG_NONE, PRF_HMAC_SHA2_256, KEX_MODP_3072 },
+		{ ENCR_AES_CBC, 128, INTEG_HMAC_SHA2_256_128, PRF_HMAC_SHA2_256, KEX_MODP_4096 },
+		{ ENCR_AES_CBC, 128, INTEG_HMAC_SHA2_384_192, PRF_HMAC_SHA2_512, KEX_X25519 },
+		{ ENCR_AES_CBC, 128, INTEG_HMAC_SHA2_512_256, PRF_HMAC_SHA2_384, KEX_P256 },
+		{ ENCR_AES_CBC, 256, INTEG_HMAC_SHA2_256_128, PRF_HMAC_SHA2_256, KEX_MODP_2048 },
+		{ ENCR_AES_CBC, 256, INTEG_HMAC_SHA2_384_192, PRF_HMAC_SHA2_384, KEX_P384 },
+		{ ENCR_AES_CBC, 256, INTEG_HMAC_SHA2_512_256, PRF_HMAC_SHA2_512, KEX_X25519 },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		const struct words *w = &cases[i];
+		struct ike_profile profile = profile_of(w);
+
+		/* East has its defaults: it takes them all (ALG-2). */
+		initiate_with(WEST, &profile);
+		pass_all(&t);
+		expect_tunnels(&t, 1);
+		add_pair("10.1.0.6", "10.2.0.7", 7);
+		expect_tunnels(&t, 2);
+		assert_int_equal(only_sa(&t, EAST)->suite.cipher,
+		                 proposal_cipher(w->encr, w->key_bits, w->integ));
+		assert_int_equal(only_sa(&t, EAST)->suite.prf, w->prf);
+		assert_int_equal(only_sa(&t, EAST)->suite.kex, w->kex);
+		assert_int_equal(last_news(&t.end[EAST], NEWS_CHILD_UP)->child.cipher,
+		                 only_sa(&t, EAST)->suite.cipher);
+		two_ends_wipe(&t);
+		two_ends_init(&t, KEY_ED25519);
+	}
+}
+
+/* SA-13: 64-bit numbers where both have them, 32-bit where one insists; a lone 1 refuses those */
+static void sequence_numbers_are_agreed_on(void **state)
+{
+	static const struct {
+		int west, east; /* bits: 1 SN_32, 2 SN_64 */
+		int want;       /* -1: no child */
+	} cases[] = {
+		{ 3, 3, SN_64 }, { 1, 3, SN_32 }, { 3, 1, SN_32 }, { 2, 3, SN_64 },
+		{ 1, 1, SN_32 }, { 2, 2, SN_64 }, { 1, 2, -1 },    { 2, 1, -1 },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct ike_profile profiles[2] = { ike_profile_default, ike_profile_default };
+
+		for (int side = WEST; side <= EAST; side++) {
+			int bits = side == WEST ? cases[i].west : cases[i].east;
+			struct proposal *p = proposals_add(&profiles[side].esp, PROTOCOL_ESP, 0, 4);
+
+			add_cipher(p, &aes256);
+			if ((bits & 2) != 0)
+				proposal_add_transform(p, TRANSFORM_SN, SN_64, 0);
+			if ((bits & 1) != 0)
+				proposal_add_transform(p, TRANSFORM_SN, SN_32, 0);
+		}
+		t.end[EAST].profile = &profiles[EAST];
+		initiate_with(WEST, &profiles[WEST]);
+		pass_all(&t);
+		expect_tunnels(&t, cases[i].want < 0 ? 0 : 1);
+		if (cases[i].want >= 0)
+			assert_int_equal(last_news(&t.end[WEST], NEWS_CHILD_UP)->child.is_esn,
+			                 cases[i].want == SN_64);
+		else
+			assert_int_equal(last_news(&t.end[WEST], NEWS_CHILD_FAILED)->reason,
+			                 IKE_REASON_NO_PROPOSAL);
+		two_ends_wipe(&t);
+		two_ends_init(&t, KEY_ED25519);
+	}
+}
+
+/* Section 19: below 576 octets with the headers of UDP and IPv6, cookie included */
+static void the_first_message_is_short(void **state)
+{
+	initiate(&t, WEST);
+	assert_in_range(first_out(&t, WEST)->datagram.len, 200,
+	                575 - 8 - 40 - (PAYLOAD_HEADER_LEN + 4 + 17));
 }
 
 int main(void)
@@ -114,6 +220,9 @@ int main(void)
 		CASE(what_the_responder_does_not_allow_is_refused),
 		CASE(a_profile_that_forbids_the_agreed_algorithms_ends_the_sa),
 		CASE(the_profile_of_the_peer_chooses_for_its_child),
+		CASE(every_suite_carries_both_exchanges),
+		CASE(sequence_numbers_are_agreed_on),
+		CASE(the_first_message_is_short),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

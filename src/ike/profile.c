@@ -100,6 +100,23 @@ void profile_offer_esp(const struct ike_profile *profile, uint32_t spi, bool wit
 		copy_proposals(&profile->esp, PROTOCOL_ESP, spi, 4, with_kex, out);
 }
 
+void profile_allow_ike(const struct ike_profile *profile, bool with_spi, struct proposal_list *out)
+{
+	/* Only the length of an SPI in our list counts. */
+	if (profile->ike.count == 0)
+		proposals_taken_for_ike(out, with_spi);
+	else
+		profile_offer_ike(profile, with_spi, out);
+}
+
+void profile_allow_esp(const struct ike_profile *profile, bool with_kex, struct proposal_list *out)
+{
+	if (profile->esp.count == 0)
+		proposals_taken_for_esp(out, with_kex);
+	else
+		profile_offer_esp(profile, 0, with_kex, out);
+}
+
 enum kex_id profile_first_kex(const struct proposal_list *offer)
 {
 	for (size_t i = 0; i < offer->count; i++) {

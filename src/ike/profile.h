@@ -38,11 +38,17 @@ extern const struct ike_profile ike_profile_default;
 
 bool ike_profile_equal(const struct ike_profile *a, const struct ike_profile *b);
 
-/* Offer as Initiator, rule as Responder. `spi` 0: IKE_SA_INIT; else that of a rekey. */
+/* Our offer as Initiator. `spi` 0: IKE_SA_INIT; else that of a rekey. */
 void profile_offer_ike(const struct ike_profile *profile, uint64_t spi, struct proposal_list *out);
 /* `with_kex`: in CREATE_CHILD_SA. */
 void profile_offer_esp(const struct ike_profile *profile, uint32_t spi, bool with_kex,
                        struct proposal_list *out);
+/*
+ * The rule as Responder: what a conn says it says for both roles; without its words more is taken
+ * than offered, so that two strangers always find a common suite (ALG-2). `with_spi`: in a rekey.
+ */
+void profile_allow_ike(const struct ike_profile *profile, bool with_spi, struct proposal_list *out);
+void profile_allow_esp(const struct ike_profile *profile, bool with_kex, struct proposal_list *out);
 /* The method our KE payload is made for before the peer has said anything: our first. */
 enum kex_id profile_first_kex(const struct proposal_list *offer);
 

@@ -14,9 +14,6 @@ enum {
 	SPI_LEN_IKE = 8,
 	SPI_LEN_ESP = 4,
 	SPI_ESP_MIN = 256,
-	INTEG_NONE = 0,
-	SN_32 = 0,
-	SN_64 = 1,
 };
 
 /* One attribute (RFC 7296 section 3.3.5); the key length is the only one in use. */
@@ -163,15 +160,15 @@ void proposals_write(struct writer *w, const struct proposal_list *list)
 		proposal_write(w, &list->proposals[i], i + 1 == list->count);
 }
 
-static void add_transform(struct proposal *p, uint8_t type, uint16_t id, uint16_t key_bits)
+void proposal_add_transform(struct proposal *p, uint8_t type, uint16_t id, uint16_t key_bits)
 {
 	assert(p->transform_count < TRANSFORMS_MAX);
 	p->transforms[p->transform_count++] =
 	    (struct transform){ .type = type, .id = id, .key_bits = key_bits };
 }
 
-static struct proposal *add_proposal(struct proposal_list *list, uint8_t protocol, uint64_t spi,
-                                     uint8_t spi_len)
+struct proposal *proposals_add(struct proposal_list *list, uint8_t protocol, uint64_t spi,
+                               uint8_t spi_len)
 {
 	struct proposal *p = &list->proposals[list->count++];
 
@@ -185,53 +182,118 @@ static struct proposal *add_proposal(struct proposal_list *list, uint8_t protoco
 	return p;
 }
 
-/* Our ciphers, one proposal a kind: first AES-GCM with either key length, then ChaCha20. */
-static void add_ciphers(struct proposal *p)
+/*
+ * Our profile
+ */
+
+/* A kind of cipher is a proposal: an AEAD has no integrity beside it (SA-6). */
+enum cipher_kind { KIND_GCM, KIND_CHACHA20, KIND_CBC, KIND_COUNT };
+
+/* `is_taken`: not what we offer but what we take. */
+static void add_ciphers(struct proposal *p, enum cipher_kind kind, bool is_taken)
 {
-	if (p->number == 1) {
-		add_transform(p, TRANSFORM_ENCR, ENCR_AES_GCM_16, 256);
-		add_transform(p, TRANSFORM_ENCR, ENCR_AES_GCM_16, 128);
-	} else {
-		add_transform(p, TRANSFORM_ENCR, ENCR_CHACHA20_POLY1305, 0);
+	switch (kind) {
+	case KIND_GCM:
+		proposal_add_transform(p, TRANSFORM_ENCR, ENCR_AES_GCM_16, 256);
+		proposal_add_transform(p, TRANSFORM_ENCR, ENCR_AES_GCM_16, 128);
+		return;
+	case KIND_CHACHA20:
+		proposal_add_transform(p, TRANSFORM_ENCR, ENCR_CHACHA20_POLY1305, 0);
+		return;
+	case KIND_CBC:
+		proposal_add_transform(p, TRANSFORM_ENCR, ENCR_AES_CBC, 256);
+		if (is_taken)
+			proposal_add_transform(p, TRANSFORM_ENCR, ENCR_AES_CBC, 128);
+		proposal_add_transform(p, TRANSFORM_INTEG, INTEG_HMAC_SHA2_256_128, 0);
+		if (!is_taken)
+			return;
+		proposal_add_transform(p, TRANSFORM_INTEG, INTEG_HMAC_SHA2_512_256, 0);
+		proposal_add_transform(p, TRANSFORM_INTEG, INTEG_HMAC_SHA2_384_192, 0);
+		return;
+	case KIND_COUNT:
+		break;
 	}
 }
 
-enum { CIPHER_KINDS = 2 };
-
-static void add_kexes(struct proposal *p)
+static void add_prfs(struct proposal *p, bool is_taken)
 {
-	add_transform(p, TRANSFORM_KE, KEX_X25519, 0);
-	add_transform(p, TRANSFORM_KE, KEX_P256, 0);
+	proposal_add_transform(p, TRANSFORM_PRF, PRF_HMAC_SHA2_256, 0);
+	proposal_add_transform(p, TRANSFORM_PRF, PRF_HMAC_SHA2_512, 0);
+	if (is_taken)
+		proposal_add_transform(p, TRANSFORM_PRF, PRF_HMAC_SHA2_384, 0);
+}
+
+static void add_methods(struct proposal *p, const enum kex_id *methods, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		proposal_add_transform(p, TRANSFORM_KE, (uint16_t)methods[i], 0);
+}
+
+static void add_kexes(struct proposal *p, bool is_taken)
+{
+	static const enum kex_id offered[] = { KEX_X25519, KEX_P256 };
+	static const enum kex_id offered_for_ike[] = { KEX_X25519, KEX_P256, KEX_MODP_2048 };
+	static const enum kex_id taken[] = { KEX_X25519,    KEX_P256,      KEX_P384,
+		                             KEX_MODP_3072, KEX_MODP_4096, KEX_MODP_2048 };
+
+	if (is_taken)
+		add_methods(p, taken, ARRAY_LEN(taken));
+	else if (p->protocol == PROTOCOL_IKE)
+		add_methods(p, offered_for_ike, ARRAY_LEN(offered_for_ike));
+	else
+		add_methods(p, offered, ARRAY_LEN(offered));
+}
+
+static void for_ike(struct proposal_list *out, uint64_t spi, bool is_taken)
+{
+	out->count = 0;
+	for (int kind = 0; kind < KIND_COUNT; kind++) {
+		struct proposal *p =
+		    proposals_add(out, PROTOCOL_IKE, spi, spi == 0 ? 0 : SPI_LEN_IKE);
+
+		add_ciphers(p, (enum cipher_kind)kind, is_taken);
+		add_prfs(p, is_taken);
+		add_kexes(p, is_taken);
+	}
+}
+
+static void for_esp(struct proposal_list *out, uint32_t spi, bool with_kex, bool is_taken)
+{
+	out->count = 0;
+	for (int kind = 0; kind < KIND_COUNT; kind++) {
+		struct proposal *p = proposals_add(out, PROTOCOL_ESP, spi, SPI_LEN_ESP);
+
+		add_ciphers(p, (enum cipher_kind)kind, is_taken);
+		if (with_kex)
+			add_kexes(p, is_taken);
+		proposal_add_transform(p, TRANSFORM_SN, SN_64, 0);
+		proposal_add_transform(p, TRANSFORM_SN, SN_32, 0);
+	}
 }
 
 void proposals_for_ike(struct proposal_list *out, uint64_t spi)
 {
-	out->count = 0;
-	for (int i = 0; i < CIPHER_KINDS; i++) {
-		struct proposal *p =
-		    add_proposal(out, PROTOCOL_IKE, spi, spi == 0 ? 0 : SPI_LEN_IKE);
-
-		add_ciphers(p);
-		add_transform(p, TRANSFORM_PRF, PRF_HMAC_SHA2_256, 0);
-		add_transform(p, TRANSFORM_PRF, PRF_HMAC_SHA2_512, 0);
-		add_transform(p, TRANSFORM_PRF, PRF_HMAC_SHA2_384, 0);
-		add_kexes(p);
-	}
+	for_ike(out, spi, false);
 }
 
 void proposals_for_esp(struct proposal_list *out, uint32_t spi, bool with_kex)
 {
-	out->count = 0;
-	for (int i = 0; i < CIPHER_KINDS; i++) {
-		struct proposal *p = add_proposal(out, PROTOCOL_ESP, spi, SPI_LEN_ESP);
-
-		add_ciphers(p);
-		if (with_kex)
-			add_kexes(p);
-		add_transform(p, TRANSFORM_SN, SN_64, 0);
-		add_transform(p, TRANSFORM_SN, SN_32, 0);
-	}
+	for_esp(out, spi, with_kex, false);
 }
+
+void proposals_taken_for_ike(struct proposal_list *out, uint64_t spi)
+{
+	for_ike(out, spi, true);
+}
+
+void proposals_taken_for_esp(struct proposal_list *out, bool with_kex)
+{
+	for_esp(out, 0, with_kex, true);
+}
+
+/*
+ * The choice
+ */
 
 static const struct transform *find(const struct proposal *p, uint8_t type, uint16_t id)
 {
@@ -299,32 +361,62 @@ static const struct transform *common(const struct proposal *ours, const struct 
 	return first;
 }
 
-static enum aead_id aead_of(const struct transform *t)
+/* The transforms that make a cipher of aead.h. */
+static const struct cipher_row {
+	enum aead_id cipher;
+	uint16_t encr;
+	uint16_t key_bits;
+	uint16_t integ;
+} cipher_rows[] = {
+	{ AEAD_AES_GCM_16_128, ENCR_AES_GCM_16, 128, INTEG_NONE },
+	{ AEAD_AES_GCM_16_256, ENCR_AES_GCM_16, 256, INTEG_NONE },
+	{ AEAD_CHACHA20_POLY1305, ENCR_CHACHA20_POLY1305, 0, INTEG_NONE },
+	{ AEAD_AES_CBC_128_SHA2_256, ENCR_AES_CBC, 128, INTEG_HMAC_SHA2_256_128 },
+	{ AEAD_AES_CBC_128_SHA2_384, ENCR_AES_CBC, 128, INTEG_HMAC_SHA2_384_192 },
+	{ AEAD_AES_CBC_128_SHA2_512, ENCR_AES_CBC, 128, INTEG_HMAC_SHA2_512_256 },
+	{ AEAD_AES_CBC_256_SHA2_256, ENCR_AES_CBC, 256, INTEG_HMAC_SHA2_256_128 },
+	{ AEAD_AES_CBC_256_SHA2_384, ENCR_AES_CBC, 256, INTEG_HMAC_SHA2_384_192 },
+	{ AEAD_AES_CBC_256_SHA2_512, ENCR_AES_CBC, 256, INTEG_HMAC_SHA2_512_256 },
+};
+
+enum aead_id proposal_cipher(uint16_t encr, uint16_t key_bits, uint16_t integ)
 {
-	if (t->id == ENCR_CHACHA20_POLY1305)
-		return AEAD_CHACHA20_POLY1305;
-	assert(t->id == ENCR_AES_GCM_16);
-	return t->key_bits == 256 ? AEAD_AES_GCM_16_256 : AEAD_AES_GCM_16_128;
+	for (size_t i = 0; i < ARRAY_LEN(cipher_rows); i++) {
+		const struct cipher_row *row = &cipher_rows[i];
+
+		if (row->encr == encr && row->key_bits == key_bits && row->integ == integ)
+			return row->cipher;
+	}
+	return AEAD_NONE;
 }
 
-static void put_into_suite(struct suite *suite, const struct transform *t)
+static const struct cipher_row *cipher_row(enum aead_id cipher)
 {
-	switch ((enum transform_type)t->type) {
-	case TRANSFORM_ENCR:
-		suite->cipher = aead_of(t);
-		return;
-	case TRANSFORM_PRF:
-		suite->prf = (enum prf_id)t->id;
-		return;
-	case TRANSFORM_KE:
-		suite->kex = (enum kex_id)t->id;
-		return;
-	case TRANSFORM_SN:
-		suite->is_esn = t->id == SN_64;
-		return;
-	case TRANSFORM_INTEG:
-		return;
+	const struct cipher_row *row = cipher_rows;
+
+	while (row->cipher != cipher) {
+		row++;
+		assert(row < cipher_rows + ARRAY_LEN(cipher_rows));
 	}
+	return row;
+}
+
+/* `t`: the transform of each type, NULL where there is none. */
+static struct suite suite_of(const struct transform *const t[TRANSFORM_SN + 1])
+{
+	const struct transform *encr = t[TRANSFORM_ENCR], *integ = t[TRANSFORM_INTEG];
+	struct suite suite = { 0 };
+
+	if (encr != NULL)
+		suite.cipher = proposal_cipher(encr->id, encr->key_bits,
+		                               integ == NULL ? INTEG_NONE : integ->id);
+	if (t[TRANSFORM_PRF] != NULL)
+		suite.prf = (enum prf_id)t[TRANSFORM_PRF]->id;
+	if (t[TRANSFORM_KE] != NULL)
+		suite.kex = (enum kex_id)t[TRANSFORM_KE]->id;
+	if (t[TRANSFORM_SN] != NULL)
+		suite.is_esn = t[TRANSFORM_SN]->id == SN_64;
+	return suite;
 }
 
 /* A type that `ours` does not have may only be there as NONE: integrity beside an AEAD (SA-6), a
@@ -364,7 +456,8 @@ static void start_choice(struct proposal_choice *choice, const struct proposal *
 		.number = theirs->number,
 		.protocol = theirs->protocol,
 		.spi = theirs->spi,
-		.has_integ_none = count_type(theirs, TRANSFORM_INTEG) > 0,
+		.has_integ_none = count_type(theirs, TRANSFORM_INTEG) > 0 &&
+		                  count_type(ours, TRANSFORM_INTEG) == 0,
 		.has_kex_none =
 		    count_type(theirs, TRANSFORM_KE) > 0 && count_type(ours, TRANSFORM_KE) == 0,
 	};
@@ -373,6 +466,7 @@ static void start_choice(struct proposal_choice *choice, const struct proposal *
 static bool choose_from(const struct proposal *theirs, const struct proposal *ours,
                         uint16_t kex_sent, struct proposal_choice *out)
 {
+	const struct transform *chosen[TRANSFORM_SN + 1] = { 0 };
 	struct proposal_choice choice;
 
 	if (!spi_fits(theirs, ours) || !types_fit(theirs, ours))
@@ -380,13 +474,14 @@ static bool choose_from(const struct proposal *theirs, const struct proposal *ou
 	start_choice(&choice, theirs, ours);
 	for (uint8_t type = TRANSFORM_ENCR; type <= TRANSFORM_SN; type++) {
 		uint16_t favourite = type == TRANSFORM_KE && kex_sent != 0 ? kex_sent : UINT16_MAX;
-		const struct transform *t = common(ours, theirs, type, favourite);
 
-		if (t != NULL)
-			put_into_suite(&choice.suite, t);
-		else if (count_type(ours, type) > 0)
+		chosen[type] = common(ours, theirs, type, favourite);
+		if (chosen[type] == NULL && count_type(ours, type) > 0)
 			return false;
 	}
+	choice.suite = suite_of(chosen);
+	if (choice.suite.cipher == AEAD_NONE)
+		return false;
 	*out = choice;
 	return true;
 }
@@ -427,21 +522,17 @@ bool proposals_check_answer(const struct proposal_list *answer, const struct pro
 static void suite_transforms(struct proposal *p, const struct proposal_choice *choice)
 {
 	const struct suite *suite = &choice->suite;
+	const struct cipher_row *row = cipher_row(suite->cipher);
 
-	assert(suite->cipher != AEAD_NONE);
-	if (suite->cipher == AEAD_CHACHA20_POLY1305)
-		add_transform(p, TRANSFORM_ENCR, ENCR_CHACHA20_POLY1305, 0);
-	else
-		add_transform(p, TRANSFORM_ENCR, ENCR_AES_GCM_16,
-		              suite->cipher == AEAD_AES_GCM_16_256 ? 256 : 128);
+	proposal_add_transform(p, TRANSFORM_ENCR, row->encr, row->key_bits);
 	if (suite->prf != PRF_NONE)
-		add_transform(p, TRANSFORM_PRF, suite->prf, 0);
-	if (choice->has_integ_none)
-		add_transform(p, TRANSFORM_INTEG, INTEG_NONE, 0);
+		proposal_add_transform(p, TRANSFORM_PRF, suite->prf, 0);
+	if (choice->has_integ_none || row->integ != INTEG_NONE)
+		proposal_add_transform(p, TRANSFORM_INTEG, row->integ, 0);
 	if (suite->kex != KEX_NONE || choice->has_kex_none)
-		add_transform(p, TRANSFORM_KE, suite->kex, 0);
+		proposal_add_transform(p, TRANSFORM_KE, suite->kex, 0);
 	if (choice->protocol == PROTOCOL_ESP)
-		add_transform(p, TRANSFORM_SN, suite->is_esn ? SN_64 : SN_32, 0);
+		proposal_add_transform(p, TRANSFORM_SN, suite->is_esn ? SN_64 : SN_32, 0);
 }
 
 void proposals_write_choice(struct writer *w, const struct proposal_choice *choice, uint64_t spi,
@@ -484,24 +575,12 @@ static const char *prf_word(enum prf_id id)
 	return "";
 }
 
-static const char *kex_word(enum kex_id id)
-{
-	switch (id) {
-	case KEX_NONE:
-		return "";
-	case KEX_P256:
-		return ", P-256";
-	case KEX_X25519:
-		return ", X25519";
-	}
-	return "";
-}
-
 struct suite_text suite_text(const struct suite *suite)
 {
 	struct suite_text text;
 
-	snprintf(text.s, sizeof(text.s), "%s%s%s%s", aead_name(suite->cipher), prf_word(suite->prf),
-	         kex_word(suite->kex), suite->is_esn ? ", ESN" : "");
+	snprintf(text.s, sizeof(text.s), "%s%s%s%s%s", aead_name(suite->cipher),
+	         prf_word(suite->prf), suite->kex != KEX_NONE ? ", " : "",
+	         suite->kex != KEX_NONE ? kex_name(suite->kex) : "", suite->is_esn ? ", ESN" : "");
 	return text;
 }

@@ -19,7 +19,15 @@ enum transform_type {
 	TRANSFORM_SN = 5,
 };
 
-enum encr_id { ENCR_AES_GCM_16 = 20, ENCR_CHACHA20_POLY1305 = 28 };
+enum encr_id { ENCR_AES_CBC = 12, ENCR_AES_GCM_16 = 20, ENCR_CHACHA20_POLY1305 = 28 };
+enum integ_id {
+	INTEG_NONE = 0,
+	INTEG_HMAC_SHA2_256_128 = 12,
+	INTEG_HMAC_SHA2_384_192 = 13,
+	INTEG_HMAC_SHA2_512_256 = 14,
+};
+/* RFC 7296 section 3.3.2: 32-bit sequence numbers, or extended ones. */
+enum sn_id { SN_32 = 0, SN_64 = 1 };
 
 enum {
 	PROPOSALS_MAX = 16,
@@ -50,10 +58,10 @@ struct proposal_list {
 
 /* One of everything. */
 struct suite {
-	enum aead_id cipher;
-	enum prf_id prf; /* IKE; PRF_NONE for ESP */
-	enum kex_id kex; /* KEX_NONE for ESP without PFS */
-	bool is_esn;     /* ESP */
+	enum aead_id cipher; /* and integrity, where that is a transform of its own */
+	enum prf_id prf;     /* IKE; PRF_NONE for ESP */
+	enum kex_id kex;     /* KEX_NONE for ESP without PFS */
+	bool is_esn;         /* ESP */
 };
 
 struct proposal_choice {
@@ -73,6 +81,18 @@ void proposals_write(struct writer *w, const struct proposal_list *list);
 void proposals_for_ike(struct proposal_list *out, uint64_t spi);
 /* ESP: `with_kex` in CREATE_CHILD_SA (TS-15), not in IKE_AUTH (SA-12). */
 void proposals_for_esp(struct proposal_list *out, uint32_t spi, bool with_kex);
+/*
+ * What a Responder takes beside its own offer: the same ciphers and all else we have that is sound
+ * (ALG-2). It is no offer: that would be longer, and the first message is short.
+ */
+void proposals_taken_for_ike(struct proposal_list *out, uint64_t spi);
+void proposals_taken_for_esp(struct proposal_list *out, bool with_kex);
+/* The cipher that two transforms make; AEAD_NONE: none of ours. INTEG_NONE beside an AEAD. */
+enum aead_id proposal_cipher(uint16_t encr, uint16_t key_bits, uint16_t integ);
+/* The header of proposal `number`, without transforms, and one transform more. */
+struct proposal *proposals_add(struct proposal_list *list, uint8_t protocol, uint64_t spi,
+                               uint8_t spi_len);
+void proposal_add_transform(struct proposal *p, uint8_t type, uint16_t id, uint16_t key_bits);
 /* Is this key exchange method in one of the proposals (INI-2, PLD-20)? */
 bool proposals_offer_kex(const struct proposal_list *list, uint16_t method);
 /* Length of the nonce to go with them (PLD-22). */

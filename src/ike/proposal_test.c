@@ -72,7 +72,8 @@ static void check_choice(uint8_t protocol, bool with_kex, const struct choice_ca
 		fail_msg("%s: chose %s, not %s", c->line, got, c->want ? c->want : "nothing");
 }
 
-/* Ciphers in `want`: 1 AES-GCM-128, 2 AES-GCM-256, 3 ChaCha20. SA-4 to SA-8, SA-10, SA-11, SK-8 */
+/* Ciphers in `want`: 1 AES-GCM-128, 2 AES-GCM-256, 3 ChaCha20, 7 AES-CBC-256 with SHA2-256.
+ * SA-4 to SA-8, SA-10, SA-11, SK-8 */
 static void chooses_for_the_ike_sa(void **state)
 {
 	static const struct choice_case cases[] = {
@@ -85,10 +86,20 @@ static void chooses_for_the_ike_sa(void **state)
 		/* the method of the KE payload is worth a round trip */
 		{ "e20/256 p5 k31 k19", 19, "1 2.5.19.0" },
 		{ "e20/256 p5 k31 k19", 14, "1 2.5.31.0" },
-		{ "e20/256 p5 k14 k19", 14, "1 2.5.19.0" },
+		{ "e20/256 p5 k14 k19", 0, "1 2.5.19.0" },
+		{ "e20/256 p5 k14 k19", 14, "1 2.5.14.0" },
+		{ "e20/256 p5 k2 k14", 2, "1 2.5.14.0" },
+		/* CBC needs integrity beside it, and of SHA-2 */
+		{ "e12/256 i12 p5 k31", 31, "1 7.5.31.0" },
+		{ "e12/256 i12 p5 k31 | e20/256 p5 k31", 31, "1 7.5.31.0" },
+		{ "e12/256 i0 p5 k31", 31, NULL },
+		{ "e12/256 i2 p5 k31", 31, NULL },
+		{ "e12/256 i2 i12 p2 p5 k31", 31, "1 7.5.31.0" },
+		{ "e12 i12 p5 k31", 31, NULL },
+		{ "e12/256 e20/256 i12 p5 k31", 31, "1 7.5.31.0" },
 		/* the peer's order of proposals */
 		{ "e28 p5 k31 | e20/256 p5 k31", 31, "1 3.5.31.0" },
-		{ "e12/256 i12 p5 k31 | e20/256 p5 k31", 31, "2 2.5.31.0" },
+		{ "e3 i12 p5 k31 | e20/256 p5 k31", 31, "2 2.5.31.0" },
 		/* unknown transforms only fall out themselves */
 		{ "e99 e20/256 p99 p5 k99 k31", 31, "1 2.5.31.0" },
 		{ "e20/256? e20/128 p5 k31", 31, "1 1.5.31.0" },
@@ -137,7 +148,10 @@ static void chooses_for_the_first_child_sa(void **state)
 		{ "e20/256 s0 i0", 0, "1 2.0.0.0" },
 		{ "e20/256 s0 i12", 0, NULL },
 		{ "e20/256 s0 p5", 0, NULL },
-		{ "e12/256 i12 s0 | e28 s0", 0, "2 3.0.0.0" },
+		{ "e12/256 i12 s0 | e28 s0", 0, "1 7.0.0.0" },
+		{ "e12/256 i12 s0 s1", 0, "1 7.0.0.1" },
+		{ "e12/256 s0", 0, NULL },
+		{ "e3 i12 s0 | e28 s0", 0, "2 3.0.0.0" },
 		{ "e11 i12 s0", 0, NULL },
 	};
 
@@ -213,10 +227,14 @@ static void refuses_an_answer_that_was_not_offered(void **state)
 		{ "e20/128 p7 k19", 1, true },
 		{ "e28 p5 k31", 2, true },
 		{ "e20/256 p5 i0 k31", 1, true },
-		{ "e28 p5 k31", 1, false },     /* of another proposal */
-		{ "e20/256 p5 k31", 3, false }, /* no such number */
+		{ "e28 p5 k31", 1, false }, /* of another proposal */
+		{ "e12/256 i12 p5 k14", 3, true },
+		{ "e12/256 p5 k14", 3, false },
+		{ "e12/256 i0 p5 k14", 3, false },
+		{ "e12/128 i12 p5 k14", 3, false },
+		{ "e20/256 p5 k31", 4, false }, /* no such number */
 		{ "e20/192 p5 k31", 1, false },
-		{ "e20/256 p5 k14", 1, false },
+		{ "e20/256 p5 k15", 1, false },
 		{ "e20/256 p5", 1, false },
 		{ "e20/256 e20/128 p5 k31", 1, false }, /* two of a type */
 		{ "e20/256 p5 k31 k31", 1, false },
@@ -340,9 +358,83 @@ static void our_offer_is_the_profile(void **state)
 	assert_int_equal(proposals_nonce_len(&esp), 32);
 	proposals_write(&w, &ike);
 	assert_true(proposals_parse(writer_view(&w), &again));
-	assert_int_equal(again.count, 2);
+	assert_int_equal(again.count, 3);
+	assert_int_equal(ike.proposals[2].transforms[0].id, ENCR_AES_CBC);
+	assert_true(proposals_offer_kex(&ike, KEX_MODP_2048));
+	assert_false(proposals_offer_kex(&esp, KEX_MODP_2048));
 	proposals_for_ike(&ike, 0xa1a2a3a4a5a6a7a8);
 	assert_int_equal(ike.proposals[0].spi_len, 8);
+}
+
+static struct proposal_list taken(uint8_t protocol, bool with_kex)
+{
+	struct proposal_list list;
+
+	if (protocol == PROTOCOL_IKE)
+		proposals_taken_for_ike(&list, 0);
+	else
+		proposals_taken_for_esp(&list, with_kex);
+	return list;
+}
+
+/* ALG-2: whatever sound suite a stranger knows, there is one for both. */
+static void two_strangers_always_find_a_common_suite(void **state)
+{
+	static const char *const ciphers[] = { "e20/256",     "e20/128",     "e28",
+		                               "e12/256 i12", "e12/128 i12", "e12/256 i14",
+		                               "e12/128 i13" };
+	static const uint16_t methods[] = { 31, 19, 14, 20, 15, 16 };
+	struct proposal_list ike = taken(PROTOCOL_IKE, false);
+	struct proposal_list esp = taken(PROTOCOL_ESP, true);
+	struct proposal_choice choice;
+
+	for (size_t i = 0; i < ARRAY_LEN(ciphers); i++) {
+		for (size_t j = 0; j < ARRAY_LEN(methods); j++) {
+			char line[64];
+			struct proposal_list theirs;
+
+			snprintf(line, sizeof(line), "%s p5 k%u", ciphers[i], methods[j]);
+			theirs = offer(PROTOCOL_IKE, line);
+			if (!proposals_choose(&theirs, &ike, methods[j], &choice))
+				fail_msg("ike %s", line);
+			assert_true(proposals_allow(&ike, &choice.suite));
+			snprintf(line, sizeof(line), "%s k%u s0", ciphers[i], methods[j]);
+			theirs = offer(PROTOCOL_ESP, line);
+			if (!proposals_choose(&theirs, &esp, methods[j], &choice))
+				fail_msg("esp %s", line);
+		}
+	}
+}
+
+/* ALG-1: what is never used is neither offered nor taken. */
+static void never_takes_what_is_broken(void **state)
+{
+	static const struct {
+		uint8_t type;
+		uint16_t id;
+	} cases[] = {
+		{ 1, 1 }, { 1, 2 }, { 1, 3 },  { 1, 4 },  { 1, 5 },  { 1, 6 },  { 1, 7 },
+		{ 1, 8 }, { 1, 9 }, { 1, 11 }, { 1, 21 }, { 2, 1 },  { 2, 2 },  { 2, 3 },
+		{ 2, 4 }, { 3, 1 }, { 3, 2 },  { 3, 3 },  { 3, 4 },  { 3, 5 },  { 3, 6 },
+		{ 3, 7 }, { 4, 1 }, { 4, 2 },  { 4, 5 },  { 4, 22 }, { 4, 23 }, { 4, 24 },
+	};
+	const struct proposal_list lists[] = {
+		allowed(PROTOCOL_IKE, false),
+		allowed(PROTOCOL_ESP, true),
+		taken(PROTOCOL_IKE, false),
+		taken(PROTOCOL_ESP, true),
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(lists) * PROPOSALS_MAX; i++) {
+		const struct proposal_list *list = &lists[i / PROPOSALS_MAX];
+		const struct proposal *p = &list->proposals[i % PROPOSALS_MAX];
+
+		for (size_t j = 0; i % PROPOSALS_MAX < list->count && j < p->transform_count; j++) {
+			for (size_t k = 0; k < ARRAY_LEN(cases); k++)
+				assert_false(p->transforms[j].type == cases[k].type &&
+				             p->transforms[j].id == cases[k].id);
+		}
+	}
 }
 
 /* SA-8: the answer of the vectors is to the offer of the vectors */
@@ -377,6 +469,8 @@ int main(void)
 		cmocka_unit_test(refuses_lists_that_do_not_add_up),
 		cmocka_unit_test(takes_sixteen_proposals_of_sixty_four_transforms),
 		cmocka_unit_test(our_offer_is_the_profile),
+		cmocka_unit_test(two_strangers_always_find_a_common_suite),
+		cmocka_unit_test(never_takes_what_is_broken),
 		cmocka_unit_test(takes_the_answer_of_the_vectors),
 	};
 

@@ -33,10 +33,29 @@ static size_t aad_len(struct piece piece)
 	return IKE_HEADER_LEN + PAYLOAD_HEADER_LEN + (piece.number != 0 ? PIECE_FIELDS_LEN : 0);
 }
 
-/* The message with its final lengths, the text still in the clear and zeros for the ICV. */
-static struct bytes lay_out(const struct ike_header *header, struct piece piece, uint8_t first,
-                            uint64_t iv, struct bytes inner, struct buf *out)
+/* Padding of the least length that fills whole blocks; none with an AEAD (SK-1). */
+static size_t pad_len(const struct aead_shape *shape, size_t inner_len)
 {
+	return (shape->block - (inner_len + 1) % shape->block) % shape->block;
+}
+
+static size_t sealed_len(const struct aead_shape *shape, struct piece piece, size_t inner_len)
+{
+	return aad_len(piece) + shape->iv_len + inner_len + pad_len(shape, inner_len) + 1 +
+	       shape->tag_len;
+}
+
+size_t sk_sealed_len(const struct sk *sk, size_t inner_len)
+{
+	return sealed_len(aead_shape_of(sk->out), (struct piece){ 0 }, inner_len);
+}
+
+/* The message with its final lengths, the text still in the clear and zeros for the ICV. */
+static struct bytes lay_out(const struct aead_shape *shape, const struct ike_header *header,
+                            struct piece piece, uint8_t first, const uint8_t *iv,
+                            struct bytes inner, struct buf *out)
+{
+	size_t padding = pad_len(shape, inner.len);
 	struct message_writer m;
 	struct writer *w;
 
@@ -46,35 +65,40 @@ static struct bytes lay_out(const struct ike_header *header, struct piece piece,
 		write_be16(w, piece.number);
 		write_be16(w, piece.total);
 	}
-	write_be64(w, iv);
+	write_bytes(w, BYTES(iv, shape->iv_len));
 	write_bytes(w, inner);
-	write_u8(w, 0); /* no padding: an AEAD needs no alignment (SK-1) */
-	write_zeros(w, AEAD_TAG_LEN);
+	write_zeros(w, padding);
+	write_u8(w, (uint8_t)padding);
+	write_zeros(w, shape->tag_len);
 	payload_end_sk(&m, first);
 	return message_end(&m);
 }
 
 static bool encrypt(struct sk *sk, size_t aad, struct buf *message)
 {
-	size_t text = aad + AEAD_IV_LEN;
+	const struct aead_shape *shape = aead_shape_of(sk->out);
+	size_t text = aad + shape->iv_len;
 
 	return aead_seal(sk->out, message->data + aad, BYTES(message->data, aad),
-	                 BYTES(message->data + text, message->len - text - AEAD_TAG_LEN),
+	                 BYTES(message->data + text, message->len - text - shape->tag_len),
 	                 message->data + text);
 }
 
 bool sk_seal_piece(struct sk *sk, const struct ike_header *header, struct piece piece,
                    uint8_t first, struct bytes inner, struct buf *out)
 {
-	size_t aad = aad_len(piece);
-	size_t size = aad + AEAD_IV_LEN + inner.len + 1 + AEAD_TAG_LEN;
+	const struct aead_shape *shape = aead_shape_of(sk->out);
+	size_t size = sealed_len(shape, piece, inner.len);
+	uint8_t iv[AEAD_IV_MAX];
 	struct buf message;
 
-	if (sk->sealed >= SK_SEALED_MAX || size > IKE_MESSAGE_MAX)
+	if (sk->sealed >= SK_SEALED_MAX || size > IKE_MESSAGE_MAX ||
+	    !aead_iv(sk->out, sk->sealed, iv))
 		return false;
+	sk->sealed++;
 	message = (struct buf){ .data = new_array(size, 1), .len = size };
-	if (lay_out(header, piece, first, sk->sealed++, inner, &message).len != size ||
-	    !encrypt(sk, aad, &message)) {
+	if (lay_out(shape, header, piece, first, iv, inner, &message).len != size ||
+	    !encrypt(sk, aad_len(piece), &message)) {
 		secret_wipe(message.data, size);
 		buf_free(&message);
 		return false;
@@ -91,24 +115,28 @@ bool sk_seal(struct sk *sk, const struct ike_header *header, uint8_t first, stru
 
 size_t sk_piece_room(const struct sk *sk, size_t limit)
 {
-	size_t overhead = SK_OVERHEAD + PIECE_FIELDS_LEN;
+	const struct aead_shape *shape = aead_shape_of(sk->out);
+	const struct piece piece = { .number = 1 };
+	size_t around = aad_len(piece) + shape->iv_len + shape->tag_len;
+	size_t text = limit > around ? (limit - around) / shape->block * shape->block : 0;
 
-	return limit > overhead ? limit - overhead : 0;
+	return text > 0 ? text - 1 : 0;
 }
 
 enum sk_verdict sk_open(struct sk *sk, struct bytes datagram, const struct payloads *p,
                         uint8_t *plain, struct bytes *inner)
 {
+	const struct aead_shape *shape = aead_shape_of(sk->in);
 	struct bytes sealed;
 	size_t len, padding;
 
 	assert(p->sk.data != NULL && p->sk_offset <= datagram.len);
-	if (p->sk.len < AEAD_IV_LEN + 1 + AEAD_TAG_LEN)
+	if (p->sk.len < shape->iv_len + 1u + shape->tag_len)
 		return SK_INTEGRITY;
-	sealed = BYTES(p->sk.data + AEAD_IV_LEN, p->sk.len - AEAD_IV_LEN);
+	sealed = BYTES(p->sk.data + shape->iv_len, p->sk.len - shape->iv_len);
 	if (!aead_open(sk->in, p->sk.data, BYTES(datagram.data, p->sk_offset), sealed, plain))
 		return SK_INTEGRITY;
-	len = sealed.len - AEAD_TAG_LEN;
+	len = sealed.len - shape->tag_len;
 	padding = plain[len - 1];
 	if (padding + 1 > len)
 		return SK_SYNTAX;

@@ -1,22 +1,23 @@
 #pragma once
 /*
- * The Encrypted payload under an AEAD (RFC 7296 section 3.14, RFC 5282).
+ * The Encrypted payload (RFC 7296 section 3.14, RFC 5282).
  *
- * One `struct sk` per IKE SA: a key for what we send, one for what we receive. The IV is a counter
- * per direction; a message is sealed once and its octets are kept for retransmission, so no IV is
- * ever used twice (SK-5).
+ * One `struct sk` per IKE SA: a key for what we send, one for what we receive. The IV comes from a
+ * counter per direction; a message is sealed once and its octets are kept for retransmission, so no
+ * IV is ever used twice (SK-5).
  */
 #include "ike/keys.h"
 #include "ike/message.h"
 
 /* Messages sealed under one key: sk_seal() refuses from here on (SK-9). */
 #define SK_SEALED_MAX ((uint64_t)1 << 31)
+/* Of a message with an AEAD; sk_sealed_len() knows them all. */
 enum { SK_OVERHEAD = IKE_HEADER_LEN + PAYLOAD_HEADER_LEN + AEAD_IV_LEN + 1 + AEAD_TAG_LEN };
 
 struct sk {
 	struct aead *out;
 	struct aead *in;
-	uint64_t sealed; /* also the next IV */
+	uint64_t sealed; /* also the number of the next IV */
 };
 
 /* `is_initiator`: we are the original initiator of the IKE SA (KDF-3). */
@@ -24,6 +25,8 @@ MUST_USE bool sk_init(struct sk *sk, enum aead_id cipher, const struct ike_keys 
                       bool is_initiator);
 void sk_wipe(struct sk *sk);
 
+/* Length of the whole datagram around inner payloads that long. */
+size_t sk_sealed_len(const struct sk *sk, size_t inner_len);
 /*
  * The whole datagram: header, SK{inner}. `first` is the type of the first inner payload; the
  * header's length and next payload are filled in here. `out` is the caller's to free; untouched on

@@ -146,6 +146,109 @@ static void seals_with_chacha20(void **state)
 	ike_keys_wipe(&keys);
 }
 
+/* SK-1, SK-2 */
+static void opens_the_message_of_the_vectors_with_cbc(void **state)
+{
+	struct fixture *f = *state;
+	const json_t *v = json_array_get(vector_member(f->messages, "other_suites"), 1);
+	CLEANUP(buf_free) struct buf message = vector_octets(v, "message");
+	CLEANUP(buf_free) struct buf want = vector_octets(v, "inner_payloads");
+	CLEANUP(buf_free) struct buf sk_e = vector_octets(v, "sk_e");
+	CLEANUP(buf_free) struct buf sk_a = vector_octets(v, "sk_a");
+	CLEANUP(buf_free) struct buf sealed = { 0 };
+	struct ike_keys keys = { 0 };
+	uint8_t plain[2048];
+	struct ike_header h;
+	struct payloads p;
+	struct bytes inner;
+	struct sk sk = { 0 };
+
+	keys.sk_ei = secret_new(64);
+	memcpy(keys.sk_ei.data, sk_e.data, 32);
+	memcpy(keys.sk_ei.data + 32, sk_a.data, 32);
+	keys.sk_er = secret_copy(secret_view(&keys.sk_ei));
+	parse(buf_view(&message), &h, &p);
+	assert_true(sk_init(&sk, AEAD_AES_CBC_256_SHA2_256, &keys, false));
+	assert_int_equal(sk_open(&sk, buf_view(&message), &p, plain, &inner), SK_OK);
+	assert_true(bytes_equal(inner, buf_view(&want)));
+	/* Ours differs by its IV only. */
+	assert_true(sk_seal(&sk, &h, p.sk_first, buf_view(&want), &sealed));
+	assert_int_equal(sealed.len, message.len);
+	assert_memory_equal(sealed.data, message.data, p.sk_offset);
+	parse(buf_view(&sealed), &h, &p);
+	assert_int_equal(sk_open(&sk, buf_view(&sealed), &p, plain, &inner), SK_OK);
+	assert_true(bytes_equal(inner, buf_view(&want)));
+	sk_wipe(&sk);
+	ike_keys_wipe(&keys);
+}
+
+/* SK-1: whole blocks, whatever the length; SK-6 for each bit of it */
+static void cbc_fills_whole_blocks(void **state)
+{
+	static const enum aead_id ciphers[] = { AEAD_AES_CBC_128_SHA2_256,
+		                                AEAD_AES_CBC_256_SHA2_384,
+		                                AEAD_AES_CBC_128_SHA2_512 };
+	const struct ike_header header = {
+		.spi_i = 1, .spi_r = 2, .version = IKE_VERSION, .exchange = EXCHANGE_INFORMATIONAL
+	};
+	static const uint8_t text[64] = { 0 };
+
+	for (size_t i = 0; i < ARRAY_LEN(ciphers) * 40; i++) {
+		const struct aead_shape *shape = aead_shape(ciphers[i / 40]);
+		struct ike_keys keys = { .sk_ei = secret_new(shape->key_len),
+			                 .sk_er = secret_new(shape->key_len) };
+		CLEANUP(buf_free) struct buf sealed = { 0 };
+		uint8_t plain[256];
+		struct ike_header h;
+		struct payloads p;
+		struct bytes inner;
+		struct sk sk = { 0 };
+
+		assert_true(sk_init(&sk, shape->id, &keys, true));
+		assert_true(sk_seal(&sk, &header, 0, BYTES(text, i % 40), &sealed));
+		assert_int_equal(sealed.len, sk_sealed_len(&sk, i % 40));
+		parse(buf_view(&sealed), &h, &p);
+		assert_int_equal((p.sk.len - 16 - shape->tag_len) % 16, 0);
+		assert_int_equal(sk_open(&sk, buf_view(&sealed), &p, plain, &inner), SK_OK);
+		assert_int_equal(inner.len, i % 40);
+		sealed.data[(i * 7) % sealed.len] ^= 0x10;
+		assert_int_equal(sk_open(&sk, buf_view(&sealed), &p, plain, &inner), SK_INTEGRITY);
+		sk_wipe(&sk);
+		ike_keys_wipe(&keys);
+	}
+}
+
+/* FRG-8: a piece is as long as it may be, and no longer */
+static void a_piece_fills_its_datagram(void **state)
+{
+	static const enum aead_id ciphers[] = { AEAD_AES_GCM_16_256, AEAD_AES_CBC_256_SHA2_256 };
+	const struct ike_header header = {
+		.spi_i = 1, .spi_r = 2, .version = IKE_VERSION, .exchange = EXCHANGE_IKE_AUTH
+	};
+	static const uint8_t text[400] = { 0 };
+
+	for (size_t i = 0; i < ARRAY_LEN(ciphers) * 300; i++) {
+		const struct aead_shape *shape = aead_shape(ciphers[i / 300]);
+		struct ike_keys keys = { .sk_ei = secret_new(shape->key_len),
+			                 .sk_er = secret_new(shape->key_len) };
+		CLEANUP(buf_free) struct buf full = { 0 };
+		CLEANUP(buf_free) struct buf more = { 0 };
+		size_t limit = i % 300, room;
+		struct sk sk = { 0 };
+
+		assert_true(sk_init(&sk, shape->id, &keys, true));
+		room = sk_piece_room(&sk, limit);
+		assert_true(sk_seal_piece(&sk, &header, (struct piece){ 1, 2 }, 0,
+		                          BYTES(text, room), &full));
+		assert_true(sk_seal_piece(&sk, &header, (struct piece){ 1, 2 }, 0,
+		                          BYTES(text, room + 1), &more));
+		assert_true(more.len > limit);
+		assert_true(room == 0 || full.len <= limit);
+		sk_wipe(&sk);
+		ike_keys_wipe(&keys);
+	}
+}
+
 /* SK-4, SK-6 */
 static void a_changed_bit_anywhere_spoils_it(void **state)
 {
@@ -276,6 +379,9 @@ int main(void)
 		cmocka_unit_test(opens_and_seals_the_messages_of_the_vectors),
 		cmocka_unit_test(seals_and_opens_the_pieces_of_the_vectors),
 		cmocka_unit_test(seals_with_chacha20),
+		cmocka_unit_test(opens_the_message_of_the_vectors_with_cbc),
+		cmocka_unit_test(cbc_fills_whole_blocks),
+		cmocka_unit_test(a_piece_fills_its_datagram),
 		cmocka_unit_test(a_changed_bit_anywhere_spoils_it),
 		cmocka_unit_test(never_uses_an_iv_twice),
 		cmocka_unit_test(takes_any_padding_that_is_not_longer_than_the_text),
