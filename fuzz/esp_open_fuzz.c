@@ -24,26 +24,27 @@ static struct esp_key some_key(void)
 /* ESP with any plaintext whatever; its length is a multiple of 4. */
 static struct buf seal_plain(const struct esp_key *key, struct bytes plain)
 {
-	struct buf out = { new_zeroed(ESP_HEADER_LEN + plain.len + AEAD_TAG_LEN), 0 };
-	struct writer w = writer_on(out.data, ESP_HEADER_LEN);
+	enum { HEADER_LEN = ESP_FIXED_LEN + AEAD_IV_LEN };
+	struct buf out = { new_zeroed(HEADER_LEN + plain.len + AEAD_TAG_LEN), 0 };
+	struct writer w = writer_on(out.data, HEADER_LEN);
 	uint8_t aad[12] = { 0, 0, 0x10, 0x01, 0, 0, 0, 0, 0, 0, 0, 1 };
 
 	write_be32(&w, key->spi);
 	write_be32(&w, 1);
 	write_be64(&w, 1);
-	if (!aead_seal(key->aead, out.data + 8, BYTES_OF(aad), plain, out.data + ESP_HEADER_LEN))
+	if (!aead_seal(key->aead, out.data + 8, BYTES_OF(aad), plain, out.data + HEADER_LEN))
 		abort();
-	out.len = ESP_HEADER_LEN + plain.len + AEAD_TAG_LEN;
+	out.len = HEADER_LEN + plain.len + AEAD_TAG_LEN;
 	return out;
 }
 
 static void check_again(const struct esp_key *key, struct bytes inner)
 {
-	uint8_t *out = new_zeroed(esp_sealed_len(inner.len));
+	uint8_t *out = new_zeroed(esp_sealed_len(aead_shape_of(key->aead), inner.len));
 	size_t len = esp_seal(key, 2, esp_next_header(inner), inner, out);
 	struct bytes plain, again;
 
-	assert(len == esp_sealed_len(inner.len));
+	assert(len == esp_sealed_len(aead_shape_of(key->aead), inner.len));
 	if (!esp_decrypt(key, 2, out, len, &plain))
 		abort();
 	assert(esp_strip(plain, &again) == ESP_INNER);

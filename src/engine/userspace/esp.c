@@ -2,24 +2,34 @@
 
 #include <assert.h>
 
-static size_t pad_len(size_t inner_len)
+/* What is encrypted ends on such a boundary (FMT-3). */
+static size_t alignment(const struct aead_shape *shape)
 {
-	return (4 - (inner_len + 2) % 4) % 4;
+	return shape->block < 4 ? 4 : shape->block;
 }
 
-size_t esp_sealed_len(size_t inner_len)
+static size_t pad_len(const struct aead_shape *shape, size_t inner_len)
 {
-	return ESP_HEADER_LEN + inner_len + pad_len(inner_len) + 2 + AEAD_TAG_LEN;
+	size_t align = alignment(shape);
+
+	return (align - (inner_len + 2) % align) % align;
 }
 
-size_t esp_inner_limit(size_t mtu, enum ip_family outer, bool udp)
+size_t esp_sealed_len(const struct aead_shape *shape, size_t inner_len)
 {
-	size_t around =
-	    (outer == IP_V6 ? 40u : 20u) + (udp ? 8u : 0u) + ESP_HEADER_LEN + AEAD_TAG_LEN;
+	return ESP_FIXED_LEN + shape->iv_len + inner_len + pad_len(shape, inner_len) + 2 +
+	       shape->tag_len;
+}
 
-	if (mtu < around + 4)
+size_t esp_inner_limit(const struct aead_shape *shape, size_t mtu, enum ip_family outer, bool udp)
+{
+	size_t align = alignment(shape);
+	size_t around = (outer == IP_V6 ? 40u : 20u) + (udp ? 8u : 0u) + ESP_FIXED_LEN +
+	                shape->iv_len + shape->tag_len;
+
+	if (mtu < around + align)
 		return 0;
-	return (mtu - around) / 4 * 4 - 2;
+	return (mtu - around) / align * align - 2;
 }
 
 uint8_t esp_next_header(struct bytes inner)
@@ -29,48 +39,95 @@ uint8_t esp_next_header(struct bytes inner)
 	return version == 4 ? ESP_NEXT_IPV4 : version == 6 ? ESP_NEXT_IPV6 : 0;
 }
 
+/* What the ICV covers besides IV and ciphertext. */
+struct covered {
+	uint8_t octets[12];
+	struct bytes aad;
+	struct bytes tail;
+};
+
 /* RFC 4106 section 5: SPI and sequence number; with ESN all 64 bits of it. */
-static struct bytes associated_data(const struct esp_key *key, uint64_t sequence, uint8_t out[12])
+static void cover_aead(const struct esp_key *key, uint64_t sequence, struct covered *out)
 {
-	struct writer w = writer_on(out, 12);
+	struct writer w = writer_on(out->octets, sizeof(out->octets));
 
 	write_be32(&w, key->spi);
 	if (key->is_esn)
 		write_be64(&w, sequence);
 	else
 		write_be32(&w, (uint32_t)sequence);
-	return writer_view(&w);
+	out->aad = writer_view(&w);
+	out->tail = BYTES(NULL, 0);
 }
 
-size_t esp_seal(const struct esp_key *key, uint64_t sequence, uint8_t next_header,
-                struct bytes inner, uint8_t *out)
+/* RFC 4303 section 2.2.1: the high half stands behind the ciphertext. */
+static void cover_mac(const struct esp_key *key, uint64_t sequence, struct covered *out)
 {
-	size_t padding = pad_len(inner.len);
-	size_t plain_len = inner.len + padding + 2;
-	struct writer w = writer_on(out, ESP_HEADER_LEN + plain_len);
-	uint8_t aad[12];
+	struct writer w = writer_on(out->octets, sizeof(out->octets));
 
-	assert(key->is_esn || sequence <= UINT32_MAX);
 	write_be32(&w, key->spi);
 	write_be32(&w, (uint32_t)sequence);
-	write_be64(&w, sequence);
+	write_be32(&w, (uint32_t)(sequence >> 32));
+	out->aad = BYTES(out->octets, 8);
+	out->tail = BYTES(out->octets + 8, key->is_esn ? 4u : 0u);
+}
+
+/* Padding, its length and the next header behind `inner`; the whole of what is encrypted. */
+static struct bytes lay_out(const struct aead_shape *shape, uint8_t next_header, struct bytes inner,
+                            uint8_t *out)
+{
+	size_t padding = pad_len(shape, inner.len), len = inner.len + padding + 2;
+	struct writer w = writer_on(out, len);
+
 	write_bytes(&w, inner);
 	for (size_t i = 1; i <= padding; i++)
 		write_u8(&w, (uint8_t)i);
 	write_u8(&w, (uint8_t)padding);
 	write_u8(&w, next_header);
 	assert(!w.failed);
-	if (!aead_seal(key->aead, out + 8, associated_data(key, sequence, aad),
-	               BYTES(out + ESP_HEADER_LEN, plain_len), out + ESP_HEADER_LEN))
+	return BYTES(out, len);
+}
+
+size_t esp_seal_with_iv(const struct esp_key *key, uint64_t sequence, const uint8_t *iv,
+                        uint8_t next_header, struct bytes inner, uint8_t *out)
+{
+	const struct aead_shape *shape = aead_shape_of(key->aead);
+	uint8_t *text = out + ESP_FIXED_LEN + shape->iv_len;
+	struct writer w = writer_on(out, ESP_FIXED_LEN + shape->iv_len);
+	struct covered covered;
+	struct bytes plain;
+	bool ok;
+
+	assert(key->is_esn || sequence <= UINT32_MAX);
+	write_be32(&w, key->spi);
+	write_be32(&w, (uint32_t)sequence);
+	write_bytes(&w, BYTES(iv, shape->iv_len));
+	plain = lay_out(shape, next_header, inner, text);
+	if (shape->mac_key_len == 0) {
+		cover_aead(key, sequence, &covered);
+		ok = aead_seal(key->aead, iv, covered.aad, plain, text);
+	} else {
+		cover_mac(key, sequence, &covered);
+		ok = aead_seal_tailed(key->aead, iv, covered.aad, plain, covered.tail, text);
+	}
+	return ok ? ESP_FIXED_LEN + shape->iv_len + plain.len + shape->tag_len : 0;
+}
+
+size_t esp_seal(const struct esp_key *key, uint64_t sequence, uint8_t next_header,
+                struct bytes inner, uint8_t *out)
+{
+	uint8_t iv[AEAD_IV_MAX];
+
+	if (!aead_iv(key->aead, sequence, iv))
 		return 0;
-	return ESP_HEADER_LEN + plain_len + AEAD_TAG_LEN;
+	return esp_seal_with_iv(key, sequence, iv, next_header, inner, out);
 }
 
 bool esp_read_header(struct bytes packet, uint32_t *spi, uint32_t *sequence_low)
 {
 	struct reader r = reader_of(packet);
 
-	if (packet.len < ESP_LEAST || (packet.len - ESP_HEADER_LEN - AEAD_TAG_LEN) % 4 != 0)
+	if (packet.len < ESP_LEAST || packet.len % 4 != 0)
 		return false;
 	*spi = read_be32(&r);
 	*sequence_low = read_be32(&r);
@@ -80,15 +137,27 @@ bool esp_read_header(struct bytes packet, uint32_t *spi, uint32_t *sequence_low)
 bool esp_decrypt(const struct esp_key *key, uint64_t sequence, uint8_t *packet, size_t len,
                  struct bytes *plain)
 {
-	uint8_t *sealed = packet + ESP_HEADER_LEN;
-	uint8_t aad[12];
+	const struct aead_shape *shape = aead_shape_of(key->aead);
+	const uint8_t *iv = packet + ESP_FIXED_LEN;
+	size_t text_at = ESP_FIXED_LEN + (size_t)shape->iv_len;
+	uint8_t *text = packet + text_at;
+	struct covered covered;
+	bool ok;
 
-	assert(len >= ESP_LEAST);
-	if (!aead_open(key->aead, packet + 8, associated_data(key, sequence, aad),
-	               BYTES(sealed, len - ESP_HEADER_LEN), sealed))
+	if (len < text_at + alignment(shape) + shape->tag_len ||
+	    (len - text_at - shape->tag_len) % alignment(shape) != 0)
 		return false;
-	*plain = BYTES(sealed, len - ESP_HEADER_LEN - AEAD_TAG_LEN);
-	return true;
+	if (shape->mac_key_len == 0) {
+		cover_aead(key, sequence, &covered);
+		ok = aead_open(key->aead, iv, covered.aad, BYTES(text, len - text_at), text);
+	} else {
+		cover_mac(key, sequence, &covered);
+		ok = aead_open_tailed(key->aead, iv, covered.aad, BYTES(text, len - text_at),
+		                      covered.tail, text);
+	}
+	if (ok)
+		*plain = BYTES(text, len - text_at - shape->tag_len);
+	return ok;
 }
 
 static bool padding_counts(struct bytes plain, size_t padding)

@@ -118,7 +118,8 @@ struct child *eroute_child(const struct eroute *eroute)
 
 size_t child_limit(const struct child *child)
 {
-	return esp_inner_limit(__atomic_load_n(&child->mtu, __ATOMIC_RELAXED),
+	return esp_inner_limit(aead_shape_of(child->out.aead),
+	                       __atomic_load_n(&child->mtu, __ATOMIC_RELAXED),
 	                       child->path.remote.address.family, child->udp_encapsulation);
 }
 

@@ -199,12 +199,17 @@ static void gives_no_number_twice_to_four_threads(void **state)
 /* MTU-5 */
 static void tells_no_ipv6_host_less_than_1280(void **state)
 {
+	static const uint8_t key[36] = { 1 };
 	struct child child = { .mtu = 1280, .path.remote.address = ip_v4(192, 0, 2, 2) };
 
-	assert_int_equal(child_inner_limit(&child, 4), esp_inner_limit(1280, IP_V4, false));
+	child.out.aead = aead_new(AEAD_AES_GCM_16_256, BYTES_OF(key));
+	assert_int_equal(child_inner_limit(&child, 4),
+	                 esp_inner_limit(aead_shape(AEAD_AES_GCM_16_256), 1280, IP_V4, false));
 	assert_int_equal(child_inner_limit(&child, 6), 1280);
 	child.mtu = 1500;
-	assert_int_equal(child_inner_limit(&child, 6), esp_inner_limit(1500, IP_V4, false));
+	assert_int_equal(child_inner_limit(&child, 6),
+	                 esp_inner_limit(aead_shape(AEAD_AES_GCM_16_256), 1500, IP_V4, false));
+	aead_free(child.out.aead);
 }
 
 /* MTU-9 */
