@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "config/dealings.h"
 #include "config/keys.h"
 
 enum { SHUNT_IDLE_S = 900, DAEMON_DOWN_S = 30, KEYINGTRIES = 3, WARNED_MAX = 64 };
@@ -190,7 +191,12 @@ static const char *conn_fault(const struct conn *c)
 		       "place of %opportunistic";
 	if (c->auto_action == AUTO_START && (l->kind == END_ANY || r->kind == END_ANY) && is_tunnel)
 		return "a tunnel to %any cannot be started from here; write auto=add";
-	return NULL;
+	if (is_opportunistic(c) && (l->subnet_count > 1 || r->subnet_count > 1))
+		return "an opportunistic conn has one subnet; write a conn for each";
+	if ((l->nat.family != IP_NONE && l->subnet_count > 1) ||
+	    (r->nat.family != IP_NONE && r->subnet_count > 1))
+		return "leftnat translates one subnet; write a conn for each";
+	return dealings_fault(&c->dealings);
 }
 
 static void build_conn(struct parse *p, struct section *section, const struct section *defaults)
@@ -313,6 +319,15 @@ void conf_messages_wipe(struct conf_messages *messages)
 	text_free(&messages->errors);
 	text_free(&messages->warnings);
 	*messages = (struct conf_messages){ 0 };
+}
+
+bool conn_end_contains(const struct conn_end *end, const struct ip *address)
+{
+	for (size_t i = 0; i < end->subnet_count; i++) {
+		if (range_contains(&end->subnets[i], address))
+			return true;
+	}
+	return false;
 }
 
 static bool is_own_end(const struct conn_end *end, const struct ip *own, size_t own_count)

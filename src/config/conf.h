@@ -39,21 +39,57 @@ struct conf_id {
 /* The same identity? FQDNs are normalised already. */
 bool conf_id_equal(const struct conf_id *a, const struct conf_id *b);
 
+/* More than that many is an error that says so; nothing is cut in silence. */
+enum {
+	CONF_DNS_MAX = 8,
+	CONF_DNS_USERS_MAX = 16,
+	CONF_INTERFACES_MAX = 16,
+	CONF_CONNS_MAX = 4096,
+	CONF_SUBNETS_MAX = 8,
+	CONF_DEVICE_MAX = 16,
+	CONF_USER_MAX = 33,
+	CONF_FILE_MAX = 128,   /* name of a certificate's file, or of a CA */
+	CONF_SUITES_MAX = 256, /* ike= and esp= as written */
+};
+
+enum send_cert { SEND_CERT_ASKED, SEND_CERT_ALWAYS, SEND_CERT_NEVER };
+
 struct conn_end {
 	enum end_kind kind;
-	struct ip address; /* END_ADDRESS */
-	bool has_subnet;
-	struct ip_range subnet;
+	struct ip address;                         /* END_ADDRESS */
+	struct ip_range subnets[CONF_SUBNETS_MAX]; /* leftsubnet=, one or several */
+	size_t subnet_count;                       /* 0: the gateway itself */
 	struct conf_id id;
 	bool has_key;
 	struct pubkey key; /* leftrsasigkey=0s..., leftsigkey=0s... */
 	struct ip nat; /* leftnat=: the inside range is translated to it in tunnels; or IP_NONE */
+	char cert[CONF_FILE_MAX]; /* leftcert=: a file; "": none */
+	char ca[CONF_FILE_MAX];   /* leftca=: a distinguished name, or %same; "": any */
+	enum send_cert send_cert;
 };
 
 enum conn_type { CONN_TUNNEL, CONN_PASSTHROUGH, CONN_DROP, CONN_REJECT };
 enum conn_auth { CONN_RSASIG, CONN_SECRET };
 enum conn_auto { AUTO_IGNORE, AUTO_ADD, AUTO_ROUTE, AUTO_START };
 enum shunt_choice { SHUNT_PASSTHROUGH, SHUNT_DROP, SHUNT_REJECT };
+enum dpd_action { DPD_HOLD, DPD_CLEAR, DPD_RESTART };
+
+/* How the peer of a conn is dealt with. A time of 0: not given. */
+struct conn_dealings {
+	unsigned ikelifetime_s;
+	unsigned keylife_s;
+	unsigned rekeymargin_s;
+	bool has_rekeyfuzz;
+	unsigned rekeyfuzz_percent;
+	bool has_no_rekey;
+	bool has_no_pfs;
+	unsigned dpddelay_s;
+	unsigned dpdtimeout_s;
+	enum dpd_action dpdaction;
+	bool encapsulation;
+	char ike[CONF_SUITES_MAX]; /* as written; "": ours */
+	char esp[CONF_SUITES_MAX];
+};
 
 /*
  * A connection. Settled when conf_parse() returns: both ends are set, at most one of them is
@@ -70,21 +106,12 @@ struct conn {
 	enum shunt_choice failure;
 	bool has_failure;     /* failureshunt= was given */
 	unsigned keyingtries; /* 0: %forever */
-	char *file;           /* where the section starts */
+	struct conn_dealings dealings;
+	char *file; /* where the section starts */
 	unsigned line;
 };
 
 enum dnssec_mode { DNSSEC_PREFER, DNSSEC_REQUIRE, DNSSEC_OFF };
-
-/* More than that many is an error that says so; nothing is cut in silence. */
-enum {
-	CONF_DNS_MAX = 8,
-	CONF_DNS_USERS_MAX = 16,
-	CONF_INTERFACES_MAX = 16,
-	CONF_CONNS_MAX = 4096,
-	CONF_DEVICE_MAX = 16,
-	CONF_USER_MAX = 33,
-};
 
 struct conf_setup {
 	bool uses_defaultroute;                                /* interfaces=%defaultroute */
@@ -100,7 +127,8 @@ struct conf_setup {
 	char *trust_anchor; /* file name; never NULL after conf_parse */
 	unsigned shunt_idle_s;
 	unsigned daemon_down_s;
-	char *log; /* file name, or NULL: stderr or the journal */
+	bool has_shared_ids; /* uniqueids=no: several peers may have one identity */
+	char *log;           /* file name, or NULL: stderr or the journal */
 };
 
 struct conf {
@@ -147,6 +175,9 @@ void conf_wipe(struct conf *conf);
  */
 MUST_USE bool conf_take_conn(struct conf *into, struct conf *from, const char *name);
 void conf_messages_wipe(struct conf_messages *messages);
+
+/* Whether one of the end's subnets has this address in it. */
+bool conn_end_contains(const struct conn_end *end, const struct ip *address);
 
 /*
  * Which side of a conn is this gateway? By the addresses in `own`, or %defaultroute; failing that

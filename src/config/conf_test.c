@@ -88,7 +88,7 @@ static void the_two_conns_of_the_howto_work_as_written(void **state)
 
 		assert_string_equal(c->name, i == 0 ? "client-to-anyone" : "sg-to-anyone");
 		assert_int_equal(c->left.kind, END_DEFAULTROUTE);
-		assert_int_equal(c->left.has_subnet, i == 0);
+		assert_int_equal(c->left.subnet_count, i == 0);
 		assert_int_equal(c->right.kind, END_OPPORTUNISTIC);
 		assert_int_equal(c->auth, CONN_RSASIG);
 		assert_int_equal(c->keyingtries, 2);
@@ -98,7 +98,7 @@ static void the_two_conns_of_the_howto_work_as_written(void **state)
 		assert_string_equal(c->file, "ipsec.conf");
 		assert_int_equal(c->line, i == 0 ? 1 : 5);
 	}
-	assert_string_equal(range_text(&conf.conns[0].left.subnet).s, "10.3.2.0/24");
+	assert_string_equal(range_text(&conf.conns[0].left.subnets[0]).s, "10.3.2.0/24");
 	assert_true(conf.setup.uses_defaultroute);
 	conf_wipe(&conf);
 }
@@ -196,11 +196,11 @@ static void every_key_of_a_conn_is_read_on_both_sides(void **state)
 	assert_string_equal(c->name, "west-east");
 	assert_int_equal(c->left.kind, END_ADDRESS);
 	assert_string_equal(ip_text(&c->left.address).s, "192.0.2.1");
-	assert_string_equal(range_text(&c->left.subnet).s, "10.1.0.0/16");
+	assert_string_equal(range_text(&c->left.subnets[0]).s, "10.1.0.0/16");
 	assert_int_equal(c->left.id.kind, CONF_ID_FQDN);
 	assert_string_equal(c->left.id.fqdn, "west.example.net");
 	assert_string_equal(ip_text(&c->left.nat).s, "192.0.2.7");
-	assert_string_equal(range_text(&c->right.subnet).s, "2001:db8:2::/48");
+	assert_string_equal(range_text(&c->right.subnets[0]).s, "2001:db8:2::/48");
 	assert_int_equal(c->right.id.kind, CONF_ID_ADDRESS);
 	assert_false(c->right.has_key);
 	assert_int_equal(c->auth, CONN_SECRET);
@@ -415,8 +415,8 @@ static void a_wrong_value_in_a_conn_is_explained(void **state)
 		{ "leftsubent=10.0.0.0/8", "unknown key; the nearest known one is leftsubnet" },
 		{ "rightsubent=10.0.0.0/8", "unknown key; the nearest known one is rightsubnet" },
 		{ "typ=tunnel", "unknown key; the nearest known one is type" },
-		{ "esp=aes", "unknown key; the nearest known one is also" },
-		{ "dpdaction=clear-it", "unknown key; the nearest known one is auto" },
+		{ "esq=aes", "unknown key; the nearest known one is esp" },
+		{ "ldpaction=clear", "unknown key; the nearest known one is dpdaction" },
 		{ "dnssec=off", "this key belongs in config setup; move it there" },
 		{ "leftsubnet=10.3.2/24", "an IPv4 address has four numbers; write 10.3.2.0/24" },
 		{ "leftsubnet=10.3.2.0/33",

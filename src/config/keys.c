@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "config/dealings.h"
 #include "config/value.h"
 
 /* One value on its way into one of the structs. */
@@ -11,6 +12,7 @@ struct setting {
 	struct conf_setup *setup;
 	struct conn *conn;
 	struct conn_end *end; /* left* and right* keys */
+	const char *key;
 	const char *value;
 	struct text *why;
 };
@@ -166,6 +168,16 @@ static bool set_shunt_idle(struct setting *s)
 	return true;
 }
 
+static bool set_uniqueids(struct setting *s)
+{
+	bool is_unique;
+
+	if (!value_yes(s->value, &is_unique, s->why))
+		return false;
+	s->setup->has_shared_ids = !is_unique;
+	return true;
+}
+
 static bool set_daemon_down(struct setting *s)
 {
 	return value_seconds(s->value, 86400, &s->setup->daemon_down_s, s->why);
@@ -180,6 +192,7 @@ static const struct setup_key {
 	{ "dns-users", true, set_dns_users },        { "dnssec", false, set_dnssec },
 	{ "trust-anchor", false, set_trust_anchor }, { "shunt-idle", false, set_shunt_idle },
 	{ "daemon-down", false, set_daemon_down },   { "log", false, set_log },
+	{ "uniqueids", false, set_uniqueids },
 };
 
 /* Ends of conns */
@@ -220,11 +233,64 @@ static bool set_address(struct setting *s)
 	return true;
 }
 
+/* One or several. They are disjoint: a packet belongs to one of them. */
 static bool set_subnet(struct setting *s)
 {
-	if (!value_range(s->value, &s->end->subnet, s->why))
+	struct conn_end *end = s->end;
+	const char *list = s->value;
+	char item[96];
+
+	end->subnet_count = 0;
+	while (value_item(&list, item, sizeof(item))) {
+		struct ip_range *range = &end->subnets[end->subnet_count];
+
+		if (end->subnet_count == CONF_SUBNETS_MAX) {
+			text_add(s->why, "more than %d subnets; write another conn for the rest",
+			         CONF_SUBNETS_MAX);
+			return false;
+		}
+		if (!value_range(item, range, s->why))
+			return false;
+		for (size_t i = 0; i < end->subnet_count; i++) {
+			if (range_overlaps(&end->subnets[i], range)) {
+				text_add(s->why, "%s is in it twice; write it once",
+				         range_text(range).s);
+				return false;
+			}
+		}
+		end->subnet_count++;
+	}
+	return true;
+}
+
+static bool set_name(struct setting *s, char out[CONF_FILE_MAX])
+{
+	if (strlen(s->value) >= CONF_FILE_MAX) {
+		text_add(s->why, "too long; write %d characters at most", CONF_FILE_MAX - 1);
 		return false;
-	s->end->has_subnet = true;
+	}
+	strcpy(out, s->value);
+	return true;
+}
+
+static bool set_cert(struct setting *s)
+{
+	return set_name(s, s->end->cert);
+}
+
+static bool set_ca(struct setting *s)
+{
+	return set_name(s, s->end->ca);
+}
+
+static bool set_sendcert(struct setting *s)
+{
+	static const char *const words[] = { "ifasked", "always", "never", NULL };
+	unsigned when;
+
+	if (!set_word(s, words, &when))
+		return false;
+	s->end->send_cert = (enum send_cert)when;
 	return true;
 }
 
@@ -281,11 +347,20 @@ static bool set_nat(struct setting *s)
 
 static const struct end_key {
 	const char *suffix;
+	bool is_list;
 	bool (*set)(struct setting *s);
 } end_keys[] = {
-	{ "", set_address },        { "subnet", set_subnet },       { "id", set_id },
-	{ "nexthop", set_nexthop }, { "rsasigkey", set_rsasigkey }, { "nat", set_nat },
-	{ "sigkey", set_sigkey },   { "pubkey", set_sigkey },
+	{ "", false, set_address },
+	{ "subnet", true, set_subnet },
+	{ "id", false, set_id },
+	{ "nexthop", false, set_nexthop },
+	{ "rsasigkey", false, set_rsasigkey },
+	{ "nat", false, set_nat },
+	{ "cert", false, set_cert },
+	{ "ca", false, set_ca },
+	{ "sendcert", false, set_sendcert },
+	{ "sigkey", false, set_sigkey },
+	{ "pubkey", false, set_sigkey },
 };
 
 /* The rest of a conn */
@@ -344,6 +419,12 @@ static bool set_keyingtries(struct setting *s)
 	return value_number(s->value, 1000, &s->conn->keyingtries, s->why);
 }
 
+/* One of the keys of dealings.h. */
+static bool set_dealing(struct setting *s)
+{
+	return dealings_set(&s->conn->dealings, s->key, s->value, s->why);
+}
+
 static const struct conn_key {
 	const char *name;
 	bool (*set)(struct setting *s);
@@ -385,8 +466,8 @@ static enum key_verdict apply(struct setting *s, bool is_list, bool (*set)(struc
 }
 
 struct word_list {
-	const char *words[96];
-	char room[32][24]; /* left* and right* names */
+	const char *words[128];
+	char room[48][24]; /* left* and right* names */
 	size_t count;
 	size_t in_room;
 };
@@ -428,11 +509,35 @@ static void list_conn_keys(struct word_list *list)
 	list_add(list, "also");
 	for (size_t i = 0; i < ARRAY_LEN(conn_keys); i++)
 		list_add(list, conn_keys[i].name);
+	list_add_all(list, dealings_keys);
 	for (size_t i = 0; i < ARRAY_LEN(end_keys); i++)
 		list_add_end(list, end_keys[i].suffix);
 	list_add_all(list, conn_ignored);
 	for (size_t i = 0; end_ignored[i] != NULL; i++)
 		list_add_end(list, end_ignored[i]);
+}
+
+/* What other programs call it is nearer than what is spelled alike. */
+static const char *nearest_key(const char *key, const char *const *words)
+{
+	static const char *const elsewhere[][2] = {
+		{ "lifetime", "keylife" },
+		{ "salifetime", "keylife" },
+		{ "ikelife", "ikelifetime" },
+		{ "margintime", "rekeymargin" },
+		{ "forceencaps", "encapsulation" },
+		{ "subnets", "leftsubnet" },
+		{ "leftsubnets", "leftsubnet" },
+		{ "rightsubnets", "rightsubnet" },
+		{ "phase2alg", "esp" },
+		{ "reauth", "rekey" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(elsewhere); i++) {
+		if (strcmp(key, elsewhere[i][0]) == 0)
+			return elsewhere[i][1];
+	}
+	return word_nearest(key, words);
 }
 
 static enum key_verdict unknown(const char *key, bool in_setup, struct text *why)
@@ -447,7 +552,7 @@ static enum key_verdict unknown(const char *key, bool in_setup, struct text *why
 		         in_setup ? "a conn" : "config setup");
 	else
 		text_add(why, "unknown key; the nearest known one is %s",
-		         word_nearest(key, here.words));
+		         nearest_key(key, here.words));
 	return KEY_UNKNOWN;
 }
 
@@ -480,16 +585,18 @@ static const char *end_of_key(const char *key, struct conn *conn, struct conn_en
 
 enum key_verdict conn_set(struct conn *conn, const struct param *param, struct text *why)
 {
-	struct setting s = { .conn = conn, .value = param->value, .why = why };
+	struct setting s = { .conn = conn, .key = param->key, .value = param->value, .why = why };
 	const char *suffix = end_of_key(param->key, conn, &s.end);
 
 	for (size_t i = 0; i < ARRAY_LEN(conn_keys); i++) {
 		if (strcmp(param->key, conn_keys[i].name) == 0)
 			return apply(&s, false, conn_keys[i].set, param);
 	}
+	if (is_among(param->key, dealings_keys))
+		return apply(&s, is_among(param->key, dealings_list_keys), set_dealing, param);
 	for (size_t i = 0; suffix != NULL && i < ARRAY_LEN(end_keys); i++) {
 		if (strcmp(suffix, end_keys[i].suffix) == 0)
-			return apply(&s, false, end_keys[i].set, param);
+			return apply(&s, end_keys[i].is_list, end_keys[i].set, param);
 	}
 	if (is_users_own(param->key))
 		return KEY_SET;

@@ -233,6 +233,18 @@ bool value_number(const char *value, unsigned max, unsigned *out, struct text *w
 	return true;
 }
 
+/* The tenths of "1.5h", or 0. */
+static unsigned read_tenths(const char **at)
+{
+	unsigned tenths;
+
+	if ((*at)[0] != '.' || (*at)[1] < '0' || (*at)[1] > '9' || (*at)[2] == '\0')
+		return 0;
+	tenths = (unsigned)((*at)[1] - '0');
+	*at += 2;
+	return tenths;
+}
+
 bool value_seconds(const char *value, unsigned max, unsigned *out, struct text *why)
 {
 	static const struct {
@@ -240,15 +252,19 @@ bool value_seconds(const char *value, unsigned max, unsigned *out, struct text *
 		unsigned seconds;
 	} units[] = { { "", 1 }, { "s", 1 }, { "m", 60 }, { "h", 3600 }, { "d", 86400 } };
 	const char *at = value;
-	unsigned number;
+	unsigned number, tenths;
 
 	if (read_digits(&at, &number)) {
+		tenths = read_tenths(&at);
 		for (size_t i = 0; i < ARRAY_LEN(units); i++) {
+			uint64_t s =
+			    (uint64_t)number * units[i].seconds + tenths * units[i].seconds / 10;
+
 			if (strcmp(at, units[i].unit) != 0)
 				continue;
-			if (number > max / units[i].seconds)
+			if (s > max)
 				break;
-			*out = number * units[i].seconds;
+			*out = (unsigned)s;
 			return true;
 		}
 	}
@@ -273,6 +289,17 @@ bool value_word(const char *value, const char *const *words, unsigned *out, stru
 	if (near != NULL)
 		text_add(why, "%s", near);
 	return false;
+}
+
+bool value_yes(const char *value, bool *out, struct text *why)
+{
+	static const char *const words[] = { "no", "yes", NULL };
+	unsigned word;
+
+	if (!value_word(value, words, &word, why))
+		return false;
+	*out = word == 1;
+	return true;
 }
 
 ssize_t value_octets(const char *value, uint8_t *out, size_t size)

@@ -10,8 +10,10 @@ MUST_USE bool value_ip(const char *value, struct ip *out, struct text *why);
 MUST_USE bool value_range(const char *value, struct ip_range *out, struct text *why);
 /* An address, @fqdn, user@host or @#hex; with `allow_any` also %any (CONF_ID_NONE). */
 MUST_USE bool value_id(const char *value, bool allow_any, struct conf_id *out, struct text *why);
-/* Seconds, or a number with s, m, h or d behind it; at most `max` seconds. */
+/* Seconds, or a number with s, m, h or d behind it, that may have a decimal: 1.5h; at most `max`
+ * seconds. */
 MUST_USE bool value_seconds(const char *value, unsigned max, unsigned *out, struct text *why);
+MUST_USE bool value_yes(const char *value, bool *out, struct text *why);
 MUST_USE bool value_number(const char *value, unsigned max, unsigned *out, struct text *why);
 /* Index of `value` in `words` (ends with NULL). */
 MUST_USE bool value_word(const char *value, const char *const *words, unsigned *out,

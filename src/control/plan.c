@@ -156,13 +156,15 @@ static bool is_own(const struct plan *p, const struct ip_range *range)
 /* Also of conns that are only added: `ipsec auto --route` may come later. */
 static void find_inside(struct plan *p, const struct conf *conf)
 {
-	p->inside = new_array(conf->conn_count + 1, sizeof(*p->inside));
+	p->inside = new_array(conf->conn_count * CONF_SUBNETS_MAX + 1, sizeof(*p->inside));
 	for (size_t i = 0; i < conf->conn_count; i++) {
 		const struct conn *c = &conf->conns[i];
 		const struct conn_end *ours = conn_ours(c, p->own, p->own_count, NULL);
 
-		if (c->auto_action != AUTO_IGNORE && ours->has_subnet && !is_own(p, &ours->subnet))
-			p->inside[p->inside_count++] = ours->subnet;
+		for (size_t j = 0; c->auto_action != AUTO_IGNORE && j < ours->subnet_count; j++) {
+			if (!is_own(p, &ours->subnets[j]))
+				p->inside[p->inside_count++] = ours->subnets[j];
+		}
 	}
 	qsort(p->inside, p->inside_count, sizeof(*p->inside), compare_first);
 	p->inside_count = merge(p->inside, p->inside_count);

@@ -115,7 +115,11 @@ static json_t *end_text(const struct conn_end *end)
 
 static json_t *end_subnet(const struct conn_end *end)
 {
-	return end->has_subnet ? json_string(range_text(&end->subnet).s) : json_null();
+	CLEANUP(text_free) struct text list = { 0 };
+
+	for (size_t i = 0; i < end->subnet_count; i++)
+		text_add(&list, "%s%s", i == 0 ? "" : ",", range_text(&end->subnets[i]).s);
+	return list.len > 0 ? json_string(list.s) : json_null();
 }
 
 static void see_conn(void *ctx, const struct conn_view *view)

@@ -121,6 +121,7 @@ static bool make_wish(const struct attempt *attempt, struct ike_wish *wish)
 		                   .peer_psk = flow->conn->psk < 0 ? 0 : (unsigned)flow->conn->psk,
 		                   .local = selector_of(&flow->pair.source),
 		                   .remote = selector_of(&flow->pair.destination),
+		                   .profile = flow->conn->profile,
 		                   .tag = attempt->tag,
 		                   .is_opportunistic = flow->conn->is_opportunistic };
 	if (flow->conn->theirs.id.kind != CONF_ID_NONE)

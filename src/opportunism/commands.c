@@ -74,16 +74,17 @@ static bool conn_pair(const struct opportunism *opp, const struct conn_state *co
 {
 	const struct conn_end *theirs = &conn->theirs;
 
-	if (theirs->has_subnet && range_is_single(&theirs->subnet))
-		pair->destination = theirs->subnet.first;
-	else if (!theirs->has_subnet && theirs->kind == END_ADDRESS)
+	if (theirs->subnet_count == 1 && range_is_single(&theirs->subnets[0]))
+		pair->destination = theirs->subnets[0].first;
+	else if (theirs->subnet_count == 0 && theirs->kind == END_ADDRESS)
 		pair->destination = theirs->address;
 	else
 		return false;
-	if (conn->ours.has_subnet && !range_is_single(&conn->ours.subnet))
+	if (conn->ours.subnet_count > 1 ||
+	    (conn->ours.subnet_count == 1 && !range_is_single(&conn->ours.subnets[0])))
 		return false;
-	pair->source = conn->ours.has_subnet
-	                   ? conn->ours.subnet.first
+	pair->source = conn->ours.subnet_count == 1
+	                   ? conn->ours.subnets[0].first
 	                   : conn_outer(conn, (enum ip_family)pair->destination.family, &opp->own);
 	return pair->source.family != IP_NONE;
 }

@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "opportunism/dealing.h"
+
 static void conn_orient(struct conn_state *state, const struct own_addresses *own)
 {
 	const struct conn_end *theirs = NULL;
@@ -39,6 +41,25 @@ static long find_psk(const struct conn_state *state, const struct secrets *secre
 	return secrets_find_psk(secrets, &ours, &theirs);
 }
 
+/* Conns that say the same share it. */
+static const struct ike_profile *profile_for(struct conns *conns, const struct conn *conn,
+                                             const struct conf_setup *setup)
+{
+	struct ike_profile *profile = new_zeroed(sizeof(*profile));
+
+	profile_of_conn(profile, conn, setup);
+	for (size_t i = 0; i < conns->profile_count; i++) {
+		if (ike_profile_equal(conns->profiles[i], profile)) {
+			free(profile);
+			return conns->profiles[i];
+		}
+	}
+	conns->profiles =
+	    grow_array(conns->profiles, conns->profile_count + 1, sizeof(*conns->profiles));
+	conns->profiles[conns->profile_count++] = profile;
+	return profile;
+}
+
 void conns_load(struct conns *conns, const struct conf *conf, const struct secrets *secrets,
                 const struct own_addresses *own)
 {
@@ -53,6 +74,7 @@ void conns_load(struct conns *conns, const struct conf *conf, const struct secre
 		    conf->conns[i].file == NULL ? NULL : new_string(conf->conns[i].file);
 		conn_orient(state, own);
 		state->psk = find_psk(state, secrets, own);
+		state->profile = profile_for(conns, &state->conn, &conf->setup);
 		state->is_added = state->conn.auto_action != AUTO_IGNORE;
 		state->is_routed =
 		    state->conn.auto_action == AUTO_ROUTE || state->conn.auto_action == AUTO_START;
@@ -65,6 +87,9 @@ void conns_wipe(struct conns *conns)
 		free(conns->list[i].conn.name);
 		free(conns->list[i].conn.file);
 	}
+	for (size_t i = 0; i < conns->profile_count; i++)
+		free(conns->profiles[i]);
+	free(conns->profiles);
 	free(conns->list);
 	*conns = (struct conns){ 0 };
 }
@@ -138,9 +163,11 @@ static void add_remote_rows(struct rows *rows, const struct conn_state *conn, un
 {
 	struct ip_range remote = range_any((enum ip_family)local->first.family);
 
-	if (conn->theirs.has_subnet)
-		remote = conn->theirs.subnet;
-	else if (conn->theirs.kind == END_ADDRESS)
+	for (size_t i = 0; i < conn->theirs.subnet_count; i++)
+		add_row(rows, conn, index, local, is_own, &conn->theirs.subnets[i]);
+	if (conn->theirs.subnet_count > 0)
+		return;
+	if (conn->theirs.kind == END_ADDRESS)
 		remote = range_of_ip(&conn->theirs.address);
 	add_row(rows, conn, index, local, is_own, &remote);
 }
@@ -150,10 +177,10 @@ static void add_conn_rows(struct rows *rows, const struct conn_state *conn, unsi
 {
 	static const enum ip_family families[] = { IP_V4, IP_V6 };
 
-	if (conn->ours.has_subnet) {
-		add_remote_rows(rows, conn, index, &conn->ours.subnet, false);
+	for (size_t i = 0; i < conn->ours.subnet_count; i++)
+		add_remote_rows(rows, conn, index, &conn->ours.subnets[i], false);
+	if (conn->ours.subnet_count > 0)
 		return;
-	}
 	for (size_t i = 0; i < ARRAY_LEN(families); i++) {
 		struct ip outer = conn_outer(conn, families[i], own);
 		struct ip_range local = range_of_ip(&outer);
@@ -194,16 +221,16 @@ bool conn_protects(const struct conn_state *conn, const struct ip *local,
 
 	if (conn->ours.nat.family != IP_NONE && ip_equal(&conn->ours.nat, local))
 		return true;
-	if (conn->ours.has_subnet)
-		return range_contains(&conn->ours.subnet, local);
+	if (conn->ours.subnet_count > 0)
+		return conn_end_contains(&conn->ours, local);
 	return outer.family != IP_NONE && ip_equal(&outer, local);
 }
 
 /* Whether the conn speaks of this remote address. */
 static bool covers_remote(const struct conn_state *conn, const struct ip *remote)
 {
-	if (conn->theirs.has_subnet)
-		return range_contains(&conn->theirs.subnet, remote);
+	if (conn->theirs.subnet_count > 0)
+		return conn_end_contains(&conn->theirs, remote);
 	if (conn->theirs.kind == END_ADDRESS)
 		return ip_equal(&conn->theirs.address, remote);
 	return true;
@@ -212,7 +239,7 @@ static bool covers_remote(const struct conn_state *conn, const struct ip *remote
 /* Configured before opportunistic (AUZ-1), a named remote before everybody. */
 static int answering_rank(const struct conn_state *conn)
 {
-	if (conn->theirs.has_subnet || conn->theirs.kind == END_ADDRESS)
+	if (conn->theirs.subnet_count > 0 || conn->theirs.kind == END_ADDRESS)
 		return 2;
 	return conn->is_opportunistic ? 0 : 1;
 }
@@ -250,6 +277,32 @@ struct ike_id id_of_conf(const struct conf_id *id)
 		return id_of_octets(ID_KEY_ID, BYTES(id->octets, id->len));
 	}
 	return (struct ike_id){ .type = ID_NONE };
+}
+
+/* The conn that names the address before one for anybody, that before opportunism. */
+static int profile_rank(const struct conn_state *conn, const struct ip *remote)
+{
+	if (!conn->is_added || conn->conn.type != CONN_TUNNEL)
+		return 0;
+	if (conn->theirs.kind == END_ADDRESS)
+		return ip_equal(&conn->theirs.address, remote) ? 3 : 0;
+	return conn->is_opportunistic ? 1 : 2;
+}
+
+const struct ike_profile *conns_profile_towards(const struct conns *conns, const struct ip *remote)
+{
+	const struct ike_profile *best = NULL;
+	int best_rank = 0;
+
+	for (size_t i = 0; i < conns->count; i++) {
+		int rank = profile_rank(&conns->list[i], remote);
+
+		if (rank <= best_rank)
+			continue;
+		best = conns->list[i].profile;
+		best_rank = rank;
+	}
+	return best;
 }
 
 struct ike_id conn_own_id(const struct conn_state *conn, const struct ip *outer)

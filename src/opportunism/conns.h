@@ -6,21 +6,25 @@
 #include "config/conf.h"
 #include "config/secrets.h"
 #include "ike/id.h"
+#include "ike/profile.h"
 #include "opportunism/policy.h"
 
 struct conn_state {
 	struct conn conn; /* a copy; name and file owned */
 	struct conn_end ours;
 	struct conn_end theirs;
-	bool is_opportunistic; /* type=tunnel with right=%opportunistic */
-	bool is_added;         /* answers peers */
-	bool is_routed;        /* traps packets */
-	long psk;              /* index of the shared secret, -1 without */
+	bool is_opportunistic;             /* type=tunnel with right=%opportunistic */
+	bool is_added;                     /* answers peers */
+	bool is_routed;                    /* traps packets */
+	long psk;                          /* index of the shared secret, -1 without */
+	const struct ike_profile *profile; /* one of `profiles` */
 };
 
 struct conns {
 	struct conn_state *list;
 	size_t count;
+	struct ike_profile **profiles; /* distinct ones, of all conns */
+	size_t profile_count;
 };
 
 /* What this machine has; borrowed. */
@@ -52,6 +56,9 @@ bool conn_protects(const struct conn_state *conn, const struct ip *local,
 /* The added conn that answers for (ours, theirs), most specific first; NULL if none. */
 struct conn_state *conns_answering(struct conns *conns, const struct ip *ours,
                                    const struct ip *theirs, const struct own_addresses *own);
+/* How somebody is dealt with who comes from this address and has not said who he is; NULL: by the
+ * defaults. */
+const struct ike_profile *conns_profile_towards(const struct conns *conns, const struct ip *remote);
 /* leftid, or the outer address. */
 struct ike_id conn_own_id(const struct conn_state *conn, const struct ip *outer);
 /* ID_NONE for none. */

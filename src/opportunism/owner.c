@@ -94,9 +94,17 @@ static struct ike_traffic on_traffic(void *ctx, uint32_t spi_in)
 	return (struct ike_traffic){ use.last_in, use.last_out };
 }
 
+static const struct ike_profile *profile_towards(void *ctx, const struct path *path)
+{
+	const struct opportunism *opp = ctx;
+
+	return conns_profile_towards(&opp->conns, &path->remote.address);
+}
+
 struct ike_owner core_owner(struct opportunism *opp)
 {
 	return (struct ike_owner){ .ctx = opp,
+		                   .profile = profile_towards,
 		                   .auth_wanted = on_auth_wanted,
 		                   .child_wanted = on_child_wanted,
 		                   .sa_up = on_sa_up,

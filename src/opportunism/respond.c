@@ -55,9 +55,7 @@ static bool is_own(const struct opportunism *opp, const struct ip *address)
 static bool is_inside(const struct opportunism *opp, const struct ip *address)
 {
 	for (size_t i = 0; i < opp->conns.count; i++) {
-		const struct conn_end *ours = &opp->conns.list[i].ours;
-
-		if (ours->has_subnet && range_contains(&ours->subnet, address))
+		if (conn_end_contains(&opp->conns.list[i].ours, address))
 			return true;
 	}
 	return false;
@@ -189,6 +187,8 @@ static void answer(struct claim *claim, const struct pubkey *keys, size_t count,
 		                             .peer_psk = psk,
 		                             .peer = claim->said.peer,
 		                             .ours = claim->said.ours,
+		                             .profile =
+		                                 claim->conn == NULL ? NULL : claim->conn->profile,
 		                             .tag = claim->tag };
 
 	if (claim->refusal == NULL)

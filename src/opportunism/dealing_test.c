@@ -1,0 +1,66 @@
+#include "util/test.h"
+
+#include "opportunism/dealing.h"
+
+static void a_conn_that_says_nothing_has_the_defaults(void **state)
+{
+	struct ike_profile profile;
+
+	profile_of_conn(&profile, &(struct conn){ 0 }, &(struct conf_setup){ 0 });
+	assert_true(ike_profile_equal(&profile, &ike_profile_default));
+}
+
+static void what_a_conn_says_is_in_its_profile(void **state)
+{
+	static const struct conn conn = { .dealings = { .ikelifetime_s = 7200,
+		                                        .keylife_s = 1200,
+		                                        .rekeymargin_s = 60,
+		                                        .has_rekeyfuzz = true,
+		                                        .rekeyfuzz_percent = 0,
+		                                        .has_no_rekey = true,
+		                                        .has_no_pfs = true,
+		                                        .dpddelay_s = 5,
+		                                        .dpdtimeout_s = 15,
+		                                        .encapsulation = true } };
+	static const struct conf_setup setup = { .has_shared_ids = true };
+	struct ike_profile profile;
+
+	profile_of_conn(&profile, &conn, &setup);
+	assert_int_equal(profile.life.ike_s, 7200);
+	assert_int_equal(profile.life.child_s, 1200);
+	assert_int_equal(profile.life.margin_s, 60);
+	assert_int_equal(profile.life.fuzz_percent, 0);
+	assert_false(profile.life.rekey);
+	assert_false(profile.pfs);
+	assert_int_equal(profile.dpd_delay_s, 5);
+	assert_int_equal(profile.dpd_timeout_s, 15);
+	assert_true(profile.encapsulation);
+	assert_false(profile.unique);
+}
+
+/* RKY-5 */
+static void the_margin_of_a_short_life_is_a_tenth_of_it(void **state)
+{
+	struct conn conn = { .dealings = { .keylife_s = 600 } };
+	struct ike_profile profile;
+
+	profile_of_conn(&profile, &conn, &(struct conf_setup){ 0 });
+	assert_int_equal(profile.life.margin_s, 60);
+	conn.dealings = (struct conn_dealings){ .ikelifetime_s = 300 };
+	profile_of_conn(&profile, &conn, &(struct conf_setup){ 0 });
+	assert_int_equal(profile.life.margin_s, 30);
+	conn.dealings = (struct conn_dealings){ .keylife_s = 20 * 3600, .ikelifetime_s = 86400 };
+	profile_of_conn(&profile, &conn, &(struct conf_setup){ 0 });
+	assert_int_equal(profile.life.margin_s, 540);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_conn_that_says_nothing_has_the_defaults),
+		cmocka_unit_test(what_a_conn_says_is_in_its_profile),
+		cmocka_unit_test(the_margin_of_a_short_life_is_a_tenth_of_it),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
