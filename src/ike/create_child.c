@@ -20,14 +20,15 @@ bool create_child_write(struct ike_sa *sa, struct request *request, struct messa
 	struct proposal_list offer;
 
 	request->spi_in = ike->ports.new_spi(ike->ports.ctx);
-	profile_offer_esp(sa->profile, request->spi_in, true, &offer);
+	profile_offer_esp(sa->profile, request->spi_in, request->method != KEX_NONE, &offer);
 	nonce_draw(&request->nonce, 32, ike);
-	if (!own_kex_start(&request->kex, request->method, ike))
+	if (request->method != KEX_NONE && !own_kex_start(&request->kex, request->method, ike))
 		return false;
 	proposals_write(payload_start(m, PAYLOAD_SA), &offer);
 	payload_end(m);
 	message_add(m, PAYLOAD_NONCE, nonce_view(&request->nonce));
-	add_own_kex(m, &request->kex);
+	if (request->method != KEX_NONE)
+		add_own_kex(m, &request->kex);
 	children_add_ts(m, PAYLOAD_TS_I, &request->local);
 	children_add_ts(m, PAYLOAD_TS_R, &request->remote);
 	return true;
@@ -83,19 +84,20 @@ static enum answer_verdict judge(const struct ike_sa *sa, const struct request *
 {
 	struct proposal_list offer;
 	struct proposal_list answer;
+	enum kex_id method = request->kex.method;
 	struct ke ke;
 
 	if (p->sa.data == NULL || !nonce_is_valid(p->nonce) || p->ts_i.data == NULL ||
 	    p->ts_r.data == NULL || !proposals_parse(p->sa, &answer) ||
 	    !ts_parse(p->ts_i, &terms->ts_i) || !ts_parse(p->ts_r, &terms->ts_r))
 		return ANSWER_BROKEN;
-	profile_offer_esp(sa->profile, request->spi_in, true, &offer);
+	profile_offer_esp(sa->profile, request->spi_in, method != KEX_NONE, &offer);
 	if (!proposals_check_answer(&answer, &offer, &terms->choice) ||
-	    !child_spi_is_valid(terms->choice.spi) ||
-	    terms->choice.suite.kex != request->kex.method)
+	    !child_spi_is_valid(terms->choice.spi) || terms->choice.suite.kex != method)
 		return ANSWER_NO_SUITE;
-	if (p->ke.data == NULL || !ke_parse(p->ke, &ke) || ke.method != request->kex.method ||
-	    !kex_shared(ke.method, secret_view(&request->kex.private_value), ke.value, shared))
+	if (method != KEX_NONE &&
+	    (p->ke.data == NULL || !ke_parse(p->ke, &ke) || ke.method != method ||
+	     !kex_shared(method, secret_view(&request->kex.private_value), ke.value, shared)))
 		return ANSWER_BROKEN;
 	if (!children_ts_fit(&terms->ts_i, &request->local, is_exact(sa)) ||
 	    !children_ts_fit(&terms->ts_r, &request->remote, is_exact(sa)))
@@ -121,7 +123,7 @@ static bool add_child(struct ike_sa *sa, const struct request *request, const st
 	return children_have_room(sa) && children_add(sa, &recipe);
 }
 
-/* <-- HDR, SK { SA, Nr, KEr, TSi, TSr } */
+/* <-- HDR, SK { SA, Nr, [KEr], TSi, TSr } */
 static void on_answer(struct ike_sa *sa, const struct request *request, const struct payloads *p,
                       struct instant now)
 {
@@ -225,11 +227,26 @@ static bool is_ike_rekey(const struct proposal_list *offered)
 	return offered->count > 0 && offered->proposals[0].protocol == PROTOCOL_IKE;
 }
 
-/* <-- HDR, SK { SA, Ni, KEi, TSi, TSr } */
+/* With a key exchange if the peer sent one or PFS is policy, else only if it insists (TS-15). */
+static bool choose(const struct ike_sa *sa, const struct proposal_list *offered, uint16_t kex_sent,
+                   struct proposal_choice *out)
+{
+	bool kex_first = sa->profile->pfs || kex_sent != KEX_NONE;
+	struct proposal_list allowed;
+
+	profile_allow_esp(sa->profile, kex_first, &allowed);
+	if (proposals_choose(offered, &allowed, kex_sent, out))
+		return true;
+	if (sa->profile->pfs)
+		return false;
+	profile_allow_esp(sa->profile, !kex_first, &allowed);
+	return proposals_choose(offered, &allowed, kex_sent, out);
+}
+
+/* <-- HDR, SK { SA, Ni, [KEi], TSi, TSr } */
 void create_child_on_request(struct ike_sa *sa, const struct payloads *p, struct instant now)
 {
 	struct proposal_list offered;
-	struct proposal_list allowed;
 	struct notify rekey;
 	struct ke ke = { 0 };
 
@@ -242,11 +259,11 @@ void create_child_on_request(struct ike_sa *sa, const struct payloads *p, struct
 		return refuse(sa, NOTIFY_NO_ADDITIONAL_SAS);
 	if (p->ts_i.data == NULL || p->ts_r.data == NULL || !keep_request(sa, p, &ke))
 		return response_refuse_broken(sa, now);
-	profile_allow_esp(sa->profile, true, &allowed);
-	if (!proposals_choose(&offered, &allowed, ke.method, &sa->asked->choice) ||
+	if (!choose(sa, &offered, ke.method, &sa->asked->choice) ||
 	    !child_spi_is_valid(sa->asked->choice.spi))
 		return refuse(sa, NOTIFY_NO_PROPOSAL_CHOSEN);
-	if (sa->asked->choice.suite.kex != ke.method)
+	/* KEi beside a choice without one is ignored (TS-14). */
+	if (sa->asked->choice.suite.kex != KEX_NONE && sa->asked->choice.suite.kex != ke.method)
 		return refuse_method(sa, sa->asked->choice.suite.kex);
 	ask_owner(sa);
 }
@@ -281,7 +298,7 @@ static bool install(struct ike_sa *sa, const struct ike_permission *permission,
 	return children_have_room(sa) && children_add(sa, &recipe);
 }
 
-/* --> HDR, SK { SA, Nr, KEr, TSi, TSr }; the CHILD SA is installed before (TS-13) */
+/* --> HDR, SK { SA, Nr, [KEr], TSi, TSr }; the CHILD SA is installed before (TS-13) */
 static void send_grant(struct ike_sa *sa, const struct ike_permission *permission,
                        const struct grant *grant)
 {
@@ -292,7 +309,8 @@ static void send_grant(struct ike_sa *sa, const struct ike_permission *permissio
 	proposals_write_choice(payload_start(&m, PAYLOAD_SA), &sa->asked->choice, grant->spi_in, 4);
 	payload_end(&m);
 	message_add(&m, PAYLOAD_NONCE, nonce_view(&grant->nonce));
-	add_own_kex(&m, &grant->kex);
+	if (grant->kex.method != KEX_NONE)
+		add_own_kex(&m, &grant->kex);
 	children_add_ts(&m, PAYLOAD_TS_I, &permission->peer);
 	children_add_ts(&m, PAYLOAD_TS_R, &permission->ours);
 	response_send(sa, &m);
@@ -303,15 +321,17 @@ void create_child_on_permission(struct ike_sa *sa, const struct ike_permission *
 {
 	struct ike *ike = sa->ike;
 	CLEANUP(grant_wipe) struct grant grant = { 0 };
+	enum kex_id method;
 
 	if (permission->verdict != IKE_VERDICT_ACCEPT || !children_may_grant(sa->asked, permission))
 		return refuse(sa, NOTIFY_TS_UNACCEPTABLE);
 	nonce_draw(&grant.nonce, 32, ike);
-	if (!own_kex_start(&grant.kex, sa->asked->choice.suite.kex, ike))
+	method = sa->asked->choice.suite.kex;
+	if (method != KEX_NONE && !own_kex_start(&grant.kex, method, ike))
 		return refuse(sa, NOTIFY_NO_ADDITIONAL_SAS);
 	/* KDF-9: a peer that sends bad points loses the IKE SA too. */
-	if (!kex_shared(grant.kex.method, secret_view(&grant.kex.private_value),
-	                buf_view(&sa->asked->peer_public), &grant.shared))
+	if (method != KEX_NONE && !kex_shared(method, secret_view(&grant.kex.private_value),
+	                                      buf_view(&sa->asked->peer_public), &grant.shared))
 		return response_refuse_broken(sa, now);
 	grant.spi_in = ike->ports.new_spi(ike->ports.ctx);
 	if (!install(sa, permission, &grant))

@@ -266,7 +266,7 @@ void ike_create_child(struct ike *ike, ike_handle handle, const struct traffic_s
 	request->local = *local;
 	request->remote = *remote;
 	profile_offer_esp(sa->profile, 0, true, &offer);
-	request->method = profile_first_kex(&offer);
+	request->method = sa->profile->pfs ? profile_first_kex(&offer) : KEX_NONE;
 	sa->expires = INSTANT_NEVER;
 	request_add(sa, request, now);
 	ike_end_event(ike, sa);

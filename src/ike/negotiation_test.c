@@ -204,6 +204,94 @@ static void sequence_numbers_are_agreed_on(void **state)
 	}
 }
 
+/* TS-15: with PFS the Responder insists on a key exchange, without it takes either */
+static void pfs_is_the_policy_of_each_side(void **state)
+{
+	static const struct {
+		bool west, east;
+		int want; /* key exchange of the second child; -1: refused */
+	} cases[] = {
+		{ true, true, KEX_X25519 },
+		{ true, false, KEX_X25519 },
+		{ false, false, KEX_NONE },
+		{ false, true, -1 },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct ike_profile west = ike_profile_default, east = ike_profile_default;
+		size_t without_ke;
+
+		west.pfs = cases[i].west;
+		east.pfs = cases[i].east;
+		t.end[EAST].profile = &east;
+		initiate_with(WEST, &west);
+		pass_all(&t);
+		without_ke = t.end[WEST].sent;
+		add_pair("10.1.0.6", "10.2.0.7", 7);
+		assert_true(t.end[WEST].sent > without_ke);
+		expect_tunnels(&t, cases[i].want < 0 ? 1 : 2);
+		if (cases[i].want < 0)
+			assert_int_equal(last_news(&t.end[WEST], NEWS_CHILD_FAILED)->reason,
+			                 IKE_REASON_NO_PROPOSAL);
+		two_ends_wipe(&t);
+		two_ends_init(&t, KEY_ED25519);
+	}
+}
+
+/* TS-14: another method of those offered: once more, with a new message ID and nonce */
+static void the_responder_gets_the_key_exchange_it_wants(void **state)
+{
+	struct ike_profile theirs = ike_profile_default;
+	struct proposal *p = proposals_add(&theirs.esp, PROTOCOL_ESP, 0, 4);
+	uint32_t next_id;
+
+	add_cipher(p, &aes256);
+	proposal_add_transform(p, TRANSFORM_KE, KEX_P256, 0);
+	proposal_add_transform(p, TRANSFORM_SN, SN_32, 0);
+	t.end[EAST].profile = &theirs;
+	initiate(&t, WEST);
+	pass_all(&t);
+	next_id = only_sa(&t, WEST)->own_next_id;
+	add_pair("10.1.0.6", "10.2.0.7", 7);
+	expect_tunnels(&t, 2);
+	assert_int_equal(only_sa(&t, WEST)->own_next_id, next_id + 2);
+}
+
+/* INI-2: the Responder has no X25519; the same proposals, SPI, nonce and message ID come again */
+static void ike_sa_init_is_tried_again_with_the_wanted_method(void **state)
+{
+	static const uint16_t methods[] = { KEX_P256, KEX_MODP_2048 };
+
+	for (size_t i = 0; i < ARRAY_LEN(methods); i++) {
+		struct words words = aes256;
+		struct ike_profile theirs;
+		CLEANUP(buf_free) struct buf first = { 0 };
+		struct bytes second;
+		size_t sa_len;
+
+		words.kex = methods[i];
+		theirs = profile_of(&words);
+		t.end[EAST].profile = &theirs;
+		initiate(&t, WEST);
+		first = buf_copy(buf_view(&first_out(&t, WEST)->datagram));
+		pass(&t, WEST, EXCHANGE_IKE_SA_INIT);
+		assert_int_equal(t.end[EAST].ike->by_handle.count, 0);
+		pass(&t, EAST, EXCHANGE_IKE_SA_INIT);
+		second = buf_view(&first_out(&t, WEST)->datagram);
+		/* SPIs and flags; the SA payload behind the header. */
+		assert_memory_equal(second.data, first.data, 24);
+		sa_len =
+		    (size_t)(first.data[IKE_HEADER_LEN + 2] << 8 | first.data[IKE_HEADER_LEN + 3]);
+		assert_memory_equal(second.data + IKE_HEADER_LEN, first.data + IKE_HEADER_LEN,
+		                    sa_len);
+		assert_int_equal(second.data[IKE_HEADER_LEN + sa_len + 5], methods[i]);
+		pass_all(&t);
+		assert_int_equal(only_sa(&t, WEST)->suite.kex, methods[i]);
+		two_ends_wipe(&t);
+		two_ends_init(&t, KEY_ED25519);
+	}
+}
+
 /* Section 19: below 576 octets with the headers of UDP and IPv6, cookie included */
 static void the_first_message_is_short(void **state)
 {
@@ -222,6 +310,9 @@ int main(void)
 		CASE(the_profile_of_the_peer_chooses_for_its_child),
 		CASE(every_suite_carries_both_exchanges),
 		CASE(sequence_numbers_are_agreed_on),
+		CASE(pfs_is_the_policy_of_each_side),
+		CASE(the_responder_gets_the_key_exchange_it_wants),
+		CASE(ike_sa_init_is_tried_again_with_the_wanted_method),
 		CASE(the_first_message_is_short),
 	};
 

@@ -24,7 +24,7 @@ struct request {
 	uint64_t tag;
 	struct traffic_selector local;
 	struct traffic_selector remote;
-	enum kex_id method;
+	enum kex_id method; /* KEX_NONE: no PFS */
 	bool is_second_try; /* after INVALID_KE_PAYLOAD */
 	struct nonce nonce;
 	struct own_kex kex;
