@@ -38,6 +38,37 @@ static void what_a_conn_says_is_in_its_profile(void **state)
 	assert_false(profile.unique);
 }
 
+/* SA-14, TS-15 */
+static void its_suites_are_what_is_offered(void **state)
+{
+	static const struct conn conn = {
+		.dealings = { .ike = "aes256gcm16-sha512-ecp384,aes128-sha256-modp2048",
+		              .esp = "aes256-sha256-noesn,aes128gcm16-x25519" },
+	};
+	struct ike_profile profile;
+	struct proposal_list offer;
+
+	profile_of_conn(&profile, &conn, &(struct conf_setup){ 0 });
+	profile_offer_ike(&profile, 0, &offer);
+	assert_int_equal(offer.count, 2);
+	assert_int_equal(profile_first_kex(&offer), KEX_P384);
+	assert_true(proposals_allow(&offer, &(struct suite){ .cipher = AEAD_AES_GCM_16_256,
+	                                                     .prf = PRF_HMAC_SHA2_512,
+	                                                     .kex = KEX_P384 }));
+	assert_true(proposals_allow(&offer, &(struct suite){ .cipher = AEAD_AES_CBC_128_SHA2_256,
+	                                                     .prf = PRF_HMAC_SHA2_256,
+	                                                     .kex = KEX_MODP_2048 }));
+	assert_false(proposals_allow(&offer, &(struct suite){ .cipher = AEAD_AES_GCM_16_256,
+	                                                      .prf = PRF_HMAC_SHA2_256,
+	                                                      .kex = KEX_P384 }));
+	profile_offer_esp(&profile, 0x1000, true, &offer);
+	assert_int_equal(offer.count, 2);
+	assert_true(proposals_offer_kex(&offer, KEX_MODP_2048)); /* PFS wants one */
+	assert_int_equal(profile_first_kex(&offer), KEX_X25519);
+	profile_offer_esp(&profile, 0x1000, false, &offer);
+	assert_false(proposals_offer_kex(&offer, KEX_X25519));
+}
+
 /* RKY-5 */
 static void the_margin_of_a_short_life_is_a_tenth_of_it(void **state)
 {
@@ -59,6 +90,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_conn_that_says_nothing_has_the_defaults),
 		cmocka_unit_test(what_a_conn_says_is_in_its_profile),
+		cmocka_unit_test(its_suites_are_what_is_offered),
 		cmocka_unit_test(the_margin_of_a_short_life_is_a_tenth_of_it),
 	};
 
