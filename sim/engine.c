@@ -6,11 +6,7 @@
 
 #include "sim/world.h"
 
-void engine_init(struct sim_engine *e, struct gateway *gateway)
-{
-	*e = (struct sim_engine){ .gateway = gateway };
-}
-
+/* The SPIs are remembered: what comes by them now was lost in the crash. */
 void engine_wipe(struct sim_engine *e)
 {
 	for (size_t i = 0; i < e->pair_count; i++)
@@ -21,8 +17,10 @@ void engine_wipe(struct sim_engine *e)
 	policy_wipe(&e->policy);
 	free(e->pairs);
 	free(e->children);
-	free(e->spis);
-	engine_init(e, e->gateway);
+	free(e->lost_spis);
+	*e = (struct sim_engine){ .gateway = e->gateway,
+		                  .lost_spis = e->spis,
+		                  .lost_spi_count = e->spi_count };
 }
 
 const struct pair_entry *engine_pair(const struct sim_engine *e, const struct ip_pair *pair)
@@ -199,6 +197,14 @@ void engine_clear_inbound(struct sim_engine *e, struct packet *packet)
 		sim_deliver(e->gateway->sim, packet, FATE_ARRIVED_IN_CLEAR);
 }
 
+static bool was_lost(const struct sim_engine *e, uint32_t spi)
+{
+	for (size_t i = 0; i < e->lost_spi_count; i++)
+		if (e->lost_spis[i] == spi)
+			return true;
+	return false;
+}
+
 struct lost {
 	struct gateway *gateway;
 	unsigned generation;
@@ -219,8 +225,9 @@ static void raise_unknown_spi(struct sim_engine *e, const struct esp *esp)
 {
 	struct lost *lost = new_zeroed(sizeof(*lost));
 
-	*lost = (struct lost){ e->gateway, e->gateway->generation,
-		               { esp->path.remote, esp->path.local }, esp->spi };
+	*lost = (struct lost){
+		e->gateway, e->gateway->generation, { esp->path.remote, esp->path.local }, esp->spi
+	};
 	sim_later(e->gateway->sim, (struct duration){ 20000 }, tell_unknown_spi, lost);
 }
 
@@ -238,7 +245,9 @@ void engine_esp_inbound(struct sim_engine *e, const struct esp *esp)
 	struct packet *packet = esp->packet;
 
 	if (child == NULL) {
-		packet->fate = was_given_out(e, esp->spi) ? FATE_EARLY : FATE_NO_SA;
+		packet->fate = was_lost(e, esp->spi)        ? FATE_CRASHED
+		               : was_given_out(e, esp->spi) ? FATE_EARLY
+		                                            : FATE_NO_SA;
 		sim_say(e->gateway->sim, e->gateway->name, "ESP with unknown SPI 0x%x", esp->spi);
 		raise_unknown_spi(e, esp);
 		return;
@@ -361,7 +370,7 @@ static void remove_child(void *ctx, uint32_t spi_in)
 	if (child == NULL)
 		return;
 	for (size_t i = 0; i < e->spi_count; i++)
-		if (e->spis[i] == spi_in)
+		if (e->spis[i] == spi_in && !gateway->is_down)
 			e->spis[i] = 0; /* from now on not early, but late */
 	child_sa_wipe(&child->sa);
 	*child = e->children[--e->child_count];

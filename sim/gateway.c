@@ -71,6 +71,14 @@ static void psk_mac(const struct crypto_job *job, struct done *done)
 		done->len = prf_len(job->prf);
 }
 
+/* The secret outlives a restart, and no two gateways have the same. */
+static void qcd_token(const struct gateway *gateway, const struct crypto_job *job,
+                      struct done *done)
+{
+	if (prf(PRF_HMAC_SHA2_256, BYTES_STR(gateway->name), &job->data, 1, done->result))
+		done->len = SHA2_256_LEN;
+}
+
 static void job_done(struct sim *sim, void *what)
 {
 	struct done *done = what;
@@ -95,6 +103,9 @@ static void start_job(void *ctx, uint64_t job_id, const struct crypto_job *job)
 		break;
 	case CRYPTO_JOB_VERIFY:
 		verify(job, done);
+		break;
+	case CRYPTO_JOB_QCD_TOKEN:
+		qcd_token(gateway, job, done);
 		break;
 	case CRYPTO_JOB_PSK_MAC:
 		psk_mac(job, done);
@@ -208,7 +219,7 @@ void gateway_start(struct gateway *gateway)
 	gateway->resolver = resolver_port_of(gateway);
 	gateway->engine_port = engine_port_of(gateway);
 	gateway->ike = ike_ports_of(gateway);
-	engine_init(&gateway->engine, gateway);
+	gateway->engine.gateway = gateway;
 	gateway->is_down = false;
 	gateway->core = opportunism_new(&settings);
 	read_conf(gateway);

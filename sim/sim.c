@@ -81,6 +81,7 @@ static void free_gateway(struct gateway *gateway)
 		gateway_stop(gateway);
 	text_free(&gateway->log);
 	free(gateway->conf_text);
+	free(gateway->engine.lost_spis);
 	free(gateway);
 }
 

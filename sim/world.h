@@ -51,7 +51,7 @@ enum fate {
 	FATE_ARRIVED_IN_CLEAR,
 	FATE_DROPPED,    /* by a verdict or by policy */
 	FATE_OVERFLOW,   /* more than the hold keeps */
-	FATE_CRASHED,    /* held by a gateway that went down */
+	FATE_CRASHED,    /* held by a gateway that went down, or by an SA that it lost */
 	FATE_REFUSED,    /* in the clear where the receiver has a tunnel or is private (CLR-2) */
 	FATE_EARLY,      /* by an SA whose answer has not arrived at the receiver yet */
 	FATE_NO_SA,      /* by an SA the receiver does not have (any more) */
@@ -96,9 +96,10 @@ struct sim_engine {
 	size_t child_count;
 	uint32_t *spis; /* all that were ever given out */
 	size_t spi_count;
+	uint32_t *lost_spis; /* in use when it crashed last */
+	size_t lost_spi_count;
 };
 
-void engine_init(struct sim_engine *engine, struct gateway *gateway);
 /* Held packets are lost with it. */
 void engine_wipe(struct sim_engine *engine);
 struct engine_port engine_port_of(struct gateway *gateway);

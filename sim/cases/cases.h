@@ -39,6 +39,7 @@
 	X(shutdown_goes_back_to_the_trap)         \
 	X(idle_shunt_is_asked_again)              \
 	X(unplugged_peer_is_dead_in_the_end)      \
+	X(killed_peer_is_back_in_no_time)         \
 	X(reload_while_deciding)                  \
 	X(reload_makes_a_passing_pair_private)    \
 	X(restarted_peer_comes_again)             \

@@ -84,3 +84,28 @@ void unplugged_peer_is_dead_in_the_end(void)
 	expect_sas(sim, east, 1, 1); /* INITIAL_CONTACT: the one before is gone */
 	sim_end(sim);
 }
+
+/* QCD-3, QCD-5, ERR-16: a peer that was killed and started again proves that it lost its SAs; what
+ * goes on being sent is in a tunnel again within three seconds. */
+void killed_peer_is_back_in_no_time(void)
+{
+	struct sim *sim = sim_new(1);
+	struct gateway *west = sim_gateway(sim, "west", "192.0.2.1", "203.0.113.0/24", "drop");
+	struct gateway *east = sim_gateway(sim, "east", "192.0.2.2", "198.51.100.0/24", "drop");
+
+	sim_delegate(sim, source, west);
+	sim_delegate(sim, destination, east);
+	sim_ping(sim, source, destination);
+	sim_run_until_idle(sim);
+	sim_restart(sim, east);
+	for (int i = 0; i < 15; i++) {
+		sim_packet(sim, source, destination);
+		sim_run_for(sim, MILLISECONDS(200));
+	}
+	expect_sas(sim, west, 1, 1);
+	expect_sas(sim, east, 1, 1);
+	sim_ping(sim, source, destination);
+	sim_run_for(sim, SECONDS(1));
+	expect_arrived(sim, destination, source, 2, 0);
+	sim_end(sim);
+}

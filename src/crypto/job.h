@@ -9,6 +9,7 @@
 enum crypto_job_kind {
 	CRYPTO_JOB_SIGN,    /* by the signer, with host key `key` */
 	CRYPTO_JOB_VERIFY,  /* by the pool, against each of `keys` */
+	CRYPTO_JOB_QCD_TOKEN, /* by the signer: HMAC-SHA-256(crash secret, data) */
 	CRYPTO_JOB_PSK_MAC, /* by the signer: prf(prf(psk, "Key Pad for IKEv2"), data) */
 };
 
@@ -18,7 +19,7 @@ struct crypto_job {
 	unsigned key; /* SIGN: index of the host key. PSK_MAC: index of the shared secret */
 	enum signature_id signature_id; /* SIGN, VERIFY */
 	enum prf_id prf;		/* PSK_MAC */
-	struct bytes data;		/* the signed octets, RFC 7296 section 2.15 */
+	struct bytes data;		/* the signed octets, RFC 7296 section 2.15. QCD_TOKEN: SPIi, SPIr */
 	struct bytes signature;		/* VERIFY */
 	const struct pubkey *keys;	/* VERIFY */
 	size_t key_count;
@@ -29,4 +30,5 @@ struct crypto_job {
  *   SIGN     the signature; empty: the signer could not
  *   VERIFY   one octet, the index of the key that made the signature; empty: none did
  *   PSK_MAC  prf_len(prf) octets; empty: no such secret
+ *   QCD_TOKEN 32 octets; empty: there is no crash secret
  */

@@ -5,6 +5,7 @@
 #include "ike/auth_contact.h"
 #include "ike/auth_proof.h"
 #include "ike/children.h"
+#include "ike/crash.h"
 #include "ike/informational.h"
 #include "ike/request.h"
 
@@ -15,6 +16,7 @@ void auth_start(struct ike_sa *sa, struct instant now)
 {
 	sa->state = IKE_SA_AUTH_MAKING;
 	sa->expires = instant_after(now, AUTH_WAIT_MAX);
+	crash_start_token(sa); /* before the other: it is done before, too */
 	if (!proof_start_making(sa, &sa->hs->wish.self))
 		ike_sa_end(sa, IKE_REASON_NO_PROPOSAL, false);
 }
@@ -50,6 +52,7 @@ void auth_on_request_made(struct ike_sa *sa, struct bytes proof, struct instant 
 		payload_end(&m);
 	}
 	proof_add(&m, sa, hs->wish.self.auth, proof);
+	crash_add_token(sa, &m);
 	add_child_offer(&m, sa);
 	sa->state = IKE_SA_AUTH_SENT;
 	sa->expires = INSTANT_NEVER; /* the retransmissions end it */
@@ -130,6 +133,7 @@ static void on_proof(struct ike_sa *sa, const struct payloads *p, struct instant
 	    !proof_keep_peers(sa, p->id_r, &auth) || !keep_child_answer(sa, p))
 		return reject_peer(sa, IKE_REASON_PROTOCOL, NOTIFY_INVALID_SYNTAX, now);
 	hs->initial_contact = payloads_find_notify(p, NOTIFY_INITIAL_CONTACT, &n);
+	crash_keep_token(sa, p);
 	if (!proof_is_of_known_method(&auth) || hs->peer_auth != hs->wish.peer_auth)
 		return reject_peer(sa, IKE_REASON_BAD_SIGNATURE, NOTIFY_AUTHENTICATION_FAILED, now);
 	if (!is_expected_peer(sa))

@@ -5,6 +5,7 @@
 #include "ike/auth_contact.h"
 #include "ike/auth_proof.h"
 #include "ike/children.h"
+#include "ike/crash.h"
 #include "ike/request.h"
 
 void auth_refuse(struct ike_sa *sa, uint16_t notify, struct bytes data, enum ike_reason reason,
@@ -86,6 +87,7 @@ void auth_on_request(struct ike_sa *sa, const struct payloads *p, struct instant
 		return refuse_syntax(sa, now);
 	if (!proof_is_of_known_method(&auth))
 		return refuse_proof(sa, IKE_REASON_BAD_SIGNATURE, now);
+	crash_keep_token(sa, p);
 	sa->hs->initial_contact = payloads_find_notify(p, NOTIFY_INITIAL_CONTACT, &n);
 	ask_owner(sa, &wanted_id, now);
 }
@@ -143,6 +145,7 @@ void auth_on_request_checked(struct ike_sa *sa, struct bytes result, struct inst
 	if (!proof_is_good(sa, result))
 		return refuse_proof(sa, IKE_REASON_BAD_SIGNATURE, now);
 	sa->state = IKE_SA_RESPONSE_MAKING;
+	crash_start_token(sa);
 	if (!proof_start_making(sa, &sa->hs->permission.self))
 		refuse_proof(sa, IKE_REASON_NO_PROPOSAL, now);
 }
@@ -193,6 +196,7 @@ void auth_on_response_made(struct ike_sa *sa, struct bytes proof, struct instant
 		return refuse_proof(sa, IKE_REASON_LOCAL, now);
 	message_start_inner(&m, inner, sizeof(inner));
 	message_add(&m, PAYLOAD_ID_R, buf_view(&hs->id_body));
+	crash_add_token(sa, &m);
 	if (contact_is_first(sa))
 		message_add_notify(&m, NOTIFY_INITIAL_CONTACT, (struct bytes){ 0 });
 	proof_add(&m, sa, hs->permission.self.auth, proof);

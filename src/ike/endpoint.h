@@ -22,12 +22,21 @@ enum {
 	IKE_SAS_MAX = 65536,
 	/* Answers without protection, of all kinds, a second (ERR-18); the rest is not answered. */
 	IKE_UNPROTECTED_ANSWERS_PER_SECOND = 100,
+	/* Answers that wait for a token; further ones go without. */
+	IKE_LOST_MAX = 32,
 };
 
 /* At most so many in a second that starts with the first. */
 struct rate {
 	struct instant since;
 	unsigned used;
+};
+
+/* A request for an IKE SA that is not there, while its token is being made (crash.h). */
+struct lost_sa {
+	uint64_t job; /* 0: none */
+	struct path path;
+	struct ike_header header;
 };
 
 struct ike {
@@ -40,6 +49,7 @@ struct ike {
 	struct hash by_handle; /* every IKE SA */
 	struct hash by_init;   /* as Responder: SPI and source of IKE_SA_INIT */
 	struct hash by_job;    /* those that wait for a job */
+	struct hash by_token_job; /* those that wait for their token */
 	struct hash by_address; /* of the peer (peers.h) */
 	struct hash by_names;   /* both identities */
 	struct heap deadlines;
@@ -54,6 +64,7 @@ struct ike {
 	struct rate unprotected;
 	struct once told_of_esp; /* who sent under an SPI we do not know, and was told */
 	struct once told_of_ike;
+	struct lost_sa lost[IKE_LOST_MAX];
 	uint64_t dropped[IKE_DROP_COUNT];
 	uint8_t plain[IKE_MESSAGE_MAX]; /* what SK held, while one datagram is handled */
 };

@@ -5,6 +5,7 @@
 
 #include "ike/auth_exchange.h"
 #include "ike/children.h"
+#include "ike/crash.h"
 #include "ike/create_child.h"
 #include "ike/dispatch.h"
 #include "ike/endpoint.h"
@@ -154,6 +155,7 @@ struct ike *ike_new(const struct ike_ports *ports, const struct ike_owner *owner
 	hash_init(&ike->by_init, seed);
 	hash_init(&ike->by_job, seed);
 	half_opens_init(&ike->half_opens, seed);
+	hash_init(&ike->by_token_job, seed);
 	hash_init(&ike->by_address, seed);
 	hash_init(&ike->by_names, seed);
 	return ike;
@@ -173,6 +175,7 @@ void ike_free(struct ike *ike)
 	hash_wipe(&ike->by_job);
 	half_opens_wipe(&ike->half_opens);
 	cookies_wipe(&ike->gate.cookies);
+	hash_wipe(&ike->by_token_job);
 	hash_wipe(&ike->by_address);
 	hash_wipe(&ike->by_names);
 	heap_wipe(&ike->deadlines);
@@ -373,6 +376,8 @@ void ike_on_job_done(struct ike *ike, uint64_t job_id, struct bytes result, stru
 {
 	struct ike_sa *sa = find_job(ike, job_id);
 
+	if (sa == NULL && crash_on_job(ike, job_id, result, now))
+		ike_end_event(ike, NULL);
 	if (sa == NULL)
 		return;
 	hash_remove(&ike->by_job, &sa->job_node);

@@ -50,6 +50,7 @@ struct ike_self {
 /* Why an attempt or an SA came to its end; the words are for people. */
 #define IKE_REASONS(X)                                                           \
 	X(NONE, "none")                                                          \
+	X(CRASHED, "the peer restarted and proved it")                           \
 	X(SILENT, "no answer")                                                   \
 	X(UNPROTECTED_REFUSAL, "refused without proof")                          \
 	X(AUTHENTICATION_FAILED, "the peer refused our authentication")          \

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "ike/crash.h"
 #include "ike/liveness.h"
 #include "ike/peers.h"
 #include "ike/pieces.h"
@@ -85,6 +86,7 @@ static void handshake_free(struct handshake *hs)
 	buf_free(&hs->child_offer);
 	buf_free(&hs->id_body);
 	buf_free(&hs->peer_id_body);
+	buf_free(&hs->token);
 	buf_free(&hs->peer_proof);
 	child_terms_free(hs->child);
 	free(hs);
@@ -139,6 +141,7 @@ void ike_sa_free(struct ike_sa *sa)
 	struct ike *ike = sa->ike;
 
 	stop_job(sa);
+	crash_stop(sa);
 	leave_half_open(sa);
 	hash_remove(&ike->by_spi, &sa->spi_node);
 	hash_remove(&ike->by_handle, &sa->handle_node);
@@ -148,6 +151,7 @@ void ike_sa_free(struct ike_sa *sa)
 	heap_remove(&ike->deadlines, &sa->deadline);
 	wipe_contents(sa);
 	buf_free(&sa->response);
+	buf_free(&sa->peer_token);
 	buf_free(&sa->response_uncut.inner);
 	sk_wipe(&sa->sk);
 	profiles_release(&ike->profiles, sa->profile);

@@ -105,6 +105,7 @@ struct handshake {
 	size_t key_count;
 	struct buf id_body;      /* our ID payload's */
 	struct buf peer_id_body; /* as received (AUT-4) */
+	struct buf token;        /* ours, that proves our crash */
 	enum ike_auth peer_auth;
 	enum signature_id own_signature;
 	enum signature_id peer_signature;
@@ -142,6 +143,7 @@ struct ike_sa {
 	struct hash_node handle_node;
 	struct hash_node init_node;
 	struct hash_node job_node;
+	struct hash_node token_node;
 	struct hash_node address_node;
 	struct hash_node names_node;
 	struct heap_node deadline;
@@ -150,6 +152,8 @@ struct ike_sa {
 	enum ike_sa_state state;
 	uint64_t spi_r; /* the Initiator learns it from IKE_SA_INIT */
 	uint64_t job;   /* 0: none under way */
+	uint64_t token_job; /* the same (crash.h) */
+	struct buf peer_token; /* that proves its crash; empty: it gave none */
 	struct path path;
 	struct instant up_since;
 	struct instant expires; /* end of this state, unless something happens */

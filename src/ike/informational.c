@@ -1,6 +1,7 @@
 #include "ike/informational.h"
 
 #include "ike/children.h"
+#include "ike/crash.h"
 
 void informational_write(const struct request *request, struct message_writer *m)
 {
@@ -9,7 +10,7 @@ void informational_write(const struct request *request, struct message_writer *m
 	else if (request->kind == REQUEST_DELETE_CHILD)
 		message_add_delete_esp(m, &request->spi_in, 1);
 	else if (request->kind == REQUEST_NOTIFY)
-		message_add_notify(m, request->notify, BYTES_OF(request->data));
+		message_add_notify(m, request->notify, buf_view(&request->data));
 	else if (request->kind == REQUEST_REPORT)
 		message_add_notify(m, request->notify, (struct bytes){ 0 });
 }
@@ -112,6 +113,7 @@ void informational_on_request(struct ike_sa *sa, const struct payloads *p, struc
 		ike_sa_report_end(sa, reason, true);
 		return ike_sa_linger(sa, now);
 	}
+	crash_keep_token(sa, p);
 	count = close_children(sa, p, spis);
 	if (count > 0)
 		message_add_delete_esp(&m, spis, count);

@@ -26,6 +26,7 @@ void request_free(struct request *request)
 	if (request == NULL)
 		return;
 	own_kex_wipe(&request->kex);
+	buf_free(&request->data);
 	free(request);
 }
 

@@ -32,7 +32,7 @@ struct request {
 	uint32_t spi_in;
 	/* NOTIFY, REPORT */
 	uint16_t notify;
-	uint8_t data[4]; /* NOTIFY */
+	struct buf data; /* NOTIFY */
 };
 
 struct request *request_new(enum request_kind kind);

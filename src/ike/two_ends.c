@@ -97,6 +97,16 @@ static size_t psk_mac(const struct end *end, const struct job *job, uint8_t *out
 	return len;
 }
 
+static size_t qcd_token(const struct end *end, const struct job *job, uint8_t *out)
+{
+	const struct bytes data = buf_view(&job->data);
+
+	if (end->crash_secret == NULL)
+		return 0;
+	assert_true(prf(PRF_HMAC_SHA2_256, BYTES_STR(end->crash_secret), &data, 1, out));
+	return SHA2_256_LEN;
+}
+
 /*
  * Ports
  */
@@ -257,6 +267,7 @@ static void end_init(struct two_ends *t, enum side side, enum key_kind kind)
 		.random = 77 + (uint64_t)side,
 		.spi = side == WEST ? 0x1000 : 0x2000,
 		.psk = { "swordfish", "another" },
+		.crash_secret = side == WEST ? "west" : "east",
 	};
 	end->address = side == WEST ? ip_v4(192, 0, 2, 1) : ip_v4(198, 51, 100, 2);
 	end->inside = side == WEST ? ip_v4(10, 1, 0, 5) : ip_v4(10, 2, 0, 7);
@@ -376,18 +387,24 @@ ike_handle initiate(struct two_ends *t, enum side side)
 
 static void do_job(struct two_ends *t, struct end *end)
 {
-	struct job job = end->jobs[0];
+	bool is_late = end->late_tokens && end->job_count > 1 &&
+	               end->jobs[0].job.kind == CRYPTO_JOB_QCD_TOKEN;
+	struct job job = end->jobs[is_late];
 	uint8_t result[512];
 	size_t len = 0;
 
 	end->job_count--;
-	memmove(end->jobs, end->jobs + 1, end->job_count * sizeof(job));
+	memmove(end->jobs + is_late, end->jobs + is_late + 1,
+	        (end->job_count - is_late) * sizeof(job));
 	switch (job.job.kind) {
 	case CRYPTO_JOB_SIGN:
 		len = sign(end, &job, result, sizeof(result));
 		break;
 	case CRYPTO_JOB_VERIFY:
 		len = verify(&job, result);
+		break;
+	case CRYPTO_JOB_QCD_TOKEN:
+		len = qcd_token(end, &job, result);
 		break;
 	case CRYPTO_JOB_PSK_MAC:
 		len = psk_mac(end, &job, result);

@@ -78,6 +78,8 @@ struct end {
 	enum ike_verdict child_verdict;
 	struct pubkey trusted; /* what it believes to be the other end's key */
 	const char *psk[2];
+	const char *crash_secret; /* NULL: none */
+	bool late_tokens;         /* are made after what was asked for later */
 	bool holds_answers;                     /* questions stay open: settle() leaves them */
 	const struct ike_profile *profile;      /* for whoever calls */
 	const struct ike_profile *peer_profile; /* for whoever has said who he is */

@@ -1,5 +1,6 @@
 #include "ike/unknown.h"
 
+#include "ike/crash.h"
 #include "ike/liveness.h"
 #include "ike/peers.h"
 #include "ike/request.h"
@@ -27,9 +28,11 @@ static uint32_t read_number(struct bytes data)
 static void tell(struct ike_sa *sa, uint16_t notify, uint32_t number, struct instant now)
 {
 	struct request *request = request_new(REQUEST_NOTIFY);
+	uint8_t data[4];
 
+	write_number(data, number);
 	request->notify = notify;
-	write_number(request->data, number);
+	request->data = buf_copy(BYTES_OF(data));
 	request_add(sa, request, now);
 	ike_settle(sa);
 }
@@ -114,20 +117,6 @@ static void on_invalid_spi(struct ike *ike, const struct ip *peer, uint32_t spi,
  * IKE
  */
 
-static void say_invalid_ike_spi(struct ike *ike, const struct path *path,
-                                const struct ike_header *header)
-{
-	struct ike_header answer = *header;
-	uint8_t octets[64];
-	struct message_writer m;
-
-	answer.version = IKE_VERSION;
-	answer.flags = (uint8_t)(IKE_FLAG_RESPONSE | (~header->flags & IKE_FLAG_INITIATOR));
-	message_start(&m, octets, sizeof(octets), &answer);
-	message_add_notify(&m, NOTIFY_INVALID_IKE_SPI, (struct bytes){ 0 });
-	ike->ports.send(ike->ports.ctx, path, message_end(&m));
-}
-
 static void on_unknown_request(struct ike *ike, const struct path *path,
                                const struct ike_header *header, struct instant now)
 {
@@ -135,7 +124,7 @@ static void on_unknown_request(struct ike *ike, const struct path *path,
 		return;
 	if (once_take(&ike->told_of_ike, &ike->by_address, &path->remote.address, now) &&
 	    ike_may_answer_unprotected(ike, now))
-		say_invalid_ike_spi(ike, path, header);
+		crash_answer(ike, path, header);
 }
 
 void unknown_on_message(struct ike *ike, const struct path *path, const struct ike_header *header,
@@ -160,8 +149,12 @@ void unknown_on_unprotected(struct ike_sa *sa, const struct ike_header *header,
 	struct payloads p;
 	struct notify n;
 
-	if (message_parse(datagram, header, &p) == PAYLOADS_OK &&
-	    payloads_find_notify(&p, NOTIFY_INVALID_IKE_SPI, &n))
+	if (message_parse(datagram, header, &p) != PAYLOADS_OK ||
+	    !payloads_find_notify(&p, NOTIFY_INVALID_IKE_SPI, &n))
+		return;
+	if (crash_is_proven(sa, &p))
+		ike_sa_end(sa, IKE_REASON_CRASHED, true);
+	else
 		liveness_on_hint(sa, now);
 }
 

@@ -7,7 +7,7 @@
  *                                  without          one way, unprotected: N(INVALID_SPI)
  *   a request for an unknown SA                     answer, unprotected: N(INVALID_IKE_SPI)
  *
- * Nothing unprotected is a fact: it makes us ask the peer (liveness.h), once in a minute. What we
+ * Nothing unprotected is a fact but a token (crash.h): it makes us ask the peer (liveness.h), once in a minute. What we
  * say has limits in all and for each source (ERR-13, ERR-16, ERR-18).
  */
 #include "ike/ike_sa.h"

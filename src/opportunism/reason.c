@@ -14,6 +14,7 @@ const char *flow_reason_text(enum flow_reason reason)
 enum flow_reason flow_reason_of_ike(enum ike_reason reason)
 {
 	switch (reason) {
+	case IKE_REASON_CRASHED:
 	case IKE_REASON_SILENT:
 		return FLOW_REASON_GATEWAY_SILENT;
 	case IKE_REASON_UNPROTECTED_REFUSAL:
