@@ -398,6 +398,8 @@ static bool queue_job(struct signer_link *link, uint64_t job_id, const struct cr
 {
 	struct signer_message m = { .job_id = job_id, .index = job->key, .data = job->data };
 
+	if (job->kind == CRYPTO_JOB_QCD_TOKEN)
+		return false; /* the signer has no secret for it yet */
 	if (job->kind == CRYPTO_JOB_PSK_MAC) {
 		m.kind = SIGNER_PSK_MAC;
 		m.algorithm = (uint8_t)job->prf;
