@@ -30,8 +30,8 @@ static void add_child_offer(struct message_writer *m, struct ike_sa *sa)
 	profile_offer_esp(sa->profile, hs->spi_in, false, &offer);
 	proposals_write(payload_start(m, PAYLOAD_SA), &offer);
 	payload_end(m);
-	children_add_ts(m, PAYLOAD_TS_I, &hs->wish.local);
-	children_add_ts(m, PAYLOAD_TS_R, &hs->wish.remote);
+	children_add_ts(m, PAYLOAD_TS_I, &hs->wish.local, hs->wish.more_local);
+	children_add_ts(m, PAYLOAD_TS_R, &hs->wish.remote, hs->wish.more_remote);
 }
 
 /* --> HDR, SK { IDi, [N(INITIAL_CONTACT)], [IDr], AUTH, SAi2, TSi, TSr } */
@@ -180,8 +180,10 @@ static enum ike_reason judge_child(const struct ike_sa *sa, const struct child_t
 
 	if (terms->choice.suite.cipher == AEAD_NONE)
 		return IKE_REASON_NO_PROPOSAL;
-	if (!children_ts_fit(&terms->ts_i, &wish->local, wish->is_opportunistic) ||
-	    !children_ts_fit(&terms->ts_r, &wish->remote, wish->is_opportunistic))
+	if (!children_ts_fit(&terms->ts_i, &wish->local, wish->more_local,
+	                     wish->is_opportunistic) ||
+	    !children_ts_fit(&terms->ts_r, &wish->remote, wish->more_remote,
+	                     wish->is_opportunistic))
 		return IKE_REASON_TS_UNACCEPTABLE;
 	return IKE_REASON_NONE;
 }
@@ -197,6 +199,8 @@ static bool add_first_child(struct ike_sa *sa)
 		.nonce_r = nonce_view(&hs->nonce_r),
 		.local = &hs->child->ts_i.selectors[0],
 		.remote = &hs->child->ts_r.selectors[0],
+		.more_local = children_more(&hs->child->ts_i),
+		.more_remote = children_more(&hs->child->ts_r),
 		.tag = hs->wish.tag,
 	};
 

@@ -127,6 +127,8 @@ void auth_on_permission(struct ike_sa *sa, const struct ike_permission *permissi
 	hs->permission = *permission;
 	hs->permission.keys = NULL;
 	hs->permission.profile = NULL;
+	hs->permission.more_peer = selectors_copy(permission->more_peer);
+	hs->permission.more_ours = selectors_copy(permission->more_ours);
 	if (!take_profile(sa, permission->profile))
 		return auth_refuse(sa, NOTIFY_NO_PROPOSAL_CHOSEN, (struct bytes){ 0 },
 		                   IKE_REASON_NO_PROPOSAL, now);
@@ -162,6 +164,8 @@ static uint16_t grant_child(struct ike_sa *sa)
 		.nonce_r = nonce_view(&hs->nonce_r),
 		.local = &permission->ours,
 		.remote = &permission->peer,
+		.more_local = permission->more_ours,
+		.more_remote = permission->more_peer,
 		.tag = permission->tag,
 	};
 
@@ -180,8 +184,8 @@ static void add_child_answer(struct message_writer *m, const struct ike_sa *sa)
 
 	proposals_write_choice(payload_start(m, PAYLOAD_SA), &hs->child->choice, hs->spi_in, 4);
 	payload_end(m);
-	children_add_ts(m, PAYLOAD_TS_I, &hs->permission.peer);
-	children_add_ts(m, PAYLOAD_TS_R, &hs->permission.ours);
+	children_add_ts(m, PAYLOAD_TS_I, &hs->permission.peer, hs->permission.more_peer);
+	children_add_ts(m, PAYLOAD_TS_R, &hs->permission.ours, hs->permission.more_ours);
 }
 
 /* --> HDR, SK { IDr, AUTH, SAr2, TSi, TSr }; the CHILD SA is installed before (TS-13) */

@@ -1,6 +1,7 @@
 #pragma once
 /*
- * A CHILD SA as it is handed to the packet engine: two SPIs, two keys, two ranges, one path.
+ * A CHILD SA as it is handed to the packet engine: two SPIs, two keys, the addresses on both sides,
+ * one path.
  */
 #include "crypto/aead.h"
 #include "util/address.h"
@@ -14,6 +15,15 @@ struct traffic_selector {
 	uint16_t port_last;
 };
 
+/*
+ * The selectors of one side beyond its first, where a CHILD SA has several; mostly none. A view:
+ * whoever keeps it past the call copies it.
+ */
+struct selectors {
+	const struct traffic_selector *list;
+	size_t count;
+};
+
 struct child_sa {
 	uint32_t spi_in;  /* ours: the peer sends with it */
 	uint32_t spi_out; /* the peer's: we send with it */
@@ -23,8 +33,14 @@ struct child_sa {
 	struct secret key_out;
 	struct traffic_selector local;
 	struct traffic_selector remote;
+	struct selectors more_local; /* lent */
+	struct selectors more_remote;
 	struct path path; /* outer addresses; ports of the UDP encapsulation */
 	bool udp_encapsulation;
 };
 
 void child_sa_wipe(struct child_sa *child);
+
+/* A copy of a view that selectors_free() ends. */
+struct selectors selectors_copy(struct selectors from);
+void selectors_free(struct selectors *copy);

@@ -433,25 +433,39 @@ static void a_further_pair_is_never_granted_wider(void **state)
 }
 
 /* TS-6 */
-static void an_answer_fits_one_selector_only(void **state)
+static void an_answer_lies_inside_what_was_asked_for(void **state)
 {
 	const struct traffic_selector net = host_ts("10.2.0.0/24");
 	const struct traffic_selector host = host_ts("10.2.0.7");
-	const struct traffic_selector elsewhere = host_ts("10.3.0.7");
+	const struct traffic_selector other = host_ts("10.3.0.0/24");
+	const struct traffic_selector elsewhere = host_ts("10.4.0.7");
+	const struct selectors more = { &other, 1 };
 	const struct {
 		struct ts_list answer;
 		bool is_exact;
-		bool fits;
+		bool fits_one; /* asked for the net */
+		bool fits_two; /* asked for the net and the other */
 	} cases[] = {
-		{ { 1, { net } }, true, true },          { { 1, { net } }, false, true },
-		{ { 1, { host } }, true, false },        { { 1, { host } }, false, true },
-		{ { 2, { host, host } }, false, false }, { { 0 }, false, false },
-		{ { 1, { elsewhere } }, false, false },
+		{ { 1, { net } }, true, true, false },
+		{ { 1, { net } }, false, true, true },
+		{ { 1, { host } }, true, false, false },
+		{ { 1, { host } }, false, true, true },
+		{ { 2, { other, net } }, true, false, true },
+		{ { 2, { net, other } }, false, false, true },
+		{ { 2, { host, other } }, false, false, true },
+		{ { 2, { host, elsewhere } }, false, false, false },
+		{ { 1, { net }, 1 }, false, false, false },
+		{ { 0 }, false, false, false },
+		{ { 1, { elsewhere } }, false, false, false },
 	};
 
-	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
-		assert_int_equal(children_ts_fit(&cases[i].answer, &net, cases[i].is_exact),
-		                 cases[i].fits);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		assert_int_equal(children_ts_fit(&cases[i].answer, &net, (struct selectors){ 0 },
+		                                 cases[i].is_exact),
+		                 cases[i].fits_one);
+		assert_int_equal(children_ts_fit(&cases[i].answer, &net, more, cases[i].is_exact),
+		                 cases[i].fits_two);
+	}
 }
 
 /* The same, sent as if EAST had got WEST's request with that message ID. */
@@ -578,7 +592,7 @@ int main(void)
 		CASE(a_key_exchange_we_do_not_know_is_answered_with_ours),
 		CASE(a_further_pair_is_taken_whole_or_deleted),
 		CASE(a_further_pair_is_never_granted_wider),
-		CASE(an_answer_fits_one_selector_only),
+		CASE(an_answer_lies_inside_what_was_asked_for),
 		CASE(an_answer_to_another_request_is_ignored),
 		CASE(a_second_invalid_ke_is_a_refusal),
 		CASE(a_second_request_before_the_first_is_answered_is_dropped),

@@ -96,6 +96,8 @@ bool children_add(struct ike_sa *sa, const struct child_recipe *recipe)
 		.is_esn = recipe->choice->suite.is_esn,
 		.local = *recipe->local,
 		.remote = *recipe->remote,
+		.more_local = recipe->more_local,
+		.more_remote = recipe->more_remote,
 	};
 
 	assert(children_have_room(sa));
@@ -112,16 +114,42 @@ bool children_add(struct ike_sa *sa, const struct child_recipe *recipe)
 	return true;
 }
 
-bool children_ts_fit(const struct ts_list *answer, const struct traffic_selector *asked,
-                     bool is_exact)
+struct selectors children_more(const struct ts_list *list)
 {
-	const struct ts_list offered = { .count = 1, .selectors = { *asked } };
+	if (list->count <= 1)
+		return (struct selectors){ 0 };
+	return (struct selectors){ &list->selectors[1], list->count - 1 };
+}
 
-	if (answer->count != 1)
+static const struct traffic_selector *nth(const struct traffic_selector *first,
+                                          struct selectors more, size_t i)
+{
+	return i == 0 ? first : &more.list[i - 1];
+}
+
+static bool fits_any(const struct traffic_selector *ts, const struct traffic_selector *asked,
+                     struct selectors more, bool is_exact)
+{
+	for (size_t i = 0; i <= more.count; i++) {
+		const struct traffic_selector *a = nth(asked, more, i);
+
+		if (is_exact ? ts_equal(ts, a) : ts_within(ts, a))
+			return true;
+	}
+	return false;
+}
+
+bool children_ts_fit(const struct ts_list *answer, const struct traffic_selector *asked,
+                     struct selectors more, bool is_exact)
+{
+	if (answer->count == 0 || answer->unknown > 0 ||
+	    (is_exact && answer->count != 1 + more.count))
 		return false;
-	if (is_exact)
-		return ts_equal(&answer->selectors[0], asked);
-	return ts_list_within(answer, &offered);
+	for (size_t i = 0; i < answer->count; i++) {
+		if (!fits_any(&answer->selectors[i], asked, more, is_exact))
+			return false;
+	}
+	return true;
 }
 
 static bool is_offered(const struct traffic_selector *granted, const struct ts_list *offered)
@@ -133,10 +161,20 @@ static bool is_offered(const struct traffic_selector *granted, const struct ts_l
 	return false;
 }
 
+static bool are_offered(const struct traffic_selector *first, struct selectors more,
+                        const struct ts_list *offered)
+{
+	for (size_t i = 0; i <= more.count; i++) {
+		if (!is_offered(nth(first, more, i), offered))
+			return false;
+	}
+	return true;
+}
+
 bool children_may_grant(const struct child_terms *terms, const struct ike_permission *permission)
 {
-	return is_offered(&permission->peer, &terms->ts_i) &&
-	       is_offered(&permission->ours, &terms->ts_r);
+	return are_offered(&permission->peer, permission->more_peer, &terms->ts_i) &&
+	       are_offered(&permission->ours, permission->more_ours, &terms->ts_r);
 }
 
 void children_claim(struct ike_claim *claim, const struct child_terms *terms)
@@ -145,6 +183,8 @@ void children_claim(struct ike_claim *claim, const struct child_terms *terms)
 		claim->peer = terms->ts_i.selectors[0];
 	if (terms->ts_r.count > 0)
 		claim->ours = terms->ts_r.selectors[0];
+	claim->more_peer = children_more(&terms->ts_i);
+	claim->more_ours = children_more(&terms->ts_r);
 	claim->is_single_pair = ts_is_single_pair(&terms->ts_i, &terms->ts_r);
 }
 
@@ -172,8 +212,14 @@ enum ike_reason children_reason(uint16_t notify)
 	}
 }
 
-void children_add_ts(struct message_writer *m, uint8_t type, const struct traffic_selector *ts)
+void children_add_ts(struct message_writer *m, uint8_t type, const struct traffic_selector *ts,
+                     struct selectors more)
 {
-	ts_write(payload_start(m, type), ts, 1);
+	struct traffic_selector all[TS_MAX] = { *ts };
+
+	assert(more.count < TS_MAX);
+	for (size_t i = 0; i < more.count; i++)
+		all[i + 1] = more.list[i];
+	ts_write(payload_start(m, type), all, more.count + 1);
 	payload_end(m);
 }

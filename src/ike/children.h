@@ -11,9 +11,11 @@ struct child_recipe {
 	bool is_exchange_initiator;           /* of the exchange that makes it (KDF-5) */
 	struct bytes nonce_i;
 	struct bytes nonce_r;
-	const struct secret *shared; /* of the key exchange, or NULL */
-	const struct traffic_selector *local;
+	const struct secret *shared;          /* of the key exchange, or NULL */
+	const struct traffic_selector *local; /* the first */
 	const struct traffic_selector *remote;
+	struct selectors more_local;
+	struct selectors more_remote;
 	uint64_t tag;
 };
 
@@ -27,16 +29,19 @@ bool children_have_room(const struct ike_sa *sa);
 /* Is this a SPI that an ESP packet can carry (RFC 4303 section 2.1)? */
 bool child_spi_is_valid(uint64_t spi);
 
-/* Initiator: may this answer stand for the selector asked for: inside it (TS-6), or the same
- * (OIN-9)? More than one selector never. */
+/* Initiator: may this answer stand for the selectors asked for: inside them (TS-6), or the same
+ * (OIN-9)? */
 bool children_ts_fit(const struct ts_list *answer, const struct traffic_selector *asked,
-                     bool is_exact);
+                     struct selectors more, bool is_exact);
+/* All selectors of a list but the first. */
+struct selectors children_more(const struct ts_list *list);
 /* Responder: what is granted is never wider than what was offered (TS-4). */
 bool children_may_grant(const struct child_terms *terms, const struct ike_permission *permission);
 /* Fills in the selectors of the claim. */
 void children_claim(struct ike_claim *claim, const struct child_terms *terms);
 /* Writes a TSi or TSr payload. */
-void children_add_ts(struct message_writer *m, uint8_t type, const struct traffic_selector *ts);
+void children_add_ts(struct message_writer *m, uint8_t type, const struct traffic_selector *ts,
+                     struct selectors more);
 /* Tells the owner that the child of `tag` will not come. */
 void children_fail(const struct ike_sa *sa, uint64_t tag, enum ike_reason reason, bool proven);
 /* What an error in place of a child means to the owner. */

@@ -29,8 +29,8 @@ bool create_child_write(struct ike_sa *sa, struct request *request, struct messa
 	message_add(m, PAYLOAD_NONCE, nonce_view(&request->nonce));
 	if (request->method != KEX_NONE)
 		add_own_kex(m, &request->kex);
-	children_add_ts(m, PAYLOAD_TS_I, &request->local);
-	children_add_ts(m, PAYLOAD_TS_R, &request->remote);
+	children_add_ts(m, PAYLOAD_TS_I, &request->local, request->more_local);
+	children_add_ts(m, PAYLOAD_TS_R, &request->remote, request->more_remote);
 	return true;
 }
 
@@ -99,8 +99,8 @@ static enum answer_verdict judge(const struct ike_sa *sa, const struct request *
 	    (p->ke.data == NULL || !ke_parse(p->ke, &ke) || ke.method != method ||
 	     !kex_shared(method, secret_view(&request->kex.private_value), ke.value, shared)))
 		return ANSWER_BROKEN;
-	if (!children_ts_fit(&terms->ts_i, &request->local, is_exact(sa)) ||
-	    !children_ts_fit(&terms->ts_r, &request->remote, is_exact(sa)))
+	if (!children_ts_fit(&terms->ts_i, &request->local, request->more_local, is_exact(sa)) ||
+	    !children_ts_fit(&terms->ts_r, &request->remote, request->more_remote, is_exact(sa)))
 		return ANSWER_OTHER_TS;
 	return ANSWER_OK;
 }
@@ -117,6 +117,8 @@ static bool add_child(struct ike_sa *sa, const struct request *request, const st
 		.shared = shared,
 		.local = &terms->ts_i.selectors[0],
 		.remote = &terms->ts_r.selectors[0],
+		.more_local = children_more(&terms->ts_i),
+		.more_remote = children_more(&terms->ts_r),
 		.tag = request->tag,
 	};
 
@@ -292,6 +294,8 @@ static bool install(struct ike_sa *sa, const struct ike_permission *permission,
 		.shared = &grant->shared,
 		.local = &permission->ours,
 		.remote = &permission->peer,
+		.more_local = permission->more_ours,
+		.more_remote = permission->more_peer,
 		.tag = permission->tag,
 	};
 
@@ -311,8 +315,8 @@ static void send_grant(struct ike_sa *sa, const struct ike_permission *permissio
 	message_add(&m, PAYLOAD_NONCE, nonce_view(&grant->nonce));
 	if (grant->kex.method != KEX_NONE)
 		add_own_kex(&m, &grant->kex);
-	children_add_ts(&m, PAYLOAD_TS_I, &permission->peer);
-	children_add_ts(&m, PAYLOAD_TS_R, &permission->ours);
+	children_add_ts(&m, PAYLOAD_TS_I, &permission->peer, permission->more_peer);
+	children_add_ts(&m, PAYLOAD_TS_R, &permission->ours, permission->more_ours);
 	response_send(sa, &m);
 }
 

@@ -199,6 +199,8 @@ ike_handle ike_initiate(struct ike *ike, const struct ike_wish *wish, struct ins
 		return 0;
 	sa->hs->wish = *wish;
 	sa->hs->wish.profile = NULL;
+	sa->hs->wish.more_local = selectors_copy(wish->more_local);
+	sa->hs->wish.more_remote = selectors_copy(wish->more_remote);
 	ike_sa_set_profile(sa, wish->profile);
 	sa->is_opportunistic = wish->is_opportunistic;
 	if (!init_start(sa, now)) {
@@ -252,8 +254,9 @@ static size_t queued(const struct ike_sa *sa)
 	return count;
 }
 
-void ike_create_child(struct ike *ike, ike_handle handle, const struct traffic_selector *local,
-                      const struct traffic_selector *remote, uint64_t tag, struct instant now)
+void ike_create_wide_child(struct ike *ike, ike_handle handle, const struct traffic_selector *local,
+                           const struct traffic_selector *remote, const struct more_selectors *more,
+                           uint64_t tag, struct instant now)
 {
 	struct ike_sa *sa = ike_find_handle(ike, handle);
 	struct proposal_list offer;
@@ -268,11 +271,21 @@ void ike_create_child(struct ike *ike, ike_handle handle, const struct traffic_s
 	request->tag = tag;
 	request->local = *local;
 	request->remote = *remote;
+	request->more_local = selectors_copy(more->local);
+	request->more_remote = selectors_copy(more->remote);
 	profile_offer_esp(sa->profile, 0, true, &offer);
 	request->method = sa->profile->pfs ? profile_first_kex(&offer) : KEX_NONE;
 	sa->expires = INSTANT_NEVER;
 	request_add(sa, request, now);
 	ike_end_event(ike, sa);
+}
+
+void ike_create_child(struct ike *ike, ike_handle handle, const struct traffic_selector *local,
+                      const struct traffic_selector *remote, uint64_t tag, struct instant now)
+{
+	static const struct more_selectors none;
+
+	ike_create_wide_child(ike, handle, local, remote, &none, tag, now);
 }
 
 void ike_delete_child(struct ike *ike, ike_handle handle, uint32_t spi_in, struct instant now)

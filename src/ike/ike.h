@@ -81,6 +81,8 @@ struct ike_claim {
 	struct ike_id wanted_id;      /* the IDr asked for; ID_NONE if none */
 	struct traffic_selector peer; /* TSi: the Source's side */
 	struct traffic_selector ours; /* TSr */
+	struct selectors more_peer;   /* the others of TSi; lent, as those of TSr */
+	struct selectors more_ours;
 	bool is_single_pair;   /* one selector each, both single addresses, any protocol and port */
 	enum ike_auth auth;    /* the method the peer used */
 	bool peer_is_wildswan; /* our Vendor ID was seen (NAT-12) */
@@ -157,6 +159,8 @@ struct ike_wish {
 	unsigned peer_psk; /* PSK: index of the shared secret */
 	struct traffic_selector local;
 	struct traffic_selector remote;
+	struct selectors more_local; /* copied */
+	struct selectors more_remote;
 	uint64_t tag;                      /* the owner's, not 0 */
 	const struct ike_profile *profile; /* copied; NULL: the defaults */
 	bool is_opportunistic; /* gives up behind a NAT without showing the private address (OEN-2),
@@ -187,6 +191,8 @@ struct ike_permission {
 	unsigned peer_psk;            /* PSK */
 	struct traffic_selector peer; /* narrowed selectors to grant */
 	struct traffic_selector ours;
+	struct selectors more_peer; /* copied */
+	struct selectors more_ours;
 	uint64_t tag; /* comes back in child_up */
 	/* Of the IKE SA from now on, and of this child; copied. NULL: what IKE_SA_INIT began
 	 * with. An IKE SA whose algorithms it does not allow is refused. Not read for further
@@ -201,6 +207,14 @@ void ike_authorize_child(struct ike *ike, ike_handle sa, const struct ike_permis
 /* CREATE_CHILD_SA on an established IKE SA; queued behind an outstanding request (MID-4). */
 void ike_create_child(struct ike *ike, ike_handle sa, const struct traffic_selector *local,
                       const struct traffic_selector *remote, uint64_t tag, struct instant now);
+/* The same with several selectors a side; `more` are those beyond the first, copied. */
+struct more_selectors {
+	struct selectors local;
+	struct selectors remote;
+};
+void ike_create_wide_child(struct ike *ike, ike_handle sa, const struct traffic_selector *local,
+                           const struct traffic_selector *remote, const struct more_selectors *more,
+                           uint64_t tag, struct instant now);
 /* Delete to the peer; child_gone comes at once. */
 void ike_delete_child(struct ike *ike, ike_handle sa, uint32_t spi_in, struct instant now);
 /* Delete to the peer; children and the SA are reported gone at once. An SA that is not up yet is

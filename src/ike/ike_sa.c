@@ -89,6 +89,10 @@ static void handshake_free(struct handshake *hs)
 	buf_free(&hs->token);
 	buf_free(&hs->peer_proof);
 	child_terms_free(hs->child);
+	selectors_free(&hs->wish.more_local);
+	selectors_free(&hs->wish.more_remote);
+	selectors_free(&hs->permission.more_peer);
+	selectors_free(&hs->permission.more_ours);
 	free(hs);
 }
 
@@ -335,8 +339,7 @@ bool own_kex_start(struct own_kex *kex, enum kex_id method, struct ike *ike)
 	kex->method = method;
 	kex->private_value = secret_new(kex_private_len(method));
 	for (int i = 0; i < KEX_DRAWS_MAX; i++) {
-		ike->ports.random(ike->ports.ctx, kex->private_value.data,
-		                  kex->private_value.len);
+		ike->ports.random(ike->ports.ctx, kex->private_value.data, kex->private_value.len);
 		if (kex_public(method, secret_view(&kex->private_value), kex->public_value))
 			return true;
 	}

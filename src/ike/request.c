@@ -27,6 +27,8 @@ void request_free(struct request *request)
 		return;
 	own_kex_wipe(&request->kex);
 	buf_free(&request->data);
+	selectors_free(&request->more_local);
+	selectors_free(&request->more_remote);
 	free(request);
 }
 

@@ -24,6 +24,8 @@ struct request {
 	uint64_t tag;
 	struct traffic_selector local;
 	struct traffic_selector remote;
+	struct selectors more_local; /* owned */
+	struct selectors more_remote;
 	enum kex_id method; /* KEX_NONE: no PFS */
 	bool is_second_try; /* after INVALID_KE_PAYLOAD */
 	struct nonce nonce;

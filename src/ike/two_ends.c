@@ -172,9 +172,18 @@ static struct news *add_news(struct end *end, enum news_kind kind, ike_handle sa
 
 static void ask(struct end *end, ike_handle sa, const struct ike_claim *claim, bool is_child)
 {
-	assert_true(end->question_count < QUESTIONS_MAX);
-	end->questions[end->question_count++] =
-	    (struct question){ .sa = sa, .is_child = is_child, .claim = *claim };
+	struct question *q = &end->questions[end->question_count++];
+
+	assert_true(end->question_count <= QUESTIONS_MAX);
+	*q = (struct question){ .sa = sa, .is_child = is_child, .claim = *claim };
+	q->claim.more_peer = selectors_copy(claim->more_peer);
+	q->claim.more_ours = selectors_copy(claim->more_ours);
+}
+
+static void question_wipe(struct question *q)
+{
+	selectors_free(&q->claim.more_peer);
+	selectors_free(&q->claim.more_ours);
 }
 
 static void on_auth_wanted(void *ctx, ike_handle sa, const struct ike_claim *claim)
@@ -200,6 +209,8 @@ static void on_child_up(void *ctx, ike_handle sa, uint64_t tag, const struct chi
 	news->child = *child;
 	news->child.key_in = secret_copy(secret_view(&child->key_in));
 	news->child.key_out = secret_copy(secret_view(&child->key_out));
+	news->child.more_local = selectors_copy(child->more_local);
+	news->child.more_remote = selectors_copy(child->more_remote);
 }
 
 static void on_child_gone(void *ctx, ike_handle sa, uint32_t spi_in, enum ike_reason reason)
@@ -310,8 +321,11 @@ void forget_news(struct two_ends *t)
 	for (int side = WEST; side <= EAST; side++) {
 		struct end *end = &t->end[side];
 
-		for (size_t i = 0; i < end->news_count; i++)
+		for (size_t i = 0; i < end->news_count; i++) {
 			child_sa_wipe(&end->news[i].child);
+			selectors_free(&end->news[i].child.more_local);
+			selectors_free(&end->news[i].child.more_remote);
+		}
 		end->news_count = 0;
 	}
 }
@@ -424,18 +438,23 @@ static void answer(struct two_ends *t, struct end *end)
 		.key_count = 1,
 		.peer = q.claim.peer,
 		.ours = q.claim.ours,
+		.more_peer = q.claim.more_peer,
+		.more_ours = q.claim.more_ours,
 		.profile = end->peer_profile,
 	};
 
-	if (end->claims.family != IP_NONE)
+	if (end->claims.family != IP_NONE) {
 		permission.ours = (struct traffic_selector){ .range = range_of_ip(&end->claims),
 			                                     .port_last = 65535 };
+		permission.more_ours = (struct selectors){ 0 };
+	}
 	end->question_count--;
 	memmove(end->questions, end->questions + 1, end->question_count * sizeof(q));
 	if (q.is_child)
 		ike_authorize_child(end->ike, q.sa, &permission, t->now);
 	else
 		ike_authorize(end->ike, q.sa, &permission, t->now);
+	question_wipe(&q);
 }
 
 static bool settle_end(struct two_ends *t, struct end *end)
