@@ -36,6 +36,9 @@
 	X(record_that_names_ourselves)            \
 	X(vouched_key_is_not_the_gateways_own)    \
 	X(gateway_speaks_for_others)              \
+	X(hosts_without_a_name_meet)              \
+	X(no_proof_is_refused_where_one_is_wanted) \
+	X(no_proof_does_not_replace_one)          \
 	X(shutdown_goes_back_to_the_trap)         \
 	X(idle_shunt_is_asked_again)              \
 	X(unplugged_peer_is_dead_in_the_end)      \

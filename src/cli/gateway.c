@@ -18,7 +18,7 @@ static bool wants_host_key(const struct conf *conf)
 		const struct conn *c = &conf->conns[i];
 
 		if (c->auto_action != AUTO_IGNORE && c->type == CONN_TUNNEL &&
-		    c->auth == CONN_RSASIG)
+		    c->left.auth == CONN_RSASIG && c->right.auth == CONN_RSASIG)
 			return true;
 	}
 	return false;

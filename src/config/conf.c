@@ -164,6 +164,12 @@ static bool is_opportunistic(const struct conn *c)
 }
 
 /* What is wrong between the parameters of a conn; NULL if nothing is. */
+/* NUL-4; beside %opportunistic a subnet says which strangers are meant. */
+static bool claims_without_proof(const struct conn_end *end)
+{
+	return end->auth == CONN_NULL && end->subnet_count > 0 && end->kind != END_OPPORTUNISTIC;
+}
+
 static const char *conn_fault(const struct conn *c)
 {
 	const struct conn_end *l = &c->left;
@@ -184,8 +190,11 @@ static const char *conn_fault(const struct conn *c)
 		return "left and right are of two address families; write both as IPv4 or as IPv6";
 	if (is_opportunistic(c) && (l->kind == END_ANY || r->kind == END_ANY))
 		return "%any says nothing beside %opportunistic; write %defaultroute";
-	if (is_opportunistic(c) && is_tunnel && c->auth == CONN_SECRET)
+	if (is_opportunistic(c) && is_tunnel && (l->auth == CONN_SECRET || r->auth == CONN_SECRET))
 		return "strangers share no secret; write authby=rsasig";
+	if (is_tunnel && (claims_without_proof(l) || claims_without_proof(r)))
+		return "without a proof a gateway speaks for its own address alone; take the "
+		       "subnet out, or write another authby=";
 	if (is_opportunistic(c) && !is_tunnel)
 		return "with type=passthrough, drop or reject nothing is negotiated; write %any in "
 		       "place of %opportunistic";
@@ -197,6 +206,14 @@ static const char *conn_fault(const struct conn *c)
 	    (r->nat.family != IP_NONE && r->subnet_count > 1))
 		return "leftnat translates one subnet; write a conn for each";
 	return dealings_fault(&c->dealings);
+}
+
+static void settle_auth(struct conn *c)
+{
+	if (!c->left.has_auth)
+		c->left.auth = c->auth;
+	if (!c->right.has_auth)
+		c->right.auth = c->auth;
 }
 
 static void build_conn(struct parse *p, struct section *section, const struct section *defaults)
@@ -225,6 +242,7 @@ static void build_conn(struct parse *p, struct section *section, const struct se
 	}
 	if (!conn->has_failure)
 		conn->failure = is_opportunistic(conn) ? SHUNT_PASSTHROUGH : SHUNT_DROP;
+	settle_auth(conn);
 	fault = conn_fault(conn);
 	if (fault != NULL && conn->auto_action != AUTO_IGNORE)
 		conn_error(p, section, fault);

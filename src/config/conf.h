@@ -54,6 +54,12 @@ enum {
 
 enum send_cert { SEND_CERT_ASKED, SEND_CERT_ALWAYS, SEND_CERT_NEVER };
 
+enum conn_auth {
+	CONN_RSASIG, /* a signature, whatever the kind of key */
+	CONN_SECRET,
+	CONN_NULL, /* no proof at all (RFC 7619) */
+};
+
 struct conn_end {
 	enum end_kind kind;
 	struct ip address;                         /* END_ADDRESS */
@@ -61,7 +67,9 @@ struct conn_end {
 	size_t subnet_count;                       /* 0: the gateway itself */
 	struct conf_id id;
 	bool has_key;
-	struct pubkey key; /* leftrsasigkey=0s..., leftsigkey=0s... */
+	struct pubkey key;   /* leftrsasigkey=0s..., leftsigkey=0s... */
+	bool has_auth;       /* leftauth= was given */
+	enum conn_auth auth; /* how this end proves who it is: leftauth=, else authby= */
 	struct ip nat; /* leftnat=: the inside range is translated to it in tunnels; or IP_NONE */
 	char cert[CONF_FILE_MAX]; /* leftcert=: a file; "": none */
 	char ca[CONF_FILE_MAX];   /* leftca=: a distinguished name, or %same; "": any */
@@ -69,7 +77,6 @@ struct conn_end {
 };
 
 enum conn_type { CONN_TUNNEL, CONN_PASSTHROUGH, CONN_DROP, CONN_REJECT };
-enum conn_auth { CONN_RSASIG, CONN_SECRET };
 enum conn_auto { AUTO_IGNORE, AUTO_ADD, AUTO_ROUTE, AUTO_START };
 enum shunt_choice { SHUNT_PASSTHROUGH, SHUNT_DROP, SHUNT_REJECT };
 enum dpd_action { DPD_HOLD, DPD_CLEAR, DPD_RESTART };
@@ -101,7 +108,7 @@ struct conn {
 	struct conn_end left;
 	struct conn_end right;
 	enum conn_type type;
-	enum conn_auth auth;
+	enum conn_auth auth; /* authby= */
 	enum conn_auto auto_action;
 	enum shunt_choice failure;
 	bool has_failure;     /* failureshunt= was given */

@@ -453,8 +453,10 @@ static void a_wrong_value_in_a_conn_is_explained(void **state)
 		                       "output of ipsec showhostkey --txt" },
 		{ "rightrsasigkey=0sAQOF8g==", "not an RSA key of 2048 to 8192 bits; copy it anew "
 		                               "from ipsec showhostkey --txt" },
-		{ "authby=rsa", "no such value; write rsasig" },
-		{ "authby=certificate", "no such value; write rsasig or secret" },
+		{ "authby=rsasi", "no such value; write rsasig" },
+		{ "authby=certificate",
+		  "no such value; write rsasig, secret, null, pubkey or psk" },
+		{ "leftauth=nul", "no such value; write null" },
 		{ "type=transport", "no such value; write tunnel, passthrough, drop or reject" },
 		{ "auto=rout", "no such value; write route" },
 		{ "failureshunt=pass", "no such value; write passthrough, drop or reject" },

@@ -345,6 +345,26 @@ static bool set_nat(struct setting *s)
 	return value_ip(s->value, &s->end->nat, s->why);
 }
 
+/* The last two are other programs' words for the first two. */
+static bool set_auth_word(struct setting *s, enum conn_auth *out)
+{
+	static const char *const words[] = { "rsasig", "secret", "null", "pubkey", "psk", NULL };
+	static const enum conn_auth meant[] = { CONN_RSASIG, CONN_SECRET, CONN_NULL, CONN_RSASIG,
+		                                CONN_SECRET };
+	unsigned word;
+
+	if (!set_word(s, words, &word))
+		return false;
+	*out = meant[word];
+	return true;
+}
+
+static bool set_end_auth(struct setting *s)
+{
+	s->end->has_auth = true;
+	return set_auth_word(s, &s->end->auth);
+}
+
 static const struct end_key {
 	const char *suffix;
 	bool is_list;
@@ -361,6 +381,7 @@ static const struct end_key {
 	{ "sendcert", false, set_sendcert },
 	{ "sigkey", false, set_sigkey },
 	{ "pubkey", false, set_sigkey },
+	{ "auth", false, set_end_auth },
 };
 
 /* The rest of a conn */
@@ -378,13 +399,7 @@ static bool set_type(struct setting *s)
 
 static bool set_authby(struct setting *s)
 {
-	static const char *const words[] = { "rsasig", "secret", NULL };
-	unsigned auth;
-
-	if (!set_word(s, words, &auth))
-		return false;
-	s->conn->auth = (enum conn_auth)auth;
-	return true;
+	return set_auth_word(s, &s->conn->auth);
 }
 
 static bool set_auto(struct setting *s)

@@ -56,6 +56,24 @@ void auth_write_shared_key(struct writer *w, struct bytes mac)
 	write_bytes(w, mac);
 }
 
+void auth_write_null(struct writer *w, struct bytes mac)
+{
+	write_start(w, AUTH_METHOD_NULL);
+	write_bytes(w, mac);
+}
+
+bool auth_mac(enum prf_id prf_id, struct bytes secret, struct bytes octets,
+              uint8_t out[PRF_LEN_MAX])
+{
+	struct bytes pad = BYTES_STR("Key Pad for IKEv2");
+	uint8_t key[PRF_LEN_MAX];
+	bool ok = prf(prf_id, secret, &pad, 1, key) &&
+	          prf(prf_id, BYTES(key, prf_len(prf_id)), &octets, 1, out);
+
+	secret_wipe(key, sizeof(key));
+	return ok;
+}
+
 hash_set hash_set_parse(struct bytes data)
 {
 	struct reader r = reader_of(data);

@@ -27,9 +27,16 @@ struct auth_payload {
 
 /* False: INVALID_SYNTAX. */
 MUST_USE bool auth_parse(struct bytes body, struct auth_payload *out);
+/*
+ * prf(prf(secret, "Key Pad for IKEv2"), octets), RFC 7296 section 2.15. With SK_pi or SK_pr as the
+ * secret it is the AUTH of who proves nothing (RFC 7619 section 2.1). `out`: prf_len() octets.
+ */
+MUST_USE bool auth_mac(enum prf_id prf_id, struct bytes secret, struct bytes octets,
+                       uint8_t out[PRF_LEN_MAX]);
 /* AUTH bodies. */
 void auth_write_signature(struct writer *w, enum signature_id id, struct bytes signature);
 void auth_write_shared_key(struct writer *w, struct bytes mac);
+void auth_write_null(struct writer *w, struct bytes mac);
 
 /* Hashes of SIGNATURE_HASH_ALGORITHMS as bits 1 << enum hash_id. */
 typedef uint32_t hash_set;

@@ -19,7 +19,8 @@ void contact_drop_others(struct ike_sa *sa)
 {
 	struct ike_sa *other = peers_first_named(sa);
 
-	if (!sa->profile->unique)
+	/* NUL-3: a peer that has proven nothing replaces nobody. */
+	if (!sa->profile->unique || sa->peer_auth == IKE_AUTH_NULL)
 		return;
 	for (; other != NULL; other = peers_next_named(other)) {
 		if (other != sa && other->state == IKE_SA_UP && other->up_since.ns < sa->created.ns)

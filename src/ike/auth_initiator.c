@@ -17,7 +17,7 @@ void auth_start(struct ike_sa *sa, struct instant now)
 	sa->state = IKE_SA_AUTH_MAKING;
 	sa->expires = instant_after(now, AUTH_WAIT_MAX);
 	crash_start_token(sa); /* before the other: it is done before, too */
-	if (!proof_start_making(sa, &sa->hs->wish.self))
+	if (!proof_start_making(sa, &sa->hs->wish.self, now))
 		ike_sa_end(sa, IKE_REASON_NO_PROPOSAL, false);
 }
 
@@ -118,7 +118,7 @@ static void check_peer(struct ike_sa *sa, struct instant now)
 {
 	sa->state = IKE_SA_RESPONSE_CHECKING;
 	sa->expires = instant_after(now, AUTH_WAIT_MAX);
-	if (!proof_start_checking(sa, sa->hs->wish.peer_psk))
+	if (!proof_start_checking(sa, sa->hs->wish.peer_psk, now))
 		reject_peer(sa, IKE_REASON_NO_KEYS, NOTIFY_AUTHENTICATION_FAILED, now);
 }
 
@@ -134,11 +134,11 @@ static void on_proof(struct ike_sa *sa, const struct payloads *p, struct instant
 		return reject_peer(sa, IKE_REASON_PROTOCOL, NOTIFY_INVALID_SYNTAX, now);
 	hs->initial_contact = payloads_find_notify(p, NOTIFY_INITIAL_CONTACT, &n);
 	crash_keep_token(sa, p);
-	if (!proof_is_of_known_method(&auth) || hs->peer_auth != hs->wish.peer_auth)
+	if (!proof_is_of_known_method(&auth) || sa->peer_auth != hs->wish.peer_auth)
 		return reject_peer(sa, IKE_REASON_BAD_SIGNATURE, NOTIFY_AUTHENTICATION_FAILED, now);
 	if (!is_expected_peer(sa))
 		return reject_peer(sa, IKE_REASON_BAD_IDENTITY, NOTIFY_AUTHENTICATION_FAILED, now);
-	if (hs->has_keys || hs->peer_auth == IKE_AUTH_PSK)
+	if (hs->has_keys || sa->peer_auth != IKE_AUTH_SIGNATURE)
 		return check_peer(sa, now);
 	sa->state = IKE_SA_KEYS_WANTED;
 	sa->expires = instant_after(now, AUTH_WAIT_MAX);

@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "ike/auth_exchange.h"
+
 static bool keep_own_id(struct ike_sa *sa, const struct ike_id *id)
 {
 	uint8_t body[4 + ID_DATA_MAX];
@@ -29,13 +31,28 @@ static bool signed_octets(const struct ike_sa *sa, bool by_initiator, struct buf
 	                          buf_view(is_ours ? &hs->id_body : &hs->peer_id_body), out);
 }
 
-bool proof_start_making(struct ike_sa *sa, const struct ike_self *self)
+/* RFC 7619 section 2.1: no secret but the keys of IKE_SA_INIT, so no job. */
+static bool do_null_mac(struct ike_sa *sa, bool by_initiator, struct bytes octets,
+                        struct instant now)
+{
+	const struct secret *sk_p = by_initiator ? &sa->keys.sk_pi : &sa->keys.sk_pr;
+	uint8_t mac[PRF_LEN_MAX];
+
+	if (!auth_mac(sa->suite.prf, secret_view(sk_p), octets, mac))
+		return false;
+	auth_on_job(sa, BYTES(mac, prf_len(sa->suite.prf)), now);
+	return true;
+}
+
+bool proof_start_making(struct ike_sa *sa, const struct ike_self *self, struct instant now)
 {
 	CLEANUP(buf_free) struct buf octets = { 0 };
 	struct crypto_job job = { .key = self->key };
 
 	if (!keep_own_id(sa, &self->id) || !signed_octets(sa, sa->is_initiator, &octets))
 		return false;
+	if (self->auth == IKE_AUTH_NULL)
+		return do_null_mac(sa, sa->is_initiator, buf_view(&octets), now);
 	job.data = buf_view(&octets);
 	if (self->auth == IKE_AUTH_PSK) {
 		job.kind = CRYPTO_JOB_PSK_MAC;
@@ -53,7 +70,7 @@ bool proof_start_making(struct ike_sa *sa, const struct ike_self *self)
 	return true;
 }
 
-bool proof_start_checking(struct ike_sa *sa, unsigned psk)
+bool proof_start_checking(struct ike_sa *sa, unsigned psk, struct instant now)
 {
 	struct handshake *hs = sa->hs;
 	CLEANUP(buf_free) struct buf octets = { 0 };
@@ -61,8 +78,10 @@ bool proof_start_checking(struct ike_sa *sa, unsigned psk)
 
 	if (!signed_octets(sa, !sa->is_initiator, &octets))
 		return false;
+	if (sa->peer_auth == IKE_AUTH_NULL)
+		return do_null_mac(sa, !sa->is_initiator, buf_view(&octets), now);
 	job.data = buf_view(&octets);
-	if (hs->peer_auth == IKE_AUTH_PSK) {
+	if (sa->peer_auth == IKE_AUTH_PSK) {
 		job.kind = CRYPTO_JOB_PSK_MAC;
 		job.key = psk;
 		job.prf = sa->suite.prf;
@@ -82,7 +101,7 @@ bool proof_is_good(struct ike_sa *sa, struct bytes result)
 {
 	struct handshake *hs = sa->hs;
 
-	if (hs->peer_auth == IKE_AUTH_PSK)
+	if (sa->peer_auth != IKE_AUTH_SIGNATURE)
 		return result.len > 0 && secret_equal(result, buf_view(&hs->peer_proof));
 	if (result.len != 1 || result.data[0] >= hs->key_count)
 		return false;
@@ -100,6 +119,13 @@ void proof_keep_keys(struct handshake *hs, const struct pubkey *keys, size_t cou
 	hs->key_count = count;
 }
 
+static enum ike_auth method_of(uint8_t method)
+{
+	return method == AUTH_METHOD_SHARED_KEY ? IKE_AUTH_PSK
+	       : method == AUTH_METHOD_NULL     ? IKE_AUTH_NULL
+	                                        : IKE_AUTH_SIGNATURE;
+}
+
 bool proof_keep_peers(struct ike_sa *sa, struct bytes id, const struct auth_payload *auth)
 {
 	struct handshake *hs = sa->hs;
@@ -111,13 +137,13 @@ bool proof_keep_peers(struct ike_sa *sa, struct bytes id, const struct auth_payl
 	hs->peer_id_body = buf_copy(id);
 	hs->peer_proof = buf_copy(auth->value);
 	hs->peer_signature = auth->signature_id;
-	hs->peer_auth = auth->method == AUTH_METHOD_SHARED_KEY ? IKE_AUTH_PSK : IKE_AUTH_SIGNATURE;
+	sa->peer_auth = method_of(auth->method);
 	return true;
 }
 
 bool proof_is_of_known_method(const struct auth_payload *auth)
 {
-	if (auth->method == AUTH_METHOD_SHARED_KEY)
+	if (auth->method == AUTH_METHOD_SHARED_KEY || auth->method == AUTH_METHOD_NULL)
 		return true;
 	return auth->method == AUTH_METHOD_DIGITAL_SIGNATURE &&
 	       auth_is_acceptable(auth->signature_id);
@@ -128,9 +154,16 @@ void proof_add(struct message_writer *m, const struct ike_sa *sa, enum ike_auth 
 {
 	struct writer *w = payload_start(m, PAYLOAD_AUTH);
 
-	if (method == IKE_AUTH_PSK)
-		auth_write_shared_key(w, proof);
-	else
+	switch (method) {
+	case IKE_AUTH_SIGNATURE:
 		auth_write_signature(w, sa->hs->own_signature, proof);
+		break;
+	case IKE_AUTH_PSK:
+		auth_write_shared_key(w, proof);
+		break;
+	case IKE_AUTH_NULL:
+		auth_write_null(w, proof);
+		break;
+	}
 	payload_end(m);
 }

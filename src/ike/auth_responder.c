@@ -54,7 +54,7 @@ static void ask_owner(struct ike_sa *sa, const struct ike_id *wanted_id, struct 
 		.path = sa->path,
 		.peer_id = sa->peer_id,
 		.wanted_id = *wanted_id,
-		.auth = hs->peer_auth,
+		.auth = sa->peer_auth,
 		.peer_is_wildswan = sa->peer_is_wildswan,
 		.peer_behind_nat = sa->nat.peer_behind_nat,
 		.initial_contact = hs->initial_contact,
@@ -138,7 +138,7 @@ void auth_on_permission(struct ike_sa *sa, const struct ike_permission *permissi
 	proof_keep_keys(hs, permission->keys, permission->key_count);
 	sa->state = IKE_SA_REQUEST_CHECKING;
 	sa->expires = instant_after(now, AUTH_WAIT_MAX);
-	if (!proof_start_checking(sa, permission->peer_psk))
+	if (!proof_start_checking(sa, permission->peer_psk, now))
 		refuse_proof(sa, IKE_REASON_NO_KEYS, now);
 }
 
@@ -148,7 +148,7 @@ void auth_on_request_checked(struct ike_sa *sa, struct bytes result, struct inst
 		return refuse_proof(sa, IKE_REASON_BAD_SIGNATURE, now);
 	sa->state = IKE_SA_RESPONSE_MAKING;
 	crash_start_token(sa);
-	if (!proof_start_making(sa, &sa->hs->permission.self))
+	if (!proof_start_making(sa, &sa->hs->permission.self, now))
 		refuse_proof(sa, IKE_REASON_NO_PROPOSAL, now);
 }
 

@@ -149,6 +149,48 @@ static void reads_signatures_that_verify_and_writes_them_back(void **state)
 	assert_int_equal(i, 6);
 }
 
+/* AUT-1, NUL-1: the MACs of both, and of who proves nothing */
+static void makes_the_macs_of_both_sides(void **state)
+{
+	static const struct {
+		const char *group, *auth, *octets, *sk_p;
+	} cases[] = {
+		{ "psk", "auth_i", "signed_octets_i", NULL },
+		{ "psk", "auth_r", "signed_octets_r", NULL },
+		{ "null", "auth_i", NULL, "sk_pi" },
+		{ "null", "auth_r", NULL, "sk_pr" },
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		const json_t *group = vector_member(f->root, cases[i].group);
+		bool is_i = cases[i].auth[5] == 'i';
+		CLEANUP(buf_free) struct buf want = vector_octets(group, cases[i].auth);
+		CLEANUP(buf_free) struct buf octets = { 0 };
+		CLEANUP(buf_free) struct buf secret = { 0 };
+		uint8_t mac[PRF_LEN_MAX];
+
+		if (cases[i].octets != NULL) {
+			octets = vector_octets(f->root, cases[i].octets);
+			secret = buf_copy(BYTES_STR(vector_string(group, "shared_secret_ascii")));
+		} else {
+			CLEANUP(buf_free)
+			struct buf message = vector_octets(f->root, is_i ? "request" : "response");
+			CLEANUP(buf_free)
+			struct buf nonce = vector_octets(f->root, is_i ? "nr" : "ni");
+			CLEANUP(buf_free) struct buf id = vector_octets(group, "id_body");
+
+			secret = vector_octets(f->root, cases[i].sk_p);
+			assert_true(auth_signed_octets(PRF_HMAC_SHA2_256, buf_view(&secret),
+			                               buf_view(&message), buf_view(&nonce),
+			                               buf_view(&id), &octets));
+		}
+		assert_true(auth_mac(PRF_HMAC_SHA2_256, buf_view(&secret), buf_view(&octets), mac));
+		assert_true(bytes_equal(BYTES(mac, want.len), buf_view(&want)));
+		assert_int_equal(want.len, prf_len(PRF_HMAC_SHA2_256));
+	}
+}
+
 /* AUT-1: the shared secret's AUTH goes as method 2 */
 static void writes_and_reads_a_shared_key_mac(void **state)
 {
@@ -264,6 +306,7 @@ int main(void)
 		cmocka_unit_test(makes_the_signed_octets_of_both_sides),
 		cmocka_unit_test(signs_the_reserved_octets_as_they_came),
 		cmocka_unit_test(reads_signatures_that_verify_and_writes_them_back),
+		cmocka_unit_test(makes_the_macs_of_both_sides),
 		cmocka_unit_test(writes_and_reads_a_shared_key_mac),
 		cmocka_unit_test(knows_no_algorithm_with_sha1),
 		cmocka_unit_test(refuses_an_algorithm_that_runs_past_the_end),

@@ -18,6 +18,11 @@ struct ike_id id_of_ip(const struct ip *address)
 	return id;
 }
 
+struct ike_id id_null(void)
+{
+	return (struct ike_id){ .type = ID_NULL };
+}
+
 struct ike_id id_of_fqdn(const char *name)
 {
 	struct ike_id id = { .type = ID_FQDN };
@@ -134,7 +139,7 @@ bool id_equal(const struct ike_id *a, const struct ike_id *b)
 	struct bytes x = BYTES(a->data, a->len);
 	struct bytes y = BYTES(b->data, b->len);
 
-	if (a->type != b->type)
+	if (a->type != b->type || a->type == ID_NULL)
 		return false;
 	if (a->type == ID_FQDN)
 		return equal_ignoring_case(without_final_dot(x), without_final_dot(y));

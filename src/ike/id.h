@@ -27,10 +27,12 @@ MUST_USE bool id_parse(struct bytes body, struct ike_id *out);
 void id_write(struct writer *w, const struct ike_id *id);
 
 struct ike_id id_of_ip(const struct ip *address);
+struct ike_id id_null(void);
 struct ike_id id_of_fqdn(const char *name); /* without the @ */
 /* ID_NONE if they are too many or none. */
 struct ike_id id_of_octets(enum id_type type, struct bytes octets);
-/* FQDN without regard to case and one final dot, addresses and the rest octet by octet (AUT-11). */
+/* FQDN without regard to case and one final dot, addresses and the rest octet by octet (AUT-11).
+ * Nobody is the same as anybody (ID_NULL, NUL-3). */
 bool id_equal(const struct ike_id *a, const struct ike_id *b);
 /* IP_NONE unless it is an address identity of the right length. */
 struct ip id_address(const struct ike_id *id);

@@ -38,7 +38,11 @@ struct ike_ports {
 };
 
 /* How we prove who we are, and what we accept as proof. */
-enum ike_auth { IKE_AUTH_SIGNATURE, IKE_AUTH_PSK };
+enum ike_auth {
+	IKE_AUTH_SIGNATURE,
+	IKE_AUTH_PSK,
+	IKE_AUTH_NULL, /* proves nothing but that both ends of IKE_SA_INIT are those of IKE_AUTH */
+};
 
 struct ike_self {
 	struct ike_id id;
@@ -93,7 +97,8 @@ struct ike_claim {
 struct ike_established {
 	struct path path;
 	struct ike_id peer_id;
-	struct pubkey peer_key; /* PUBKEY_NONE with a shared secret */
+	enum ike_auth peer_auth; /* NULL: nobody knows who the peer is */
+	struct pubkey peer_key;  /* PUBKEY_NONE unless it signed */
 	bool is_initiator;
 };
 

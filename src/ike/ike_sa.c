@@ -186,6 +186,7 @@ void ike_sa_up(struct ike_sa *sa, struct instant now)
 	const struct ike_established up = {
 		.path = sa->path,
 		.peer_id = sa->peer_id,
+		.peer_auth = sa->peer_auth,
 		.peer_key = sa->peer_key,
 		.is_initiator = sa->is_initiator,
 	};

@@ -106,7 +106,6 @@ struct handshake {
 	struct buf id_body;      /* our ID payload's */
 	struct buf peer_id_body; /* as received (AUT-4) */
 	struct buf token;        /* ours, that proves our crash */
-	enum ike_auth peer_auth;
 	enum signature_id own_signature;
 	enum signature_id peer_signature;
 	struct buf peer_proof;     /* signature or MAC of the peer's AUTH payload */
@@ -159,6 +158,7 @@ struct ike_sa {
 	struct instant expires; /* end of this state, unless something happens */
 	struct ike_id local_id;
 	struct ike_id peer_id;
+	enum ike_auth peer_auth; /* how the peer proved its ID, or says it does */
 	struct pubkey peer_key;
 	bool is_known_to_owner;      /* sa_gone is due */
 	struct half_open *half_open; /* Responder, until it is up; then NULL */

@@ -5,6 +5,11 @@ static uint64_t address_hash(const struct ike *ike, const struct ip *address)
 	return hash_octets(&ike->by_address, address, sizeof(*address));
 }
 
+static bool is_name(const struct ike_id *id)
+{
+	return id->type == ID_FQDN || id->type == ID_RFC822_ADDR;
+}
+
 /* Names that id_equal() holds for one must hash to one: what may differ is left out. */
 static uint64_t names_hash(const struct ike_sa *sa)
 {
@@ -14,9 +19,9 @@ static uint64_t names_hash(const struct ike_sa *sa)
 
 	for (size_t i = 0; i < ARRAY_LEN(ids); i++) {
 		key[len++] = ids[i]->type;
-		for (size_t j = 0; ids[i]->type != ID_FQDN && j < ids[i]->len; j++)
+		for (size_t j = 0; !is_name(ids[i]) && j < ids[i]->len; j++)
 			key[len++] = ids[i]->data[j];
-		for (size_t j = 0; ids[i]->type == ID_FQDN && j < ids[i]->len; j++) {
+		for (size_t j = 0; is_name(ids[i]) && j < ids[i]->len; j++) {
 			uint8_t c = ids[i]->data[j];
 
 			if (c != '.')

@@ -254,7 +254,7 @@ static struct ike_traffic on_traffic(void *ctx, uint32_t spi_in)
  * Set-up
  */
 
-static void end_init(struct two_ends *t, enum side side, enum key_kind kind)
+void two_ends_reopen(struct two_ends *t, enum side side)
 {
 	struct end *end = &t->end[side];
 	const struct ike_ports ports = { end, port_send, port_random, port_start_job,
@@ -272,6 +272,13 @@ static void end_init(struct two_ends *t, enum side side, enum key_kind kind)
 		.traffic = on_traffic,
 	};
 	const struct ike_settings settings = { .port = 500, .nat_port = 4500, .tries = 5 };
+
+	end->ike = ike_new(&ports, &owner, &settings);
+}
+
+static void end_init(struct two_ends *t, enum side side, enum key_kind kind)
+{
+	struct end *end = &t->end[side];
 
 	*end = (struct end){
 		.side = side,
@@ -298,7 +305,7 @@ static void end_init(struct two_ends *t, enum side side, enum key_kind kind)
 		.auth = IKE_AUTH_SIGNATURE,
 		.key_type = end->key_type,
 	};
-	end->ike = ike_new(&ports, &owner, &settings);
+	two_ends_reopen(t, side);
 }
 
 void two_ends_init(struct two_ends *t, enum key_kind kind)

@@ -60,8 +60,8 @@ static struct peer_sa *reusable_sa(const struct attempt *attempt)
 	LIST_FOREACH (sa, &attempt->opp->sa_list, in_list) {
 		if (!sa->is_up || !ip_equal(&sa->gateway, &gateway->address))
 			continue;
-		if (sa->key.type == PUBKEY_NONE ? attempt->flow->conn->conn.auth == CONN_SECRET
-		                                : gateway_has_key(gateway, &sa->key))
+		if (sa->auth == ike_auth_of(attempt->flow->conn->theirs.auth) &&
+		    (sa->auth != IKE_AUTH_SIGNATURE || gateway_has_key(gateway, &sa->key)))
 			return sa;
 	}
 	return NULL;
@@ -102,7 +102,7 @@ static void search_keys(struct attempt *attempt)
 
 static bool needs_keys(const struct attempt *attempt)
 {
-	return attempt->gateway->key_count == 0 && attempt->flow->conn->conn.auth == CONN_RSASIG;
+	return attempt->gateway->key_count == 0 && attempt->flow->conn->theirs.auth == CONN_RSASIG;
 }
 
 /* False: there is nothing to prove ourselves with, or no address to do it from. */
@@ -115,16 +115,16 @@ static bool make_wish(const struct attempt *attempt, struct ike_wish *wish)
 
 	*wish = (struct ike_wish){ .path = { .local = { outer, 500 }, .remote = { *gateway, 500 } },
 		                   .expected_id = id_of_ip(gateway),
-		                   .peer_auth = flow->conn->conn.auth == CONN_SECRET
-		                                    ? IKE_AUTH_PSK
-		                                    : IKE_AUTH_SIGNATURE,
+		                   .peer_auth = ike_auth_of(flow->conn->theirs.auth),
 		                   .peer_psk = flow->conn->psk < 0 ? 0 : (unsigned)flow->conn->psk,
 		                   .local = selector_of(&flow->pair.source),
 		                   .remote = selector_of(&flow->pair.destination),
 		                   .profile = flow->conn->profile,
 		                   .tag = attempt->tag,
 		                   .is_opportunistic = flow->conn->is_opportunistic };
-	if (flow->conn->theirs.id.kind != CONF_ID_NONE)
+	if (wish->peer_auth == IKE_AUTH_NULL)
+		wish->expected_id = (struct ike_id){ .type = ID_NONE };
+	else if (flow->conn->theirs.id.kind != CONF_ID_NONE)
 		wish->expected_id = id_of_conf(&flow->conn->theirs.id);
 	return outer.family != IP_NONE && self_for_conn(opp, flow->conn, &outer, &wish->self);
 }
@@ -145,9 +145,9 @@ static enum ike_reason initiate(struct attempt *attempt, struct gateway_memory *
 	attempt->state = ATTEMPT_INIT;
 	memory->negotiating = attempt->sa;
 	sa = sa_add(opp, attempt->sa, &attempt->gateway->address);
-	sa->strength = attempt->flow->conn->conn.auth == CONN_SECRET
-	                   ? STRENGTH_PSK
-	                   : strength_of_trust(attempt->gateway->trust);
+	sa->strength = wish.peer_auth == IKE_AUTH_SIGNATURE
+	                   ? strength_of_trust(attempt->gateway->trust)
+	                   : strength_of_auth(wish.peer_auth);
 	if (attempt->gateway->key_count > 0)
 		ike_set_peer_keys(opp->ike, attempt->sa, attempt->gateway->keys,
 		                  attempt->gateway->key_count, opp->now);

@@ -29,6 +29,9 @@ struct claim {
 
 /* Whether a record at the Source's reverse name names this Initiator (AUZ-5). */
 bool record_names_initiator(const struct delegation *record, bool is_txt, const struct ike_id *id);
+/* NUL-4: who proves nothing speaks for the address it comes from, to ours, and for nothing else.
+ * NULL: nothing against it. */
+const char *anonymous_objection(const struct ike_claim *said);
 /* AUZ-2 (b), AUZ-16 and the like: what needs no lookup. NULL: nothing against it. */
 const char *claim_objection(const struct ike_claim *said, const struct conn_state *conn,
                             const struct opportunism *opp);

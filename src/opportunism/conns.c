@@ -4,6 +4,19 @@
 
 #include "opportunism/dealing.h"
 
+enum ike_auth ike_auth_of(enum conn_auth auth)
+{
+	switch (auth) {
+	case CONN_RSASIG:
+		break;
+	case CONN_SECRET:
+		return IKE_AUTH_PSK;
+	case CONN_NULL:
+		return IKE_AUTH_NULL;
+	}
+	return IKE_AUTH_SIGNATURE;
+}
+
 static void conn_orient(struct conn_state *state, const struct own_addresses *own)
 {
 	const struct conn_end *theirs = NULL;
@@ -36,7 +49,8 @@ static long find_psk(const struct conn_state *state, const struct secrets *secre
 	struct conf_id ours = end_id(&state->ours, own);
 	struct conf_id theirs = end_id(&state->theirs, NULL);
 
-	if (secrets == NULL || state->conn.auth != CONN_SECRET)
+	if (secrets == NULL ||
+	    (state->ours.auth != CONN_SECRET && state->theirs.auth != CONN_SECRET))
 		return -1;
 	return secrets_find_psk(secrets, &ours, &theirs);
 }
@@ -236,16 +250,21 @@ static bool covers_remote(const struct conn_state *conn, const struct ip *remote
 	return true;
 }
 
-/* Configured before opportunistic (AUZ-1), a named remote before everybody. */
-static int answering_rank(const struct conn_state *conn)
+/* Configured before opportunistic (AUZ-1), a named remote before everybody; the peer's way of proof
+ * decides only between equals, so that nobody escapes a conn by proving less. */
+static int answering_rank(const struct conn_state *conn, enum ike_auth auth)
 {
+
+	int fits = ike_auth_of(conn->theirs.auth) == auth;
+
 	if (conn->theirs.subnet_count > 0 || conn->theirs.kind == END_ADDRESS)
-		return 2;
-	return conn->is_opportunistic ? 0 : 1;
+		return 4 + fits;
+	return (conn->is_opportunistic ? 0 : 2) + fits;
 }
 
 struct conn_state *conns_answering(struct conns *conns, const struct ip *ours,
-                                   const struct ip *theirs, const struct own_addresses *own)
+                                   const struct ip *theirs, const struct own_addresses *own,
+                                   enum ike_auth auth)
 {
 	struct conn_state *best = NULL;
 
@@ -255,7 +274,7 @@ struct conn_state *conns_answering(struct conns *conns, const struct ip *ours,
 		if (!conn->is_added || !conn_protects(conn, ours, own) ||
 		    !covers_remote(conn, theirs))
 			continue;
-		if (best == NULL || answering_rank(conn) > answering_rank(best))
+		if (best == NULL || answering_rank(conn, auth) > answering_rank(best, auth))
 			best = conn;
 	}
 	/* A conn of type drop, reject or passthrough says that there is no tunnel here. */

@@ -5,8 +5,7 @@
  */
 #include "config/conf.h"
 #include "config/secrets.h"
-#include "ike/id.h"
-#include "ike/profile.h"
+#include "ike/ike.h"
 #include "opportunism/policy.h"
 
 struct conn_state {
@@ -53,14 +52,18 @@ struct ip conn_outer(const struct conn_state *conn, enum ip_family family,
 /* Whether the conn protects this local address: an address of ours, or inside its subnet. */
 bool conn_protects(const struct conn_state *conn, const struct ip *local,
                    const struct own_addresses *own);
-/* The added conn that answers for (ours, theirs), most specific first; NULL if none. */
+/* The added conn that answers for (ours, theirs), most specific first, one that wants
+ * this proof of the peer before its equals; NULL if none. */
 struct conn_state *conns_answering(struct conns *conns, const struct ip *ours,
-                                   const struct ip *theirs, const struct own_addresses *own);
+                                   const struct ip *theirs, const struct own_addresses *own,
+                                   enum ike_auth auth);
 /* How somebody is dealt with who comes from this address and has not said who he is; NULL: by the
  * defaults. */
 const struct ike_profile *conns_profile_towards(const struct conns *conns, const struct ip *remote);
 /* leftid, or the outer address. */
 struct ike_id conn_own_id(const struct conn_state *conn, const struct ip *outer);
+/* In IKE's words. */
+enum ike_auth ike_auth_of(enum conn_auth auth);
 /* ID_NONE for none. */
 struct ike_id id_of_conf(const struct conf_id *id);
 /* What a tunnel's pair gets when the negotiation fails. */

@@ -24,8 +24,8 @@ struct peer_sa {
 	ike_handle handle;
 	struct ip gateway;
 	bool is_up;
-	struct pubkey
-	    key; /* the one that authenticated the peer; PUBKEY_NONE with a shared secret */
+	enum ike_auth auth; /* how the peer proved its identity */
+	struct pubkey key;  /* the one that authenticated the peer; PUBKEY_NONE unless it signed */
 	struct ike_id id;
 	enum strength strength; /* of the proof of the key */
 };
@@ -144,4 +144,6 @@ void core_close_flow(struct opportunism *opp, struct flow *flow, const char *why
 MUST_USE bool self_for_conn(const struct opportunism *opp, const struct conn_state *conn,
                             const struct ip *outer, struct ike_self *self);
 
+/* What a configured conn's way of proof is worth. */
+enum strength strength_of_auth(enum ike_auth auth);
 enum strength strength_of_trust(enum dns_trust trust);

@@ -92,6 +92,27 @@ static void take_configured_gateway(struct flow *flow)
 	flow->state = FLOW_IKE;
 }
 
+/*
+ * Without proofs nobody is asked: the Destination speaks for itself, and we for ourselves (NUL-4).
+ * A Source behind us cannot be carried.
+ */
+static void take_destination(struct flow *flow)
+{
+	struct opportunism *opp = flow->opp;
+	struct inquiry *inquiry = flow->inquiry;
+	const struct ip *destination = &flow->pair.destination;
+	struct ip outer = conn_outer(flow->conn, (enum ip_family)destination->family, &opp->own);
+
+	inquiry->is_settled = true;
+	flow->reason = FLOW_REASON_UNUSABLE;
+	if (outer.family == IP_NONE || !ip_equal(&outer, &flow->pair.source))
+		return;
+	inquiry->gateways.count = 1;
+	inquiry->gateways.list[0] =
+	    (struct gateway){ .address = *destination, .trust = DNS_INSECURE };
+	flow->state = FLOW_IKE;
+}
+
 void flow_discover(struct flow *flow)
 {
 	struct inquiry *inquiry = new_zeroed(sizeof(*inquiry));
@@ -107,6 +128,10 @@ void flow_discover(struct flow *flow)
 	LIST_INIT(&inquiry->attempts);
 	if (!flow->conn->is_opportunistic) {
 		take_configured_gateway(flow);
+		return;
+	}
+	if (flow->conn->theirs.auth == CONN_NULL) {
+		take_destination(flow);
 		return;
 	}
 	lookup_start(lookups, &inquiry->client, SLOT_IPSECKEY, name.s, DNS_TYPE_IPSECKEY);

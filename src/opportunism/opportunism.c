@@ -23,6 +23,13 @@ enum strength strength_of_trust(enum dns_trust trust)
 	return trust == DNS_SECURE ? STRENGTH_DNSSEC : STRENGTH_DNS;
 }
 
+enum strength strength_of_auth(enum ike_auth auth)
+{
+	return auth == IKE_AUTH_PSK    ? STRENGTH_PSK
+	       : auth == IKE_AUTH_NULL ? STRENGTH_NULL
+	                               : STRENGTH_RAWKEY;
+}
+
 const char *strength_name(enum strength strength)
 {
 	static const char *const names[] = { "none", "null", "dns", "dnssec", "psk", "rawkey" };
@@ -164,7 +171,9 @@ static struct conn_state *conn_for(struct opportunism *opp, const struct flow *f
 		return row->action == POLICY_TRAP ? conns_find(&opp->conns, row->name) : NULL;
 	if (flow->state != FLOW_TUNNEL)
 		return NULL;
-	return conns_answering(&opp->conns, &flow->pair.source, &flow->pair.destination, &opp->own);
+	return conns_answering(&opp->conns, &flow->pair.source, &flow->pair.destination, &opp->own,
+	                       flow->conn == NULL ? IKE_AUTH_SIGNATURE
+	                                          : ike_auth_of(flow->conn->theirs.auth));
 }
 
 void core_close_flow(struct opportunism *opp, struct flow *flow, const char *why)

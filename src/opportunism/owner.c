@@ -130,6 +130,7 @@ static void handle_sa_up(struct opportunism *opp, const struct event *event)
 	struct peer_sa *sa = sa_add(opp, event->sa, &up->path.remote.address);
 
 	sa->is_up = true;
+	sa->auth = up->peer_auth;
 	sa->key = up->peer_key;
 	sa->id = up->peer_id;
 	if (!up->is_initiator)
@@ -137,7 +138,9 @@ static void handle_sa_up(struct opportunism *opp, const struct event *event)
 	log_line(&opp->log, LOG_INFO, "IKE SA with %s up as %s, peer %s, %s",
 	         ip_text(&sa->gateway).s, up->is_initiator ? "Initiator" : "Responder",
 	         id_text(&sa->id).s,
-	         sa->key.type == PUBKEY_NONE ? "shared secret" : pubkey_text(&sa->key).s);
+	         sa->auth == IKE_AUTH_NULL  ? "without proof"
+	         : sa->auth == IKE_AUTH_PSK ? "shared secret"
+	                                    : pubkey_text(&sa->key).s);
 	negotiation_over(opp, event->sa, IKE_REASON_NONE);
 }
 
@@ -146,25 +149,26 @@ static struct flow *flow_of_new_child(struct opportunism *opp, const struct even
                                       enum strength *strength, bool *was_ours)
 {
 	struct attempt *attempt = attempt_find(opp, event->tag);
+	const struct peer_sa *sa = sa_find(opp, event->sa);
 	struct flow *flow;
 	struct conn_state *conn;
 
 	*was_ours = attempt != NULL;
 	if (attempt != NULL) {
-		const struct peer_sa *sa = sa_find(opp, event->sa);
-		enum strength way = strength_of_trust(attempt->gateway->trust);
+		bool is_arranged =
+		    attempt->flow->conn != NULL && !attempt->flow->conn->is_opportunistic;
 
 		flow = attempt->flow;
-		*strength = flow->conn == NULL || flow->conn->is_opportunistic ? way
-		            : sa == NULL || sa->key.type == PUBKEY_NONE        ? STRENGTH_PSK
-		                                                               : STRENGTH_RAWKEY;
+		*strength = strength_of_trust(attempt->gateway->trust);
+		if (sa != NULL && (is_arranged || sa->auth == IKE_AUTH_NULL))
+			*strength = strength_of_auth(sa->auth);
 		attempt_free(attempt);
 		return flow;
 	}
 	if (!event->is_pair || !respond_take_claim(opp, event->sa, event->tag, strength))
 		return NULL;
-	conn =
-	    conns_answering(&opp->conns, &event->pair.source, &event->pair.destination, &opp->own);
+	conn = conns_answering(&opp->conns, &event->pair.source, &event->pair.destination,
+	                       &opp->own, sa == NULL ? IKE_AUTH_SIGNATURE : sa->auth);
 	flow = flow_find(opp, &event->pair);
 	return flow != NULL || conn == NULL ? flow : flow_new(opp, &event->pair, conn);
 }

@@ -80,7 +80,7 @@ static bool wants_somebody_else(const struct opportunism *opp, const struct ike_
 {
 	struct ip address = id_address(wanted);
 
-	if (wanted->type == ID_NONE)
+	if (wanted->type == ID_NONE || wanted->type == ID_NULL)
 		return false;
 	if (address.family != IP_NONE && is_own(opp, &address))
 		return false;
@@ -95,12 +95,10 @@ static bool wants_somebody_else(const struct opportunism *opp, const struct ike_
 }
 
 /* AUZ-3: who can be looked up at all. NULL: this one can. */
-static const char *identity_objection(const struct opportunism *opp, const struct ike_claim *said)
+static const char *identity_objection(const struct ike_claim *said)
 {
 	struct ip address = id_address(&said->peer_id);
 
-	if (wants_somebody_else(opp, &said->wanted_id))
-		return "it wants to talk to somebody else";
 	if (said->peer_id.type == ID_FQDN)
 		return NULL;
 	if (address.family == IP_NONE)
@@ -165,7 +163,8 @@ static void log_no_child(const struct claim *claim)
 	         ip_text(&claim->said.peer.range.first).s, claim->refusal);
 }
 
-/* AUZ-14: another gateway already carries this pair, and is known better. */
+/* AUZ-14: another gateway already carries this pair, and is known better. Who proves nothing might
+ * be another gateway at the same address. */
 static void check_existing(struct claim *claim)
 {
 	struct ip_pair pair = { claim->said.ours.range.first, claim->said.peer.range.first };
@@ -173,7 +172,8 @@ static void check_existing(struct claim *claim)
 	const struct child *child = flow == NULL ? NULL : TAILQ_FIRST(&flow->children);
 
 	if (child != NULL && claim->strength < child->strength &&
-	    !ip_equal(&child->gateway, &claim->said.path.remote.address))
+	    (claim->strength == STRENGTH_NULL ||
+	     !ip_equal(&child->gateway, &claim->said.path.remote.address)))
 		claim->refusal = "another gateway carries it with more strength";
 }
 
@@ -422,16 +422,56 @@ static struct ike_id arranged_id(const struct conn_end *theirs)
 	return id;
 }
 
+const char *anonymous_objection(const struct ike_claim *said)
+{
+	if (!said->is_single_pair || !ip_equal(&said->peer.range.first, &said->path.remote.address))
+		return "without a proof it may speak for its own address alone";
+	if (!ip_equal(&said->ours.range.first, &said->path.local.address))
+		return "without a proof it may speak to this gateway alone";
+	return NULL;
+}
+
+static void answer_anonymous(struct claim *claim)
+{
+	claim->strength = STRENGTH_NULL;
+	if (claim->refusal == NULL)
+		claim->refusal = anonymous_objection(&claim->said);
+	answer(claim, NULL, 0, 0);
+}
+
+/* AUT-2: the method that the conn wants, and no other. NULL: this is it. */
+static const char *method_objection(const struct claim *claim)
+{
+	const struct conn_state *conn = claim->conn;
+	enum ike_auth wanted = conn == NULL ? IKE_AUTH_SIGNATURE : ike_auth_of(conn->theirs.auth);
+
+	if (wanted == IKE_AUTH_PSK && conn->psk < 0)
+		return "the conn wants a shared secret for it in ipsec.secrets";
+	if (wanted == claim->said.auth)
+		return NULL;
+	switch (wanted) {
+	case IKE_AUTH_SIGNATURE:
+		return claim->said.auth == IKE_AUTH_PSK
+		           ? "it used a shared secret where a signature is wanted"
+		           : "it gave no proof (NULL) where a signature is wanted";
+	case IKE_AUTH_PSK:
+		return "it did not use the shared secret that the conn wants";
+	case IKE_AUTH_NULL:
+		return "the conn has authby=null, and it did not";
+	}
+	return NULL;
+}
+
 /* A configured conn knows its peer's key or secret without the DNS. */
 static void answer_configured(struct claim *claim)
 {
 	const struct conn_state *conn = claim->conn;
 	const struct ip *from = &claim->said.path.remote.address;
 	struct ike_id id = arranged_id(&conn->theirs);
-	bool is_psk = conn->conn.auth == CONN_SECRET;
-	const char *objection;
+	enum ike_auth auth = claim->said.auth; /* the one the conn wants */
+	const char *objection = identity_objection(&claim->said);
 
-	if (id.type != ID_NONE && !id_equal(&id, &claim->said.peer_id)) {
+	if (auth != IKE_AUTH_NULL && id.type != ID_NONE && !id_equal(&id, &claim->said.peer_id)) {
 		refuse(claim, "it is not whom the conn names as its peer");
 		return;
 	}
@@ -439,16 +479,14 @@ static void answer_configured(struct claim *claim)
 		refuse(claim, "it is not the gateway that the conn names");
 		return;
 	}
-	if (is_psk != (claim->said.auth == IKE_AUTH_PSK) || (is_psk && conn->psk < 0)) {
-		refuse(claim, is_psk ? "the conn wants a shared secret for it in ipsec.secrets"
-		                     : "it used a shared secret where the conn wants a signature");
-		return;
-	}
-	claim->strength = is_psk ? STRENGTH_PSK : STRENGTH_RAWKEY;
+	claim->strength = strength_of_auth(auth);
 	claim->key_strength = claim->strength;
-	objection = identity_objection(claim->opp, &claim->said);
-	if (is_psk || conn->theirs.has_key)
-		answer(claim, &conn->theirs.key, is_psk ? 0 : 1, is_psk ? (unsigned)conn->psk : 0);
+	if (auth == IKE_AUTH_NULL)
+		answer_anonymous(claim);
+	else if (auth == IKE_AUTH_PSK)
+		answer(claim, NULL, 0, (unsigned)conn->psk);
+	else if (conn->theirs.has_key)
+		answer(claim, &conn->theirs.key, 1, 0);
 	else if (objection != NULL)
 		refuse(claim, objection);
 	else
@@ -484,8 +522,9 @@ static struct claim *claim_new(struct opportunism *opp, const struct event *even
 	claim->source_client.on_answer = on_source_answer;
 	LIST_INIT(&claim->source_client.lookups);
 	if (claim->said.is_single_pair)
-		claim->conn = conns_answering(&opp->conns, &claim->said.ours.range.first,
-		                              &claim->said.peer.range.first, &opp->own);
+		claim->conn =
+		    conns_answering(&opp->conns, &claim->said.ours.range.first,
+		                    &claim->said.peer.range.first, &opp->own, claim->said.auth);
 	claim->refusal = claim_objection(&claim->said, claim->conn, opp);
 	hash_add(&opp->claims, &claim->by_sa,
 	         hash_octets(&opp->claims, &claim->sa, sizeof(claim->sa)));
@@ -496,39 +535,55 @@ void respond_auth_wanted(struct opportunism *opp, const struct event *event)
 {
 	unsigned others = claims_from(opp, &event->claim->path.remote.address);
 	struct claim *claim = claim_new(opp, event);
-	const char *objection = identity_objection(opp, &claim->said);
+	const char *wrong_method = method_objection(claim);
+	const char *objection = identity_objection(&claim->said);
 
 	if (opp->claims.count > CLAIMS_MAX || others >= CLAIMS_PER_SOURCE_MAX)
 		refuse(claim, "too many claims are being looked into");
+	else if (wrong_method != NULL)
+		refuse(claim, wrong_method);
+	else if (wants_somebody_else(opp, &claim->said.wanted_id))
+		refuse(claim, "it wants to talk to somebody else");
 	else if (claim->conn != NULL && !claim->conn->is_opportunistic)
 		answer_configured(claim);
-	else if (claim->said.auth != IKE_AUTH_SIGNATURE)
-		refuse(claim, "it used a shared secret, and no conn has one for it");
+	else if (claim->said.auth == IKE_AUTH_NULL)
+		answer_anonymous(claim);
 	else if (objection != NULL)
 		refuse(claim, objection);
 	else
 		look(claim, true);
 }
 
+/* SPD-8: whom the DNS vouches for, or nobody, cannot take over a configured conn's addresses. */
+static bool may_use_configured(const struct claim *claim)
+{
+	const struct conn_end *theirs = &claim->conn->theirs;
+	enum strength needed = theirs->auth == CONN_NULL ? STRENGTH_NULL : STRENGTH_PSK;
+
+	return claim->key_strength >= needed &&
+	       (theirs->kind != END_ADDRESS ||
+	        ip_equal(&theirs->address, &claim->said.path.remote.address));
+}
+
 void respond_child_wanted(struct opportunism *opp, const struct event *event)
 {
 	struct claim *claim = claim_new(opp, event);
 	const struct peer_sa *sa = sa_find(opp, event->sa);
+	bool is_anonymous = sa != NULL && sa->auth == IKE_AUTH_NULL;
 
 	claim->is_child = true;
 	claim->key_strength = sa == NULL ? STRENGTH_DNS : sa->strength;
-	if (claim->conn != NULL && !claim->conn->is_opportunistic) {
-		claim->strength = claim->key_strength;
-		/* SPD-8: whom the DNS vouches for cannot take over a configured conn's addresses.
-		 */
-		if (claim->key_strength < STRENGTH_PSK ||
-		    (claim->conn->theirs.kind == END_ADDRESS &&
-		     !ip_equal(&claim->conn->theirs.address, &claim->said.path.remote.address)))
-			claim->refusal = "a configured conn keeps these addresses for another peer";
+	if (claim->conn != NULL && !claim->conn->is_opportunistic && !may_use_configured(claim))
+		claim->refusal = "a configured conn keeps these addresses for another peer";
+	if (claim->conn != NULL && is_anonymous && claim->conn->theirs.auth != CONN_NULL)
+		claim->refusal = "it has proven nothing, and the conn wants a proof";
+	claim->strength = claim->key_strength;
+	if (is_anonymous || (claim->conn != NULL && claim->conn->theirs.auth == CONN_NULL))
+		answer_anonymous(claim);
+	else if (claim->conn != NULL && !claim->conn->is_opportunistic)
 		answer(claim, NULL, 0, 0);
-	} else {
+	else
 		look(claim, true);
-	}
 }
 
 bool respond_take_claim(struct opportunism *opp, ike_handle sa, uint64_t tag,

@@ -75,7 +75,7 @@ void self_look(struct opportunism *opp)
 	for (size_t i = 0; i < opp->conns.count; i++) {
 		const struct conn_state *conn = &opp->conns.list[i];
 
-		if (!conn->is_opportunistic || !conn->is_added)
+		if (!conn->is_opportunistic || !conn->is_added || conn->ours.auth != CONN_RSASIG)
 			continue;
 		if (conn->ours.id.kind == CONF_ID_FQDN) {
 			look_for(opp, &no_address, conn->ours.id.fqdn);
@@ -135,10 +135,17 @@ static bool choose_host_key(const struct opportunism *opp, const struct conn_sta
 bool self_for_conn(const struct opportunism *opp, const struct conn_state *conn,
                    const struct ip *outer, struct ike_self *self)
 {
-	*self = (struct ike_self){ .id = conn_own_id(conn, outer), .auth = IKE_AUTH_SIGNATURE };
-	if (conn->conn.auth == CONN_RSASIG)
+	*self = (struct ike_self){ .id = conn_own_id(conn, outer),
+		                   .auth = ike_auth_of(conn->ours.auth) };
+	switch (self->auth) {
+	case IKE_AUTH_SIGNATURE:
 		return choose_host_key(opp, conn, self);
-	self->auth = IKE_AUTH_PSK;
-	self->key = conn->psk < 0 ? 0 : (unsigned)conn->psk;
-	return conn->psk >= 0;
+	case IKE_AUTH_PSK:
+		self->key = conn->psk < 0 ? 0 : (unsigned)conn->psk;
+		return conn->psk >= 0;
+	case IKE_AUTH_NULL:
+		self->id = id_null();
+		return true;
+	}
+	return false;
 }

@@ -14,6 +14,13 @@ conn tunnel
 	keyingtries=1
 	auto=route
 """
+ANONYMOUS = """
+conn anonymous
+	left=%defaultroute
+	right=%opportunistic
+	authby=null
+	auto=route
+"""
 PLACES = {"west": WEST, "east": EAST, "west_lan": WEST_LAN, "east_lan": EAST_LAN}
 
 
@@ -73,6 +80,29 @@ def test_shared_secrets(lab, idle_pair, secret):
         secrets(gateway, f"{WEST} {EAST} : PSK {secret}\n")
     configure(idle_pair, "authby=secret")
     carries(lab, idle_pair)
+
+
+def test_each_side_its_own_way(lab, idle_pair):
+    left = host_keys(idle_pair.west, "--type ed25519", "left")
+    shared = f"{WEST} {EAST} : PSK \"what east proves\"\n"
+    path = idle_pair.west.confs / "ipsec.secrets"
+    path.write_text(path.read_text() + shared)
+    secrets(idle_pair.east, shared)
+    configure(idle_pair, left, "leftauth=rsasig", "rightauth=secret")
+    carries(lab, idle_pair)
+
+
+def test_hosts_without_a_name_meet(lab, idle_pair):
+    """RFC 7619: no keys and no records, only the two addresses themselves."""
+    for gateway in (idle_pair.west, idle_pair.east):
+        secrets(gateway, "")
+        gateway.configure(SETUP, ANONYMOUS)
+    idle_pair.restart()
+    with lab.capture("west") as capture:
+        assert lab.west.ping(EAST, count=2)
+    assert idle_pair.west.eroute(WEST, EAST)["strength"] == "null"
+    assert idle_pair.east.eroute(EAST, WEST)["strength"] == "null"
+    assert not capture.frames().with_octets(PIECE)
 
 
 def test_different_secrets_are_refused(lab, idle_pair):
