@@ -11,10 +11,14 @@
 
 #include "engine/outbox.h"
 #include "engine/steering/steering.h"
+#include "engine/userspace/knock.h"
 #include "engine/userspace/tun.h"
 #include "engine/userspace/worker.h"
 
 enum { ACQUIRES_PER_TURN = 256, LETTERS_PER_TURN = 256, REMIND_S = 10 };
+/* What one look at the IKE port may take, and for how long of it everybody is served. */
+enum { BATCHES_PER_TURN = 64 };
+static const struct duration knocks_per_turn = MILLISECONDS(6);
 
 struct engine {
 	struct log log;
@@ -230,14 +234,35 @@ static void on_mail(evutil_socket_t fd, short what, void *ctx)
 		mailbox_wake(&engine->shared.mailbox);
 }
 
-static void receive_ike(struct engine *engine, enum outer_socket from)
+/* `is_late`: what costs its sender nothing is let go. */
+static void receive_batch(struct engine *engine, unsigned count, bool is_late)
 {
-	unsigned count = outer_receive(engine->rx, &engine->shared.outer, from);
-
 	for (unsigned i = 0; i < count; i++) {
 		struct outer_datagram d = outer_received(engine->rx, i);
+		struct bytes datagram = BYTES(d.data, d.len);
 
-		engine->events.ike_datagram(engine->events.ctx, &d.path, BYTES(d.data, d.len));
+		if (is_late && knock_is_bare(datagram))
+			drops_add(&engine->shared.drops, ENGINE_DROP_FLOOD);
+		else
+			engine->events.ike_datagram(engine->events.ctx, &d.path, datagram);
+	}
+}
+
+/*
+ * In a flood the queue of the socket would be full all the time, and lose the datagrams of
+ * exchanges that are under way with the same odds as forged first requests. So it is read to its
+ * end; first requests are served for a part of the time only.
+ */
+static void receive_ike(struct engine *engine, enum outer_socket from)
+{
+	struct instant late = instant_after(clock_now(), knocks_per_turn);
+
+	for (int i = 0; i < BATCHES_PER_TURN; i++) {
+		unsigned count = outer_receive(engine->rx, &engine->shared.outer, from);
+
+		receive_batch(engine, count, i > 0 && instant_reached(late, clock_now()));
+		if (count < OUTER_BATCH)
+			return;
 	}
 }
 

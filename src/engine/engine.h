@@ -100,6 +100,7 @@ void engine_free(struct engine *engine);
 	X(CLEARTEXT, "cleartext", "cleartext that claims to come from a tunnelled pair")      \
 	X(FORGED, "forged", "inside source from an interface where it does not live")         \
 	X(LEAK, "leak", "stopped by the leak guard")                                          \
+	X(FLOOD, "flood", "IKE_SA_INIT without a cookie, and more of them than time")         \
 	X(SEND, "send", "the kernel refused to send")
 
 enum engine_drop {

@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include "engine/userspace/knock.h"
+
 static void drop(struct worker *worker, enum engine_drop reason)
 {
 	drops_add(&worker->shared->drops, reason);
@@ -138,6 +140,16 @@ static void esp(struct worker *worker, const struct outer_datagram *d)
 	}
 }
 
+static void ike(struct worker *worker, const struct outer_datagram *d)
+{
+	struct bytes datagram = BYTES(d->data + OUTER_MARKER_LEN, d->len - OUTER_MARKER_LEN);
+
+	mailbox_put(&worker->shared->mailbox,
+	            &(struct letter){
+			.kind = LETTER_IKE, .is_bare = knock_is_bare(datagram), .path = d->path },
+	            datagram);
+}
+
 void inbound(struct worker *worker, const struct outer_datagram *d)
 {
 	if (d->path.local.port == 0) {
@@ -148,9 +160,7 @@ void inbound(struct worker *worker, const struct outer_datagram *d)
 	case OUTER_KEEPALIVE:
 		break; /* proves nothing, is not answered (RFC 3948 section 4) */
 	case OUTER_IKE:
-		mailbox_put(&worker->shared->mailbox,
-		            &(struct letter){ .kind = LETTER_IKE, .path = d->path },
-		            BYTES(d->data + OUTER_MARKER_LEN, d->len - OUTER_MARKER_LEN));
+		ike(worker, d);
 		break;
 	case OUTER_ESP:
 		esp(worker, d);

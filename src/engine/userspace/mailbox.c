@@ -46,16 +46,19 @@ void mailbox_woken(struct mailbox *m)
 
 void mailbox_put(struct mailbox *m, const struct letter *letter, struct bytes datagram)
 {
+	bool is_poor = letter->is_bare || letter->kind == LETTER_UNKNOWN_SPI;
 	bool is_full;
 
 	pthread_mutex_lock(&m->lock);
-	is_full = m->count == MAILBOX_SIZE;
+	is_full = m->count >= (is_poor ? MAILBOX_SIZE / 2 : MAILBOX_SIZE) ||
+	          m->octets + datagram.len > MAILBOX_OCTETS_MAX;
 	if (is_full) {
 		m->dropped++;
 	} else {
 		struct letter *place = &m->letters[(m->first + m->count++) % MAILBOX_SIZE];
 
 		*place = *letter;
+		m->octets += datagram.len;
 		place->datagram = buf_copy(datagram);
 	}
 	pthread_mutex_unlock(&m->lock);
@@ -73,6 +76,7 @@ bool mailbox_take(struct mailbox *m, struct letter *letter)
 		*letter = m->letters[m->first];
 		m->first = (m->first + 1) % MAILBOX_SIZE;
 		m->count--;
+		m->octets -= letter->datagram.len;
 	}
 	pthread_mutex_unlock(&m->lock);
 	return is_there;

@@ -2,19 +2,21 @@
 /*
  * From the workers to the control thread: IKE messages and hints, with an eventfd that wakes it.
  *
- * Not the packet path: IKE on the NAT traversal port and ESP nobody knows. Bounded at 1024; at the
- * bound a letter is dropped and counted, as the network would do with it.
+ * Not the packet path: IKE on the NAT traversal port and ESP nobody knows. Bounded at 1024
+ * letters and 4 MiB, for what anybody can send without end at half the number; at the bound a
+ * letter is dropped and counted, as the network would do with it.
  */
 #include <pthread.h>
 
 #include "util/address.h"
 
-enum { MAILBOX_SIZE = 1024 };
+enum { MAILBOX_SIZE = 1024, MAILBOX_OCTETS_MAX = 4 << 20 };
 
 enum letter_kind { LETTER_IKE, LETTER_UNKNOWN_SPI, LETTER_TOO_BIG, LETTER_UNREACHABLE };
 
 struct letter {
 	enum letter_kind kind;
+	bool is_bare; /* IKE: knock_is_bare() */
 	struct path path;
 	uint32_t spi;
 	uint32_t
@@ -28,6 +30,7 @@ struct mailbox {
 	int wake; /* eventfd, readable while there is something to look at */
 	struct letter *letters;
 	size_t first, count;
+	size_t octets; /* of the datagrams in it */
 	uint64_t dropped;
 };
 
