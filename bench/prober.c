@@ -245,7 +245,11 @@ static double quantile(const struct prober *p, double part)
 int main(int argc, char **argv)
 {
 	static struct prober p;
-	const struct ike_ports ports = { &p, port_send, port_random, port_start_job, port_new_spi };
+	const struct ike_ports ports = { .ctx = &p,
+		                         .send = port_send,
+		                         .random = port_random,
+		                         .start_job = port_start_job,
+		                         .new_spi = port_new_spi };
 	const struct ike_owner owner = { .ctx = &p,
 		                         .auth_wanted = on_claim,
 		                         .child_wanted = on_claim,

@@ -376,6 +376,15 @@ static void remove_child(void *ctx, uint32_t spi_in)
 	*child = e->children[--e->child_count];
 }
 
+static void move_child(void *ctx, uint32_t spi_in, const struct path *path)
+{
+	struct gateway *gateway = ctx;
+	struct engine_child *child = child_by_in(&gateway->engine, spi_in);
+
+	if (child != NULL)
+		child->sa.path = *path;
+}
+
 static struct eroute_use pair_use(void *ctx, const struct ip_pair *pair)
 {
 	struct gateway *gateway = ctx;
@@ -423,6 +432,7 @@ struct engine_port engine_port_of(struct gateway *gateway)
 		                     .set_pair = set_pair,
 		                     .add_child = add_child,
 		                     .remove_child = remove_child,
+		                     .move_child = move_child,
 		                     .pair_use = pair_use,
 		                     .row_use = row_use,
 		                     .child_use = child_use,

@@ -25,6 +25,13 @@ static void port_send(void *ctx, const struct path *path, struct bytes datagram)
 	engine_send_ike(d->engine, path, datagram);
 }
 
+static void port_keepalive(void *ctx, const struct path *path)
+{
+	struct daemon *d = ctx;
+
+	engine_send_keepalive(d->engine, path);
+}
+
 static void port_random(void *ctx, uint8_t *out, size_t len)
 {
 	while (len > 0) {
@@ -91,6 +98,14 @@ static void on_unknown_spi(void *ctx, const struct path *path, uint32_t spi)
 	core_settle(d);
 }
 
+static void on_peer_moved(void *ctx, uint32_t spi_in, const struct path *path)
+{
+	struct daemon *d = ctx;
+
+	opportunism_on_peer_moved(d->core, spi_in, path, clock_now());
+	core_settle(d);
+}
+
 static void on_unreachable(void *ctx, const struct ip *peer)
 {
 	struct daemon *d = ctx;
@@ -136,6 +151,7 @@ struct engine_events core_engine_events(struct daemon *d)
 		                       .ike_datagram = on_datagram,
 		                       .unknown_spi = on_unknown_spi,
 		                       .unreachable = on_unreachable,
+		                       .peer_moved = on_peer_moved,
 		                       .steering_restored = on_steering_restored };
 }
 
@@ -218,6 +234,7 @@ bool core_open(struct daemon *d)
 	d->engine_port = engine_port(d->engine);
 	d->ike_ports = (struct ike_ports){ .ctx = d,
 		                           .send = port_send,
+		                           .keepalive = port_keepalive,
 		                           .random = port_random,
 		                           .start_job = port_start_job,
 		                           .new_spi = port_new_spi };

@@ -77,6 +77,11 @@ static void on_unreachable(void *ctx, const struct ip *peer)
 	fprintf(stderr, "unreachable: %s\n", ip_text(peer).s);
 }
 
+static void on_moved(void *ctx, uint32_t spi_in, const struct path *path)
+{
+	fprintf(stderr, "moved: %x to %s\n", spi_in, endpoint_text(&path->remote).s);
+}
+
 static void on_restored(void *ctx, const char *what)
 {
 	fprintf(stderr, "restored: %s\n", what);
@@ -168,8 +173,9 @@ static void say_ruleset(const struct bed *bed)
 
 static void open_engine(struct bed *bed)
 {
-	struct engine_events events = { bed,            on_acquire,     on_ike,
-		                        on_unknown_spi, on_unreachable, on_restored };
+	struct engine_events events = {
+		bed, on_acquire, on_ike, on_unknown_spi, on_unreachable, on_moved, on_restored
+	};
 	char error[256] = "";
 
 	bed->engine = engine_open(&bed->settings, error, sizeof(error));

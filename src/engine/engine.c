@@ -193,6 +193,9 @@ static void read_letter(struct engine *engine, struct letter *letter)
 	case LETTER_TOO_BIG:
 		too_big(engine, letter);
 		break;
+	case LETTER_MOVED:
+		engine->events.peer_moved(engine->events.ctx, letter->spi, &letter->path);
+		break;
 	case LETTER_UNREACHABLE:
 		engine->events.unreachable(engine->events.ctx, &letter->path.remote.address);
 		break;
@@ -410,6 +413,14 @@ static void port_remove_child(void *ctx, uint32_t spi_in)
 	settle_soon(engine);
 }
 
+static void port_move_child(void *ctx, uint32_t spi_in, const struct path *path)
+{
+	struct engine *engine = ctx;
+
+	tables_move_child(&engine->shared.tables, spi_in, path);
+	settle_soon(engine);
+}
+
 static struct eroute_use use_sum(struct eroute_use a, struct eroute_use b)
 {
 	return (struct eroute_use){ a.packets + b.packets, a.octets + b.octets,
@@ -494,6 +505,7 @@ struct engine_port engine_port(struct engine *engine)
 		.set_pair = port_set_pair,
 		.add_child = port_add_child,
 		.remove_child = port_remove_child,
+		.move_child = port_move_child,
 		.pair_use = port_pair_use,
 		.row_use = port_row_use,
 		.child_use = port_child_use,
@@ -507,6 +519,12 @@ void engine_send_ike(struct engine *engine, const struct path *path, struct byte
 		settle(engine);
 	outbox_add(&engine->outbox, path, datagram);
 	settle_soon(engine);
+}
+
+void engine_send_keepalive(struct engine *engine, const struct path *path)
+{
+	if (!outer_send_keepalive(&engine->shared.outer, path))
+		drops_add(&engine->shared.drops, ENGINE_DROP_SEND);
 }
 
 void engine_set_inside(struct engine *engine, const struct ip_range *inside, size_t count)

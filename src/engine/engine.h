@@ -61,6 +61,8 @@ struct engine_events {
 	void (*unknown_spi)(void *ctx, const struct path *path, uint32_t spi);
 	/* An ICMP error says that packets of ours did not reach that peer (rate-limited): a hint. */
 	void (*unreachable)(void *ctx, const struct ip *peer);
+	/* The newest ESP of the SA with that inbound SPI came along another path (NAT). */
+	void (*peer_moved)(void *ctx, uint32_t spi_in, const struct path *path);
 	/* Somebody removed the steering, a rule or a route, and it was put back. */
 	void (*steering_restored)(void *ctx, const char *what);
 };
@@ -73,6 +75,8 @@ struct engine_port engine_port(struct engine *engine);
 /* Leaves at the end of the event, after the verdicts it goes with. Marker added on the NAT traversal
  * port. Loss of a datagram is the network's, not an error. */
 void engine_send_ike(struct engine *engine, const struct path *path, struct bytes datagram);
+/* To the peer at the end of that path, from the NAT traversal port. */
+void engine_send_keepalive(struct engine *engine, const struct path *path);
 /* Inside ranges changed (reload). */
 void engine_set_inside(struct engine *engine, const struct ip_range *inside, size_t count);
 /* Reads the kernel's counters, so that pair_use and row_use tell the present. */

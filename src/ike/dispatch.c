@@ -5,6 +5,7 @@
 #include "ike/informational.h"
 #include "ike/init.h"
 #include "ike/liveness.h"
+#include "ike/nat_path.h"
 #include "ike/pieces.h"
 #include "ike/request.h"
 #include "ike/unknown.h"
@@ -256,6 +257,7 @@ static void on_new_request(struct arrival *a, struct instant now)
 		return;
 	sa->peer_next_id++;
 	liveness_heard(sa, now);
+	nat_path_follow(sa, a->path);
 	sa->is_answering = true;
 	sa->answering_exchange = a->header.exchange;
 	sa->answering_path = *a->path;
@@ -349,6 +351,7 @@ static void on_response(struct arrival *a, struct instant now)
 	if (!open_sealed(a, &verdict))
 		return;
 	liveness_heard(sa, now);
+	nat_path_follow(sa, a->path);
 	switch (verdict) {
 	case PAYLOADS_OK:
 		return row->handle(sa, &a->inner, now);

@@ -12,6 +12,7 @@
 #include "ike/informational.h"
 #include "ike/init.h"
 #include "ike/liveness.h"
+#include "ike/nat_path.h"
 #include "ike/peers.h"
 #include "ike/pieces.h"
 #include "ike/request.h"
@@ -360,6 +361,16 @@ void ike_on_unknown_spi(struct ike *ike, const struct path *path, uint32_t spi, 
 	ike_end_event(ike, NULL);
 }
 
+void ike_peer_moved(struct ike *ike, ike_handle handle, const struct path *path, struct instant now)
+{
+	struct ike_sa *sa = ike_find_handle(ike, handle);
+
+	if (sa == NULL)
+		return;
+	nat_path_follow(sa, path);
+	ike_end_event(ike, sa);
+}
+
 bool ike_is_quiet(const struct ike *ike)
 {
 	struct hash_node *node = NULL;
@@ -443,6 +454,8 @@ static void on_sa_deadline(struct ike_sa *sa, struct instant now)
 		on_expiry(sa, now);
 	else if (instant_reached(liveness_due(sa), now) && !liveness_on_deadline(sa, now))
 		on_silence(sa);
+	else if (instant_reached(nat_path_due(sa), now))
+		nat_path_on_deadline(sa, now);
 }
 
 void ike_on_deadline(struct ike *ike, struct instant now)

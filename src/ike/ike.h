@@ -33,6 +33,8 @@ struct ike_ports {
 	void (*random)(void *ctx, uint8_t *out, size_t len);
 	/* Ends with exactly one ike_on_job_done(job_id). */
 	void (*start_job)(void *ctx, uint64_t job_id, const struct crypto_job *job);
+	/* One octet 0xff along the path, so that a NAT on it stays as it is. NULL: never. */
+	void (*keepalive)(void *ctx, const struct path *path);
 	/* An inbound SPI that is free (RFC 4303 section 2.1: at least 256, random, unused). */
 	uint32_t (*new_spi)(void *ctx);
 };
@@ -138,6 +140,8 @@ struct ike_owner {
 	 * auth_wanted, also for one that was never up.
 	 */
 	void (*sa_gone)(void *ctx, ike_handle sa, enum ike_reason reason);
+	/* The peer is elsewhere now, and a CHILD SA with it; its path in place of the former. */
+	void (*child_moved)(void *ctx, uint32_t spi_in, const struct path *path);
 	/* A question that is answered at once. May be NULL: then no CHILD SA was ever used. */
 	struct ike_traffic (*traffic)(void *ctx, uint32_t spi_in);
 };
@@ -240,6 +244,9 @@ void ike_hint_sa(struct ike *ike, ike_handle sa, struct instant now);
 /* ESP came along `path` (ports 0: protocol 50) under an SPI that no SA has. The caller limits how
  * often; so does the endpoint (ERR-15, ERR-16). */
 void ike_on_unknown_spi(struct ike *ike, const struct path *path, uint32_t spi, struct instant now);
+
+/* The newest ESP of that IKE SA's came along another path than its own (NAT-9). */
+void ike_peer_moved(struct ike *ike, ike_handle sa, const struct path *path, struct instant now);
 
 /* `datagram` without the non-ESP marker. */
 void ike_on_datagram(struct ike *ike, const struct path *path, struct bytes datagram,

@@ -5,6 +5,7 @@
 
 #include "ike/crash.h"
 #include "ike/liveness.h"
+#include "ike/nat_path.h"
 #include "ike/peers.h"
 #include "ike/pieces.h"
 #include "ike/request.h"
@@ -198,6 +199,7 @@ void ike_sa_up(struct ike_sa *sa, struct instant now)
 	peers_add_address(sa);
 	peers_add_names(sa);
 	liveness_start(sa, now);
+	nat_path_start(sa, now);
 	/* SK_p* and the copies of SK_e* have done their work (KDF-8). */
 	secret_free(&sa->keys.sk_ei);
 	secret_free(&sa->keys.sk_er);
@@ -316,7 +318,8 @@ void ike_sa_start_job(struct ike_sa *sa, const struct crypto_job *job)
 
 struct instant ike_sa_due(const struct ike_sa *sa)
 {
-	return instant_min(instant_min(sa->retransmit.due, sa->expires), liveness_due(sa));
+	return instant_min(instant_min(sa->retransmit.due, sa->expires),
+	                   instant_min(liveness_due(sa), nat_path_due(sa)));
 }
 
 struct ike_header ike_sa_request_header(const struct ike_sa *sa, uint8_t exchange)

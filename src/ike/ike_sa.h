@@ -183,6 +183,7 @@ struct ike_sa {
 	struct instant gives_up; /* at a silence as long as the profile says */
 	bool cuts;               /* both can join pieces (FRG-1) */
 	uint16_t ip_size;        /* of the datagrams we cut messages for; shrinks, never grows */
+	struct instant keepalive; /* for our NAT (nat_path.h) */
 	/* our requests */
 	uint32_t own_next_id;
 	struct buf sent; /* the request without an answer, whole or cut; empty: none */

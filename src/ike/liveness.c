@@ -21,7 +21,7 @@ static struct duration silence_max(const struct ike_sa *sa)
 }
 
 /* What the CHILD SAs say: when the peer was heard by them, and when we sent last. */
-static struct ike_traffic children_traffic(const struct ike_sa *sa)
+struct ike_traffic liveness_traffic(const struct ike_sa *sa)
 {
 	const struct ike_owner *owner = &sa->ike->owner;
 	struct ike_traffic all = { 0 };
@@ -69,7 +69,7 @@ static void ask(struct ike_sa *sa, struct instant now)
 
 bool liveness_on_deadline(struct ike_sa *sa, struct instant now)
 {
-	struct ike_traffic traffic = children_traffic(sa);
+	struct ike_traffic traffic = liveness_traffic(sa);
 	struct instant heard = later(sa->heard, traffic.last_in);
 	struct instant silent = instant_after(heard, silence_max(sa));
 

@@ -21,4 +21,6 @@ void liveness_heard(struct ike_sa *sa, struct instant now);
 struct instant liveness_due(const struct ike_sa *sa);
 /* False: the peer is dead. */
 MUST_USE bool liveness_on_deadline(struct ike_sa *sa, struct instant now);
+/* What its CHILD SAs carried last, taken together. */
+struct ike_traffic liveness_traffic(const struct ike_sa *sa);
 void liveness_on_hint(struct ike_sa *sa, struct instant now);

@@ -150,6 +150,14 @@ static void port_start_job(void *ctx, uint64_t job_id, const struct crypto_job *
 		copy->keys[i] = job->keys[i];
 }
 
+static void port_keepalive(void *ctx, const struct path *path)
+{
+	struct end *end = ctx;
+
+	end->keepalives++;
+	end->kept_alive = *path;
+}
+
 static uint32_t port_new_spi(void *ctx)
 {
 	struct end *end = ctx;
@@ -243,6 +251,14 @@ static const struct ike_profile *on_profile(void *ctx, const struct path *path)
 	return end->profile;
 }
 
+static void on_child_moved(void *ctx, uint32_t spi_in, const struct path *path)
+{
+	struct end *end = ctx;
+
+	end->moves++;
+	end->moved_to = *path;
+}
+
 static struct ike_traffic on_traffic(void *ctx, uint32_t spi_in)
 {
 	const struct end *end = ctx;
@@ -257,8 +273,14 @@ static struct ike_traffic on_traffic(void *ctx, uint32_t spi_in)
 void two_ends_reopen(struct two_ends *t, enum side side)
 {
 	struct end *end = &t->end[side];
-	const struct ike_ports ports = { end, port_send, port_random, port_start_job,
-		                         port_new_spi };
+	const struct ike_ports ports = {
+		.ctx = end,
+		.send = port_send,
+		.random = port_random,
+		.start_job = port_start_job,
+		.keepalive = port_keepalive,
+		.new_spi = port_new_spi,
+	};
 	const struct ike_owner owner = {
 		.ctx = end,
 		.profile = on_profile,
@@ -269,6 +291,7 @@ void two_ends_reopen(struct two_ends *t, enum side side)
 		.child_gone = on_child_gone,
 		.child_failed = on_child_failed,
 		.sa_gone = on_sa_gone,
+		.child_moved = on_child_moved,
 		.traffic = on_traffic,
 	};
 	const struct ike_settings settings = { .port = 500, .nat_port = 4500, .tries = 5 };

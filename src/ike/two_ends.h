@@ -85,6 +85,10 @@ struct end {
 	const struct ike_profile *peer_profile; /* for whoever has said who he is */
 	bool holds_jobs;
 	bool knows_no_keys;         /* the other's keys are not given by initiate() */
+	unsigned moves; /* of children, and where the last went */
+	struct path moved_to;
+	unsigned keepalives; /* and along which path the last went */
+	struct path kept_alive;
 	struct ike_traffic traffic; /* of all its children */
 	struct ip claims;           /* unless IP_NONE: grants this instead of what was asked for */
 };

@@ -394,6 +394,17 @@ void opportunism_on_unreachable(struct opportunism *opp, const struct ip *peer, 
 	core_run_events(opp);
 }
 
+void opportunism_on_peer_moved(struct opportunism *opp, uint32_t spi_in, const struct path *path,
+                               struct instant now)
+{
+	const struct child *child = child_find(opp, spi_in);
+
+	opp->now = now;
+	if (child != NULL)
+		ike_peer_moved(opp->ike, child->sa, path, now);
+	core_run_events(opp);
+}
+
 void opportunism_on_deadline(struct opportunism *opp, struct instant now)
 {
 	opp->now = now;

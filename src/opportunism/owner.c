@@ -86,6 +86,16 @@ static void on_sa_gone(void *ctx, ike_handle sa, enum ike_reason reason)
 	add_event(ctx, EVENT_SA_GONE, sa)->reason = reason;
 }
 
+static void on_child_moved(void *ctx, uint32_t spi_in, const struct path *path)
+{
+	struct opportunism *opp = ctx;
+	struct child *child = child_find(opp, spi_in);
+
+	if (child != NULL)
+		child->gateway = path->remote.address;
+	opp->engine.move_child(opp->engine.ctx, spi_in, path);
+}
+
 static struct ike_traffic on_traffic(void *ctx, uint32_t spi_in)
 {
 	struct opportunism *opp = ctx;
@@ -112,6 +122,7 @@ struct ike_owner core_owner(struct opportunism *opp)
 		                   .child_gone = on_child_gone,
 		                   .child_failed = on_child_failed,
 		                   .sa_gone = on_sa_gone,
+		                   .child_moved = on_child_moved,
 		                   .traffic = on_traffic };
 }
 

@@ -57,6 +57,8 @@ struct engine_port {
 	/* Inbound and outbound halves of a CHILD SA; keys are copied. */
 	void (*add_child)(void *ctx, const struct child_sa *child);
 	void (*remove_child)(void *ctx, uint32_t spi_in);
+	/* Its peer is elsewhere now: another address or port of the same family. */
+	void (*move_child)(void *ctx, uint32_t spi_in, const struct path *path);
 	struct eroute_use (*pair_use)(void *ctx, const struct ip_pair *pair);
 	/* What row `index` of policy_table.rows caught or carried. */
 	struct eroute_use (*row_use)(void *ctx, size_t index);

@@ -41,6 +41,25 @@ static bool selectors_hold(const struct child *child, const struct packet *p)
 	       selector_holds(&child->local, &p->pair.destination, p, p->destination_port);
 }
 
+enum { TELL_AGAIN_MS = 100 };
+
+/*
+ * NAT-9: the newest packet that the peer's keys protect came from elsewhere. One that was kept
+ * back or recorded is not the newest, wherever it comes from.
+ */
+static void watch_path(struct worker *worker, struct child *child, const struct outer_datagram *d)
+{
+	struct letter letter = { .kind = LETTER_MOVED, .path = d->path, .spi = child->spi_in };
+
+	if (!child->udp_encapsulation || d->path.local.port == 0 ||
+	    endpoint_equal(&d->path.remote, &child_path(child)->remote))
+		return;
+	if (instant_since(worker->now, child->move_told).ns < MILLISECONDS(TELL_AGAIN_MS).ns)
+		return;
+	child->move_told = worker->now;
+	mailbox_put(&worker->shared->mailbox, &letter, BYTES(NULL, 0));
+}
+
 /* Replay check, ICV, window, in this order; nothing is remembered of a forged packet. */
 static bool authenticate(struct worker *worker, struct child *child, uint32_t sequence_low,
                          const struct outer_datagram *d, struct bytes *plain)
@@ -57,6 +76,8 @@ static bool authenticate(struct worker *worker, struct child *child, uint32_t se
 		return false;
 	}
 	replay_accept(&child->replay, sequence);
+	if (sequence == child->replay.highest)
+		watch_path(worker, child, d);
 	return true;
 }
 
@@ -185,6 +206,7 @@ void inbound_error(struct worker *worker, const struct outer_error *error)
 	letter.sequence_low = read_be32(&r);
 	if (error->is_unreachable)
 		letter.kind = LETTER_UNREACHABLE;
-	if ((error->mtu != 0 || error->is_unreachable) && rate_take(&worker->hint_rate, worker->now))
+	if ((error->mtu != 0 || error->is_unreachable) &&
+	    rate_take(&worker->hint_rate, worker->now))
 		mailbox_put(&worker->shared->mailbox, &letter, BYTES(NULL, 0));
 }

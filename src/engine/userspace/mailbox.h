@@ -12,7 +12,13 @@
 
 enum { MAILBOX_SIZE = 1024, MAILBOX_OCTETS_MAX = 4 << 20 };
 
-enum letter_kind { LETTER_IKE, LETTER_UNKNOWN_SPI, LETTER_TOO_BIG, LETTER_UNREACHABLE };
+enum letter_kind {
+	LETTER_IKE,
+	LETTER_UNKNOWN_SPI,
+	LETTER_TOO_BIG,
+	LETTER_UNREACHABLE,
+	LETTER_MOVED, /* the peer of the SA with that inbound SPI sends along another path */
+};
 
 struct letter {
 	enum letter_kind kind;

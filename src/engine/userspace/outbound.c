@@ -40,7 +40,7 @@ static void seal(struct worker *worker, struct child *child, struct bytes inner,
 		drop(worker, ENGINE_DROP_SEND);
 		return;
 	}
-	outer_sender_commit(worker->tx, len, &child->path,
+	outer_sender_commit(worker->tx, len, child_path(child),
 	                    (struct outer_way){ .udp = child->udp_encapsulation,
 	                                        .in_pieces = inner.len > child_limit(child),
 	                                        .tos = ecn_outer(tos) });

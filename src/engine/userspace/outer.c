@@ -352,6 +352,32 @@ static bool send_in_pieces(int fd, const struct msghdr *header)
 	return allow_pieces(fd, is_4, false) && is_sent;
 }
 
+/* The parts of `header` are set. */
+static bool send_now(int fd, const struct msghdr *header)
+{
+	if (fd < 0)
+		return false;
+	/* An ICMP error that waits on the socket is told to the next call, which then does nothing.
+	 */
+	for (int i = 0; i < TRIES; i++) {
+		if (sendmsg(fd, header, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
+			return true;
+	}
+	return errno == EMSGSIZE && send_in_pieces(fd, header);
+}
+
+bool outer_send_keepalive(const struct outer *outer, const struct path *path)
+{
+	static const uint8_t octet = 0xff;
+	struct outgoing o;
+	struct msghdr header;
+
+	prepare(&o, &header, path, path->remote.port, 0);
+	o.vectors[0] = (struct iovec){ (void *)(uintptr_t)&octet, sizeof(octet) };
+	return send_now(outer->fd[path->remote.address.family == IP_V4 ? OUTER_NAT4 : OUTER_NAT6],
+	                &header);
+}
+
 bool outer_send_ike(const struct outer *outer, const struct path *path, struct bytes datagram)
 {
 	static const uint8_t marker[OUTER_MARKER_LEN];
@@ -367,15 +393,7 @@ bool outer_send_ike(const struct outer *outer, const struct path *path, struct b
 	o.vectors[0] = (struct iovec){ (void *)(uintptr_t)marker, is_nat ? sizeof(marker) : 0 };
 	o.vectors[1] = (struct iovec){ (void *)(uintptr_t)datagram.data, datagram.len };
 	header.msg_iovlen = 2;
-	if (fd < 0)
-		return false;
-	/* An ICMP error that waits on the socket is told to the next call, which then does nothing.
-	 */
-	for (int i = 0; i < TRIES; i++) {
-		if (sendmsg(fd, &header, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
-			return true;
-	}
-	return errno == EMSGSIZE && send_in_pieces(fd, &header);
+	return send_now(fd, &header);
 }
 
 struct outer_sender {

@@ -63,6 +63,9 @@ struct outer_error {
 MUST_USE bool outer_receive_error(const struct outer *outer, enum outer_socket from,
                                   struct outer_error *error);
 
+/* One octet 0xff, so that a NAT on the way keeps its mapping (RFC 3948 section 4). */
+MUST_USE bool outer_send_keepalive(const struct outer *outer, const struct path *path);
+
 struct outer_sender;
 /* `size`: the longest datagram that will be put in. `failed` counts what the kernel refused. */
 struct outer_sender *outer_sender_new(const struct outer *outer, size_t size, uint64_t *failed);

@@ -116,6 +116,13 @@ struct child *eroute_child(const struct eroute *eroute)
 	return child;
 }
 
+const struct path *child_path(const struct child *child)
+{
+	const struct moved *moved = rcu_dereference(child->moved);
+
+	return moved == NULL ? &child->path : &moved->path;
+}
+
 size_t child_limit(const struct child *child)
 {
 	return esp_inner_limit(aead_shape_of(child->out.aead),
@@ -234,6 +241,7 @@ static void child_free(struct child *child)
 	aead_free(child->in.aead);
 	aead_free(child->out.aead);
 	replay_wipe(&child->replay);
+	free(child->moved);
 	free(child);
 }
 
@@ -311,6 +319,27 @@ void tables_remove_child(struct tables *t, uint32_t spi_in)
 		child_discard(t, child);
 }
 
+void tables_move_child(struct tables *t, uint32_t spi_in, const struct path *path)
+{
+	struct moved *moved, *old;
+	struct child *child;
+
+	tables_read_begin(t);
+	child = tables_child(t, spi_in);
+	tables_read_end(t);
+	/* What of an outer packet fits depends on the family. */
+	if (child == NULL || path->remote.address.family != child->path.remote.address.family)
+		return;
+	moved = new_zeroed(sizeof(*moved));
+	moved->path = *path;
+	old = child->moved;
+	rcu_assign_pointer(child->moved, moved);
+	if (old == NULL)
+		return;
+	old->next_garbage = t->garbage_moved;
+	t->garbage_moved = old;
+}
+
 static struct child *child_for(struct tables *t, const struct ip_pair *pair, uint32_t spi_out)
 {
 	uint64_t hash = hash_spi(t, spi_out);
@@ -340,7 +369,7 @@ static struct child *child_that_sent(struct tables *t, const struct letter *lett
 		uint32_t last = (uint32_t)__atomic_load_n(&child->sequence, __ATOMIC_RELAXED);
 
 		if (child->spi_out == letter->spi && last - letter->sequence_low < RECENT &&
-		    ip_equal(&child->path.remote.address, &letter->path.remote.address))
+		    ip_equal(&child_path(child)->remote.address, &letter->path.remote.address))
 			return child;
 	}
 	return NULL;
@@ -484,6 +513,12 @@ static void free_garbage(struct tables *t)
 		t->garbage_children = child->next_garbage;
 		child_free(child);
 	}
+	while (t->garbage_moved != NULL) {
+		struct moved *moved = t->garbage_moved;
+
+		t->garbage_moved = moved->next_garbage;
+		free(moved);
+	}
 	while (t->garbage_rows != NULL) {
 		struct row_table *table = t->garbage_rows;
 
@@ -494,7 +529,8 @@ static void free_garbage(struct tables *t)
 
 void tables_collect(struct tables *t)
 {
-	if (t->garbage_eroutes == NULL && t->garbage_children == NULL && t->garbage_rows == NULL)
+	if (t->garbage_eroutes == NULL && t->garbage_children == NULL && t->garbage_moved == NULL &&
+	    t->garbage_rows == NULL)
 		return;
 	synchronize_rcu();
 	HAPPENS_AFTER(t);

@@ -21,6 +21,12 @@
 
 enum { TABLES_EROUTES_MAX = 1 << 20, TABLES_CHILDREN_MAX = 1 << 20 };
 
+/* Where the peer of a CHILD SA is since its NAT has given it another address or port. */
+struct moved {
+	struct path path;
+	struct moved *next_garbage;
+};
+
 /* Both halves of a CHILD SA. Its keys and its window are used by the one worker only. */
 struct child {
 	struct cds_lfht_node node; /* by spi_in */
@@ -28,16 +34,18 @@ struct child {
 	uint32_t spi_in, spi_out;
 	struct esp_key in, out;
 	struct traffic_selector local, remote;
-	struct path path;
+	struct path path; /* at first; see child_path() */
 	bool udp_encapsulation;
 	unsigned device_mtu;
 	/* Changing: by the worker. */
 	uint64_t sequence; /* sent last */
 	struct replay replay;
 	struct use use_in, use_out;
+	struct instant move_told; /* when the control thread heard of it last; 0 never */
 	/* Changing: by the control thread. */
 	unsigned mtu;               /* of the outer path, as far as it is known; atomic */
 	struct instant mtu_learned; /* when it was lowered last; 0 never */
+	struct moved *moved;        /* NULL: never; RCU */
 	bool is_gone;               /* no eroute may send by it any more; atomic */
 	struct hash_node node_out;  /* by spi_out */
 	uint64_t serial;            /* newer is greater */
@@ -81,6 +89,7 @@ struct tables {
 	uint64_t serial;
 	struct eroute *garbage_eroutes;
 	struct child *garbage_children;
+	struct moved *garbage_moved;
 	struct row_table *garbage_rows;
 };
 
@@ -98,6 +107,8 @@ struct child *tables_child(struct tables *t, uint32_t spi_in);
 const struct row *tables_row(struct tables *t, const struct ip_pair *pair);
 /* The CHILD SA to send by, or NULL if it was removed under the eroute (then: hold). */
 struct child *eroute_child(const struct eroute *eroute);
+/* By which outer addresses and ports it sends now. */
+const struct path *child_path(const struct child *child);
 /* Octets of the largest inner packet that fits into one outer packet. */
 size_t child_limit(const struct child *child);
 /* The same, as it is told to senders of that IP version. */
@@ -123,6 +134,8 @@ void tables_remove_eroute(struct tables *t, const struct ip_pair *pair);
  * full. */
 MUST_USE bool tables_add_child(struct tables *t, const struct child_sa *sa, unsigned mtu);
 void tables_remove_child(struct tables *t, uint32_t spi_in);
+/* From now on it sends along `path`. */
+void tables_move_child(struct tables *t, uint32_t spi_in, const struct path *path);
 /*
  * A router says that a packet of ours was too big. Anybody could say so: the packet must be one
  * that an SA to `peer` sent lately, and the path never gets below 576 or 1280 octets, nor lower
