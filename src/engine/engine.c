@@ -11,6 +11,7 @@
 
 #include "engine/outbox.h"
 #include "engine/steering/steering.h"
+#include "engine/userspace/briefs.h"
 #include "engine/userspace/knock.h"
 #include "engine/userspace/tun.h"
 #include "engine/userspace/worker.h"
@@ -25,6 +26,7 @@ struct engine {
 	struct engine_settings settings; /* its pointers are ours */
 	struct steering_settings steering_settings;
 	struct shared shared;
+	struct briefs briefs;
 	struct worker worker;
 	int tun;
 	struct steering *steering;
@@ -285,6 +287,7 @@ static void on_tick(evutil_socket_t fd, short what, void *ctx)
 
 	steering_alive(engine->steering);
 	hold_lock(&engine->shared.holds);
+	briefs_settle(&engine->briefs, &engine->shared.tables, clock_now());
 	hold_remind(&engine->shared.holds, SECONDS(REMIND_S), clock_now());
 	hold_unlock(&engine->shared.holds);
 	tables_forget_mtus(&engine->shared.tables, clock_now());
@@ -334,33 +337,89 @@ bool engine_start(struct engine *engine, struct event_base *base,
 
 /* The port of the core. */
 
+static const enum eroute_action row_actions[] = {
+	[POLICY_TRAP] = EROUTE_TRAP,     [POLICY_PASS] = EROUTE_PASS,
+	[POLICY_DROP] = EROUTE_DROP,     [POLICY_REJECT] = EROUTE_REJECT,
+	[POLICY_TUNNEL] = EROUTE_TUNNEL,
+};
+
+/*
+ * A row has a verdict: what is held of its pairs leaves by it. Those that go to a tunnel have an
+ * eroute of their own for a moment, that keeps later packets behind them.
+ */
+static void release_by_row(struct engine *engine, const struct ip_pair *pair,
+                           const struct policy_row *row)
+{
+	struct shared *shared = &engine->shared;
+	struct released released = { 0 };
+
+	outbound_release_held(shared, pair, row_actions[row->action], &released, clock_now());
+	if (row->action == POLICY_TUNNEL &&
+	    tables_set_eroute(&shared->tables, pair, EROUTE_TUNNEL, row->spi_out, &released))
+		brief_add(&engine->briefs, pair, clock_now());
+}
+
+static bool is_decided(const struct policy_row *row)
+{
+	return row != NULL && row->action != POLICY_TRAP;
+}
+
+static bool has_eroute(struct engine *engine, const struct ip_pair *pair)
+{
+	bool has;
+
+	tables_read_begin(&engine->shared.tables);
+	has = tables_eroute(&engine->shared.tables, pair) != NULL;
+	tables_read_end(&engine->shared.tables);
+	return has;
+}
+
+static void release_by_rows(struct engine *engine, const struct policy_table *table)
+{
+	size_t count;
+	struct ip_pair *pairs = hold_pairs(&engine->shared.holds, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		const struct policy_row *row = policy_lookup(table, &pairs[i]);
+
+		if (is_decided(row) && !has_eroute(engine, &pairs[i]))
+			release_by_row(engine, &pairs[i], row);
+	}
+	free(pairs);
+}
+
 static void port_set_policy(void *ctx, const struct policy_table *table)
 {
 	struct engine *engine = ctx;
 
+	hold_lock(&engine->shared.holds);
+	briefs_end(&engine->briefs, &engine->shared.tables);
+	release_by_rows(engine, table);
 	tables_set_policy(&engine->shared.tables, table);
+	hold_unlock(&engine->shared.holds);
 	steering_set_policy(engine->steering, table);
 	settle_soon(engine);
 }
 
-/* A pair that goes back to the trap while packets of it are held: they wait, and are asked about
- * again. Where no row traps it any more they go the way of its verdict. */
-static bool is_asked_again(struct shared *shared, const struct ip_pair *pair,
-                           enum eroute_action action)
+/*
+ * A pair that goes back to the trap while packets of it are held: they wait, and are asked about
+ * again. Where its row does not trap it they go the way of that row; where there is none they are
+ * dropped.
+ */
+static void trap_held(struct shared *shared, const struct ip_pair *pair, struct released *released)
 {
 	const struct row *row;
-	bool is_trapped;
+	enum policy_action action = POLICY_DROP;
 
-	if (action != EROUTE_TRAP)
-		return false;
 	tables_read_begin(&shared->tables);
 	row = tables_row(&shared->tables, pair);
-	is_trapped = row != NULL && row->action == POLICY_TRAP;
+	if (row != NULL)
+		action = row->action;
 	tables_read_end(&shared->tables);
-	if (!is_trapped || !hold_ask_again(&shared->holds, pair))
-		return false;
-	mailbox_wake(&shared->mailbox);
-	return true;
+	if (action != POLICY_TRAP)
+		outbound_release_held(shared, pair, row_actions[action], released, clock_now());
+	else if (hold_ask_again(&shared->holds, pair))
+		mailbox_wake(&shared->mailbox);
 }
 
 /*
@@ -376,7 +435,10 @@ static void port_set_pair(void *ctx, const struct ip_pair *pair, enum eroute_act
 	bool is_set = true;
 
 	hold_lock(&shared->holds);
-	if (action != EROUTE_HOLD && !is_asked_again(shared, pair, action))
+	brief_forget(&engine->briefs, pair);
+	if (action == EROUTE_TRAP)
+		trap_held(shared, pair, &released);
+	else if (action != EROUTE_HOLD)
 		outbound_release_held(shared, pair, action, &released, clock_now());
 	if (action == EROUTE_TRAP)
 		tables_remove_eroute(&shared->tables, pair);
@@ -591,6 +653,7 @@ void engine_free(struct engine *engine)
 	release_close(&engine->shared.release);
 	mailbox_wipe(&engine->shared.mailbox);
 	hold_table_wipe(&engine->shared.holds);
+	briefs_wipe(&engine->briefs);
 	tables_wipe(&engine->shared.tables);
 	if (engine->is_rcu_thread)
 		rcu_unregister_thread();

@@ -156,6 +156,8 @@ static enum eroute_action row_action(enum policy_action action)
 		return EROUTE_DROP;
 	case POLICY_REJECT:
 		return EROUTE_REJECT;
+	case POLICY_TUNNEL:
+		return EROUTE_TUNNEL;
 	}
 	return EROUTE_DROP;
 }

@@ -307,7 +307,8 @@ static void settle_by_row(struct opportunism *opp, const struct ip_pair *pair,
 	static const enum eroute_action actions[] = { [POLICY_TRAP] = EROUTE_TRAP,
 		                                      [POLICY_PASS] = EROUTE_PASS,
 		                                      [POLICY_DROP] = EROUTE_DROP,
-		                                      [POLICY_REJECT] = EROUTE_REJECT };
+		                                      [POLICY_REJECT] = EROUTE_REJECT,
+		                                      [POLICY_TUNNEL] = EROUTE_TRAP };
 
 	opp->engine.set_pair(opp->engine.ctx, pair, actions[action], 0, false);
 }

@@ -135,13 +135,14 @@ void policy_build(struct policy_table *table, const struct policy_row *rows, siz
 	if (clash != NULL)
 		*clash = -1;
 	for (size_t i = 0; i < count; i++) {
-		bool is_known = false;
+		const struct policy_row *known = NULL;
 
-		for (size_t j = 0; j < table->row_count && !is_known; j++)
-			is_known = rows_same_ranges(&rows[i], &table->rows[j]);
-		if (!is_known)
+		for (size_t j = 0; j < table->row_count && known == NULL; j++)
+			if (rows_same_ranges(&rows[i], &table->rows[j]))
+				known = &table->rows[j];
+		if (known == NULL)
 			sort_in(table, &rows[i]);
-		else if (clash != NULL && *clash < 0)
+		else if (clash != NULL && *clash < 0 && !known->is_outcome)
 			*clash = (long)i;
 	}
 	flatten(table);

@@ -10,6 +10,7 @@ enum policy_action {
 	POLICY_PASS,   /* type=passthrough */
 	POLICY_DROP,   /* type=drop */
 	POLICY_REJECT, /* type=reject */
+	POLICY_TUNNEL, /* a configured tunnel is up: one CHILD SA for the whole row */
 };
 
 enum { CONN_NAME_MAX = 64 };
@@ -22,7 +23,10 @@ struct policy_row {
 	bool is_private;     /* failureshunt is drop or reject: nothing ever leaves in the clear */
 	bool is_own_address; /* local is this gateway's own address, not an inside range */
 	unsigned conn;       /* index of the conn that made it */
+	uint32_t spi_out;    /* TUNNEL: names an SA that is installed */
 	struct ip nat;       /* leftnat=: what `local` is translated to in tunnels; or IP_NONE */
+	bool is_outcome; /* of negotiations, not of the configuration: stands before its conn's row
+	                  */
 	char name[CONN_NAME_MAX];
 };
 
@@ -36,7 +40,7 @@ struct policy_table {
 
 /*
  * `rows` are copied. Two rows of the same ranges: the earlier wins, and `clash` (may be NULL) gets
- * the index of the later one, else -1.
+ * the index of the later one, else -1. A conn and what became of it are no clash.
  */
 void policy_build(struct policy_table *table, const struct policy_row *rows, size_t count,
                   long *clash);

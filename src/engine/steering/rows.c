@@ -36,14 +36,22 @@ static void put_cover(struct batch *b, const char *stem, enum ip_family family,
 	elements_end(&e);
 }
 
+/* What must not leave or come in the clear now: private rows, whatever their verdict, and every
+ * tunnel. */
 static bool is_private_row(const struct policy_row *row)
 {
-	return row->action == POLICY_TRAP && row->is_private;
+	return row->is_private || row->action == POLICY_TUNNEL;
+}
+
+/* What must not leave without us either. */
+static bool is_kept_row(const struct policy_row *row)
+{
+	return row->is_private;
 }
 
 static bool is_counted_row(const struct policy_row *row)
 {
-	return row->action != POLICY_TRAP;
+	return row->action != POLICY_TRAP && row->action != POLICY_TUNNEL;
 }
 
 static bool is_any_row(const struct policy_row *row)
@@ -70,10 +78,16 @@ static void put_rows(struct steering *s, struct batch *b, const char *stem, enum
 	elements_end(&e);
 }
 
-void private_put(struct steering *s, struct batch *b)
+static void private_put(struct steering *s, struct batch *b)
 {
 	for (size_t i = 0; i < ARRAY_LEN(families); i++)
 		put_rows(s, b, "private", families[i], is_private_row, false);
+}
+
+void kept_put(struct steering *s, struct batch *b)
+{
+	for (size_t i = 0; i < ARRAY_LEN(families); i++)
+		put_rows(s, b, "private", families[i], is_kept_row, false);
 }
 
 void policy_put(struct steering *s, struct batch *b)

@@ -52,12 +52,12 @@ static void add_ranges(struct text *out, const struct family *f, const char *nam
 
 static bool is_private_row(const struct policy_row *row)
 {
-	return row->action == POLICY_TRAP && row->is_private;
+	return row->is_private || row->action == POLICY_TUNNEL;
 }
 
 static bool is_counted_row(const struct policy_row *row)
 {
-	return row->action != POLICY_TRAP;
+	return row->action != POLICY_TRAP && row->action != POLICY_TUNNEL;
 }
 
 static void add_row_set(struct text *out, const struct family *f, const char *name,
@@ -90,6 +90,8 @@ const char *steering_row_chain(const struct policy_row *row)
 		return "row_drop";
 	case POLICY_REJECT:
 		return "row_reject";
+	case POLICY_TUNNEL:
+		return "to_tunnel";
 	}
 	return "trap_private";
 }
@@ -413,9 +415,8 @@ static void add_cleartext(struct text *out, const struct family *f)
 	text_add(out, "		%s saddr @exempt%c accept\n", p, d);
 	text_add(out, "		%s saddr @inside%c accept\n", p, d);
 	text_add(
-	    out,
-	    "		%s daddr . %s saddr @private%c counter name cleartext drop\n	}\n", p, p,
-	    d);
+	    out, "		%s daddr . %s saddr @private%c counter name cleartext drop\n	}\n",
+	    p, p, d);
 }
 
 static const char shared_chains[] =

@@ -61,7 +61,7 @@ void pairs_wipe(struct steering *s);
 void pairs_put_all(struct steering *s, struct batch *b);
 /* Policy, inside ranges and heartbeat: each empties its sets and fills them again. */
 void policy_put(struct steering *s, struct batch *b);
-void private_put(struct steering *s, struct batch *b);
+void kept_put(struct steering *s, struct batch *b);
 void inside_put(struct steering *s, struct batch *b);
 void alive_put(struct steering *s, struct batch *b);
 /* Makes the whole table anew. False: refused, said in the log. */

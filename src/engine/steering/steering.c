@@ -187,7 +187,7 @@ static size_t describe_private(const struct policy_table *policy, struct text *k
 	for (size_t i = 0; i < policy->flat_count; i++) {
 		const struct policy_row *row = &policy->flat[i];
 
-		if (row->action != POLICY_TRAP || !row->is_private)
+		if (!row->is_private)
 			continue;
 		count++;
 		if (kept != NULL)
@@ -209,7 +209,7 @@ static void put_leftover(struct steering *s, struct batch *b)
 
 	baseline_replay(&s->baseline, b, &part);
 	if (s->has_policy) {
-		private_put(s, b);
+		kept_put(s, b);
 		inside_put(s, b);
 	}
 }

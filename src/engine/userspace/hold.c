@@ -216,6 +216,17 @@ bool hold_ask_again(struct hold_table *t, const struct ip_pair *pair)
 	return true;
 }
 
+struct ip_pair *hold_pairs(struct hold_table *t, size_t *count)
+{
+	struct ip_pair *pairs = new_array(t->holds.count, sizeof(*pairs));
+	struct hash_node *n = NULL;
+
+	*count = 0;
+	while ((n = hash_walk(&t->holds, n)) != NULL)
+		pairs[(*count)++] = CONTAINER_OF(n, struct hold, node)->pair;
+	return pairs;
+}
+
 bool hold_drain(struct hold_table *t, const struct ip_pair *pair,
                 void (*see)(void *ctx, struct bytes packet), void *ctx)
 {

@@ -65,6 +65,8 @@ void hold_remind(struct hold_table *t, struct duration patience, struct instant 
 /* The pair has no verdict after all: what is held stays, and is asked about again at once. False:
  * nothing is held. */
 MUST_USE bool hold_ask_again(struct hold_table *t, const struct ip_pair *pair);
+/* The pairs that are held; the caller frees. */
+struct ip_pair *hold_pairs(struct hold_table *t, size_t *count);
 /* Every packet in order to `see`, then the hold is gone. False: there was none. */
 bool hold_drain(struct hold_table *t, const struct ip_pair *pair,
                 void (*see)(void *ctx, struct bytes packet), void *ctx);

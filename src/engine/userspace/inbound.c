@@ -34,11 +34,23 @@ static bool selector_holds(const struct traffic_selector *ts, const struct ip *a
 	return any_port || (p->has_ports && port >= ts->port_first && port <= ts->port_last);
 }
 
+static bool any_holds(const struct traffic_selector *first, const struct selectors *more,
+                      const struct ip *address, const struct packet *p, uint16_t port)
+{
+	if (selector_holds(first, address, p, port))
+		return true;
+	for (size_t i = 0; i < more->count; i++)
+		if (selector_holds(&more->list[i], address, p, port))
+			return true;
+	return false;
+}
+
 /* RFC 4301 section 5.2: against the SA by which the packet came, not any that would fit. */
 static bool selectors_hold(const struct child *child, const struct packet *p)
 {
-	return selector_holds(&child->remote, &p->pair.source, p, p->source_port) &&
-	       selector_holds(&child->local, &p->pair.destination, p, p->destination_port);
+	return any_holds(&child->remote, &child->more_remote, &p->pair.source, p, p->source_port) &&
+	       any_holds(&child->local, &child->more_local, &p->pair.destination, p,
+	                 p->destination_port);
 }
 
 enum { TELL_AGAIN_MS = 100 };

@@ -58,7 +58,7 @@ static void seal_fragments(struct worker *worker, struct child *child, const str
 		seal(worker, child, BYTES(worker->piece, len), p->tos);
 }
 
-static void tunnel(struct worker *worker, struct eroute *eroute, struct child *child,
+static void tunnel(struct worker *worker, struct use *use, struct child *child,
                    const struct packet *p, uint8_t *octets)
 {
 	size_t limit = child_inner_limit(child, p->version);
@@ -73,7 +73,7 @@ static void tunnel(struct worker *worker, struct eroute *eroute, struct child *c
 		answer(worker, ICMP_ERROR_TOO_BIG, p, limit);
 		return;
 	}
-	use_add(&eroute->use, p->octets.len, worker->now);
+	use_add(use, p->octets.len, worker->now);
 }
 
 static void refuse(struct worker *worker, const struct packet *p, struct use *use)
@@ -114,7 +114,7 @@ static bool by_eroute(struct worker *worker, struct eroute *eroute, const struct
 		if (child == NULL)
 			return false; /* its SA has gone: back to the hold, never to the clear */
 		if (!goes_round(worker, eroute, p))
-			tunnel(worker, eroute, child, p, octets);
+			tunnel(worker, &eroute->use, child, p, octets);
 		return true;
 	case EROUTE_PASS:
 		pass(worker, p, &eroute->use);
@@ -132,24 +132,64 @@ static bool by_eroute(struct worker *worker, struct eroute *eroute, const struct
 	return false;
 }
 
+/* True: the row decides; false: the packet has to wait. */
+static bool by_row(struct worker *worker, const struct row *row, const struct packet *p,
+                   uint8_t *octets)
+{
+	struct child *child;
+
+	switch (row->action) {
+	case POLICY_TUNNEL:
+		child = row_child(row);
+		if (child == NULL)
+			return false; /* its SA has gone: back to the hold */
+		tunnel(worker, row->use, child, p, octets);
+		return true;
+	case POLICY_PASS:
+		pass(worker, p, row->use);
+		return true;
+	case POLICY_DROP:
+		discard(worker, p, row->use);
+		return true;
+	case POLICY_REJECT:
+		refuse(worker, p, row->use);
+		return true;
+	case POLICY_TRAP:
+		return false;
+	}
+	return false;
+}
+
+static bool row_decides(const struct row *row)
+{
+	return row != NULL && row->action != POLICY_TRAP &&
+	       (row->action != POLICY_TUNNEL || row_child(row) != NULL);
+}
+
 /*
- * Under the lock the eroute is looked at once more: either the verdict is there by now, or the
+ * Under the lock eroute and row are looked at once more: either the verdict is there by now, or the
  * control thread will find the packet when it brings the verdict.
  */
 static void hold(struct worker *worker, const struct packet *p, uint8_t *octets)
 {
 	struct hold_table *holds = &worker->shared->holds;
+	const struct row *row;
 	struct eroute *eroute;
 	bool is_decided, is_news = false;
 
 	hold_lock(holds);
 	eroute = tables_eroute(&worker->shared->tables, &p->pair);
-	is_decided = eroute != NULL && eroute->action != EROUTE_HOLD &&
-	             (eroute->action != EROUTE_TUNNEL || eroute_child(eroute) != NULL);
+	row = tables_row(&worker->shared->tables, &p->pair);
+	if (eroute == NULL)
+		is_decided = row_decides(row);
+	else
+		is_decided = eroute->action != EROUTE_HOLD &&
+		             (eroute->action != EROUTE_TUNNEL || eroute_child(eroute) != NULL);
 	if (!is_decided)
 		is_news = hold_keep(holds, &p->pair, p->octets, worker->now);
 	hold_unlock(holds);
-	if (is_decided && !by_eroute(worker, eroute, p, octets))
+	if (is_decided && !(eroute == NULL ? by_row(worker, row, p, octets)
+	                                   : by_eroute(worker, eroute, p, octets)))
 		drop(worker, ENGINE_DROP_VERDICT);
 	if (is_news)
 		mailbox_wake(&worker->shared->mailbox);
@@ -159,7 +199,7 @@ static void hold(struct worker *worker, const struct packet *p, uint8_t *octets)
  * their pair they leave in the clear where that is allowed at all. */
 static void icmp_error(struct worker *worker, const struct row *row, const struct packet *p)
 {
-	if (row->action == POLICY_PASS || (row->action == POLICY_TRAP && !row->is_private))
+	if (row->action == POLICY_TRAP && !row->is_private)
 		pass(worker, p, row->use);
 	else
 		discard(worker, p, row->use);
@@ -175,29 +215,15 @@ static void undecided(struct worker *worker, struct eroute *eroute, const struct
 		drop(worker, ENGINE_DROP_VERDICT); /* no policy: discard (RFC 4301 section 5.1) */
 		return;
 	}
-	if (p->is_icmp_error) {
+	if (p->is_icmp_error && !row_decides(row)) {
 		icmp_error(worker, row, p);
 		return;
 	}
-	if (eroute != NULL) {
-		hold(worker, p, octets);
+	if (eroute == NULL && by_row(worker, row, p, octets))
 		return;
-	}
-	switch (row->action) {
-	case POLICY_TRAP:
+	if (eroute == NULL)
 		use_add(row->use, p->octets.len, worker->now);
-		hold(worker, p, octets);
-		break;
-	case POLICY_PASS:
-		pass(worker, p, row->use);
-		break;
-	case POLICY_DROP:
-		discard(worker, p, row->use);
-		break;
-	case POLICY_REJECT:
-		refuse(worker, p, row->use);
-		break;
-	}
+	hold(worker, p, octets);
 }
 
 void outbound(struct worker *worker, uint8_t *octets, size_t len)

@@ -123,6 +123,13 @@ const struct path *child_path(const struct child *child)
 	return moved == NULL ? &child->path : &moved->path;
 }
 
+struct child *row_child(const struct row *row)
+{
+	if (row->child == NULL || __atomic_load_n(&row->child->is_gone, __ATOMIC_RELAXED))
+		return NULL;
+	return row->child;
+}
+
 size_t child_limit(const struct child *child)
 {
 	return esp_inner_limit(aead_shape_of(child->out.aead),
@@ -165,59 +172,6 @@ static struct use *carried_use(const struct row_table *old, const struct policy_
 	return NULL;
 }
 
-static struct row_table *row_table_new(const struct policy_table *policy,
-                                       const struct row_table *old)
-{
-	struct row_table *table = new_zeroed(sizeof(*table));
-
-	table->rows = new_array(policy->flat_count + 1, sizeof(*table->rows));
-	table->written = new_array(policy->row_count + 1, sizeof(*table->written));
-	table->uses = new_array(policy->row_count + 1, sizeof(*table->uses));
-	table->written_count = policy->row_count;
-	for (size_t i = 0; i < policy->row_count; i++) {
-		const struct use *was = carried_use(old, &policy->rows[i]);
-
-		table->written[i] = policy->rows[i];
-		table->uses[i] = new_zeroed(sizeof(struct use));
-		if (was != NULL) {
-			struct eroute_use use = use_read(was);
-
-			*table->uses[i] = (struct use){ use.packets, use.octets, use.last.ns };
-		}
-	}
-	for (size_t i = 0; i < policy->flat_count; i++) {
-		const struct policy_row *flat = &policy->flat[i];
-
-		assert(policy->flat_row[i] < policy->row_count);
-		table->rows[table->count++] =
-		    (struct row){ .local = flat->local,
-			          .remote = flat->remote,
-			          .action = flat->action,
-			          .is_private = flat->is_private,
-			          .use = table->uses[policy->flat_row[i]] };
-	}
-	return table;
-}
-
-static void row_table_free(struct row_table *table)
-{
-	for (size_t i = 0; i < table->written_count; i++)
-		free(table->uses[i]);
-	free(table->uses);
-	free(table->written);
-	free(table->rows);
-	free(table);
-}
-
-void tables_set_policy(struct tables *t, const struct policy_table *policy)
-{
-	struct row_table *old = t->rows;
-
-	rcu_assign_pointer(t->rows, row_table_new(policy, old));
-	old->next_garbage = t->garbage_rows;
-	t->garbage_rows = old;
-}
-
 struct eroute_use tables_row_use(struct tables *t, size_t row)
 {
 	if (row >= t->rows->written_count)
@@ -242,6 +196,8 @@ static void child_free(struct child *child)
 	aead_free(child->out.aead);
 	replay_wipe(&child->replay);
 	free(child->moved);
+	selectors_free(&child->more_local);
+	selectors_free(&child->more_remote);
 	free(child);
 }
 
@@ -253,6 +209,8 @@ static struct child *child_new(const struct child_sa *sa, unsigned mtu)
 	child->spi_out = sa->spi_out;
 	child->local = sa->local;
 	child->remote = sa->remote;
+	child->more_local = selectors_copy(sa->more_local);
+	child->more_remote = selectors_copy(sa->more_remote);
 	child->path = sa->path;
 	child->udp_encapsulation = sa->udp_encapsulation;
 	child->mtu = child->device_mtu = mtu;
@@ -340,7 +298,19 @@ void tables_move_child(struct tables *t, uint32_t spi_in, const struct path *pat
 	t->garbage_moved = old;
 }
 
-static struct child *child_for(struct tables *t, const struct ip_pair *pair, uint32_t spi_out)
+static bool are_within(const struct traffic_selector *first, const struct selectors *more,
+                       const struct ip_range *range)
+{
+	if (range_within(range, &first->range))
+		return true;
+	for (size_t i = 0; i < more->count; i++)
+		if (range_within(range, &more->list[i].range))
+			return true;
+	return false;
+}
+
+static struct child *child_for(struct tables *t, const struct ip_range *local,
+                               const struct ip_range *remote, uint32_t spi_out)
 {
 	uint64_t hash = hash_spi(t, spi_out);
 	struct child *newest = NULL;
@@ -350,8 +320,8 @@ static struct child *child_for(struct tables *t, const struct ip_pair *pair, uin
 		struct child *child = CONTAINER_OF(n, struct child, node_out);
 
 		if (child->spi_out == spi_out &&
-		    range_contains(&child->local.range, &pair->source) &&
-		    range_contains(&child->remote.range, &pair->destination) &&
+		    are_within(&child->local, &child->more_local, local) &&
+		    are_within(&child->remote, &child->more_remote, remote) &&
 		    (newest == NULL || child->serial > newest->serial))
 			newest = child;
 	}
@@ -405,6 +375,81 @@ void tables_forget_mtus(struct tables *t, struct instant now)
 			continue;
 		__atomic_store_n(&child->mtu, child->device_mtu, __ATOMIC_RELAXED);
 	}
+}
+
+/* Rows. */
+
+static struct child *row_take_child(struct tables *t, const struct policy_row *row)
+{
+	struct child *child = NULL;
+
+	if (row->action == POLICY_TUNNEL)
+		child = child_for(t, &row->local, &row->remote, row->spi_out);
+	if (child != NULL)
+		child->eroutes++;
+	return child;
+}
+
+static void rows_put_children(struct tables *t, struct row_table *table)
+{
+	for (size_t i = 0; i < table->count; i++)
+		if (table->rows[i].child != NULL)
+			child_put(t, table->rows[i].child);
+}
+
+static struct row_table *row_table_new(struct tables *t, const struct policy_table *policy,
+                                       const struct row_table *old)
+{
+	struct row_table *table = new_zeroed(sizeof(*table));
+
+	table->rows = new_array(policy->flat_count + 1, sizeof(*table->rows));
+	table->written = new_array(policy->row_count + 1, sizeof(*table->written));
+	table->uses = new_array(policy->row_count + 1, sizeof(*table->uses));
+	table->written_count = policy->row_count;
+	for (size_t i = 0; i < policy->row_count; i++) {
+		const struct use *was = carried_use(old, &policy->rows[i]);
+
+		table->written[i] = policy->rows[i];
+		table->uses[i] = new_zeroed(sizeof(struct use));
+		if (was != NULL) {
+			struct eroute_use use = use_read(was);
+
+			*table->uses[i] = (struct use){ use.packets, use.octets, use.last.ns };
+		}
+	}
+	for (size_t i = 0; i < policy->flat_count; i++) {
+		const struct policy_row *flat = &policy->flat[i];
+
+		assert(policy->flat_row[i] < policy->row_count);
+		table->rows[table->count++] =
+		    (struct row){ .local = flat->local,
+			          .remote = flat->remote,
+			          .action = flat->action,
+			          .is_private = flat->is_private,
+			          .child = row_take_child(t, flat),
+			          .use = table->uses[policy->flat_row[i]] };
+	}
+	return table;
+}
+
+static void row_table_free(struct row_table *table)
+{
+	for (size_t i = 0; i < table->written_count; i++)
+		free(table->uses[i]);
+	free(table->uses);
+	free(table->written);
+	free(table->rows);
+	free(table);
+}
+
+void tables_set_policy(struct tables *t, const struct policy_table *policy)
+{
+	struct row_table *old = t->rows;
+
+	rcu_assign_pointer(t->rows, row_table_new(t, policy, old));
+	rows_put_children(t, old);
+	old->next_garbage = t->garbage_rows;
+	t->garbage_rows = old;
 }
 
 /* Eroutes. */
@@ -478,7 +523,10 @@ static bool is_settling(const struct released *released)
 bool tables_set_eroute(struct tables *t, const struct ip_pair *pair, enum eroute_action action,
                        uint32_t spi_out, const struct released *released)
 {
-	struct child *child = action == EROUTE_TUNNEL ? child_for(t, pair, spi_out) : NULL;
+	struct ip_range local = range_of_ip(&pair->source);
+	struct ip_range remote = range_of_ip(&pair->destination);
+	struct child *child =
+	    action == EROUTE_TUNNEL ? child_for(t, &local, &remote, spi_out) : NULL;
 	struct eroute *old;
 
 	tables_read_begin(t);
@@ -562,6 +610,7 @@ void tables_wipe(struct tables *t)
 {
 	if (t->eroutes == NULL || t->children == NULL)
 		return;
+	rows_put_children(t, t->rows);
 	remove_all(t);
 	synchronize_rcu();
 	HAPPENS_AFTER(t);

@@ -34,6 +34,7 @@ struct child {
 	uint32_t spi_in, spi_out;
 	struct esp_key in, out;
 	struct traffic_selector local, remote;
+	struct selectors more_local, more_remote; /* owned */
 	struct path path; /* at first; see child_path() */
 	bool udp_encapsulation;
 	unsigned device_mtu;
@@ -49,7 +50,7 @@ struct child {
 	bool is_gone;               /* no eroute may send by it any more; atomic */
 	struct hash_node node_out;  /* by spi_out */
 	uint64_t serial;            /* newer is greater */
-	unsigned eroutes;           /* that point here */
+	unsigned eroutes;           /* and rows, that point here */
 	struct child *next_garbage;
 };
 
@@ -70,11 +71,13 @@ struct released {
 	struct settling settling;
 };
 
-/* A disjoint row of the policy; `use` is shared by all that came from one written row. */
+/* A disjoint row of the policy; `use` is shared by all that came from one written row. A TUNNEL row
+ * is the eroute of a whole range of pairs. */
 struct row {
 	struct ip_range local, remote;
 	enum policy_action action;
 	bool is_private;
+	struct child *child; /* TUNNEL */
 	struct use *use;
 };
 
@@ -109,6 +112,8 @@ const struct row *tables_row(struct tables *t, const struct ip_pair *pair);
 struct child *eroute_child(const struct eroute *eroute);
 /* By which outer addresses and ports it sends now. */
 const struct path *child_path(const struct child *child);
+/* The same for a row of the policy; NULL too for one that is no tunnel. */
+struct child *row_child(const struct row *row);
 /* Octets of the largest inner packet that fits into one outer packet. */
 size_t child_limit(const struct child *child);
 /* The same, as it is told to senders of that IP version. */
@@ -116,7 +121,8 @@ size_t child_inner_limit(const struct child *child, unsigned version);
 /* The next number to send with; 0: they are used up (RFC 4303 section 3.3.3). */
 uint64_t child_next_sequence(struct child *child);
 
-/* For the control thread. */
+/* For the control thread. A TUNNEL row takes the newest CHILD SA with its SPI whose selectors hold
+ * all of it; without one its packets are held. */
 void tables_set_policy(struct tables *t, const struct policy_table *policy);
 struct eroute_use tables_row_use(struct tables *t, size_t row);
 /*

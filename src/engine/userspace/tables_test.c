@@ -293,12 +293,83 @@ static void keeps_the_counters_of_rows_that_stay_over_a_reload(void **state)
 
 #define WITH_TABLES(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
+static struct policy_table one_row(struct policy_row *row, unsigned *flat_row)
+{
+	*flat_row = 0;
+	return (struct policy_table){
+		.rows = row, .row_count = 1, .flat = row, .flat_count = 1, .flat_row = flat_row
+	};
+}
+
+static bool add_wide_child(struct tables *t, uint32_t spi_in, uint32_t spi_out)
+{
+	uint8_t key[36] = { 1 };
+	struct traffic_selector more = { .port_last = 65535 };
+	struct child_sa sa = { .spi_in = spi_in,
+		               .spi_out = spi_out,
+		               .cipher = AEAD_AES_GCM_16_256,
+		               .key_in = { key, sizeof(key) },
+		               .key_out = { key, sizeof(key) },
+		               .local = { .port_last = 65535 },
+		               .remote = { .port_last = 65535 },
+		               .more_remote = { &more, 1 } };
+
+	assert_true(range_parse("10.1.0.0/24", &sa.local.range));
+	assert_true(range_parse("10.2.0.0/24", &sa.remote.range));
+	assert_true(range_parse("10.3.0.0/24", &more.range));
+	return tables_add_child(t, &sa, 1500);
+}
+
+/* A tunnel of ranges is one row; its SA may be replaced, and may go. */
+static void a_row_sends_by_the_sa_that_holds_all_of_it(void **state)
+{
+	struct tables *t = *state;
+	struct policy_row row = { .action = POLICY_TUNNEL, .spi_out = 0x2001 };
+	struct ip_pair pair = { ip_v4(10, 1, 0, 9), ip_v4(10, 3, 0, 7) };
+	unsigned flat_row;
+	struct policy_table policy = one_row(&row, &flat_row);
+
+	assert_true(add_wide_child(t, 0x1001, 0x2001));
+	assert_true(add_wide_child(t, 0x1002, 0x2002));
+	assert_true(range_parse("10.1.0.0/24", &row.local));
+	assert_true(range_parse("10.3.0.0/24", &row.remote));
+	tables_set_policy(t, &policy);
+	assert_int_equal(row_child(tables_row(t, &pair))->spi_in, 0x1001);
+	row.spi_out = 0x2002;
+	tables_set_policy(t, &policy);
+	tables_remove_child(t, 0x1001);
+	tables_collect(t);
+	assert_int_equal(row_child(tables_row(t, &pair))->spi_in, 0x1002);
+	tables_remove_child(t, 0x1002);
+	assert_null(row_child(tables_row(t, &pair)));
+	tables_set_policy(t, &policy);
+	assert_null(row_child(tables_row(t, &pair)));
+	tables_collect(t);
+}
+
+static void a_row_wider_than_the_sa_has_none(void **state)
+{
+	struct tables *t = *state;
+	struct policy_row row = { .action = POLICY_TUNNEL, .spi_out = 0x2001 };
+	struct ip_pair pair = { ip_v4(10, 1, 0, 9), ip_v4(10, 3, 0, 7) };
+	unsigned flat_row;
+	struct policy_table policy = one_row(&row, &flat_row);
+
+	assert_true(add_wide_child(t, 0x1001, 0x2001));
+	assert_true(range_parse("10.1.0.0/24", &row.local));
+	assert_true(range_parse("10.2.0.0/15", &row.remote));
+	tables_set_policy(t, &policy);
+	assert_null(row_child(tables_row(t, &pair)));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WITH_TABLES(sends_by_the_newest_sa_of_the_pair),
 		WITH_TABLES(tells_peers_with_the_same_spi_apart),
 		WITH_TABLES(sends_by_no_sa_that_has_gone),
+		WITH_TABLES(a_row_sends_by_the_sa_that_holds_all_of_it),
+		WITH_TABLES(a_row_wider_than_the_sa_has_none),
 		WITH_TABLES(counts_anew_by_another_verdict),
 		WITH_TABLES(replaces_the_eroute_when_packets_settle),
 		WITH_TABLES(refuses_an_spi_it_has),
