@@ -8,6 +8,7 @@
  */
 #include <stdint.h>
 
+#include "ike/pieces.h"
 #include "ike/two_ends.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -131,6 +132,21 @@ static void wish(enum side side, uint8_t host)
 	ike_create_child(t.end[side].ike, last_sa[side], &ts, &ts, 1 + host, t.now);
 }
 
+/* Its next IKE SAs cut messages small, and it has much to say. */
+static void cut_small(struct end *end)
+{
+	end->ike->settings.ip_size = PIECES_IP_SMALL;
+	end->self.id = (struct ike_id){ .type = ID_FQDN, .len = 250 };
+	memset(end->self.id.data, 'x', end->self.id.len);
+}
+
+/* For a second. */
+static void ask_for_cookies(struct end *end)
+{
+	for (unsigned i = 0; i < GATE_REFUSED; i++)
+		gate_note_refusal(end->ike, t.now);
+}
+
 static void step(struct reader *r)
 {
 	uint8_t op = read_u8(r);
@@ -182,6 +198,12 @@ static void step(struct reader *r)
 		break;
 	case 13:
 		end->holds_answers = !end->holds_answers && end->question_count < QUESTIONS_MAX / 2;
+		break;
+	case 100:
+		cut_small(end);
+		break;
+	case 101:
+		ask_for_cookies(end);
 		break;
 	default:
 		pass_all(&t);
