@@ -447,6 +447,8 @@ static void do_job(struct two_ends *t, struct end *end)
 	case CRYPTO_JOB_VERIFY:
 		len = verify(&job, result);
 		break;
+	case CRYPTO_JOB_VERIFY_CERT:
+		break;
 	case CRYPTO_JOB_QCD_TOKEN:
 		len = qcd_token(end, &job, result);
 		break;
