@@ -9,6 +9,7 @@
 	X(many_first_packets)                     \
 	X(gateways_themselves)                    \
 	X(two_clients_share_the_ike_sa)           \
+	X(more_pairs_than_one_ike_sa_carries)     \
 	X(initiator_known_by_name)                \
 	X(source_is_initiator_without_delegation) \
 	X(one_lost_datagram)                      \

@@ -3,6 +3,8 @@
  */
 #include "sim/cases/cases.h"
 
+#include <stdio.h>
+
 static const char *const source = "203.0.113.7", *const destination = "198.51.100.5";
 
 /* Promise 2; issue: first packet not lost, the reply takes the same tunnel. */
@@ -162,5 +164,33 @@ void source_is_initiator_without_delegation(void)
 	sim_run_until_idle(sim);
 	expect_tunnel(sim, "192.0.2.1", destination);
 	expect_arrived(sim, destination, "192.0.2.1", 1, 0);
+	sim_end(sim);
+}
+
+/* TS-16: what finds no room on one IKE SA gets a new one. */
+void more_pairs_than_one_ike_sa_carries(void)
+{
+	enum { PAIRS = 300, ROOM = 256 };
+	struct sim *sim = sim_new(1);
+	struct gateway *west = sim_gateway(sim, "west", "192.0.2.1", "203.0.112.0/23", NULL);
+	struct gateway *east = sim_gateway(sim, "east", "192.0.2.2", "198.51.100.0/24", NULL);
+	char client[PAIRS][16];
+
+	sim_publish_key(sim, west);
+	sim_publish_key(sim, east);
+	sim_delegate(sim, destination, east);
+	for (int i = 0; i < PAIRS; i++) {
+		snprintf(client[i], sizeof(client[i]), "203.0.%d.%d", 112 + i / 200, 1 + i % 200);
+		sim_delegate(sim, client[i], west);
+		sim_ping(sim, client[i], destination);
+		sim_run_for(sim, MILLISECONDS(100));
+	}
+	sim_run_until_idle(sim);
+	for (int i = 0; i < PAIRS; i++) {
+		expect_tunnel(sim, client[i], destination);
+		expect_arrived(sim, client[i], destination, 1, 0);
+	}
+	expect_sas(sim, west, (PAIRS + ROOM - 1) / ROOM, PAIRS);
+	expect_sas(sim, east, (PAIRS + ROOM - 1) / ROOM, PAIRS);
 	sim_end(sim);
 }

@@ -5,6 +5,7 @@
 #include "ike/auth_contact.h"
 #include "ike/auth_proof.h"
 #include "ike/children.h"
+#include "ike/create_child.h"
 #include "ike/crash.h"
 #include "ike/informational.h"
 #include "ike/request.h"
@@ -53,7 +54,8 @@ void auth_on_request_made(struct ike_sa *sa, struct bytes proof, struct instant 
 	}
 	proof_add(&m, sa, hs->wish.self.auth, proof);
 	crash_add_token(sa, &m);
-	add_child_offer(&m, sa);
+	if (!hs->wish.is_childless)
+		add_child_offer(&m, sa);
 	sa->state = IKE_SA_AUTH_SENT;
 	sa->expires = INSTANT_NEVER; /* the retransmissions end it */
 	if (!request_send_sealed(sa, EXCHANGE_IKE_AUTH, &m, now))
@@ -101,6 +103,8 @@ static bool keep_child_answer(struct ike_sa *sa, const struct payloads *p)
 		hs->child_error = error.type;
 		return true;
 	}
+	if (hs->wish.is_childless)
+		return true;
 	if (p->sa.data == NULL || p->ts_i.data == NULL || p->ts_r.data == NULL)
 		return false;
 	hs->child = new_zeroed(sizeof(*hs->child));
@@ -222,6 +226,13 @@ static void finish_first_child(struct ike_sa *sa, struct instant now)
 	struct handshake *hs = sa->hs;
 	enum ike_reason reason;
 
+	if (hs->wish.is_childless)
+		return ike_sa_drop_handshake(sa);
+	if (hs->child_error == NOTIFY_SINGLE_PAIR_REQUIRED &&
+	    hs->wish.packet.source.family != IP_NONE) {
+		create_child_for_packet(sa, &hs->wish.packet, hs->wish.tag, now);
+		return ike_sa_drop_handshake(sa);
+	}
 	if (hs->child_error != 0) {
 		/* Authenticated, so a fact; the IKE SA stays for a while (INI-13). */
 		sa->expires = instant_after(now, childless_max);

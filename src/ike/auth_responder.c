@@ -30,12 +30,22 @@ static void refuse_proof(struct ike_sa *sa, enum ike_reason reason, struct insta
 	auth_refuse(sa, NOTIFY_AUTHENTICATION_FAILED, (struct bytes){ 0 }, reason, now);
 }
 
+/* We said in IKE_SA_INIT that we take that (CHL-1). */
+static bool is_childless(const struct payloads *p)
+{
+	return p->sa.data == NULL && p->ts_i.data == NULL && p->ts_r.data == NULL;
+}
+
 /* The CHILD SA half of the request. False: INVALID_SYNTAX. */
 static bool keep_child_request(struct ike_sa *sa, const struct payloads *p)
 {
 	struct handshake *hs = sa->hs;
 	struct proposal_list offered;
 
+	if (is_childless(p))
+		return true;
+	if (p->sa.data == NULL || p->ts_i.data == NULL || p->ts_r.data == NULL)
+		return false;
 	hs->child = new_zeroed(sizeof(*hs->child));
 	if (!proposals_parse(p->sa, &offered) || !ts_parse(p->ts_i, &hs->child->ts_i) ||
 	    !ts_parse(p->ts_r, &hs->child->ts_r))
@@ -68,7 +78,7 @@ static void ask_owner(struct ike_sa *sa, const struct ike_id *wanted_id, struct 
 	owner->auth_wanted(owner->ctx, sa->handle, &claim);
 }
 
-/* <-- HDR, SK { IDi, [N(INITIAL_CONTACT)], [IDr], AUTH, SAi2, TSi, TSr } */
+/* <-- HDR, SK { IDi, [N(INITIAL_CONTACT)], [IDr], AUTH, [SAi2, TSi, TSr] } */
 void auth_on_request(struct ike_sa *sa, const struct payloads *p, struct instant now)
 {
 	struct ike_id wanted_id = { 0 };
@@ -79,8 +89,7 @@ void auth_on_request(struct ike_sa *sa, const struct payloads *p, struct instant
 	/* Without AUTH: EAP, which is not supported (AUT-13). */
 	if (p->auth.data == NULL)
 		return refuse_proof(sa, IKE_REASON_BAD_SIGNATURE, now);
-	if (p->id_i.data == NULL || p->sa.data == NULL || p->ts_i.data == NULL ||
-	    p->ts_r.data == NULL || !auth_parse(p->auth, &auth) ||
+	if (p->id_i.data == NULL || !auth_parse(p->auth, &auth) ||
 	    !proof_keep_peers(sa, p->id_i, &auth) || !keep_child_request(sa, p))
 		return refuse_syntax(sa, now);
 	if (p->id_r.data != NULL && !id_parse(p->id_r, &wanted_id))
@@ -98,6 +107,8 @@ static void choose_child(struct ike_sa *sa)
 	struct proposal_list offered;
 	struct proposal_list allowed;
 
+	if (hs->child == NULL)
+		return;
 	profile_allow_esp(sa->profile, false, &allowed);
 	if (!proposals_parse(buf_view(&hs->child_offer), &offered) ||
 	    !proposals_choose(&offered, &allowed, KEX_NONE, &hs->child->choice) ||
@@ -184,17 +195,27 @@ static void add_child_answer(struct message_writer *m, const struct ike_sa *sa)
 
 	proposals_write_choice(payload_start(m, PAYLOAD_SA), &hs->child->choice, hs->spi_in, 4);
 	payload_end(m);
-	children_add_ts(m, PAYLOAD_TS_I, &hs->permission.peer, hs->permission.more_peer);
-	children_add_ts(m, PAYLOAD_TS_R, &hs->permission.ours, hs->permission.more_ours);
+	children_add_granted(m, hs->child, &hs->permission);
 }
 
-/* --> HDR, SK { IDr, AUTH, SAr2, TSi, TSr }; the CHILD SA is installed before (TS-13) */
+static void answer_child(struct message_writer *m, struct ike_sa *sa)
+{
+	uint16_t error;
+
+	sa->hs->spi_in = sa->ike->ports.new_spi(sa->ike->ports.ctx);
+	error = grant_child(sa);
+	if (error != 0)
+		message_add_notify(m, error, (struct bytes){ 0 });
+	else
+		add_child_answer(m, sa);
+}
+
+/* --> HDR, SK { IDr, AUTH, [SAr2, TSi, TSr] }; the CHILD SA is installed before (TS-13) */
 void auth_on_response_made(struct ike_sa *sa, struct bytes proof, struct instant now)
 {
 	struct handshake *hs = sa->hs;
 	uint8_t inner[INNER_MAX];
 	struct message_writer m;
-	uint16_t error;
 
 	if (proof.len == 0)
 		return refuse_proof(sa, IKE_REASON_LOCAL, now);
@@ -207,12 +228,8 @@ void auth_on_response_made(struct ike_sa *sa, struct bytes proof, struct instant
 	if (hs->initial_contact)
 		contact_drop_others(sa);
 	ike_sa_up(sa, now);
-	hs->spi_in = sa->ike->ports.new_spi(sa->ike->ports.ctx);
-	error = grant_child(sa);
-	if (error != 0)
-		message_add_notify(&m, error, (struct bytes){ 0 });
-	else
-		add_child_answer(&m, sa);
+	if (hs->child != NULL)
+		answer_child(&m, sa);
 	response_send(sa, &m);
 	ike_sa_drop_handshake(sa);
 }

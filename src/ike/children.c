@@ -177,8 +177,32 @@ bool children_may_grant(const struct child_terms *terms, const struct ike_permis
 	       are_offered(&permission->ours, permission->more_ours, &terms->ts_r);
 }
 
+/* Is something of what was offered outside of what is granted? */
+static bool is_cut(const struct ts_list *offered, const struct traffic_selector *first,
+                   struct selectors more)
+{
+	for (size_t i = 0; i < offered->count; i++) {
+		if (!fits_any(&offered->selectors[i], first, more, false))
+			return true;
+	}
+	return offered->unknown > 0;
+}
+
+void children_add_granted(struct message_writer *m, const struct child_terms *terms,
+                          const struct ike_permission *permission)
+{
+	children_add_ts(m, PAYLOAD_TS_I, &permission->peer, permission->more_peer);
+	children_add_ts(m, PAYLOAD_TS_R, &permission->ours, permission->more_ours);
+	if (is_cut(&terms->ts_i, &permission->peer, permission->more_peer) ||
+	    is_cut(&terms->ts_r, &permission->ours, permission->more_ours))
+		message_add_notify(m, NOTIFY_ADDITIONAL_TS_POSSIBLE, (struct bytes){ 0 });
+}
+
 void children_claim(struct ike_claim *claim, const struct child_terms *terms)
 {
+	claim->is_childless = terms == NULL;
+	if (terms == NULL)
+		return;
 	if (terms->ts_i.count > 0)
 		claim->peer = terms->ts_i.selectors[0];
 	if (terms->ts_r.count > 0)
@@ -203,8 +227,11 @@ enum ike_reason children_reason(uint16_t notify)
 	case NOTIFY_AUTHENTICATION_FAILED:
 		return IKE_REASON_AUTHENTICATION_FAILED;
 	case NOTIFY_TS_UNACCEPTABLE:
-	case NOTIFY_SINGLE_PAIR_REQUIRED:
 		return IKE_REASON_TS_UNACCEPTABLE;
+	case NOTIFY_SINGLE_PAIR_REQUIRED:
+		return IKE_REASON_SINGLE_PAIR;
+	case NOTIFY_NO_ADDITIONAL_SAS:
+		return IKE_REASON_NO_MORE_CHILDREN;
 	case NOTIFY_NO_PROPOSAL_CHOSEN:
 		return IKE_REASON_NO_PROPOSAL;
 	default:

@@ -37,11 +37,14 @@ bool children_ts_fit(const struct ts_list *answer, const struct traffic_selector
 struct selectors children_more(const struct ts_list *list);
 /* Responder: what is granted is never wider than what was offered (TS-4). */
 bool children_may_grant(const struct child_terms *terms, const struct ike_permission *permission);
-/* Fills in the selectors of the claim. */
+/* Fills in the selectors of the claim; `terms` NULL: it is childless. */
 void children_claim(struct ike_claim *claim, const struct child_terms *terms);
 /* Writes a TSi or TSr payload. */
 void children_add_ts(struct message_writer *m, uint8_t type, const struct traffic_selector *ts,
                      struct selectors more);
+/* The TSi and TSr of what is granted, and whether there would be more of what was asked (TS-4). */
+void children_add_granted(struct message_writer *m, const struct child_terms *terms,
+                          const struct ike_permission *permission);
 /* Tells the owner that the child of `tag` will not come. */
 void children_fail(const struct ike_sa *sa, uint64_t tag, enum ike_reason reason, bool proven);
 /* What an error in place of a child means to the owner. */

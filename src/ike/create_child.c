@@ -51,12 +51,43 @@ static bool try_other_method(struct ike_sa *sa, struct request *request, struct 
 	return true;
 }
 
+static bool try_single_pair(struct ike_sa *sa, struct request *request, struct instant now)
+{
+	struct ip_pair packet = request->packet;
+
+	if (packet.source.family == IP_NONE)
+		return false;
+	request->packet = (struct ip_pair){ 0 };
+	request->local = ts_of_ip(&packet.source);
+	request->remote = ts_of_ip(&packet.destination);
+	selectors_free(&request->more_local);
+	selectors_free(&request->more_remote);
+	request_add_first(sa, request, now);
+	return true;
+}
+
+void create_child_for_packet(struct ike_sa *sa, const struct ip_pair *packet, uint64_t tag,
+                             struct instant now)
+{
+	struct request *request = request_new(REQUEST_CREATE_CHILD);
+	struct proposal_list offer;
+
+	profile_offer_esp(sa->profile, 0, true, &offer);
+	request->tag = tag;
+	request->local = ts_of_ip(&packet->source);
+	request->remote = ts_of_ip(&packet->destination);
+	request->method = sa->profile->pfs ? profile_first_kex(&offer) : KEX_NONE;
+	request_add(sa, request, now);
+}
+
 /* Takes ownership of the request. */
 static void on_error(struct ike_sa *sa, struct request *request, const struct notify *error,
                      struct instant now)
 {
 	if (error->type == NOTIFY_INVALID_KE_PAYLOAD &&
 	    try_other_method(sa, request, error->data, now))
+		return;
+	if (error->type == NOTIFY_SINGLE_PAIR_REQUIRED && try_single_pair(sa, request, now))
 		return;
 	children_fail(sa, request->tag, children_reason(error->type), true);
 	request_free(request);
@@ -315,8 +346,7 @@ static void send_grant(struct ike_sa *sa, const struct ike_permission *permissio
 	message_add(&m, PAYLOAD_NONCE, nonce_view(&grant->nonce));
 	if (grant->kex.method != KEX_NONE)
 		add_own_kex(&m, &grant->kex);
-	children_add_ts(&m, PAYLOAD_TS_I, &permission->peer, permission->more_peer);
-	children_add_ts(&m, PAYLOAD_TS_R, &permission->ours, permission->more_ours);
+	children_add_granted(&m, sa->asked, permission);
 	response_send(sa, &m);
 }
 

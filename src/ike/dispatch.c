@@ -50,7 +50,7 @@ static const struct request_row {
 	void (*handle)(struct ike_sa *sa, const struct payloads *p, struct instant now);
 } request_rows[] = {
 	{ IKE_SA_INIT_ANSWERED, EXCHANGE_IKE_AUTH,
-	  HAS(PAYLOAD_ID_I) | HAS(PAYLOAD_SA) | HAS(PAYLOAD_TS_I) | HAS(PAYLOAD_TS_R),
+	  HAS(PAYLOAD_ID_I), /* SA, TSi and TSr: all or none (RFC 6023) */
 	  auth_on_request },
 	{ IKE_SA_UP, EXCHANGE_CREATE_CHILD_SA, HAS(PAYLOAD_SA) | HAS(PAYLOAD_NONCE),
 	  create_child_on_request },

@@ -263,15 +263,20 @@ void ike_create_wide_child(struct ike *ike, ike_handle handle, const struct traf
 	struct proposal_list offer;
 	struct request *request;
 
-	if (sa == NULL || sa->state != IKE_SA_UP || !children_have_room(sa) ||
-	    queued(sa) >= IKE_SA_REQUESTS_MAX) {
+	if (sa == NULL || sa->state != IKE_SA_UP || queued(sa) >= IKE_SA_REQUESTS_MAX) {
 		ike->owner.child_failed(ike->owner.ctx, handle, tag, IKE_REASON_LOCAL, false);
+		return;
+	}
+	if (!children_have_room(sa)) {
+		ike->owner.child_failed(ike->owner.ctx, handle, tag, IKE_REASON_NO_MORE_CHILDREN,
+		                        false);
 		return;
 	}
 	request = request_new(REQUEST_CREATE_CHILD);
 	request->tag = tag;
 	request->local = *local;
 	request->remote = *remote;
+	request->packet = more->packet;
 	request->more_local = selectors_copy(more->local);
 	request->more_remote = selectors_copy(more->remote);
 	profile_offer_esp(sa->profile, 0, true, &offer);

@@ -66,6 +66,8 @@ struct ike_self {
 	X(TS_UNACCEPTABLE, "the peer may not or will not carry these addresses") \
 	X(NO_PROPOSAL, "no common algorithms")                                   \
 	X(REFUSED, "the peer refused")                                           \
+	X(SINGLE_PAIR, "the peer carries single pairs of addresses only")        \
+	X(NO_MORE_CHILDREN, "the peer makes no more tunnels on this IKE SA")     \
 	X(BEHIND_NAT, "we are behind a NAT")                                     \
 	X(PROTOCOL, "the peer broke the protocol")                               \
 	X(LOCAL, "this machine could not")                                       \
@@ -94,6 +96,7 @@ struct ike_claim {
 	bool peer_is_wildswan; /* our Vendor ID was seen (NAT-12) */
 	bool peer_behind_nat;
 	bool initial_contact;
+	bool is_childless; /* no CHILD SA is asked for, there are no selectors (RFC 6023) */
 };
 
 struct ike_established {
@@ -170,10 +173,16 @@ struct ike_wish {
 	struct traffic_selector remote;
 	struct selectors more_local; /* copied */
 	struct selectors more_remote;
+	/* The packet that waits, IP_NONE: none. A peer that takes single pairs only is asked once
+	 * more for this one (TS-7). */
+	struct ip_pair packet;
 	uint64_t tag;                      /* the owner's, not 0 */
 	const struct ike_profile *profile; /* copied; NULL: the defaults */
 	bool is_opportunistic; /* gives up behind a NAT without showing the private address (OEN-2),
 	                        * wants back exactly the selectors it asked for (OIN-9) */
+	/* No CHILD SA: selectors are not read, and nothing is heard of `tag` once sa_up has come
+	 * (RFC 6023). A peer that has not said it can do that ends the attempt (REFUSED, CHL-2). */
+	bool is_childless;
 };
 
 /* Starts an IKE SA with one CHILD SA. 0: the table is full or this machine cannot. */
@@ -220,6 +229,7 @@ void ike_create_child(struct ike *ike, ike_handle sa, const struct traffic_selec
 struct more_selectors {
 	struct selectors local;
 	struct selectors remote;
+	struct ip_pair packet; /* as in ike_wish */
 };
 void ike_create_wide_child(struct ike *ike, ike_handle sa, const struct traffic_selector *local,
                            const struct traffic_selector *remote, const struct more_selectors *more,

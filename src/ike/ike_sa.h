@@ -47,7 +47,7 @@ enum ike_sa_state {
 const char *ike_sa_state_name(enum ike_sa_state state);
 
 enum {
-	IKE_SA_CHILDREN_MAX = 256, /* more: NO_ADDITIONAL_SAS, or child_failed(LOCAL) */
+	IKE_SA_CHILDREN_MAX = 256, /* more: NO_ADDITIONAL_SAS, child_failed(NO_MORE_CHILDREN) */
 	IKE_SA_REQUESTS_MAX = 256, /* queued to make children; more: child_failed(LOCAL) */
 	IKE_SA_KEYS_MAX = 16,      /* candidates for one AUTH; more are not tried */
 	IKE_SA_FORGERIES_MAX = 5,  /* failed integrity checks that end a half-open SA (DOS-6) */
@@ -91,11 +91,12 @@ struct handshake {
 	/* Initiator */
 	struct ike_wish wish;
 	struct buf cookie;
-	unsigned retries_left; /* after COOKIE or INVALID_KE_PAYLOAD (INI-3, INI-4) */
-	uint64_t kex_tried;    /* bits 1 << enum kex_id */
-	uint16_t refusal;      /* an unprotected error that came (INI-7); 0: none */
-	uint32_t spi_in;       /* of the first child */
-	bool has_keys;         /* ike_set_peer_keys() was called */
+	unsigned retries_left;     /* after COOKIE or INVALID_KE_PAYLOAD (INI-3, INI-4) */
+	uint64_t kex_tried;        /* bits 1 << enum kex_id */
+	uint16_t refusal;          /* an unprotected error that came (INI-7); 0: none */
+	uint32_t spi_in;           /* of the first child */
+	bool peer_takes_childless; /* said so in IKE_SA_INIT */
+	bool has_keys;             /* ike_set_peer_keys() was called */
 	/* Responder */
 	struct buf child_offer;           /* body of SAi2 */
 	struct ike_permission permission; /* without its keys */
@@ -149,9 +150,9 @@ struct ike_sa {
 	struct ike_sa *next_ended;
 	/* changing */
 	enum ike_sa_state state;
-	uint64_t spi_r; /* the Initiator learns it from IKE_SA_INIT */
-	uint64_t job;   /* 0: none under way */
-	uint64_t token_job; /* the same (crash.h) */
+	uint64_t spi_r;        /* the Initiator learns it from IKE_SA_INIT */
+	uint64_t job;          /* 0: none under way */
+	uint64_t token_job;    /* the same (crash.h) */
 	struct buf peer_token; /* that proves its crash; empty: it gave none */
 	struct path path;
 	struct instant up_since;

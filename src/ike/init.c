@@ -68,6 +68,8 @@ static void note_extensions(struct ike_sa *sa, const struct path *path, uint64_t
 	sa->peer_is_wildswan = has_our_vendor_id(p);
 	hs->peer_hashes = 0;
 	sa->cuts = payloads_find_notify(p, NOTIFY_IKEV2_FRAGMENTATION_SUPPORTED, &hashes);
+	hs->peer_takes_childless =
+	    payloads_find_notify(p, NOTIFY_CHILDLESS_IKEV2_SUPPORTED, &hashes);
 	if (payloads_find_notify(p, NOTIFY_SIGNATURE_HASH_ALGORITHMS, &hashes))
 		hs->peer_hashes = hash_set_parse(hashes.data);
 }
@@ -239,6 +241,8 @@ static void on_answer(struct ike_sa *sa, const struct ike_header *header, const 
 	if (header->spi_r == 0 || !check_answer(sa, p, &sa->suite, &shared))
 		return ike_drop(sa->ike, IKE_DROP_MALFORMED);
 	note_extensions(sa, &sa->path, header->spi_r, p);
+	if (hs->wish.is_childless && !hs->peer_takes_childless)
+		return ike_sa_end(sa, IKE_REASON_REFUSED, false);
 	/* Our private address must not be shown to anybody (OEN-2). */
 	if (sa->nat.we_behind_nat && sa->is_opportunistic)
 		return ike_sa_end(sa, IKE_REASON_BEHIND_NAT, false);
@@ -412,6 +416,7 @@ static bool write_response(struct ike_sa *sa, const struct init_request *r)
 	message_add(&m, PAYLOAD_NONCE, nonce_view(&sa->hs->nonce_r));
 	if (!add_extensions(&m, sa))
 		return false;
+	message_add_notify(&m, NOTIFY_CHILDLESS_IKEV2_SUPPORTED, (struct bytes){ 0 });
 	datagram = message_end(&m);
 	/* Whoever forges a source must not make us send that source much more than it took. */
 	if (datagram.len == 0 || datagram.len > AMPLIFICATION_MAX * r->datagram.len)

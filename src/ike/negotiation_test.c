@@ -292,6 +292,207 @@ static void ike_sa_init_is_tried_again_with_the_wanted_method(void **state)
 	}
 }
 
+/* EAST, a stub for once, answers WEST's outstanding CREATE_CHILD_SA with that error. */
+static void answer_with(uint16_t error)
+{
+	struct path path = path_to(&t, WEST, EXCHANGE_CREATE_CHILD_SA);
+	struct ike_sa *east = only_sa(&t, EAST);
+	CLEANUP(buf_free) struct buf datagram = { 0 };
+	uint8_t inner[64];
+	struct message_writer m;
+	struct bytes text;
+
+	lose(&t, WEST);
+	message_start_inner(&m, inner, sizeof(inner));
+	message_add_notify(&m, error, (struct bytes){ 0 });
+	text = message_end(&m);
+	datagram = seal_as(east, EXCHANGE_CREATE_CHILD_SA, IKE_FLAG_RESPONSE, east->peer_next_id++,
+	                   m.first, text);
+	inject(&t, WEST, &path, buf_view(&datagram));
+}
+
+static void ask_for_networks(struct ip_pair packet)
+{
+	const struct traffic_selector local = {
+		.range = { ip_v4(10, 1, 0, 0), ip_v4(10, 1, 0, 255) }, .port_last = 65535
+	};
+	const struct traffic_selector remote = {
+		.range = { ip_v4(10, 2, 0, 0), ip_v4(10, 2, 0, 255) }, .port_last = 65535
+	};
+	const struct more_selectors more = { .packet = packet };
+
+	ike_create_wide_child(t.end[WEST].ike, only_sa(&t, WEST)->handle, &local, &remote, &more, 9,
+	                      t.now);
+}
+
+/* TS-7: once more with the pair of the waiting packet, and only once */
+static void a_peer_of_single_pairs_is_asked_for_the_packets_pair(void **state)
+{
+	const struct ip_pair packet = { ip_v4(10, 1, 0, 77), ip_v4(10, 2, 0, 88) };
+	const struct child_sa *child;
+
+	initiate(&t, WEST);
+	pass_all(&t);
+	ask_for_networks(packet);
+	answer_with(NOTIFY_SINGLE_PAIR_REQUIRED);
+	pass_all(&t);
+	child = &last_news(&t.end[WEST], NEWS_CHILD_UP)->child;
+	assert_int_equal(last_news(&t.end[WEST], NEWS_CHILD_UP)->tag, 9);
+	assert_true(range_is_single(&child->local.range) &&
+	            ip_equal(&child->local.range.first, &packet.source));
+	assert_true(range_is_single(&child->remote.range) &&
+	            ip_equal(&child->remote.range.first, &packet.destination));
+	ask_for_networks(packet);
+	answer_with(NOTIFY_SINGLE_PAIR_REQUIRED);
+	answer_with(NOTIFY_SINGLE_PAIR_REQUIRED);
+	assert_int_equal(t.end[WEST].out_count, 0);
+	assert_int_equal(last_news(&t.end[WEST], NEWS_CHILD_FAILED)->reason,
+	                 IKE_REASON_SINGLE_PAIR);
+	expect_tunnels(&t, 2);
+}
+
+/* TS-7, TS-16: what cannot be mended here is the owner's to mend; the IKE SA is unharmed */
+static void errors_in_place_of_a_child_are_told_apart(void **state)
+{
+	static const struct {
+		uint16_t error;
+		enum ike_reason reason;
+	} cases[] = {
+		{ NOTIFY_NO_ADDITIONAL_SAS, IKE_REASON_NO_MORE_CHILDREN },
+		{ NOTIFY_SINGLE_PAIR_REQUIRED, IKE_REASON_SINGLE_PAIR },
+		{ NOTIFY_TS_UNACCEPTABLE, IKE_REASON_TS_UNACCEPTABLE },
+		{ NOTIFY_NO_PROPOSAL_CHOSEN, IKE_REASON_NO_PROPOSAL },
+		{ 8192, IKE_REASON_REFUSED },
+	};
+
+	initiate(&t, WEST);
+	pass_all(&t);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		ask_for_networks((struct ip_pair){ 0 });
+		answer_with(cases[i].error);
+		assert_int_equal(last_news(&t.end[WEST], NEWS_CHILD_FAILED)->reason,
+		                 cases[i].reason);
+		assert_true(last_news(&t.end[WEST], NEWS_CHILD_FAILED)->proven);
+	}
+	expect_tunnels(&t, 1);
+}
+
+/* TS-7: the first child too */
+static void the_first_child_is_asked_for_by_the_packets_pair_too(void **state)
+{
+	struct ike_wish wish = wish_of(&t, WEST);
+	ike_handle sa;
+
+	wish.packet = (struct ip_pair){ t.end[WEST].inside, t.end[EAST].inside };
+	sa = initiate_wish(&t, WEST, &wish);
+	ike_set_peer_keys(t.end[WEST].ike, sa, &t.end[WEST].trusted, 1, t.now);
+	pass(&t, WEST, EXCHANGE_IKE_SA_INIT);
+	pass(&t, EAST, EXCHANGE_IKE_SA_INIT);
+	only_sa(&t, WEST)->hs->child_error = 0;
+	t.end[EAST].holds_jobs = true; /* its AUTH waits, and so its error can be another */
+	pass(&t, WEST, EXCHANGE_IKE_AUTH);
+	only_sa(&t, EAST)->hs->child_error = NOTIFY_SINGLE_PAIR_REQUIRED;
+	t.end[EAST].holds_jobs = false;
+	settle(&t);
+	pass_all(&t);
+	expect_tunnels(&t, 1);
+	assert_int_equal(last_news(&t.end[WEST], NEWS_CHILD_UP)->tag, wish.tag);
+	assert_int_equal(count_news(&t.end[WEST], NEWS_CHILD_FAILED), 0);
+}
+
+/* Does the next message of EAST to WEST have that notify in it? It goes on its way. */
+static bool says(uint16_t type)
+{
+	struct ike_sa *sa = only_sa(&t, WEST);
+	const struct out *out = first_out(&t, EAST);
+	struct bytes datagram = buf_view(&out->datagram);
+	struct ike_header header;
+	struct payloads p, inner_payloads;
+	uint8_t plain[4096];
+	struct bytes inner;
+	struct notify n;
+
+	assert_true(header_parse(datagram, &header));
+	assert_int_equal(message_parse(datagram, &header, &p), PAYLOADS_OK);
+	assert_int_equal(sk_open(&sa->sk, datagram, &p, plain, &inner), SK_OK);
+	assert_int_equal(payloads_parse_inner(p.sk_first, inner, &inner_payloads), PAYLOADS_OK);
+	pass_all(&t);
+	return payloads_find_notify(&inner_payloads, type, &n);
+}
+
+/* TS-4: what was offered beside what was granted is mentioned */
+static void a_responder_that_narrows_says_so(void **state)
+{
+	static const struct {
+		bool narrows;
+		bool says;
+	} cases[] = { { false, false }, { true, true } };
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct ike_wish wish = wish_of(&t, WEST);
+		ike_handle sa;
+
+		wish.is_opportunistic = false; /* what is narrower is fine */
+		sa = initiate_wish(&t, WEST, &wish);
+		ike_set_peer_keys(t.end[WEST].ike, sa, &t.end[WEST].trusted, 1, t.now);
+		pass_all(&t);
+		if (cases[i].narrows)
+			t.end[EAST].claims = ip_v4(10, 2, 0, 9);
+		ask_for_networks((struct ip_pair){ 0 });
+		pass(&t, WEST, EXCHANGE_CREATE_CHILD_SA);
+		assert_int_equal(says(NOTIFY_ADDITIONAL_TS_POSSIBLE), cases[i].says);
+		expect_tunnels(&t, 2);
+		two_ends_wipe(&t);
+		two_ends_init(&t, KEY_ED25519);
+	}
+}
+
+static ike_handle initiate_childless(void)
+{
+	struct ike_wish wish = wish_of(&t, WEST);
+	ike_handle sa;
+
+	wish.is_childless = true;
+	sa = initiate_wish(&t, WEST, &wish);
+	ike_set_peer_keys(t.end[WEST].ike, sa, &t.end[WEST].trusted, 1, t.now);
+	return sa;
+}
+
+/* CHL-1, CHL-3 */
+static void an_ike_sa_without_a_child(void **state)
+{
+	initiate_childless();
+	pass_all(&t);
+	for (int side = WEST; side <= EAST; side++) {
+		assert_int_equal(count_news(&t.end[side], NEWS_SA_UP), 1);
+		assert_int_equal(count_news(&t.end[side], NEWS_CHILD_UP), 0);
+		assert_int_equal(count_news(&t.end[side], NEWS_CHILD_FAILED), 0);
+		assert_int_equal(only_sa(&t, side)->state, IKE_SA_UP);
+	}
+	live_ms(&t, 120000); /* nobody ends it for want of a child */
+	assert_int_equal(count_news(&t.end[WEST], NEWS_SA_GONE), 0);
+	add_pair("10.1.0.6", "10.2.0.7", 7);
+	expect_tunnels(&t, 1);
+}
+
+/* CHL-2: a Responder that has not said so is not asked */
+static void nobody_is_asked_for_an_ike_sa_alone_who_has_not_offered_it(void **state)
+{
+	struct out *out;
+	uint8_t *at;
+
+	initiate_childless();
+	pass(&t, WEST, EXCHANGE_IKE_SA_INIT);
+	out = first_out(&t, EAST);
+	/* The notify becomes one that nobody knows. */
+	at = memmem(out->datagram.data, out->datagram.len, "\x00\x08\x00\x00\x40\x22", 6);
+	assert_non_null(at);
+	at[4] = 0x5f;
+	pass(&t, EAST, EXCHANGE_IKE_SA_INIT);
+	assert_int_equal(t.end[WEST].out_count, 0);
+	assert_int_equal(last_news(&t.end[WEST], NEWS_SA_GONE)->reason, IKE_REASON_REFUSED);
+}
+
 /* Section 19: below 576 octets with the headers of UDP and IPv6, cookie included */
 static void the_first_message_is_short(void **state)
 {
@@ -313,6 +514,12 @@ int main(void)
 		CASE(pfs_is_the_policy_of_each_side),
 		CASE(the_responder_gets_the_key_exchange_it_wants),
 		CASE(ike_sa_init_is_tried_again_with_the_wanted_method),
+		CASE(a_peer_of_single_pairs_is_asked_for_the_packets_pair),
+		CASE(errors_in_place_of_a_child_are_told_apart),
+		CASE(the_first_child_is_asked_for_by_the_packets_pair_too),
+		CASE(a_responder_that_narrows_says_so),
+		CASE(an_ike_sa_without_a_child),
+		CASE(nobody_is_asked_for_an_ike_sa_alone_who_has_not_offered_it),
 		CASE(the_first_message_is_short),
 	};
 

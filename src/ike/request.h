@@ -26,8 +26,9 @@ struct request {
 	struct traffic_selector remote;
 	struct selectors more_local; /* owned */
 	struct selectors more_remote;
-	enum kex_id method; /* KEX_NONE: no PFS */
-	bool is_second_try; /* after INVALID_KE_PAYLOAD */
+	struct ip_pair packet; /* to be tried alone (TS-7); IP_NONE: none */
+	enum kex_id method;    /* KEX_NONE: no PFS */
+	bool is_second_try;    /* after INVALID_KE_PAYLOAD */
 	struct nonce nonce;
 	struct own_kex kex;
 	/* CREATE_CHILD, DELETE_CHILD */

@@ -58,7 +58,7 @@ static struct peer_sa *reusable_sa(const struct attempt *attempt)
 	struct peer_sa *sa;
 
 	LIST_FOREACH (sa, &attempt->opp->sa_list, in_list) {
-		if (!sa->is_up || !ip_equal(&sa->gateway, &gateway->address))
+		if (!sa->is_up || sa->is_full || !ip_equal(&sa->gateway, &gateway->address))
 			continue;
 		if (sa->auth == ike_auth_of(attempt->flow->conn->theirs.auth) &&
 		    (sa->auth != IKE_AUTH_SIGNATURE || gateway_has_key(gateway, &sa->key)))
@@ -293,6 +293,17 @@ void flow_try_next_gateway(struct flow *flow)
 	attempt_free(attempt);
 }
 
+/* TS-16: instead of a further child there a new IKE SA that begins with it. */
+static enum ike_reason try_another_sa(struct attempt *attempt)
+{
+	struct peer_sa *sa = sa_find(attempt->opp, attempt->sa);
+
+	if (sa != NULL)
+		sa->is_full = true;
+	attempt->state = ATTEMPT_KEYS;
+	return attempt_contact(attempt);
+}
+
 void attempt_failed(struct attempt *attempt, enum ike_reason reason)
 {
 	struct flow *flow = attempt->flow;
@@ -305,6 +316,11 @@ void attempt_failed(struct attempt *attempt, enum ike_reason reason)
 		if (attempt->tries_left > 0 && initiate(attempt, memory) == IKE_REASON_NONE)
 			return;
 		memory->silent_until = instant_after(attempt->opp->now, SILENT_GATEWAY_TIME);
+	}
+	if (reason == IKE_REASON_NO_MORE_CHILDREN && attempt->state == ATTEMPT_CHILD) {
+		reason = try_another_sa(attempt);
+		if (reason == IKE_REASON_NONE)
+			return;
 	}
 	if (flow->state != FLOW_TUNNEL)
 		flow->reason = flow_reason_of_ike(reason);

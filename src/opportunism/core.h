@@ -24,6 +24,7 @@ struct peer_sa {
 	ike_handle handle;
 	struct ip gateway;
 	bool is_up;
+	bool is_full; /* one of the two makes no further child on it (TS-16) */
 	enum ike_auth auth; /* how the peer proved its identity */
 	struct pubkey key;  /* the one that authenticated the peer; PUBKEY_NONE unless it signed */
 	struct ike_id id;

@@ -30,6 +30,8 @@ enum flow_reason flow_reason_of_ike(enum ike_reason reason)
 	case IKE_REASON_TS_UNACCEPTABLE:
 	case IKE_REASON_NO_PROPOSAL:
 	case IKE_REASON_REFUSED:
+	case IKE_REASON_SINGLE_PAIR:
+	case IKE_REASON_NO_MORE_CHILDREN:
 		return FLOW_REASON_REFUSED;
 	case IKE_REASON_BEHIND_NAT:
 		return FLOW_REASON_BEHIND_NAT;
