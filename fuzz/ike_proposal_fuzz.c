@@ -79,5 +79,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	choose(&first, &ike);
 	choose(&first, &esp);
 	choose(&first, &pfs);
+	proposals_taken_for_ike(&ike, 0);
+	proposals_taken_for_esp(&pfs, true);
+	choose(&first, &ike);
+	choose(&first, &pfs);
 	return 0;
 }

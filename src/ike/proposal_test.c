@@ -377,7 +377,8 @@ static struct proposal_list taken(uint8_t protocol, bool with_kex)
 	return list;
 }
 
-/* ALG-2: whatever sound suite a stranger knows, there is one for both. */
+/* ALG-2: whatever sound suite a stranger knows, there is one for both; but two of the methods are
+ * too much work for somebody who is not known. */
 static void two_strangers_always_find_a_common_suite(void **state)
 {
 	static const char *const ciphers[] = { "e20/256",     "e20/128",     "e28",
@@ -395,9 +396,9 @@ static void two_strangers_always_find_a_common_suite(void **state)
 
 			snprintf(line, sizeof(line), "%s p5 k%u", ciphers[i], methods[j]);
 			theirs = offer(PROTOCOL_IKE, line);
-			if (!proposals_choose(&theirs, &ike, methods[j], &choice))
+			if (proposals_choose(&theirs, &ike, methods[j], &choice) != (j < 4))
 				fail_msg("ike %s", line);
-			assert_true(proposals_allow(&ike, &choice.suite));
+			assert_true(j >= 4 || proposals_allow(&ike, &choice.suite));
 			snprintf(line, sizeof(line), "%s k%u s0", ciphers[i], methods[j]);
 			theirs = offer(PROTOCOL_ESP, line);
 			if (!proposals_choose(&theirs, &esp, methods[j], &choice))
