@@ -1,0 +1,65 @@
+"""A peer that goes away is noticed, and one that comes back is met again."""
+import time
+
+import pytest
+
+from gateway import SETUP
+from lab import DEST, EAST, EAST_LAN, SOURCE, WEST, WEST_LAN, until
+
+TUNNEL = """
+conn tunnel
+	left={west}
+	leftsubnet={west_lan}
+	right={east}
+	rightsubnet={east_lan}
+	authby=secret
+	dpddelay=1
+	dpdtimeout=3
+	auto=route
+"""
+PLACES = {"west": WEST, "east": EAST, "west_lan": WEST_LAN, "east_lan": EAST_LAN}
+
+
+@pytest.fixture
+def tunnel(lab, idle_pair):
+    idle_pair.stop()
+    for gateway in (idle_pair.west, idle_pair.east):
+        path = gateway.confs / "ipsec.secrets"
+        path.write_text(f'{WEST} {EAST} : PSK "are you there?"\n')
+        path.chmod(0o600)
+        gateway.configure(SETUP, TUNNEL, **PLACES)
+    idle_pair.start()
+    assert lab.source.ping(DEST)
+    return idle_pair
+
+
+def test_a_silent_peer_is_asked_and_given_up(lab, tunnel):
+    """The internet loses everything of east."""
+    lab.internet.nft("""table inet cut { chain f { type filter hook forward priority 0
+        oifname "east" drop
+        iifname "east" drop
+        }
+        }""")
+    with lab.capture("west") as capture:
+        lab.source.ping(DEST, count=10, wait=1)
+        until("west has given east up",
+              lambda: tunnel.west.action(SOURCE, DEST) != "tunnel", timeout=8)
+    asked = [f for f in capture.frames().ike() if f.ike_exchange() == "INFORMATIONAL"]
+    assert len(asked) > 1 and all(f.source == WEST for f in asked)
+    lab.internet.nft("delete table inet cut\n")
+    until("the tunnel is back", lambda: lab.source.ping(DEST, wait=1), timeout=30)
+    assert tunnel.west.action(SOURCE, DEST) == "tunnel"
+
+
+def test_a_peer_that_was_killed_is_back_within_three_seconds_of_its_start(lab, tunnel):
+    """RFC 6290: it proves to west that it lost its SAs; steady traffic makes the next ones."""
+    stream = lab.source.start("ping", "-n", "-i", "0.2", "-w", "30", DEST)
+    tunnel.east.kill()
+    tunnel.east.start()
+    began = time.monotonic()
+    until("an answer", lambda: lab.source.ping(DEST, wait=1), timeout=8)
+    assert time.monotonic() - began < 3
+    stream.kill()
+    stream.wait()
+    assert "the peer restarted and proved it" in tunnel.west.log()
+    assert tunnel.east.action(DEST, SOURCE) == "tunnel"
