@@ -49,6 +49,7 @@ static bool body_read(struct reader *r, struct signer_message *out)
 		break;
 	case SIGNER_SIGN:
 	case SIGNER_PSK_MAC:
+	case SIGNER_TOKEN:
 		job_read(r, out);
 		break;
 	case SIGNER_KEY:
@@ -111,6 +112,7 @@ static void body_write(struct writer *w, const struct signer_message *message)
 		break;
 	case SIGNER_SIGN:
 	case SIGNER_PSK_MAC:
+	case SIGNER_TOKEN:
 		write_be64(w, message->job_id);
 		write_be32(w, message->index);
 		write_u8(w, message->algorithm);

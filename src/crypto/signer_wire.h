@@ -11,7 +11,7 @@
  *        COMMIT 2 ----------------------------->  the new set replaces the old one, or, if
  *        <----------------- KEY 0, KEY 1, LOADED  anything is wrong, only LOADED comes, the old
  *                                                 one stays, and `bad` says which secret it was
- *        SIGN / PSK_MAC job, secret ----------->
+ *        SIGN / PSK_MAC / TOKEN job, secret --->
  *        <-------------------------- RESULT job   in the order of the jobs; empty: refused
  *
  * A secret is known by its place in the set, shared secrets and keys counted alike. Whoever gets a
@@ -35,6 +35,7 @@ enum signer_message_kind {
 	SIGNER_KEY,
 	SIGNER_LOADED,
 	SIGNER_RESULT,
+	SIGNER_TOKEN,
 };
 
 enum signer_secret_kind {
@@ -48,12 +49,12 @@ enum signer_secret_kind {
 /* Views are borrowed: from the caller when written, from the stream when parsed. */
 struct signer_message {
 	enum signer_message_kind kind;
-	uint64_t job_id;   /* SIGN PSK_MAC RESULT */
+	uint64_t job_id;   /* SIGN PSK_MAC TOKEN RESULT */
 	uint32_t index;    /* SIGN PSK_MAC KEY: which secret. COMMIT: how many */
 	uint32_t bad;      /* LOADED: the wrong one, or SIGNER_BAD_NONE */
 	uint8_t algorithm; /* SIGN: signature_id. PSK_MAC: prf_id. KEY: pubkey_type,
 	                      PUBKEY_NONE for a shared secret. ADD: secret kind */
-	struct bytes data; /* SIGN PSK_MAC RESULT; KEY: octets as in struct pubkey */
+	struct bytes data; /* SIGN PSK_MAC TOKEN RESULT; KEY: octets as in struct pubkey */
 	struct bytes parts[SIGNER_PARTS_MAX]; /* ADD */
 };
 

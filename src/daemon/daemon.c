@@ -56,7 +56,7 @@ bool daemon_open(struct daemon *d, const char *rundir, bool keeps_state, struct 
 	d->control_fd = control_listen(rundir, error, size);
 	if (d->control_fd < 0)
 		return false;
-	d->signer = signer_link_spawn(&d->users, error, size);
+	d->signer = signer_link_spawn(&d->users, d->run.crash_secret, error, size);
 	return d->signer != NULL;
 }
 

@@ -14,9 +14,10 @@
 #include "util/text.h"
 
 #define STATE_DIR "/var/lib/wildswan"
+#define CRASH_SECRET "crash-secret"
 
 static const char *const our_files[] = {
-	CONTROL_SOCKET, "wildswan.pid", "wildswan.log", "primed", ".", ".."
+	CONTROL_SOCKET, "wildswan.pid", "wildswan.log", "primed", CRASH_SECRET, ".", ".."
 };
 
 static bool is_ours(const char *name)
@@ -99,6 +100,8 @@ bool rundir_open(struct rundir *run, const char *path, bool keeps_state, uid_t u
 		return false;
 	}
 	run->state = open_state(run, keeps_state);
+	snprintf(run->crash_secret, sizeof(run->crash_secret), "%s/" CRASH_SECRET,
+	         keeps_state ? path : STATE_DIR);
 	return true;
 }
 

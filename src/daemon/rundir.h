@@ -1,7 +1,7 @@
 #pragma once
 /*
  * The run directory: control.sock, wildswan.pid, and nothing else of the daemon's but perhaps
- * wildswan.log. And the state that outlives a run, which is one file so far.
+ * wildswan.log. And the state that outlives a run, two files.
  *
  * Made and opened as root. The directory is given to the daemon's user, so that it can take its
  * files out at the end, unless somebody else keeps files there.
@@ -15,6 +15,7 @@ struct rundir {
 	int dir;
 	int pid;   /* locked for as long as we live */
 	int state; /* which trust anchor was primed, or -1 */
+	char crash_secret[4096]; /* path of a file that is the signer's to make and read */
 };
 
 #define RUNDIR_UNOPENED ((struct rundir){ .dir = -1, .pid = -1, .state = -1 })

@@ -62,12 +62,13 @@ static void leave_pipes(void)
 }
 
 /* In the child: only descriptors 0, 1, 2 and the socket as 3. */
-static void signer_exec(int fd, const struct start_users *users, const char *program)
+static void signer_exec(int fd, const struct start_users *users, const char *program,
+                        const char *crash_secret)
 {
 	char uid[16];
 	char gid[16];
 	char name[] = "wildswan-signer";
-	char *const argv[] = { name, uid, gid, NULL };
+	char *const argv[] = { name, uid, gid, (char *)crash_secret, NULL };
 	char *const envp[] = { NULL };
 
 	snprintf(uid, sizeof(uid), "%u", (unsigned)users->signer);
@@ -82,7 +83,8 @@ static void signer_exec(int fd, const struct start_users *users, const char *pro
 	_exit(1);
 }
 
-struct signer_link *signer_link_spawn(const struct start_users *users, char *error, size_t size)
+struct signer_link *signer_link_spawn(const struct start_users *users, const char *crash_secret,
+                                      char *error, size_t size)
 {
 	struct signer_link *link;
 	char program[4096];
@@ -99,7 +101,7 @@ struct signer_link *signer_link_spawn(const struct start_users *users, char *err
 	}
 	child = fork();
 	if (child == 0)
-		signer_exec(fds[1], users, program);
+		signer_exec(fds[1], users, program, crash_secret);
 	close(fds[1]);
 	if (child < 0) {
 		snprintf(error, size, "no process for the signer: %s", strerror(errno));
@@ -398,9 +400,9 @@ static bool queue_job(struct signer_link *link, uint64_t job_id, const struct cr
 {
 	struct signer_message m = { .job_id = job_id, .index = job->key, .data = job->data };
 
-	if (job->kind == CRYPTO_JOB_QCD_TOKEN)
-		return false; /* the signer has no secret for it yet */
-	if (job->kind == CRYPTO_JOB_PSK_MAC) {
+	if (job->kind == CRYPTO_JOB_QCD_TOKEN) {
+		m.kind = SIGNER_TOKEN;
+	} else if (job->kind == CRYPTO_JOB_PSK_MAC) {
 		m.kind = SIGNER_PSK_MAC;
 		m.algorithm = (uint8_t)job->prf;
 	} else {

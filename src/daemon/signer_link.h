@@ -17,7 +17,8 @@ struct signer_link;
 enum { SIGNER_JOBS_MAX = 1024, SIGNER_LOAD_WAIT_S = 5 };
 
 /* Forks and executes wildswan-signer. NULL: `error` says why. */
-struct signer_link *signer_link_spawn(const struct start_users *users, char *error, size_t size);
+struct signer_link *signer_link_spawn(const struct start_users *users, const char *crash_secret,
+                                      char *error, size_t size);
 /* Results go to `results`; `gone` is called when the signer ended, and it is called once. */
 MUST_USE bool signer_link_attach(struct signer_link *link, struct event_base *base,
                                  struct results *results, void (*gone)(void *ctx), void *ctx);

@@ -1,5 +1,5 @@
 /*
- * wildswan-signer UID GID: holds the long-term secrets and only signs with them.
+ * wildswan-signer UID GID [CRASH-SECRET]: holds the long-term secrets and only signs with them.
  *
  * The daemon starts it as root with a connected stream socket as descriptor 3 and talks to it as
  * crypto/signer_wire.h says. It ends when that socket closes. Exit status: 0 closed, 1 refused or
@@ -45,25 +45,32 @@ static bool crypto_start(void)
 
 int main(int argc, char **argv)
 {
+	struct secret crash_secret = { 0 };
 	struct keyring *keyring;
 	unsigned long uid;
 	unsigned long gid;
 	bool ok;
 
-	if (argc != 3 || !id_parse(argv[1], &uid) || !id_parse(argv[2], &gid) ||
+	if (argc < 3 || argc > 4 || !id_parse(argv[1], &uid) || !id_parse(argv[2], &gid) ||
 	    !is_socket(SOCKET_FD)) {
-		fprintf(stderr, "wildswan-signer: the daemon starts this: wildswan-signer UID GID,"
-		                " with a socket as descriptor 3\n");
+		fprintf(stderr,
+		        "wildswan-signer: the daemon starts this: wildswan-signer UID GID [FILE],"
+		        " with a socket as descriptor 3\n");
 		return 2;
 	}
 	(void)signal(SIGPIPE, SIG_IGN);
 	/* Ctrl-C and a closed terminal are the daemon's business; it closes the socket. */
 	(void)signal(SIGINT, SIG_IGN);
 	(void)signal(SIGHUP, SIG_IGN);
-	if (!crypto_start() || !sandbox_enter(SOCKET_FD, (uid_t)uid, (gid_t)gid))
+	if (!crypto_start())
+		return 1;
+	if (argc == 4)
+		crash_secret = crash_secret_open(argv[3]);
+	if (!sandbox_enter(SOCKET_FD, (uid_t)uid, (gid_t)gid))
 		return 1;
 	keyring = keyring_new();
-	ok = service_run(SOCKET_FD, keyring);
+	ok = service_run(SOCKET_FD, keyring, &crash_secret);
 	keyring_free(keyring);
+	secret_free(&crash_secret);
 	return ok ? 0 : 1;
 }

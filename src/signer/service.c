@@ -7,6 +7,7 @@
 struct service {
 	int fd;
 	struct keyring *keyring;
+	const struct secret *crash_secret;
 	uint8_t in[SIGNER_FRAME_MAX];
 	size_t in_len;
 	uint8_t out[SIGNER_FRAME_MAX];
@@ -90,6 +91,8 @@ static bool handle(struct service *s, const struct signer_message *m)
 		return reply_result(
 		    s, m->job_id,
 		    keyring_psk_mac(s->keyring, m->index, (enum prf_id)m->algorithm, m->data));
+	case SIGNER_TOKEN:
+		return reply_result(s, m->job_id, crash_secret_token(s->crash_secret, m->data));
 	case SIGNER_KEY:
 	case SIGNER_LOADED:
 	case SIGNER_RESULT:
@@ -126,13 +129,14 @@ static bool handle_all(struct service *s)
 	}
 }
 
-bool service_run(int fd, struct keyring *keyring)
+bool service_run(int fd, struct keyring *keyring, const struct secret *crash_secret)
 {
 	struct service *s = new_zeroed(sizeof(*s));
 	bool ok = true;
 
 	s->fd = fd;
 	s->keyring = keyring;
+	s->crash_secret = crash_secret;
 	while (ok) {
 		/* A frame fits, so there is room as long as one is not whole. */
 		ssize_t n = read(fd, s->in + s->in_len, sizeof(s->in) - s->in_len);

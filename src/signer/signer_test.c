@@ -4,6 +4,7 @@
 #include "util/vectors.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
@@ -12,6 +13,7 @@
 #include <openssl/rsa.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -25,6 +27,8 @@ struct signer {
 
 enum { TEST_UID = 64731, TEST_GID = 64732, ANSWER_MS = 20000 };
 
+static const char *crash_secret; /* NULL: none */
+
 static void exec_signer(int fd)
 {
 	char uid[16];
@@ -33,7 +37,7 @@ static void exec_signer(int fd)
 	snprintf(uid, sizeof(uid), "%u", geteuid() == 0 ? TEST_UID : geteuid());
 	snprintf(gid, sizeof(gid), "%u", geteuid() == 0 ? TEST_GID : getegid());
 	if (dup2(fd, 3) == 3)
-		execl(SIGNER_PROGRAM, SIGNER_PROGRAM, uid, gid, (char *)NULL);
+		execl(SIGNER_PROGRAM, SIGNER_PROGRAM, uid, gid, crash_secret, (char *)NULL);
 	_exit(127);
 }
 
@@ -612,6 +616,52 @@ static void refuses_wrong_words_and_stays_no_root(void **state)
 	}
 }
 
+static struct buf token_of(struct bytes spis)
+{
+	struct signer *s = signer_start();
+	struct buf token = ask(s, SIGNER_TOKEN, 0, 0, spis);
+
+	assert_int_equal(signer_end(s), 0);
+	return token;
+}
+
+/* QCD-2 */
+static void the_crash_secret_outlives_the_signer(void **state)
+{
+	const struct bytes spis = BYTES("sixteen octets..", 16);
+	char dir[] = "signer-test-XXXXXX", path[64];
+	uint8_t secret[32], want[SHA2_256_LEN];
+	struct buf token;
+	struct stat st;
+	int fd;
+
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/crash-secret", dir);
+	crash_secret = path;
+	for (int start = 0; start < 2; start++) {
+		token = token_of(spis);
+		fd = open(path, O_RDONLY);
+		assert_int_equal(read(fd, secret, sizeof(secret)), sizeof(secret));
+		assert_int_equal(fstat(fd, &st), 0);
+		close(fd);
+		assert_int_equal(st.st_mode & 07777, 0600);
+		assert_int_equal(st.st_size, sizeof(secret));
+		assert_true(prf(PRF_HMAC_SHA2_256, BYTES_OF(secret), &spis, 1, want));
+		assert_true(bytes_equal(buf_view(&token), BYTES_OF(want)));
+		buf_free(&token);
+	}
+	chmod(path, 0644); /* what others may read is no secret */
+	token = token_of(spis);
+	assert_int_equal(token.len, 0);
+	buf_free(&token);
+	unlink(path);
+	rmdir(dir);
+	crash_secret = NULL;
+	token = token_of(spis);
+	assert_int_equal(token.len, 0);
+	buf_free(&token);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -625,6 +675,7 @@ int main(void)
 		cmocka_unit_test(signs_the_longest_message),
 		cmocka_unit_test(gives_up_everything_before_the_first_secret),
 		cmocka_unit_test(refuses_wrong_words_and_stays_no_root),
+		cmocka_unit_test(the_crash_secret_outlives_the_signer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
