@@ -41,6 +41,69 @@ static void an_unprotected_error_is_the_reason_if_nothing_better_comes(void **st
 	assert_int_equal(t.end[WEST].out_count, 5);
 }
 
+/* HDR-10: nobody's SPI stands in an answer that begins no IKE SA */
+static void the_spi_of_an_unprotected_notify_is_ignored(void **state)
+{
+	static const uint8_t cookie[] = "crumbs";
+	const struct path path = path_to(&t, WEST, EXCHANGE_IKE_SA_INIT);
+	struct ike_header header;
+	uint8_t octets[256];
+	struct message_writer m;
+
+	initiate(&t, WEST);
+	assert_true(header_parse(buf_view(&first_out(&t, WEST)->datagram), &header));
+	header.flags = IKE_FLAG_RESPONSE;
+	header.spi_r = 0x123456789abcdef0;
+	message_start(&m, octets, sizeof(octets), &header);
+	message_add_notify(&m, NOTIFY_COOKIE, BYTES_OF(cookie));
+	/* A puzzle with it is not solved: the cookie comes back alone (DOS-7). */
+	message_add_notify(&m, NOTIFY_PUZZLE, BYTES("\0\5\20", 3));
+	inject(&t, WEST, &path, message_end(&m));
+	assert_int_equal(t.end[WEST].out_count, 2);
+	lose(&t, WEST);
+	assert_true(header_parse(buf_view(&first_out(&t, WEST)->datagram), &header));
+	assert_int_equal(header.spi_r, 0);
+	assert_int_equal(header.next_payload, PAYLOAD_NOTIFY);
+	pass_all(&t);
+	expect_tunnels(&t, 1);
+}
+
+/* PLD-11, PLD-25: what fills a request up is skipped */
+static void a_request_of_3000_octets_is_served(void **state)
+{
+	const struct path path = path_to(&t, EAST, EXCHANGE_IKE_SA_INIT);
+	struct buf plain, large = { 0 };
+	struct writer w;
+
+	initiate(&t, WEST);
+	plain = first_out(&t, WEST)->datagram;
+	large = (struct buf){ .data = new_array(3000, 1), .len = 3000 };
+	w = writer_on(large.data, large.len);
+	write_bytes(&w, BYTES(plain.data, IKE_HEADER_LEN));
+	write_u8(&w, plain.data[16]);
+	write_u8(&w, 0);
+	write_be16(&w, (uint16_t)(3000 - plain.len));
+	write_zeros(&w, 3000 - plain.len - PAYLOAD_HEADER_LEN);
+	write_bytes(&w, BYTES(plain.data + IKE_HEADER_LEN, plain.len - IKE_HEADER_LEN));
+	large.data[16] = PAYLOAD_VENDOR_ID;
+	write_patch_be32(&w, 24, 3000);
+	inject(&t, EAST, &path, buf_view(&large));
+	buf_free(&large);
+	assert_int_equal(t.end[EAST].out_count, 1);
+	assert_int_equal(t.end[EAST].ike->by_handle.count, 1);
+}
+
+/* MID-11 */
+static void a_responder_speaks_only_when_asked(void **state)
+{
+	initiate(&t, WEST);
+	pass(&t, WEST, EXCHANGE_IKE_SA_INIT);
+	settle(&t);
+	assert_int_equal(t.end[EAST].out_count, 1);
+	wait_ms(&t, 60000);
+	assert_int_equal(t.end[EAST].out_count, 1);
+}
+
 /* INI-4, INI-6, HDR-8 */
 static void a_cookie_is_given_back_and_nothing_else_changes(void **state)
 {
@@ -495,6 +558,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(unprotected_errors_do_not_end_the_attempt),
 		CASE(an_unprotected_error_is_the_reason_if_nothing_better_comes),
+		CASE(the_spi_of_an_unprotected_notify_is_ignored),
+		CASE(a_request_of_3000_octets_is_served),
+		CASE(a_responder_speaks_only_when_asked),
 		CASE(a_cookie_is_given_back_and_nothing_else_changes),
 		CASE(cookies_are_given_back_a_bounded_number_of_times),
 		CASE(the_other_key_exchange_is_used_when_asked_for),
