@@ -192,7 +192,7 @@ static enum ike_reason judge_child(const struct ike_sa *sa, const struct child_t
 	return IKE_REASON_NONE;
 }
 
-static bool add_first_child(struct ike_sa *sa)
+static bool add_first_child(struct ike_sa *sa, struct instant now)
 {
 	const struct handshake *hs = sa->hs;
 	const struct child_recipe recipe = {
@@ -208,7 +208,7 @@ static bool add_first_child(struct ike_sa *sa)
 		.tag = hs->wish.tag,
 	};
 
-	return children_add(sa, &recipe);
+	return children_add(sa, &recipe, now);
 }
 
 /* The peer believes in a CHILD SA we do not want (OIN-9, TS-6): it is told so. */
@@ -240,7 +240,7 @@ static void finish_first_child(struct ike_sa *sa, struct instant now)
 		return ike_sa_drop_handshake(sa);
 	}
 	reason = judge_child(sa, hs->child);
-	if (reason == IKE_REASON_NONE && !add_first_child(sa))
+	if (reason == IKE_REASON_NONE && !add_first_child(sa, now))
 		reason = IKE_REASON_LOCAL;
 	if (reason != IKE_REASON_NONE)
 		return refuse_first_child(sa, reason, now);

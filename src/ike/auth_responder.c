@@ -164,7 +164,7 @@ void auth_on_request_checked(struct ike_sa *sa, struct bytes result, struct inst
 }
 
 /* The CHILD SA as granted; 0, or the error that stands in its place. */
-static uint16_t grant_child(struct ike_sa *sa)
+static uint16_t grant_child(struct ike_sa *sa, struct instant now)
 {
 	struct handshake *hs = sa->hs;
 	const struct ike_permission *permission = &hs->permission;
@@ -184,7 +184,7 @@ static uint16_t grant_child(struct ike_sa *sa)
 		return hs->child_error;
 	if (!children_may_grant(hs->child, permission))
 		return NOTIFY_TS_UNACCEPTABLE;
-	if (!children_add(sa, &recipe))
+	if (!children_add(sa, &recipe, now))
 		return NOTIFY_NO_ADDITIONAL_SAS;
 	return 0;
 }
@@ -198,12 +198,12 @@ static void add_child_answer(struct message_writer *m, const struct ike_sa *sa)
 	children_add_granted(m, hs->child, &hs->permission);
 }
 
-static void answer_child(struct message_writer *m, struct ike_sa *sa)
+static void answer_child(struct message_writer *m, struct ike_sa *sa, struct instant now)
 {
 	uint16_t error;
 
 	sa->hs->spi_in = sa->ike->ports.new_spi(sa->ike->ports.ctx);
-	error = grant_child(sa);
+	error = grant_child(sa, now);
 	if (error != 0)
 		message_add_notify(m, error, (struct bytes){ 0 });
 	else
@@ -229,7 +229,7 @@ void auth_on_response_made(struct ike_sa *sa, struct bytes proof, struct instant
 		contact_drop_others(sa);
 	ike_sa_up(sa, now);
 	if (hs->child != NULL)
-		answer_child(&m, sa);
+		answer_child(&m, sa, now);
 	response_send(sa, &m);
 	ike_sa_drop_handshake(sa);
 }

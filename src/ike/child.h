@@ -24,6 +24,21 @@ struct selectors {
 	size_t count;
 };
 
+/*
+ * When a CHILD SA begins to send. One that the peer asked for with a rekey can receive before the
+ * peer can: the old one goes on until the peer has sent by the new, or has closed the old.
+ */
+enum child_start {
+	CHILD_SENDS_NOW,
+	CHILD_SENDS_LATER,
+	CHILD_SENDS_NEVER, /* lost against another (COL-20); it receives until it is gone */
+};
+
+struct child_limits {
+	uint64_t packets;
+	uint64_t octets;
+};
+
 struct child_sa {
 	uint32_t spi_in;  /* ours: the peer sends with it */
 	uint32_t spi_out; /* the peer's: we send with it */
@@ -37,6 +52,12 @@ struct child_sa {
 	struct selectors more_remote;
 	struct path path; /* outer addresses; ports of the UDP encapsulation */
 	bool udp_encapsulation;
+	uint32_t replaces; /* spi_in of the CHILD SA it takes over from; 0: none */
+	enum child_start start;
+	/* What may be sent by it: at the soft limits it wants to be rekeyed, at the hard ones
+	 * nothing goes any more (RKY-6). 0: without limit. */
+	struct child_limits soft;
+	struct child_limits hard;
 };
 
 void child_sa_wipe(struct child_sa *child);

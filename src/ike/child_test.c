@@ -331,32 +331,6 @@ static void start_create_child(struct message_writer *m, uint8_t *octets, size_t
 	message_add(m, PAYLOAD_NONCE, BYTES_OF(nonce));
 }
 
-/* Refused, in the way that makes a peer start a new IKE SA. COL-3 */
-static void a_rekey_of_a_child_is_refused(void **state)
-{
-	static const struct {
-		uint32_t spi;
-		uint16_t answer;
-	} cases[] = {
-		{ 0x1001, NOTIFY_NO_ADDITIONAL_SAS },
-		{ 0x7777, NOTIFY_CHILD_SA_NOT_FOUND },
-	};
-
-	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		uint8_t inner[1024];
-		struct message_writer m;
-
-		bring_up(&t, WEST);
-		start_create_child(&m, inner, sizeof(inner));
-		message_add_notify_spi(&m, NOTIFY_REKEY_SA, cases[i].spi, BYTES("", 0));
-		inject_inner(EAST, EXCHANGE_CREATE_CHILD_SA, 2, m.first, message_end(&m));
-		assert_int_equal(error_from(EAST), cases[i].answer);
-		expect_tunnels(&t, 1);
-		two_ends_wipe(&t);
-		two_ends_init(&t, KEY_ED25519);
-	}
-}
-
 static void a_rekey_of_the_ike_sa_is_refused(void **state)
 {
 	static const uint8_t nonce[32] = { 1 };
@@ -587,7 +561,6 @@ int main(void)
 		CASE(shutting_down_deletes_all_and_takes_nothing_new),
 		CASE(shutting_down_waits_two_seconds_for_the_dead),
 		CASE(another_key_exchange_is_tried_when_asked_for),
-		CASE(a_rekey_of_a_child_is_refused),
 		CASE(a_rekey_of_the_ike_sa_is_refused),
 		CASE(a_key_exchange_we_do_not_know_is_answered_with_ours),
 		CASE(a_further_pair_is_taken_whole_or_deleted),

@@ -29,12 +29,34 @@ void children_remove(struct ike_sa *sa, struct child *child)
 		at = &(*at)->next;
 	*at = child->next;
 	sa->child_count--;
+	child_free(child);
+}
+
+void child_free(struct child *child)
+{
+	selectors_free(&child->more_local);
+	selectors_free(&child->more_remote);
+	buf_free(&child->heir_nonce);
 	free(child);
+}
+
+struct instant children_due(const struct ike_sa *sa)
+{
+	struct instant due = INSTANT_NEVER;
+
+	for (const struct child *child = sa->children; child != NULL; child = child->next)
+		due = instant_min(due, lifetime_due(&child->life));
+	return due;
 }
 
 bool children_have_room(const struct ike_sa *sa)
 {
 	return sa->child_count < IKE_SA_CHILDREN_MAX;
+}
+
+bool children_have_room_to_rekey(const struct ike_sa *sa)
+{
+	return sa->child_count < 2 * IKE_SA_CHILDREN_MAX;
 }
 
 bool child_spi_is_valid(uint64_t spi)
@@ -65,12 +87,20 @@ static void set_path(const struct ike_sa *sa, struct child_sa *child)
 	child->udp_encapsulation = wants_udp(sa);
 }
 
-static void child_remember(struct ike_sa *sa, const struct child_sa *up)
+static void child_remember(struct ike_sa *sa, const struct child_sa *up, bool is_initiator,
+                           struct instant now)
 {
+	const struct ike_lifetimes *how = &sa->profile->life;
 	struct child *child = new_zeroed(sizeof(*child));
 
 	child->spi_in = up->spi_in;
 	child->spi_out = up->spi_out;
+	child->local = up->local;
+	child->remote = up->remote;
+	child->more_local = selectors_copy(up->more_local);
+	child->more_remote = selectors_copy(up->more_remote);
+	lifetime_start(&child->life, how->child_s, how, is_initiator, ike_random_octet(sa->ike),
+	               now);
 	child->next = sa->children;
 	sa->children = child;
 	sa->child_count++;
@@ -84,7 +114,30 @@ static void log_child(const struct ike_sa *sa, const struct child_sa *child)
 	         aead_name(child->cipher));
 }
 
-bool children_add(struct ike_sa *sa, const struct child_recipe *recipe)
+static uint64_t lower_limit(uint64_t a, uint64_t b)
+{
+	return b != 0 && b < a ? b : a;
+}
+
+/*
+ * Soft limits as the profile says; the hard ones are an eighth above them, which is time to rekey
+ * at any speed. Sequence numbers of 32 bits are a hard limit of their own (RFC 4303 section 3.3.3).
+ */
+static void set_limits(const struct ike_sa *sa, struct child_sa *child)
+{
+	const struct ike_lifetimes *how = &sa->profile->life;
+	const uint64_t most = (uint64_t)1 << 62;
+
+	child->soft.packets =
+	    lower_limit(child->is_esn ? most : UINT32_MAX / 9 * 8, how->child_packets);
+	child->soft.octets = lower_limit(most, how->child_octets);
+	child->hard.packets = child->soft.packets + (child->soft.packets + 7) / 8;
+	child->hard.octets = child->soft.octets + (child->soft.octets + 7) / 8;
+	if (!how->rekey)
+		child->soft = (struct child_limits){ 0 };
+}
+
+bool children_add(struct ike_sa *sa, const struct child_recipe *recipe, struct instant now)
 {
 	const struct ike_owner *owner = &sa->ike->owner;
 	CLEANUP(child_keys_wipe) struct child_keys keys = { 0 };
@@ -98,16 +151,19 @@ bool children_add(struct ike_sa *sa, const struct child_recipe *recipe)
 		.remote = *recipe->remote,
 		.more_local = recipe->more_local,
 		.more_remote = recipe->more_remote,
+		.replaces = recipe->replaces,
+		.start = recipe->start,
 	};
 
-	assert(children_have_room(sa));
+	assert(recipe->replaces == 0 ? children_have_room(sa) : children_have_room_to_rekey(sa));
 	if (!child_keys_derive(sa->suite.prf, child.cipher, &sa->keys.sk_d, recipe->shared,
 	                       recipe->nonce_i, recipe->nonce_r, &keys))
 		return false;
 	child.key_out = secret_move(recipe->is_exchange_initiator ? &keys.i_to_r : &keys.r_to_i);
 	child.key_in = secret_move(recipe->is_exchange_initiator ? &keys.r_to_i : &keys.i_to_r);
 	set_path(sa, &child);
-	child_remember(sa, &child);
+	set_limits(sa, &child);
+	child_remember(sa, &child, recipe->is_exchange_initiator, now);
 	sa->expires = INSTANT_NEVER;
 	log_child(sa, &child);
 	owner->child_up(owner->ctx, sa->handle, recipe->tag, &child);

@@ -17,15 +17,22 @@ struct child_recipe {
 	struct selectors more_local;
 	struct selectors more_remote;
 	uint64_t tag;
+	uint32_t replaces;
+	enum child_start start;
 };
 
 /* Makes the keys and hands the CHILD SA to the owner. False: the crypto library refused. */
-MUST_USE bool children_add(struct ike_sa *sa, const struct child_recipe *recipe);
+MUST_USE bool children_add(struct ike_sa *sa, const struct child_recipe *recipe,
+                           struct instant now);
 struct child *children_find_in(const struct ike_sa *sa, uint32_t spi_in);
 struct child *children_find_out(const struct ike_sa *sa, uint32_t spi_out);
 void children_remove(struct ike_sa *sa, struct child *child);
-/* Can there be one more? */
+void child_free(struct child *child);
+/* Can there be one more? One in place of another may come beside a full house. */
 bool children_have_room(const struct ike_sa *sa);
+bool children_have_room_to_rekey(const struct ike_sa *sa);
+/* When the first of them wants to be rekeyed or has to end. */
+struct instant children_due(const struct ike_sa *sa);
 /* Is this a SPI that an ESP packet can carry (RFC 4303 section 2.1)? */
 bool child_spi_is_valid(uint64_t spi);
 

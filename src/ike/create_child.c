@@ -4,6 +4,7 @@
 
 #include "ike/children.h"
 #include "ike/informational.h"
+#include "ike/rekey_child.h"
 
 static void add_own_kex(struct message_writer *m, const struct own_kex *kex)
 {
@@ -24,6 +25,8 @@ bool create_child_write(struct ike_sa *sa, struct request *request, struct messa
 	nonce_draw(&request->nonce, 32, ike);
 	if (request->method != KEX_NONE && !own_kex_start(&request->kex, request->method, ike))
 		return false;
+	if (request->kind == REQUEST_REKEY_CHILD)
+		message_add_notify_spi(m, NOTIFY_REKEY_SA, request->old_in, (struct bytes){ 0 });
 	proposals_write(payload_start(m, PAYLOAD_SA), &offer);
 	payload_end(m);
 	message_add(m, PAYLOAD_NONCE, nonce_view(&request->nonce));
@@ -80,6 +83,16 @@ void create_child_for_packet(struct ike_sa *sa, const struct ip_pair *packet, ui
 	request_add(sa, request, now);
 }
 
+/* What was asked for will not come. */
+static void fail(struct ike_sa *sa, const struct request *request, enum ike_reason reason,
+                 uint16_t error, struct instant now)
+{
+	if (request->kind == REQUEST_REKEY_CHILD)
+		rekey_child_on_error(sa, request, error, now);
+	else
+		children_fail(sa, request->tag, reason, reason != IKE_REASON_LOCAL);
+}
+
 /* Takes ownership of the request. */
 static void on_error(struct ike_sa *sa, struct request *request, const struct notify *error,
                      struct instant now)
@@ -87,9 +100,10 @@ static void on_error(struct ike_sa *sa, struct request *request, const struct no
 	if (error->type == NOTIFY_INVALID_KE_PAYLOAD &&
 	    try_other_method(sa, request, error->data, now))
 		return;
-	if (error->type == NOTIFY_SINGLE_PAIR_REQUIRED && try_single_pair(sa, request, now))
+	if (error->type == NOTIFY_SINGLE_PAIR_REQUIRED && request->kind == REQUEST_CREATE_CHILD &&
+	    try_single_pair(sa, request, now))
 		return;
-	children_fail(sa, request->tag, children_reason(error->type), true);
+	fail(sa, request, children_reason(error->type), error->type, now);
 	request_free(request);
 	/* The peer that says so has dropped the IKE SA (ERR-4). */
 	if (error->type == NOTIFY_INVALID_SYNTAX)
@@ -103,10 +117,11 @@ enum answer_verdict {
 	ANSWER_OTHER_TS, /* likewise */
 };
 
-/* Opportunistic pairs are wanted exactly (OIN-9); so are those towards whoever began the IKE SA. */
-static bool is_exact(const struct ike_sa *sa)
+/* Opportunistic pairs are wanted exactly (OIN-9); so are those towards whoever began the IKE SA,
+ * and what takes over from another (TS-8). */
+static bool is_exact(const struct ike_sa *sa, const struct request *request)
 {
-	return sa->is_opportunistic || !sa->is_initiator;
+	return sa->is_opportunistic || !sa->is_initiator || request->kind == REQUEST_REKEY_CHILD;
 }
 
 static enum answer_verdict judge(const struct ike_sa *sa, const struct request *request,
@@ -116,6 +131,7 @@ static enum answer_verdict judge(const struct ike_sa *sa, const struct request *
 	struct proposal_list offer;
 	struct proposal_list answer;
 	enum kex_id method = request->kex.method;
+	bool exact = is_exact(sa, request);
 	struct ke ke;
 
 	if (p->sa.data == NULL || !nonce_is_valid(p->nonce) || p->ts_i.data == NULL ||
@@ -130,16 +146,17 @@ static enum answer_verdict judge(const struct ike_sa *sa, const struct request *
 	    (p->ke.data == NULL || !ke_parse(p->ke, &ke) || ke.method != method ||
 	     !kex_shared(method, secret_view(&request->kex.private_value), ke.value, shared)))
 		return ANSWER_BROKEN;
-	if (!children_ts_fit(&terms->ts_i, &request->local, request->more_local, is_exact(sa)) ||
-	    !children_ts_fit(&terms->ts_r, &request->remote, request->more_remote, is_exact(sa)))
+	if (!children_ts_fit(&terms->ts_i, &request->local, request->more_local, exact) ||
+	    !children_ts_fit(&terms->ts_r, &request->remote, request->more_remote, exact))
 		return ANSWER_OTHER_TS;
 	return ANSWER_OK;
 }
 
 static bool add_child(struct ike_sa *sa, const struct request *request, const struct payloads *p,
-                      const struct child_terms *terms, const struct secret *shared)
+                      const struct child_terms *terms, const struct secret *shared,
+                      struct instant now)
 {
-	const struct child_recipe recipe = {
+	struct child_recipe recipe = {
 		.spi_in = request->spi_in,
 		.choice = &terms->choice,
 		.is_exchange_initiator = true,
@@ -153,7 +170,13 @@ static bool add_child(struct ike_sa *sa, const struct request *request, const st
 		.tag = request->tag,
 	};
 
-	return children_have_room(sa) && children_add(sa, &recipe);
+	if (request->kind == REQUEST_CREATE_CHILD)
+		return children_have_room(sa) && children_add(sa, &recipe, now);
+	if (!rekey_child_place(sa, request, &recipe) || !children_have_room_to_rekey(sa) ||
+	    !children_add(sa, &recipe, now))
+		return false;
+	rekey_child_settle(sa, request, &recipe, now);
+	return true;
 }
 
 /* <-- HDR, SK { SA, Nr, [KEr], TSi, TSr } */
@@ -167,7 +190,7 @@ static void on_answer(struct ike_sa *sa, const struct request *request, const st
 
 	switch (judge(sa, request, p, &terms, &shared)) {
 	case ANSWER_OK:
-		if (add_child(sa, request, p, &terms, &shared))
+		if (add_child(sa, request, p, &terms, &shared, now))
 			return;
 		break;
 	case ANSWER_NO_SUITE:
@@ -177,10 +200,10 @@ static void on_answer(struct ike_sa *sa, const struct request *request, const st
 		reason = IKE_REASON_TS_UNACCEPTABLE;
 		break;
 	case ANSWER_BROKEN:
-		children_fail(sa, request->tag, IKE_REASON_PROTOCOL, true);
+		fail(sa, request, IKE_REASON_PROTOCOL, 0, now);
 		return ike_sa_close(sa, IKE_REASON_PROTOCOL, 0, now);
 	}
-	children_fail(sa, request->tag, reason, reason != IKE_REASON_LOCAL);
+	fail(sa, request, reason, 0, now);
 	informational_delete_child(sa, request->spi_in, now);
 }
 
@@ -217,14 +240,12 @@ static void refuse_method(struct ike_sa *sa, enum kex_id wanted)
 	response_send_notify(sa, NOTIFY_INVALID_KE_PAYLOAD, BYTES_OF(data));
 }
 
-/* A child to be rekeyed that we do not have (COL-3), or one that we do. */
-static void refuse_rekey(struct ike_sa *sa, const struct notify *rekey)
+/* COL-3 */
+static void refuse_unknown(struct ike_sa *sa, const struct notify *rekey)
 {
 	uint8_t inner[32];
 	struct message_writer m;
 
-	if (children_find_out(sa, rekey->spi) != NULL)
-		return refuse(sa, NOTIFY_NO_ADDITIONAL_SAS);
 	message_start_inner(&m, inner, sizeof(inner));
 	message_add_notify_spi(&m, NOTIFY_CHILD_SA_NOT_FOUND, rekey->spi, (struct bytes){ 0 });
 	response_send(sa, &m);
@@ -276,31 +297,6 @@ static bool choose(const struct ike_sa *sa, const struct proposal_list *offered,
 	return proposals_choose(offered, &allowed, kex_sent, out);
 }
 
-/* <-- HDR, SK { SA, Ni, [KEi], TSi, TSr } */
-void create_child_on_request(struct ike_sa *sa, const struct payloads *p, struct instant now)
-{
-	struct proposal_list offered;
-	struct notify rekey;
-	struct ke ke = { 0 };
-
-	if (p->sa.data == NULL || !proposals_parse(p->sa, &offered) || !nonce_is_valid(p->nonce) ||
-	    (p->ke.data != NULL && !ke_parse(p->ke, &ke)))
-		return response_refuse_broken(sa, now);
-	if (payloads_find_notify(p, NOTIFY_REKEY_SA, &rekey))
-		return refuse_rekey(sa, &rekey);
-	if (is_ike_rekey(&offered) || !children_have_room(sa) || sa->ike->is_shutting_down)
-		return refuse(sa, NOTIFY_NO_ADDITIONAL_SAS);
-	if (p->ts_i.data == NULL || p->ts_r.data == NULL || !keep_request(sa, p, &ke))
-		return response_refuse_broken(sa, now);
-	if (!choose(sa, &offered, ke.method, &sa->asked->choice) ||
-	    !child_spi_is_valid(sa->asked->choice.spi))
-		return refuse(sa, NOTIFY_NO_PROPOSAL_CHOSEN);
-	/* KEi beside a choice without one is ignored (TS-14). */
-	if (sa->asked->choice.suite.kex != KEX_NONE && sa->asked->choice.suite.kex != ke.method)
-		return refuse_method(sa, sa->asked->choice.suite.kex);
-	ask_owner(sa);
-}
-
 struct grant {
 	uint32_t spi_in;
 	struct own_kex kex;
@@ -315,7 +311,7 @@ static void grant_wipe(struct grant *grant)
 }
 
 static bool install(struct ike_sa *sa, const struct ike_permission *permission,
-                    const struct grant *grant)
+                    const struct grant *grant, struct instant now)
 {
 	const struct child_recipe recipe = {
 		.spi_in = grant->spi_in,
@@ -328,9 +324,16 @@ static bool install(struct ike_sa *sa, const struct ike_permission *permission,
 		.more_local = permission->more_ours,
 		.more_remote = permission->more_peer,
 		.tag = permission->tag,
+		.replaces = sa->asked->replaces,
+		.start = sa->asked->replaces == 0 ? CHILD_SENDS_NOW : CHILD_SENDS_LATER,
 	};
 
-	return children_have_room(sa) && children_add(sa, &recipe);
+	if (recipe.replaces == 0)
+		return children_have_room(sa) && children_add(sa, &recipe, now);
+	if (!children_have_room_to_rekey(sa) || !children_add(sa, &recipe, now))
+		return false;
+	rekey_child_inherit(sa, &recipe);
+	return true;
 }
 
 /* --> HDR, SK { SA, Nr, [KEr], TSi, TSr }; the CHILD SA is installed before (TS-13) */
@@ -368,9 +371,75 @@ void create_child_on_permission(struct ike_sa *sa, const struct ike_permission *
 	                                      buf_view(&sa->asked->peer_public), &grant.shared))
 		return response_refuse_broken(sa, now);
 	grant.spi_in = ike->ports.new_spi(ike->ports.ctx);
-	if (!install(sa, permission, &grant))
+	if (!install(sa, permission, &grant, now))
 		return refuse(sa, NOTIFY_NO_ADDITIONAL_SAS);
 	send_grant(sa, permission, &grant);
 	child_terms_free(sa->asked);
 	sa->asked = NULL;
+}
+
+/* TS-8: what is in use, neither less nor, without the owner's leave, more. */
+static void grant_rekey(struct ike_sa *sa, const struct child *old, struct instant now)
+{
+	const struct ike_permission permission = {
+		.verdict = IKE_VERDICT_ACCEPT,
+		.peer = old->remote,
+		.ours = old->local,
+		.more_peer = old->more_remote,
+		.more_ours = old->more_local,
+	};
+
+	sa->asked->replaces = old->spi_in;
+	create_child_on_permission(sa, &permission, now);
+}
+
+/* False: refused already. `old`: the one to be rekeyed, or NULL. */
+static bool may_have_one(struct ike_sa *sa, const struct payloads *p, struct child **old)
+{
+	bool has_room = children_have_room(sa);
+	uint16_t objection = 0;
+	struct notify rekey;
+
+	*old = NULL;
+	if (payloads_find_notify(p, NOTIFY_REKEY_SA, &rekey)) {
+		*old = children_find_out(sa, rekey.spi);
+		if (*old == NULL) {
+			refuse_unknown(sa, &rekey);
+			return false;
+		}
+		objection = rekey_child_objection(sa, *old);
+		has_room = children_have_room_to_rekey(sa);
+	}
+	if (!has_room || sa->ike->is_shutting_down)
+		objection = NOTIFY_NO_ADDITIONAL_SAS;
+	if (objection != 0)
+		refuse(sa, objection);
+	return objection == 0;
+}
+
+/* <-- HDR, SK { [N(REKEY_SA)], SA, Ni, [KEi], TSi, TSr } */
+void create_child_on_request(struct ike_sa *sa, const struct payloads *p, struct instant now)
+{
+	struct proposal_list offered;
+	struct child *old;
+	struct ke ke = { 0 };
+
+	if (p->sa.data == NULL || !proposals_parse(p->sa, &offered) || !nonce_is_valid(p->nonce) ||
+	    (p->ke.data != NULL && !ke_parse(p->ke, &ke)))
+		return response_refuse_broken(sa, now);
+	if (is_ike_rekey(&offered))
+		return refuse(sa, NOTIFY_NO_ADDITIONAL_SAS);
+	if (!may_have_one(sa, p, &old))
+		return;
+	if (p->ts_i.data == NULL || p->ts_r.data == NULL || !keep_request(sa, p, &ke))
+		return response_refuse_broken(sa, now);
+	if (!choose(sa, &offered, ke.method, &sa->asked->choice) ||
+	    !child_spi_is_valid(sa->asked->choice.spi))
+		return refuse(sa, NOTIFY_NO_PROPOSAL_CHOSEN);
+	/* KEi beside a choice without one is ignored (TS-14). */
+	if (sa->asked->choice.suite.kex != KEX_NONE && sa->asked->choice.suite.kex != ke.method)
+		return refuse_method(sa, sa->asked->choice.suite.kex);
+	if (old != NULL)
+		return grant_rekey(sa, old, now);
+	ask_owner(sa);
 }

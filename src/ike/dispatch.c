@@ -66,7 +66,7 @@ static void on_up_response(struct ike_sa *sa, const struct payloads *p, struct i
 
 	sa->current = NULL;
 	request_answered(sa);
-	if (request->kind == REQUEST_CREATE_CHILD) {
+	if (request->kind <= REQUEST_REKEY_CHILD) {
 		create_child_on_response(sa, request, p, now);
 	} else {
 		informational_on_response(sa, request, p, now);

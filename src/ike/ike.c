@@ -15,6 +15,7 @@
 #include "ike/nat_path.h"
 #include "ike/peers.h"
 #include "ike/pieces.h"
+#include "ike/rekey_child.h"
 #include "ike/request.h"
 #include "ike/unknown.h"
 
@@ -299,11 +300,28 @@ void ike_delete_child(struct ike *ike, ike_handle handle, uint32_t spi_in, struc
 	struct ike_sa *sa = ike_find_handle(ike, handle);
 	struct child *child = sa == NULL ? NULL : children_find_in(sa, spi_in);
 
-	if (child == NULL || child->is_deleting)
+	bool is_news;
+
+	if (child == NULL || child->is_reported)
 		return;
+	is_news = !child->is_deleting;
 	child->is_deleting = true;
+	child->is_reported = true;
+	lifetime_init(&child->life);
 	ike->owner.child_gone(ike->owner.ctx, handle, spi_in, IKE_REASON_DELETED_BY_US);
-	informational_delete_child(sa, spi_in, now);
+	if (is_news)
+		informational_delete_child(sa, spi_in, now);
+	ike_end_event(ike, sa);
+}
+
+void ike_rekey_child(struct ike *ike, ike_handle handle, uint32_t spi_in, struct instant now)
+{
+	struct ike_sa *sa = ike_find_handle(ike, handle);
+	struct child *child = sa == NULL ? NULL : children_find_in(sa, spi_in);
+
+	if (child == NULL || sa->state != IKE_SA_UP)
+		return;
+	rekey_child_start(sa, child, now);
 	ike_end_event(ike, sa);
 }
 
@@ -461,6 +479,8 @@ static void on_sa_deadline(struct ike_sa *sa, struct instant now)
 		on_silence(sa);
 	else if (instant_reached(nat_path_due(sa), now))
 		nat_path_on_deadline(sa, now);
+	else if (sa->state == IKE_SA_UP)
+		rekey_child_on_deadline(sa, now);
 }
 
 void ike_on_deadline(struct ike *ike, struct instant now)
@@ -499,7 +519,7 @@ static size_t live_children(const struct ike_sa *sa)
 	size_t count = 0;
 
 	for (const struct child *child = sa->children; child != NULL; child = child->next)
-		count += !child->is_deleting;
+		count += !child->is_reported && !child->is_deleting;
 	return count;
 }
 

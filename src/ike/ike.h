@@ -73,7 +73,9 @@ struct ike_self {
 	X(LOCAL, "this machine could not")                                       \
 	X(DELETED_BY_PEER, "deleted by the peer")                                \
 	X(DELETED_BY_US, "deleted by us")                                        \
-	X(REPLACED, "replaced")
+	X(REPLACED, "replaced")                                                  \
+	X(EXPIRED, "its lifetime is over")                                       \
+	X(IDLE, "nobody used it")
 
 enum ike_reason {
 #define X(name, text) IKE_REASON_##name,
@@ -129,7 +131,9 @@ struct ike_owner {
 	void (*sa_up)(void *ctx, ike_handle sa, const struct ike_established *up);
 	/*
 	 * A CHILD SA is complete: install it inbound and outbound before returning (TS-13). Keys
-	 * are borrowed. `tag` is the owner's from ike_initiate() or ike_create_child(), 0 if the
+	 * are borrowed. One that replaces another is for the same traffic by the same right, and
+	 * takes over from it as `start` says; the other one goes on receiving until child_gone.
+	 * `tag` is the owner's from ike_initiate() or ike_create_child(), 0 if the
 	 * peer made it.
 	 */
 	void (*child_up)(void *ctx, ike_handle sa, uint64_t tag, const struct child_sa *child);
@@ -145,6 +149,9 @@ struct ike_owner {
 	void (*sa_gone)(void *ctx, ike_handle sa, enum ike_reason reason);
 	/* The peer is elsewhere now, and a CHILD SA with it; its path in place of the former. */
 	void (*child_moved)(void *ctx, uint32_t spi_in, const struct path *path);
+	/* A question that is answered at once: its time is nearly over, is it still wanted (RKY-7)?
+	 * May be NULL: yes. */
+	bool (*wants_rekey)(void *ctx, ike_handle sa, uint32_t spi_in);
 	/* A question that is answered at once. May be NULL: then no CHILD SA was ever used. */
 	struct ike_traffic (*traffic)(void *ctx, uint32_t spi_in);
 };
@@ -234,6 +241,8 @@ struct more_selectors {
 void ike_create_wide_child(struct ike *ike, ike_handle sa, const struct traffic_selector *local,
                            const struct traffic_selector *remote, const struct more_selectors *more,
                            uint64_t tag, struct instant now);
+/* It was used up to its soft limit: time for the next one. */
+void ike_rekey_child(struct ike *ike, ike_handle sa, uint32_t spi_in, struct instant now);
 /* Delete to the peer; child_gone comes at once. */
 void ike_delete_child(struct ike *ike, ike_handle sa, uint32_t spi_in, struct instant now);
 /* Delete to the peer; children and the SA are reported gone at once. An SA that is not up yet is

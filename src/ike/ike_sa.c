@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "ike/children.h"
 #include "ike/crash.h"
 #include "ike/liveness.h"
 #include "ike/nat_path.h"
@@ -109,7 +110,7 @@ static void children_free(struct ike_sa *sa)
 		struct child *child = sa->children;
 
 		sa->children = child->next;
-		free(child);
+		child_free(child);
 	}
 	sa->child_count = 0;
 }
@@ -228,7 +229,7 @@ static void report_children(struct ike_sa *sa, enum ike_reason reason)
 	const struct ike_owner *owner = &sa->ike->owner;
 
 	for (const struct child *child = sa->children; child != NULL; child = child->next) {
-		if (!child->is_deleting)
+		if (!child->is_reported)
 			owner->child_gone(owner->ctx, sa->handle, child->spi_in, reason);
 	}
 }
@@ -318,8 +319,10 @@ void ike_sa_start_job(struct ike_sa *sa, const struct crypto_job *job)
 
 struct instant ike_sa_due(const struct ike_sa *sa)
 {
-	return instant_min(instant_min(sa->retransmit.due, sa->expires),
-	                   instant_min(liveness_due(sa), nat_path_due(sa)));
+	struct instant due = instant_min(instant_min(sa->retransmit.due, sa->expires),
+	                                 instant_min(liveness_due(sa), nat_path_due(sa)));
+
+	return sa->state == IKE_SA_UP ? instant_min(due, children_due(sa)) : due;
 }
 
 struct ike_header ike_sa_request_header(const struct ike_sa *sa, uint8_t exchange)

@@ -16,6 +16,7 @@
 #include "ike/endpoint.h"
 #include "ike/join.h"
 #include "ike/keys.h"
+#include "ike/lifetime.h"
 #include "ike/nat.h"
 #include "ike/profile.h"
 #include "ike/retransmit.h"
@@ -47,7 +48,8 @@ enum ike_sa_state {
 const char *ike_sa_state_name(enum ike_sa_state state);
 
 enum {
-	IKE_SA_CHILDREN_MAX = 256, /* more: NO_ADDITIONAL_SAS, child_failed(NO_MORE_CHILDREN) */
+	IKE_SA_CHILDREN_MAX = 256, /* more: NO_ADDITIONAL_SAS, child_failed(NO_MORE_CHILDREN);
+	                            * while they are rekeyed it may be twice as many */
 	IKE_SA_REQUESTS_MAX = 256, /* queued to make children; more: child_failed(LOCAL) */
 	IKE_SA_KEYS_MAX = 16,      /* candidates for one AUTH; more are not tried */
 	IKE_SA_FORGERIES_MAX = 5,  /* failed integrity checks that end a half-open SA (DOS-6) */
@@ -76,6 +78,7 @@ struct child_terms {
 	struct ts_list ts_i;
 	struct ts_list ts_r;
 	/* CREATE_CHILD_SA as Responder */
+	uint32_t replaces; /* spi_in of the one to be rekeyed; 0: none */
 	struct nonce peer_nonce;
 	struct buf peer_public;
 };
@@ -119,7 +122,16 @@ struct child {
 	struct child *next;
 	uint32_t spi_in;
 	uint32_t spi_out;
-	bool is_deleting; /* reported gone; our Delete has no answer yet (DEL-5, COL-4) */
+	struct traffic_selector local;
+	struct traffic_selector remote;
+	struct selectors more_local; /* owned */
+	struct selectors more_remote;
+	struct lifetime life;
+	bool is_deleting;      /* our Delete has no answer yet (DEL-5, COL-4) */
+	bool is_reported;      /* gone, as the owner knows */
+	bool is_rekeying;      /* our request to rekey it has no answer yet */
+	uint32_t heir;         /* spi_in of what the peer made in its place; 0: none */
+	struct buf heir_nonce; /* the lowest of that exchange (COL-20) */
 };
 
 /* What a sealed message of ours says, as long as it may have to be cut into smaller pieces. */

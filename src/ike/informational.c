@@ -34,8 +34,13 @@ void informational_on_response(struct ike_sa *sa, const struct request *request,
 	if (payloads_find_notify(p, NOTIFY_INVALID_SYNTAX, &error))
 		return ike_sa_end(sa, IKE_REASON_PROTOCOL, true);
 	child = children_find_in(sa, request->spi_in);
-	if (request->kind == REQUEST_DELETE_CHILD && child != NULL)
-		children_remove(sa, child);
+	if (request->kind != REQUEST_DELETE_CHILD || child == NULL)
+		return;
+	/* One that was replaced could receive until now (RKY-3). */
+	if (!child->is_reported)
+		sa->ike->owner.child_gone(sa->ike->owner.ctx, sa->handle, child->spi_in,
+		                          IKE_REASON_REPLACED);
+	children_remove(sa, child);
 }
 
 /* One SPI of a Delete: what the peer receives with, we send with (DEL-1). 0: nothing to confirm. */
@@ -56,7 +61,7 @@ static uint32_t close_child(struct ike_sa *sa, uint32_t spi_out)
 
 /* Closes what the Deletes name; `spis` gets our half of each pair. */
 static size_t close_children(struct ike_sa *sa, const struct payloads *p,
-                             uint32_t spis[IKE_SA_CHILDREN_MAX])
+                             uint32_t spis[2 * IKE_SA_CHILDREN_MAX])
 {
 	struct delete d;
 	size_t count = 0;
@@ -101,7 +106,7 @@ static enum ike_reason fatal_error(const struct payloads *p)
 void informational_on_request(struct ike_sa *sa, const struct payloads *p, struct instant now)
 {
 	enum ike_reason reason = deletes_ike(p) ? IKE_REASON_DELETED_BY_PEER : fatal_error(p);
-	uint32_t spis[IKE_SA_CHILDREN_MAX];
+	uint32_t spis[2 * IKE_SA_CHILDREN_MAX];
 	uint8_t inner[INNER_MAX];
 	struct message_writer m;
 	size_t count;

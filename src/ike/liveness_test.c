@@ -34,7 +34,7 @@ static void silence_after_traffic_is_asked_about(void **state)
 	used(WEST, up, t.now);
 	wait_ms(&t, 24000);
 	assert_int_equal(t.end[WEST].out_count, 0);
-	wait_ms(&t, 1500);
+	wait_ms(&t, 1400);
 	pass(&t, WEST, EXCHANGE_INFORMATIONAL);
 	pass(&t, EAST, EXCHANGE_INFORMATIONAL);
 	live_ms(&t, 20000);

@@ -6,6 +6,7 @@
 #include "ike/create_child.h"
 #include "ike/informational.h"
 #include "ike/pieces.h"
+#include "ike/rekey_child.h"
 
 /* Sendings beyond settings.tries for an SA that is up, and for configured tunnels: another 16, 32
  * and 64 s (MID-10). */
@@ -163,8 +164,8 @@ enum retransmit_step request_on_deadline(struct ike_sa *sa, struct instant now)
 
 static uint8_t request_exchange(const struct request *request)
 {
-	return request->kind == REQUEST_CREATE_CHILD ? EXCHANGE_CREATE_CHILD_SA
-	                                             : EXCHANGE_INFORMATIONAL;
+	return request->kind <= REQUEST_REKEY_CHILD ? EXCHANGE_CREATE_CHILD_SA
+	                                            : EXCHANGE_INFORMATIONAL;
 }
 
 /* False: the request cannot be made on this machine. */
@@ -172,6 +173,7 @@ static bool request_write(struct ike_sa *sa, struct request *request, struct mes
 {
 	switch (request->kind) {
 	case REQUEST_CREATE_CHILD:
+	case REQUEST_REKEY_CHILD:
 		return create_child_write(sa, request, m);
 	case REQUEST_DELETE_CHILD:
 	case REQUEST_LIVENESS:
@@ -198,17 +200,29 @@ static void request_start(struct ike_sa *sa, struct request *request, struct ins
 	ike_sa_end(sa, IKE_REASON_LOCAL, false);
 }
 
-void request_pump(struct ike_sa *sa, struct instant now)
+/* What has lost its sense while it waited is not sent. */
+static bool is_wanted(const struct ike_sa *sa, const struct request *request)
+{
+	return request->kind != REQUEST_REKEY_CHILD || rekey_child_is_wanted(sa, request);
+}
+
+static struct request *take_first(struct ike_sa *sa)
 {
 	struct request *request = sa->queue;
 
-	if (request == NULL || sa->sent.data != NULL)
-		return;
-	if (sa->state != IKE_SA_UP && sa->state != IKE_SA_CLOSING)
-		return;
 	sa->queue = request->next;
 	request->next = NULL;
-	request_start(sa, request, now);
+	return request;
+}
+
+void request_pump(struct ike_sa *sa, struct instant now)
+{
+	if (sa->sent.data != NULL || (sa->state != IKE_SA_UP && sa->state != IKE_SA_CLOSING))
+		return;
+	while (sa->queue != NULL && !is_wanted(sa, sa->queue))
+		request_free(take_first(sa));
+	if (sa->queue != NULL)
+		request_start(sa, take_first(sa), now);
 }
 
 static struct ike_header response_header(const struct ike_sa *sa)

@@ -10,6 +10,7 @@
 
 enum request_kind {
 	REQUEST_CREATE_CHILD, /* CREATE_CHILD_SA: one more pair */
+	REQUEST_REKEY_CHILD,  /* CREATE_CHILD_SA: one in place of another */
 	REQUEST_DELETE_CHILD, /* INFORMATIONAL */
 	REQUEST_LIVENESS,     /* INFORMATIONAL, empty (LIV-2) */
 	REQUEST_NOTIFY,       /* INFORMATIONAL with one Notify that changes nothing */
@@ -20,7 +21,9 @@ enum request_kind {
 struct request {
 	struct request *next;
 	enum request_kind kind;
-	/* CREATE_CHILD */
+	/* REKEY_CHILD */
+	uint32_t old_in;
+	/* CREATE_CHILD, REKEY_CHILD */
 	uint64_t tag;
 	struct traffic_selector local;
 	struct traffic_selector remote;

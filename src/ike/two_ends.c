@@ -259,6 +259,13 @@ static void on_child_moved(void *ctx, uint32_t spi_in, const struct path *path)
 	end->moved_to = *path;
 }
 
+static bool on_wants_rekey(void *ctx, ike_handle sa, uint32_t spi_in)
+{
+	const struct end *end = ctx;
+
+	return !end->lets_go;
+}
+
 static struct ike_traffic on_traffic(void *ctx, uint32_t spi_in)
 {
 	const struct end *end = ctx;
@@ -292,6 +299,7 @@ void two_ends_reopen(struct two_ends *t, enum side side)
 		.child_failed = on_child_failed,
 		.sa_gone = on_sa_gone,
 		.child_moved = on_child_moved,
+		.wants_rekey = on_wants_rekey,
 		.traffic = on_traffic,
 	};
 	const struct ike_settings settings = { .port = 500, .nat_port = 4500, .tries = 5 };

@@ -84,6 +84,7 @@ struct end {
 	const struct ike_profile *profile;      /* for whoever calls */
 	const struct ike_profile *peer_profile; /* for whoever has said who he is */
 	bool holds_jobs;
+	bool lets_go; /* no child is wanted any longer than its life */
 	bool knows_no_keys;         /* the other's keys are not given by initiate() */
 	unsigned moves; /* of children, and where the last went */
 	struct path moved_to;

@@ -16,6 +16,7 @@ struct flow;
 struct claim;
 struct attempt;
 struct self_search;
+struct leaving;
 
 /* An IKE SA of ours as the flows see it: settled at sa_up, except for the SAs still negotiating. */
 struct peer_sa {
@@ -44,6 +45,10 @@ struct child {
 	bool is_ours; /* we initiated the exchange that made it: ours to close (COL-27) */
 	struct instant up;
 	struct instant retired; /* INSTANT_NEVER while it sends */
+	/* Rekeying (replace.c). */
+	uint32_t replaces;     /* spi_in of the one it takes over from; 0: none */
+	struct instant starts; /* to send, at the latest; INSTANT_NEVER: it does, or never will */
+	bool is_replaced;
 };
 
 /* What we remember of a gateway beyond a single flow (OIN-11, REU-5). */
@@ -73,6 +78,8 @@ struct event {
 	uint64_t tag;
 	uint32_t spi_in;
 	uint32_t spi_out;
+	uint32_t replaces; /* CHILD_UP */
+	enum child_start start;
 	struct ip_pair pair; /* CHILD_UP: local and remote address */
 	bool is_pair;        /* CHILD_UP: the selectors are single addresses */
 	struct path path;
@@ -95,6 +102,7 @@ struct opportunism {
 	struct host_key *host_keys;
 	size_t host_key_count;
 	bool *is_published; /* for each host key */
+	LIST_HEAD(, leaving) leaving;
 	LIST_HEAD(, self_search) self_searches;
 	enum dnssec_mode dnssec;
 	struct duration shunt_idle;
@@ -131,6 +139,12 @@ struct child *child_find(struct opportunism *opp, uint32_t spi_in);
 void child_add(struct opportunism *opp, struct flow *flow, const struct event *up, bool is_ours,
                enum strength strength);
 void child_forget(struct opportunism *opp, struct child *child);
+
+/* replace.c: rekeyed children. */
+void child_remove_later(struct opportunism *opp, uint32_t spi_in);
+void children_forget_leaving(struct opportunism *opp);
+/* RKY-7 */
+bool child_is_wanted(struct opportunism *opp, uint32_t spi_in);
 
 /* owner.c: struct ike_owner over the queue of events. */
 struct ike_owner core_owner(struct opportunism *opp);

@@ -51,8 +51,10 @@ static struct instant retired_due(const struct flow *flow)
 	const struct child *child;
 	struct instant due = INSTANT_NEVER;
 
-	TAILQ_FOREACH (child, &flow->children, in_flow)
+	TAILQ_FOREACH (child, &flow->children, in_flow) {
 		due = instant_min(due, instant_after(child->retired, RETIRED_CHILD_TIME));
+		due = instant_min(due, child->starts);
+	}
 	return due;
 }
 
@@ -98,7 +100,7 @@ static uint32_t lower_spi(const struct child *child)
 /* The peer's, beside one of ours: it may be the one the peer sends by. */
 static bool is_peers_to_close(const struct child *sending, const struct child *child)
 {
-	return sending->is_ours && !child->is_ours && ip_equal(&child->gateway, &sending->gateway);
+	return !child->is_replaced && sending->is_ours && !child->is_ours && ip_equal(&child->gateway, &sending->gateway);
 }
 
 /*
@@ -205,6 +207,7 @@ static void flow_fire(struct opportunism *opp, struct timer *timer)
 	case FLOW_TUNNEL:
 		if (flow_is_unconfirmed(flow))
 			try_to_confirm(flow);
+		flow_look_at_starting(flow);
 		look_at_all_retired(flow);
 		timer_set(opp, &flow->timer, flow_due(flow));
 		break;

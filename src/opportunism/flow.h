@@ -147,6 +147,10 @@ void flow_settle_tunnel(struct flow *flow, struct child *child, enum flow_reason
 void flow_apply(struct flow *flow);
 void flow_child_gone(struct flow *flow, struct child *child, enum ike_reason reason);
 
+/* replace.c: a CHILD SA that takes over from another came up; those whose time to send has come. */
+void flow_replace_child(struct opportunism *opp, const struct event *event);
+void flow_look_at_starting(struct flow *flow);
+
 /* respond.c */
 void respond_auth_wanted(struct opportunism *opp, const struct event *event);
 void respond_child_wanted(struct opportunism *opp, const struct event *event);

@@ -58,6 +58,7 @@ struct opportunism *opportunism_new(const struct opportunism_settings *settings)
 		hash_init(tables[i], seed);
 	lookups_init(&opp->lookups, settings->resolver, seed);
 	LIST_INIT(&opp->sa_list);
+	LIST_INIT(&opp->leaving);
 	LIST_INIT(&opp->self_searches);
 	TAILQ_INIT(&opp->events);
 	opp->ike = ike_new(settings->ike, &owner, &ike);
@@ -98,6 +99,7 @@ void opportunism_free(struct opportunism *opp)
 		return;
 	respond_forget_all(opp);
 	free_all_flows(opp);
+	children_forget_leaving(opp);
 	self_forget(opp);
 	while ((event = TAILQ_FIRST(&opp->events)) != NULL) {
 		TAILQ_REMOVE(&opp->events, event, in_queue);

@@ -59,6 +59,8 @@ static void on_child_up(void *ctx, ike_handle sa, uint64_t tag, const struct chi
 	event->is_pair =
 	    range_is_single(&child->local.range) && range_is_single(&child->remote.range);
 	event->path = child->path;
+	event->replaces = child->replaces;
+	event->start = child->start;
 	/* At once: the peer may send as soon as our answer has left (TS-13). */
 	opp->engine.add_child(opp->engine.ctx, child);
 }
@@ -104,6 +106,11 @@ static struct ike_traffic on_traffic(void *ctx, uint32_t spi_in)
 	return (struct ike_traffic){ use.last_in, use.last_out };
 }
 
+static bool wants_rekey(void *ctx, ike_handle sa, uint32_t spi_in)
+{
+	return child_is_wanted(ctx, spi_in);
+}
+
 static const struct ike_profile *profile_towards(void *ctx, const struct path *path)
 {
 	const struct opportunism *opp = ctx;
@@ -123,6 +130,7 @@ struct ike_owner core_owner(struct opportunism *opp)
 		                   .child_failed = on_child_failed,
 		                   .sa_gone = on_sa_gone,
 		                   .child_moved = on_child_moved,
+		                   .wants_rekey = wants_rekey,
 		                   .traffic = on_traffic };
 }
 
@@ -189,8 +197,13 @@ static void handle_child_up(struct opportunism *opp, const struct event *event)
 	enum strength strength = STRENGTH_NONE;
 	bool was_ours = false, is_held;
 	bool is_new = flow_find(opp, &event->pair) == NULL;
-	struct flow *flow = flow_of_new_child(opp, event, &strength, &was_ours);
+	struct flow *flow;
 
+	if (event->replaces != 0) {
+		flow_replace_child(opp, event);
+		return;
+	}
+	flow = flow_of_new_child(opp, event, &strength, &was_ours);
 	if (flow == NULL) {
 		opp->engine.remove_child(opp->engine.ctx, event->spi_in);
 		ike_delete_child(opp->ike, event->sa, event->spi_in, opp->now);

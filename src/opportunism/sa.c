@@ -107,6 +107,7 @@ void child_add(struct opportunism *opp, struct flow *flow, const struct event *u
 	child->is_ours = is_ours;
 	child->up = opp->now;
 	child->retired = INSTANT_NEVER;
+	child->starts = INSTANT_NEVER;
 	hash_add(&opp->children, &child->by_spi,
 	         hash_octets(&opp->children, &child->spi_in, sizeof(child->spi_in)));
 	TAILQ_INSERT_HEAD(&flow->children, child, in_flow);
@@ -114,7 +115,10 @@ void child_add(struct opportunism *opp, struct flow *flow, const struct event *u
 
 void child_forget(struct opportunism *opp, struct child *child)
 {
-	opp->engine.remove_child(opp->engine.ctx, child->spi_in);
+	if (child->is_replaced)
+		child_remove_later(opp, child->spi_in);
+	else
+		opp->engine.remove_child(opp->engine.ctx, child->spi_in);
 	TAILQ_REMOVE(&child->flow->children, child, in_flow);
 	hash_remove(&opp->children, &child->by_spi);
 	free(child);

@@ -110,17 +110,24 @@ void flow_settle_tunnel(struct flow *flow, struct child *child, enum flow_reason
 void flow_child_gone(struct flow *flow, struct child *child, enum ike_reason reason)
 {
 	struct opportunism *opp = flow->opp;
+	struct child *next = TAILQ_NEXT(child, in_flow);
 	bool was_sending = TAILQ_FIRST(&flow->children) == child;
 
-	child_forget(opp, child);
-	if (TAILQ_EMPTY(&flow->children)) {
+	if (was_sending && next == NULL) {
+		child_forget(opp, child);
 		/* CLR-7: traffic goes back to the trap, never on in the clear by itself. */
 		flow_end(flow, ike_reason_text(reason));
 		return;
 	}
-	if (!was_sending)
-		return;
-	TAILQ_FIRST(&flow->children)->retired = INSTANT_NEVER;
-	flow_apply(flow);
-	flow_lead(flow);
+	if (was_sending) {
+		/* The next one sends before this one goes: no packet finds nothing. */
+		TAILQ_REMOVE(&flow->children, child, in_flow);
+		TAILQ_INSERT_TAIL(&flow->children, child, in_flow);
+		child->is_replaced |= next->replaces == child->spi_in;
+		next->retired = INSTANT_NEVER;
+		next->starts = INSTANT_NEVER;
+		flow_apply(flow);
+		flow_lead(flow);
+	}
+	child_forget(opp, child);
 }

@@ -1,0 +1,164 @@
+#include "ike/rekey_child.h"
+
+#include "ike/collision.h"
+#include "ike/informational.h"
+
+void rekey_child_start(struct ike_sa *sa, struct child *child, struct instant now)
+{
+	struct proposal_list offer;
+	struct request *request;
+
+	child->life.rekey = INSTANT_NEVER;
+	if (child->is_deleting || child->is_rekeying || child->heir != 0)
+		return;
+	request = request_new(REQUEST_REKEY_CHILD);
+	request->old_in = child->spi_in;
+	request->local = child->local;
+	request->remote = child->remote;
+	request->more_local = selectors_copy(child->more_local);
+	request->more_remote = selectors_copy(child->more_remote);
+	profile_offer_esp(sa->profile, 0, true, &offer);
+	request->method = sa->profile->pfs ? profile_first_kex(&offer) : KEX_NONE;
+	child->is_rekeying = true;
+	request_add(sa, request, now);
+}
+
+bool rekey_child_is_wanted(const struct ike_sa *sa, const struct request *request)
+{
+	const struct child *old = children_find_in(sa, request->old_in);
+
+	return old != NULL && !old->is_deleting && old->heir == 0;
+}
+
+/* Our Delete goes out; the owner hears of it when it is answered. */
+static void close_quietly(struct ike_sa *sa, struct child *child, struct instant now)
+{
+	if (child->is_deleting)
+		return;
+	child->is_deleting = true;
+	lifetime_init(&child->life);
+	informational_delete_child(sa, child->spi_in, now);
+}
+
+static void close_now(struct ike_sa *sa, struct child *child, enum ike_reason reason,
+                      struct instant now)
+{
+	const struct ike_owner *owner = &sa->ike->owner;
+
+	child->is_reported = true;
+	owner->child_gone(owner->ctx, sa->handle, child->spi_in, reason);
+	close_quietly(sa, child, now);
+}
+
+static void say_failure(const struct ike_sa *sa, const struct child *child, uint16_t error)
+{
+	log_line(&sa->ike->settings.log, LOG_INFO, "ike %s: child esp0x%x not rekeyed: %s",
+	         ip_text(&sa->path.remote.address).s, (unsigned)child->spi_out,
+	         error == 0 ? "the answer does not fit" : notify_name(error));
+}
+
+/* COL-25: one that has a heir is done with, whatever became of our own request. */
+void rekey_child_on_error(struct ike_sa *sa, const struct request *request, uint16_t error,
+                          struct instant now)
+{
+	const struct ike_owner *owner = &sa->ike->owner;
+	struct child *old = children_find_in(sa, request->old_in);
+
+	if (old == NULL)
+		return;
+	old->is_rekeying = false;
+	if (old->is_deleting || old->heir != 0)
+		return;
+	say_failure(sa, old, error);
+	if (error == NOTIFY_CHILD_SA_NOT_FOUND) {
+		/* COL-26: the peer has it no more; no Delete. */
+		owner->child_gone(owner->ctx, sa->handle, old->spi_in, IKE_REASON_DELETED_BY_PEER);
+		return children_remove(sa, old);
+	}
+	/* Whoever still wants it makes a new one. */
+	if (!lifetime_put_off(&old->life, ike_random_octet(sa->ike), now))
+		close_now(sa, old, IKE_REASON_EXPIRED, now);
+}
+
+static bool is_ours_lower(const struct child *old, const struct child_recipe *recipe)
+{
+	return collision_is_lower(collision_lowest(recipe->nonce_i, recipe->nonce_r),
+	                          buf_view(&old->heir_nonce));
+}
+
+bool rekey_child_place(const struct ike_sa *sa, const struct request *request,
+                       struct child_recipe *recipe)
+{
+	const struct child *old = children_find_in(sa, request->old_in);
+	const struct child *heir;
+
+	if (old == NULL || old->is_deleting)
+		return false;
+	recipe->replaces = old->spi_in;
+	recipe->start = CHILD_SENDS_NOW;
+	heir = old->heir == 0 ? NULL : children_find_in(sa, old->heir);
+	/* A heir that is gone was closed by the peer, who knew before us that it had lost. */
+	if (heir == NULL)
+		return true;
+	recipe->replaces = heir->spi_in;
+	if (is_ours_lower(old, recipe))
+		recipe->start = CHILD_SENDS_NEVER;
+	return true;
+}
+
+void rekey_child_settle(struct ike_sa *sa, const struct request *request,
+                        const struct child_recipe *recipe, struct instant now)
+{
+	struct child *old = children_find_in(sa, request->old_in);
+	struct child *heir = children_find_in(sa, old->heir);
+
+	old->is_rekeying = false;
+	if (recipe->start == CHILD_SENDS_NEVER) {
+		close_quietly(sa, children_find_in(sa, recipe->spi_in), now);
+		return;
+	}
+	/* The peer closes what it made; should it not, then that ends with its time. */
+	if (heir != NULL)
+		heir->life.rekey = INSTANT_NEVER;
+	close_quietly(sa, old, now);
+}
+
+uint16_t rekey_child_objection(const struct ike_sa *sa, const struct child *old)
+{
+	if (sa->ike->is_shutting_down)
+		return NOTIFY_NO_ADDITIONAL_SAS;
+	/* COL-1; or it has a heir, which is the one to rekey. */
+	return old->is_deleting || old->heir != 0 ? NOTIFY_TEMPORARY_FAILURE : 0;
+}
+
+void rekey_child_inherit(struct ike_sa *sa, const struct child_recipe *recipe)
+{
+	struct child *old = children_find_in(sa, recipe->replaces);
+
+	old->heir = recipe->spi_in;
+	old->heir_nonce = buf_copy(collision_lowest(recipe->nonce_i, recipe->nonce_r));
+	old->life.rekey = INSTANT_NEVER;
+}
+
+/* RKY-7: an idle one is let go, by Delete, so that both sides agree. */
+static void on_child_deadline(struct ike_sa *sa, struct child *child, struct instant now)
+{
+	const struct ike_owner *owner = &sa->ike->owner;
+
+	if (instant_reached(child->life.end, now))
+		close_now(sa, child, IKE_REASON_EXPIRED, now);
+	else if (owner->wants_rekey == NULL ||
+	         owner->wants_rekey(owner->ctx, sa->handle, child->spi_in))
+		rekey_child_start(sa, child, now);
+	else
+		close_now(sa, child, IKE_REASON_IDLE, now);
+}
+
+void rekey_child_on_deadline(struct ike_sa *sa, struct instant now)
+{
+	/* Closing one changes the list, and may end the SA. */
+	for (struct child *child = sa->children; child != NULL; child = child->next) {
+		if (instant_reached(lifetime_due(&child->life), now))
+			return on_child_deadline(sa, child, now);
+	}
+}
