@@ -212,6 +212,28 @@ void ike_sa_up(struct ike_sa *sa, struct instant now)
 	ike->owner.sa_up(ike->owner.ctx, sa->handle, &up);
 }
 
+void ike_sa_inherit(struct ike_sa *heir, const struct ike_sa *old, struct instant now)
+{
+	heir->path = old->path;
+	heir->local_id = old->local_id;
+	heir->peer_id = old->peer_id;
+	heir->peer_auth = old->peer_auth;
+	heir->peer_key = old->peer_key;
+	heir->nat = old->nat;
+	heir->up_since = now;
+	heir->peer_is_wildswan = old->peer_is_wildswan;
+	heir->is_opportunistic = old->is_opportunistic;
+	heir->cuts = old->cuts;
+	heir->ip_size = old->ip_size;
+	ike_sa_set_profile(heir, old->profile);
+	peers_remove(heir);
+	peers_add_address(heir);
+	peers_add_names(heir);
+	liveness_start(heir, now);
+	nat_path_start(heir, now);
+	crash_start_token(heir);
+}
+
 static void report_requests(struct ike_sa *sa, enum ike_reason reason, bool proven)
 {
 	const struct ike_owner *owner = &sa->ike->owner;

@@ -230,6 +230,12 @@ void ike_sa_forget(struct ike_sa *sa);
 /* The handshake succeeded: its secrets go, the owner hears sa_up. */
 void ike_sa_up(struct ike_sa *sa, struct instant now);
 void ike_sa_drop_handshake(struct ike_sa *sa);
+/*
+ * After a rekey, both SPIs of `heir` are known: who the peer is, where it is and how it is dealt
+ * with come from `old`; liveness and keepalives begin anew, and the peer is given a token for the
+ * new SPIs. Handle, children and requests are the caller's to move.
+ */
+void ike_sa_inherit(struct ike_sa *heir, const struct ike_sa *old, struct instant now);
 
 /*
  * The end, as the owner sees it: requests for children fail, children are gone, the SA is gone.
