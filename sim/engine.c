@@ -184,6 +184,23 @@ void engine_outbound(struct sim_engine *e, struct packet *packet)
 
 /* ---- The way in ---- */
 
+static void tell_cleartext(struct sim *sim, void *what)
+{
+	struct raised *r = what;
+
+	if (r->gateway->generation == r->generation && !r->gateway->is_down)
+		opportunism_on_cleartext(r->gateway->core, &r->acquire.pair, sim->now);
+	free(r);
+}
+
+static void raise_cleartext(struct sim_engine *e, const struct ip_pair *pair)
+{
+	struct raised *r = new_zeroed(sizeof(*r));
+
+	*r = (struct raised){ e->gateway, e->gateway->generation, { *pair } };
+	sim_later(e->gateway->sim, SECONDS(1), tell_cleartext, r);
+}
+
 /* CLR-2: what claims to come from a tunnelled or private pair is refused. */
 void engine_clear_inbound(struct sim_engine *e, struct packet *packet)
 {
@@ -191,6 +208,8 @@ void engine_clear_inbound(struct sim_engine *e, struct packet *packet)
 	const struct pair_entry *entry = engine_pair(e, &back);
 	const struct policy_row *row = policy_lookup(&e->policy, &back);
 
+	if (entry != NULL && entry->action == EROUTE_TUNNEL)
+		raise_cleartext(e, &back);
 	if ((entry != NULL && entry->action == EROUTE_TUNNEL) || (row != NULL && row->is_private))
 		packet->fate = FATE_REFUSED;
 	else

@@ -106,6 +106,14 @@ static void on_peer_moved(void *ctx, uint32_t spi_in, const struct path *path)
 	core_settle(d);
 }
 
+static void on_cleartext(void *ctx, const struct ip_pair *pair)
+{
+	struct daemon *d = ctx;
+
+	opportunism_on_cleartext(d->core, pair, clock_now());
+	core_settle(d);
+}
+
 static void on_unreachable(void *ctx, const struct ip *peer)
 {
 	struct daemon *d = ctx;
@@ -151,6 +159,7 @@ struct engine_events core_engine_events(struct daemon *d)
 		                       .ike_datagram = on_datagram,
 		                       .unknown_spi = on_unknown_spi,
 		                       .unreachable = on_unreachable,
+		                       .cleartext = on_cleartext,
 		                       .peer_moved = on_peer_moved,
 		                       .steering_restored = on_steering_restored };
 }

@@ -82,6 +82,12 @@ static void on_moved(void *ctx, uint32_t spi_in, const struct path *path)
 	fprintf(stderr, "moved: %x to %s\n", spi_in, endpoint_text(&path->remote).s);
 }
 
+static void on_cleartext(void *ctx, const struct ip_pair *pair)
+{
+	fprintf(stderr, "cleartext: %s > %s\n", ip_text(&pair->destination).s,
+	        ip_text(&pair->source).s);
+}
+
 static void on_restored(void *ctx, const char *what)
 {
 	fprintf(stderr, "restored: %s\n", what);
@@ -173,9 +179,14 @@ static void say_ruleset(const struct bed *bed)
 
 static void open_engine(struct bed *bed)
 {
-	struct engine_events events = {
-		bed, on_acquire, on_ike, on_unknown_spi, on_unreachable, on_moved, on_restored
-	};
+	struct engine_events events = { .ctx = bed,
+		                        .acquire = on_acquire,
+		                        .ike_datagram = on_ike,
+		                        .unknown_spi = on_unknown_spi,
+		                        .unreachable = on_unreachable,
+		                        .cleartext = on_cleartext,
+		                        .peer_moved = on_moved,
+		                        .steering_restored = on_restored };
 	char error[256] = "";
 
 	bed->engine = engine_open(&bed->settings, error, sizeof(error));

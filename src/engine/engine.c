@@ -286,6 +286,7 @@ static void on_tick(evutil_socket_t fd, short what, void *ctx)
 	struct engine *engine = ctx;
 
 	steering_alive(engine->steering);
+	steering_suspects(engine->steering, engine->events.cleartext, engine->events.ctx);
 	hold_lock(&engine->shared.holds);
 	briefs_settle(&engine->briefs, &engine->shared.tables, clock_now());
 	hold_remind(&engine->shared.holds, SECONDS(REMIND_S), clock_now());

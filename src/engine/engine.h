@@ -61,6 +61,8 @@ struct engine_events {
 	void (*unknown_spi)(void *ctx, const struct path *path, uint32_t spi);
 	/* An ICMP error says that packets of ours did not reach that peer (rate-limited): a hint. */
 	void (*unreachable)(void *ctx, const struct ip *peer);
+	/* Cleartext came in for a pair (ours first) that has a tunnel, and was dropped: a hint. */
+	void (*cleartext)(void *ctx, const struct ip_pair *pair);
 	/* The newest ESP of the SA with that inbound SPI came along another path (NAT). */
 	void (*peer_moved)(void *ctx, uint32_t spi_in, const struct path *path);
 	/* Somebody removed the steering, a rule or a route, and it was put back. */

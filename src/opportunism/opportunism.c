@@ -397,6 +397,18 @@ void opportunism_on_unreachable(struct opportunism *opp, const struct ip *peer, 
 	core_run_events(opp);
 }
 
+void opportunism_on_cleartext(struct opportunism *opp, const struct ip_pair *pair,
+                              struct instant now)
+{
+	const struct flow *flow = flow_find(opp, pair);
+	const struct child *child = flow == NULL ? NULL : TAILQ_FIRST(&flow->children);
+
+	opp->now = now;
+	if (child != NULL)
+		ike_hint_sa(opp->ike, child->sa, now);
+	core_run_events(opp);
+}
+
 void opportunism_on_peer_moved(struct opportunism *opp, uint32_t spi_in, const struct path *path,
                                struct instant now)
 {

@@ -77,6 +77,9 @@ void opportunism_on_job_done(struct opportunism *opp, uint64_t job_id, struct by
 void opportunism_on_unknown_spi(struct opportunism *opp, const struct path *path, uint32_t spi,
                                 struct instant now);
 void opportunism_on_unreachable(struct opportunism *opp, const struct ip *peer, struct instant now);
+/* Cleartext came in for a pair that has a tunnel: a hint as well (CLR-3). */
+void opportunism_on_cleartext(struct opportunism *opp, const struct ip_pair *pair,
+                              struct instant now);
 /* The newest ESP of the CHILD SA came along another path. */
 void opportunism_on_peer_moved(struct opportunism *opp, uint32_t spi_in, const struct path *path,
                                struct instant now);

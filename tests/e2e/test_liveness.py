@@ -63,3 +63,18 @@ def test_a_peer_that_was_killed_is_back_within_three_seconds_of_its_start(lab, t
     stream.wait()
     assert "the peer restarted and proved it" in tunnel.west.log()
     assert tunnel.east.action(DEST, SOURCE) == "tunnel"
+
+
+def requests_of_west(capture):
+    return [f for f in capture.frames().ike() if f.source == WEST and f.ike_is_request()]
+
+
+def test_cleartext_where_esp_should_come_makes_west_ask_once(lab, tunnel):
+    with lab.capture("west") as capture:
+        lab.internet.forge(DEST, SOURCE, 1000)
+        until("west asks", lambda: requests_of_west(capture))
+        end = time.monotonic() + 2
+        while time.monotonic() < end:
+            lab.internet.forge(DEST, SOURCE, 100)
+    assert len(requests_of_west(capture)) == 1
+    assert tunnel.west.action(SOURCE, DEST) == "tunnel"

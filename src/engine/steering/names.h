@@ -5,7 +5,7 @@
 #define STEERING_TABLE "wildswan"
 
 /* Pairs with a verdict in one set of one family. A full set leaves the pair with the engine. */
-enum { STEERING_PAIRS_MAX = 1 << 20 };
+enum { STEERING_PAIRS_MAX = 1 << 20, STEERING_SUSPECTS_MAX = 1024 };
 
 /* Room for one request that is no list, and for what the kernel answers to a batch at once. */
 enum { NETLINK_REQUEST_SIZE = 8192 };

@@ -197,6 +197,10 @@ static void add_policy_sets(struct text *out, const struct family *f,
 	add_pair_set(out, f, "tunnel", "timeout", "");
 	/* The packet path writes here and nowhere else: it counts, it never makes a verdict. */
 	add_pair_set(out, f, "used", "dynamic, timeout", "\t\ttimeout 1d\n\t\tcounter\n");
+	/* Pairs of a tunnel that cleartext came for: their peers may have lost it. */
+	text_add(out, "\tset suspect%c {\n\t\ttype %s . %s\n\t\tsize %d\n", f->digit, f->type,
+	         f->type, STEERING_SUSPECTS_MAX);
+	text_add(out, "\t\tflags dynamic, timeout\n\t\ttimeout 1m\n\t}\n");
 }
 
 /* Sets that outlive the daemon: what is private, and where the inside is. */
@@ -407,16 +411,21 @@ static void add_cleartext(struct text *out, const struct family *f)
 	const char *p = f->proto;
 	char d = f->digit;
 
+	/* Noted before it is dropped: a full set ends the rule, never the drop. */
+	text_add(out, "	chain cleartext_tunnel%c {\n", d);
+	text_add(out, "		add @suspect%c { %s daddr . %s saddr }\n", d, p, p);
+	text_add(out, "		counter name cleartext drop\n	}\n");
 	text_add(out, "	chain cleartext%c {\n", d);
 	/* First, since the address of a translated tunnel need not be in any row. */
-	text_add(out, "		%s daddr . %s saddr @tunnel%c counter name cleartext drop\n", p, p,
+	text_add(out, "		%s daddr . %s saddr @tunnel%c goto cleartext_tunnel%c\n", p, p, d,
 	         d);
 	text_add(out, "		%s daddr != @local%c accept\n", p, d);
 	text_add(out, "		%s saddr @exempt%c accept\n", p, d);
 	text_add(out, "		%s saddr @inside%c accept\n", p, d);
 	text_add(
-	    out, "		%s daddr . %s saddr @private%c counter name cleartext drop\n	}\n",
-	    p, p, d);
+	    out,
+	    "		%s daddr . %s saddr @private%c counter name cleartext drop\n	}\n", p, p,
+	    d);
 }
 
 static const char shared_chains[] =

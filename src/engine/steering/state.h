@@ -48,7 +48,8 @@ struct steering {
 	size_t change_count;
 	uint64_t refused; /* elements that the kernel or a bound refused */
 	struct counted drops[ENGINE_DROP_COUNT];
-	bool is_lost; /* a transaction found no table */
+	uint64_t cleartext_seen; /* when suspects were asked for last */
+	bool is_lost;            /* a transaction found no table */
 	struct watch *watch;
 };
 

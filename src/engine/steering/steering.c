@@ -86,7 +86,8 @@ void steering_note(struct steering *s, const char *what, int error)
 }
 
 static const char *const policy_sets[] = { "local", "inside", "private", "rows", "policy" };
-static const char *const pair_sets[] = { "pass", "drop", "reject", "tunnel", "used", "alive" };
+static const char *const pair_sets[] = { "pass", "drop",    "reject", "tunnel",
+	                                 "used", "suspect", "alive" };
 
 static bool is_named(const char *set, const char *const *stems, size_t count)
 {

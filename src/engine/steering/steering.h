@@ -52,6 +52,10 @@ void steering_alive(struct steering *s);
 void steering_refresh_use(struct steering *s, struct instant now);
 struct eroute_use steering_pair_use(struct steering *s, const struct ip_pair *pair);
 struct eroute_use steering_row_use(struct steering *s, size_t row);
+/* Pairs (ours first) of tunnels that cleartext came for in the last minute, if any came since the
+ * last call. */
+void steering_suspects(struct steering *s, void (*each)(void *ctx, const struct ip_pair *pair),
+                       void *ctx);
 uint64_t steering_dropped(struct steering *s, enum engine_drop drop);
 /* Watches others' changes; puts back what was removed and says so. `restored` as engine_events. */
 MUST_USE bool steering_watch(struct steering *s, struct event_base *base,

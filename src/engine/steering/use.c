@@ -8,6 +8,8 @@
 
 struct reading {
 	struct steering *steering;
+	void (*suspect)(void *ctx, const struct ip_pair *pair);
+	void *ctx;
 	struct instant now;
 	enum ip_family family;
 };
@@ -140,4 +142,34 @@ uint64_t steering_dropped(struct steering *s, enum engine_drop drop)
 	report.packets = nft_counter(&s->nft, name);
 	take(&s->drops[drop], &report, (struct instant){ 0 });
 	return s->drops[drop].use.packets;
+}
+
+static void on_suspect(void *ctx, const struct element_report *report)
+{
+	const struct reading *r = ctx;
+	struct ip_pair pair;
+
+	if (read_pair(r, report->key, &pair))
+		r->suspect(r->ctx, &pair);
+}
+
+void steering_suspects(struct steering *s, void (*each)(void *ctx, const struct ip_pair *pair),
+                       void *ctx)
+{
+	uint64_t count;
+
+	if (s->counts[0][EROUTE_TUNNEL] + s->counts[1][EROUTE_TUNNEL] == 0)
+		return;
+	count = steering_dropped(s, ENGINE_DROP_CLEARTEXT);
+	if (count == s->cleartext_seen)
+		return;
+	s->cleartext_seen = count;
+	for (size_t f = 0; f < 2; f++) {
+		struct reading r = {
+			.steering = s, .suspect = each, .ctx = ctx, .family = f == 0 ? IP_V4 : IP_V6
+		};
+
+		if (s->counts[f][EROUTE_TUNNEL] > 0)
+			read_set(&r, "suspect", on_suspect);
+	}
 }
