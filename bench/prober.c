@@ -84,6 +84,14 @@ static uint32_t port_new_spi(void *ctx)
 	return 0x1000 + ++p->spi;
 }
 
+static void port_keepalive(void *ctx, const struct path *path)
+{
+}
+
+static void on_child_moved(void *ctx, uint32_t spi_in, const struct path *path)
+{
+}
+
 static void on_sa_up(void *ctx, ike_handle sa, const struct ike_established *up)
 {
 }
@@ -249,6 +257,7 @@ int main(int argc, char **argv)
 		                         .send = port_send,
 		                         .random = port_random,
 		                         .start_job = port_start_job,
+		                         .keepalive = port_keepalive,
 		                         .new_spi = port_new_spi };
 	const struct ike_owner owner = { .ctx = &p,
 		                         .auth_wanted = on_claim,
@@ -257,7 +266,8 @@ int main(int argc, char **argv)
 		                         .child_up = on_child_up,
 		                         .child_gone = on_child_gone,
 		                         .child_failed = on_child_failed,
-		                         .sa_gone = on_sa_gone };
+		                         .sa_gone = on_sa_gone,
+		                         .child_moved = on_child_moved };
 	const struct ike_settings settings = { .port = 500, .nat_port = 4500, .tries = 5 };
 	char error[256];
 

@@ -147,6 +147,15 @@ static void ask_for_cookies(struct end *end)
 		gate_note_refusal(end->ike, t.now);
 }
 
+/* The first one, whatever it was made into: pass() wants to know what it is. */
+static void deliver(enum side side)
+{
+	if (t.end[side].out_count == 0)
+		return;
+	repeat(&t, side);
+	lose(&t, side);
+}
+
 static void step(struct reader *r)
 {
 	uint8_t op = read_u8(r);
@@ -158,8 +167,7 @@ static void step(struct reader *r)
 		begin(side);
 		break;
 	case 1:
-		if (end->out_count > 0)
-			pass(&t, side, end->out[0].datagram.data[18]);
+		deliver(side);
 		break;
 	case 2:
 		if (end->out_count > 0)
