@@ -5,6 +5,7 @@ import pathlib
 import re
 import shutil
 import signal
+import socket
 
 from lab import (BUILD, DEST, DEST6, EAST, EAST6, EAST_LAN, EAST_LAN6, SECOND, SECOND6, SOURCE,
                  SOURCE6, UNBOUND, WEST, WEST6, WEST_LAN, WEST_LAN6, reverse, run, until)
@@ -79,7 +80,12 @@ class Gateway:
         """kill -9 of the daemon, and of nothing else."""
         pid = self.pid()
         os.kill(pid, signal.SIGKILL)
-        until("the daemon is gone", lambda: pid not in self.host.pids())
+        until("the daemon is gone", lambda: pid not in self.host.pids() and not self.listens())
+
+    def listens(self):
+        """Whether some thread of it still holds the control socket."""
+        with socket.socket(socket.AF_UNIX) as client:
+            return client.connect_ex(str(self.rundir / "control.sock")) == 0
 
     def json(self, *words):
         return json.loads(self.ipsec(*words, "--json").stdout)
@@ -88,8 +94,8 @@ class Gateway:
         return self.json("eroute")
 
     def eroute(self, source, destination):
-        """The row of one pair of hosts, or None."""
-        for row in self.eroutes():
+        """The row of one pair of hosts, or None. The conns' own rows come before those of the flows."""
+        for row in reversed(self.eroutes()):
             if (host_of(row["source"]), host_of(row["destination"])) == (source, destination):
                 return row
         return None
