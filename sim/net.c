@@ -148,6 +148,8 @@ void net_send_ike(struct gateway *from, const struct path *path, struct bytes da
 	overhear(&sim->net, from, to, datagram);
 	if (is_cut(&sim->net, from, to))
 		say_datagram(from, path, datagram, "cut off");
+	else if (sim->net.narrow != 0 && datagram.len > sim->net.narrow)
+		say_datagram(from, path, datagram, "too long");
 	else if (find_mishap(&sim->net, from, to, &rule))
 		send_by_rule(from, to, path, datagram, &rule);
 	else
@@ -192,6 +194,11 @@ void sim_delay_next(struct sim *sim, struct gateway *from, struct gateway *to, u
                     struct duration delay)
 {
 	add_rule(sim, (struct net_rule){ from, to, MISHAP_DELAY, nth, delay });
+}
+
+void sim_narrow(struct sim *sim, size_t octets)
+{
+	sim->net.narrow = octets;
 }
 
 void sim_cut(struct sim *sim, struct gateway *from, struct gateway *to)

@@ -62,6 +62,8 @@ void sim_lose_next(struct sim *sim, struct gateway *from, struct gateway *to, un
 void sim_double_next(struct sim *sim, struct gateway *from, struct gateway *to, unsigned nth);
 void sim_delay_next(struct sim *sim, struct gateway *from, struct gateway *to, unsigned nth,
                     struct duration delay);
+/* IKE messages of more octets are lost everywhere, and nobody is told. */
+void sim_narrow(struct sim *sim, size_t octets);
 /* Nothing of IKE arrives from one at the other, until mended. */
 void sim_cut(struct sim *sim, struct gateway *from, struct gateway *to);
 void sim_mend(struct sim *sim);

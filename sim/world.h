@@ -213,6 +213,7 @@ struct net {
 	struct overheard heard[64];
 	size_t heard_count;
 	struct duration delay; /* of every link */
+	size_t narrow;         /* longer IKE datagrams are lost; 0: none are */
 	unsigned loss_percent; /* of IKE datagrams, in random runs */
 	unsigned double_percent;
 	unsigned jitter_percent; /* of them come up to 200 ms late */

@@ -51,7 +51,10 @@
 	X(flood_of_strangers)                     \
 	X(dnssec_required)                        \
 	X(arranged_tunnel_with_a_shared_secret)   \
-	X(forged_refusals_change_nothing)
+	X(forged_refusals_change_nothing)         \
+	X(narrow_path)                            \
+	X(narrow_path_with_losses)                \
+	X(forged_requests_keep_nobody_out)
 
 #define X(name) void name(void);
 SIM_CASES(X)
