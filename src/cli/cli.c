@@ -85,8 +85,13 @@ const char *cli_rest(const struct cli *cli)
 
 bool cli_ask(const struct cli *cli, json_t *request, json_t **result, int *status)
 {
+	return cli_ask_with(cli, request, -1, result, status);
+}
+
+bool cli_ask_with(const struct cli *cli, json_t *request, int fd, json_t **result, int *status)
+{
 	char error[512];
-	json_t *reply = control_request(cli->rundir, request, error, sizeof(error));
+	json_t *reply = control_request_with(cli->rundir, request, fd, error, sizeof(error));
 	int reason = errno;
 
 	json_decref(request);

@@ -41,6 +41,9 @@ const char *cli_rest(const struct cli *cli);
  * to leave with and the error is told. `request` is released in any case.
  */
 MUST_USE bool cli_ask(const struct cli *cli, json_t *request, json_t **result, int *status);
+/* Sends a descriptor along, which stays the caller's. */
+MUST_USE bool cli_ask_with(const struct cli *cli, json_t *request, int fd, json_t **result,
+                           int *status);
 /* Prints JSON for programs. */
 int cli_print_json(const json_t *json);
 /* A member as text, "-" if it is not there or null. */

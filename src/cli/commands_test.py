@@ -299,9 +299,11 @@ class Daemon(Gateway):
             except OSError:
                 return
             with connection, connection.makefile("rw") as lines:
-                line = lines.readline()
+                first, passed, _, _ = socket.recv_fds(connection, 1, 4)
+                line = first.decode() + lines.readline()
                 if line:
                     self.requests.append(json.loads(line))
+                    self.passed = passed
                     lines.write(json.dumps(self.reply) + "\n")
 
     def tearDown(self):
@@ -390,7 +392,23 @@ class Daemon(Gateway):
         self.assertEqual(request["command"], "reload")
         names = [f["name"] for q in request["conf"] for f in q["files"]]
         self.assertIn(str(self.confs / "ipsec.d/a.conf"), names)
-        self.assertTrue(any("ipsec.secrets" in q["pattern"] for q in request["secrets"]))
+        self.assertEqual([(s["kind"], s["ids"]) for s in request["secrets"]],
+                         [("ed25519-file", [])])
+
+    def test_reload_sends_secrets_so_that_the_daemon_cannot_read_them(self):
+        self.write("ipsec.conf", "conn a\n\tleft=%defaultroute\n\tright=%opportunistic\n")
+        self.write("ipsec.secrets", '192.0.2.1 @east.example.net : PSK "knock knock"\n')
+        self.reply["result"] = {"warnings": ""}
+        self.done("reload")
+        self.assertNotIn("knock", json.dumps(self.requests[-1]))
+        self.assertNotIn(base64.b64encode(b"knock knock").decode(), json.dumps(self.requests[-1]))
+        self.assertEqual(self.requests[-1]["secrets"][0]["ids"], ["192.0.2.1", "@east.example.net"])
+        token, = self.passed
+        self.assertRaises(OSError, os.read, token, 1)
+        self.assertEqual(stat.S_IMODE(os.fstat(token).st_mode), 0o600)
+        with open(f"/proc/self/fd/{token}", "rb") as secrets:  # its owner can
+            self.assertIn(b"knock knock", secrets.read())
+        os.close(token)
 
     def test_reload_with_an_error_asks_nothing_of_the_daemon(self):
         self.write("ipsec.conf", "conn c\n\n\n\n\n\n\n\n\tleftsubnet=10.3.2.1.0/24\n")

@@ -4,6 +4,9 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "control/handover.h"
+#include "control/sealed.h"
+
 /*
  * Lines of messages, each as an error line of ours. Names of files are told relative to the
  * directory they are all in.
@@ -50,41 +53,20 @@ bool files_read_conf(const struct cli *cli, struct files *out)
 	return ok;
 }
 
-static bool parse_secrets(const struct cli *cli, const char *path, struct files *out)
-{
-	struct conf_reader reader = bundle_recorder(out->secrets_bundle, true);
-	struct conf_messages messages = { 0 };
-	struct bytes text;
-	bool ok;
-
-	if (!bundle_read(&reader, path, &text)) {
-		print_lines(cli, "", bundle_complaints(out->secrets_bundle));
-		return false;
-	}
-	ok = secrets_parse(&out->secrets, path, text, &reader, &messages);
-	print_messages(cli, out, &messages);
-	/* A file that was refused for its mode is told there, not in the parser's message. */
-	if (!ok)
-		print_lines(cli, "", bundle_complaints(out->secrets_bundle));
-	return ok;
-}
-
 bool files_read_secrets(const struct cli *cli, bool needs_file, struct files *out)
 {
+	struct conf_messages messages = { 0 };
 	char path[4096];
+	bool ok;
 
 	snprintf(path, sizeof(path), "%s/ipsec.secrets", cli->confs);
-	if (access(path, F_OK) != 0 && errno == ENOENT) {
-		if (needs_file)
-			cli_fail("%s is missing; make a key with ipsec newhostkey", path);
-		return !needs_file;
+	if (needs_file && access(path, F_OK) != 0 && errno == ENOENT) {
+		cli_fail("%s is missing; make a key with ipsec newhostkey", path);
+		return false;
 	}
-	out->secrets_bundle = bundle_new();
-	if (parse_secrets(cli, path, out))
-		return true;
-	bundle_free(out->secrets_bundle);
-	out->secrets_bundle = NULL;
-	return false;
+	ok = start_read_secrets(cli->confs, &out->secrets, &messages);
+	print_messages(cli, out, &messages);
+	return ok;
 }
 
 bool files_read(const struct cli *cli, struct files *out)
@@ -106,15 +88,23 @@ void files_wipe(struct files *files)
 	conf_wipe(&files->conf);
 	secrets_wipe(&files->secrets);
 	bundle_free(files->conf_bundle);
-	bundle_free(files->secrets_bundle);
 	*files = (struct files){ 0 };
 }
 
 json_t *files_to_json(const struct files *files)
 {
-	json_t *secrets =
-	    files->secrets_bundle != NULL ? bundle_to_json(files->secrets_bundle) : json_array();
-
 	return json_pack("{s:o, s:o}", "conf", bundle_to_json(files->conf_bundle), "secrets",
-	                 secrets);
+	                 handover_describe(&files->secrets));
+}
+
+int files_secrets_token(const struct files *files, char *error, size_t size)
+{
+	int sealed = handover_secrets(&files->secrets, error, size);
+	int token = sealed >= 0 ? sealed_token(sealed) : -1;
+
+	if (sealed >= 0 && token < 0)
+		snprintf(error, size, "/proc is not there; ipsec needs it");
+	if (sealed >= 0)
+		close(sealed);
+	return token;
 }

@@ -4,14 +4,12 @@
  * exactly what was checked.
  */
 #include "cli/cli.h"
-#include "config/secrets.h"
 #include "control/start.h"
 
 struct files {
 	struct conf conf;
 	struct secrets secrets;
 	struct bundle *conf_bundle;
-	struct bundle *secrets_bundle;
 	unsigned warning_count;
 };
 
@@ -25,5 +23,7 @@ MUST_USE bool files_read_conf(const struct cli *cli, struct files *out);
 /* With `needs_file` a missing ipsec.secrets is an error, else the same as an empty one. */
 MUST_USE bool files_read_secrets(const struct cli *cli, bool needs_file, struct files *out);
 void files_wipe(struct files *files);
-/* {"conf": BUNDLE, "secrets": BUNDLE} */
+/* {"conf": BUNDLE, "secrets": what handover_describe() makes} */
 json_t *files_to_json(const struct files *files);
+/* The secrets for the signer, unreadable on the way (control/handover.h). -1: `error` says why. */
+int files_secrets_token(const struct files *files, char *error, size_t size);

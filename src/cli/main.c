@@ -2,10 +2,8 @@
  * ipsec: the command people type. One table of commands; each is in a file of its own.
  */
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "cli/cli.h"
-#include "control/bundle.h"
 #include "control/start.h"
 #include "util/text.h"
 
@@ -117,20 +115,12 @@ static int unknown_command(const char *name)
 	return CLI_WRONG_WORDS;
 }
 
-static const char *directory(const char *variable, const char *fallback)
-{
-	const char *value = getenv(variable);
-
-	return value != NULL && value[0] != '\0' ? value : fallback;
-}
-
 int main(int argc, char **argv)
 {
 	const struct command *c;
-	struct cli cli = { .confs = directory("IPSEC_CONFS", START_CONFS),
-		           .rundir = directory("IPSEC_RUNDIR", START_RUNDIR) };
+	struct cli cli = { .confs = start_directory("IPSEC_CONFS", START_CONFS),
+		           .rundir = start_directory("IPSEC_RUNDIR", START_RUNDIR) };
 
-	bundle_wipe_json();
 	if (argc < 2) {
 		cli_fail("what shall it do? ipsec --help lists the commands");
 		return CLI_WRONG_WORDS;

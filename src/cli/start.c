@@ -65,25 +65,40 @@ static void steer_back(const struct gateway *g)
 	steering_routes_down(&g->plan.steering);
 }
 
-/* In the child: only the descriptors that were promised, under their numbers. */
-static void become_daemon(const char *program, const char *rundir, int bundle, int ready)
+/* What the daemon is given, and where it answers (-1: in the foreground it need not). */
+struct handed {
+	int bundle;
+	int secrets;
+	int ready;
+};
+
+static bool place(int from, int to)
 {
-	char bundle_text[8];
-	char ready_text[8];
+	return dup2(from, to) == to;
+}
+
+/* In the child: only the descriptors that were promised, under their numbers. */
+static void become_daemon(const char *program, const char *rundir, const struct handed *handed)
+{
+	enum { ABOVE = START_READY_FD + 1 };
+	char numbers[3][8];
+	bool tells = handed->ready >= 0;
 	char *argv[] = { (char *)"wildswand", (char *)"--rundir",
 		         (char *)rundir,      (char *)"--bundle",
-		         bundle_text,         ready >= 0 ? (char *)"--ready" : NULL,
-		         ready_text,          NULL };
-	int high_bundle = fcntl(bundle, F_DUPFD, START_READY_FD + 1);
-	int high_ready = ready >= 0 ? fcntl(ready, F_DUPFD, START_READY_FD + 1) : -1;
+		         numbers[0],          (char *)"--secrets",
+		         numbers[1],          tells ? (char *)"--ready" : NULL,
+		         numbers[2],          NULL };
+	int bundle = fcntl(handed->bundle, F_DUPFD, ABOVE);
+	int secrets = fcntl(handed->secrets, F_DUPFD, ABOVE);
+	int ready = tells ? fcntl(handed->ready, F_DUPFD, ABOVE) : -1;
 
-	snprintf(bundle_text, sizeof(bundle_text), "%d", START_BUNDLE_FD);
-	snprintf(ready_text, sizeof(ready_text), "%d", START_READY_FD);
-	if (dup2(high_bundle, START_BUNDLE_FD) < 0)
+	snprintf(numbers[0], sizeof(numbers[0]), "%d", START_BUNDLE_FD);
+	snprintf(numbers[1], sizeof(numbers[1]), "%d", START_SECRETS_FD);
+	snprintf(numbers[2], sizeof(numbers[2]), "%d", START_READY_FD);
+	if (!place(bundle, START_BUNDLE_FD) || !place(secrets, START_SECRETS_FD) ||
+	    (tells && !place(ready, START_READY_FD)))
 		return;
-	if (ready >= 0 && dup2(high_ready, START_READY_FD) < 0)
-		return;
-	close_range(ready >= 0 ? START_READY_FD + 1 : START_BUNDLE_FD + 1, ~0U, 0);
+	close_range(tells ? ABOVE : START_READY_FD, ~0U, 0);
 	execv(program, argv);
 }
 
@@ -100,7 +115,7 @@ static void take_down(pid_t pid)
 	waitpid(pid, NULL, 0);
 }
 
-static bool run_daemon(const char *program, const char *rundir, int bundle, char *error,
+static bool run_daemon(const char *program, const char *rundir, struct handed handed, char *error,
                        size_t size)
 {
 	int ready[2];
@@ -111,7 +126,8 @@ static bool run_daemon(const char *program, const char *rundir, int bundle, char
 		return false;
 	pid = fork();
 	if (pid == 0) {
-		become_daemon(program, rundir, bundle, ready[1]);
+		handed.ready = ready[1];
+		become_daemon(program, rundir, &handed);
 		dprintf(START_READY_FD, "error: %s: %s\n", program, strerror(errno));
 		_exit(126);
 	}
@@ -127,25 +143,30 @@ static bool launch(const struct cli *cli, const struct gateway *g, bool foregrou
                    size_t size)
 {
 	json_t *json = files_to_json(&g->files);
-	int bundle = start_pack(json);
+	struct handed handed = { .bundle = start_pack(json), .ready = -1 };
 	char program[4096];
 	char rundir[4096 + 128];
 	bool ok = false;
 
 	json_decref(json);
+	handed.secrets = files_secrets_token(&g->files, error, size);
 	gateway_rundir(cli, rundir, sizeof(rundir));
-	if (bundle < 0) {
+	if (handed.bundle < 0) {
 		snprintf(error, size, "no memory for the configuration");
+	} else if (handed.secrets < 0) {
+		ok = false; /* `error` is said */
 	} else if (!start_program("wildswand", program, sizeof(program))) {
 		snprintf(error, size, "wildswand is not beside ipsec; install both, or build both");
 	} else if (foreground) {
-		become_daemon(program, rundir, bundle, -1);
+		become_daemon(program, rundir, &handed);
 		snprintf(error, size, "%.500s: %s", program, strerror(errno));
 	} else {
-		ok = run_daemon(program, rundir, bundle, error, size);
+		ok = run_daemon(program, rundir, handed, error, size);
 	}
-	if (bundle >= 0)
-		close(bundle);
+	if (handed.bundle >= 0)
+		close(handed.bundle);
+	if (handed.secrets >= 0)
+		close(handed.secrets);
 	return ok;
 }
 

@@ -249,31 +249,6 @@ bool bundle_read(const struct conf_reader *reader, const char *path, struct byte
 	return true;
 }
 
-/* A length in front of each block tells how much to wipe. */
-static void *wiping_alloc(size_t size)
-{
-	size_t *block = malloc(size + 16);
-
-	if (block == NULL)
-		return NULL;
-	*block = size;
-	return (uint8_t *)block + 16;
-}
-
-static void wiping_free(void *p)
-{
-	if (p == NULL)
-		return;
-	size_t *block = (size_t *)(void *)((uint8_t *)p - 16);
-	secret_wipe(p, *block);
-	free(block);
-}
-
-void bundle_wipe_json(void)
-{
-	json_set_alloc_funcs(wiping_alloc, wiping_free);
-}
-
 /* Texts are octets, not always UTF-8: base64 keeps them. */
 static json_t *file_to_json(const struct bundle_file *file)
 {

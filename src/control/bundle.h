@@ -34,9 +34,6 @@ const char *bundle_complaints(const struct bundle *bundle);
 /* One plain file through either reader. `text` lives as long as the bundle. False: not there. */
 MUST_USE bool bundle_read(const struct conf_reader *reader, const char *path, struct bytes *text);
 
-/* From now on JSON values are wiped when they are freed: to be called before the first of them. */
-void bundle_wipe_json(void);
-
 json_t *bundle_to_json(const struct bundle *bundle);
 /* NULL if it is not a bundle. */
 struct bundle *bundle_from_json(const json_t *json);

@@ -139,6 +139,5 @@ int main(void)
 		cmocka_unit_test(what_is_no_bundle_is_refused),
 	};
 
-	bundle_wipe_json();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

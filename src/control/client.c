@@ -85,6 +85,31 @@ static bool send_all(int fd, const char *data, size_t len, int64_t until)
 	return true;
 }
 
+/* The first octet of the request takes the descriptor along. */
+static bool send_passed(int fd, int passed, const char *first, int64_t until)
+{
+	union {
+		struct cmsghdr align;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control = { 0 };
+	struct iovec octet = { (void *)first, 1 };
+	struct msghdr message = { .msg_iov = &octet, .msg_iovlen = 1 };
+
+	if (passed >= 0) {
+		message.msg_control = &control;
+		message.msg_controllen = sizeof(control);
+		control.align = (struct cmsghdr){ .cmsg_len = CMSG_LEN(sizeof(int)),
+			                          .cmsg_level = SOL_SOCKET,
+			                          .cmsg_type = SCM_RIGHTS };
+		memcpy(CMSG_DATA(&control.align), &passed, sizeof(int));
+	}
+	while (sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT) != 1) {
+		if ((errno != EAGAIN && errno != EINTR) || !wait_for(fd, POLLOUT, until))
+			return false;
+	}
+	return true;
+}
+
 /* The caller frees; NULL if the time is up, the reply too long or the connection broke. */
 static char *receive_all(int fd, size_t *len, int64_t until)
 {
@@ -113,14 +138,15 @@ static char *receive_all(int fd, size_t *len, int64_t until)
 	return NULL;
 }
 
-static json_t *exchange(int fd, const char *line, char *error, size_t size)
+static json_t *exchange(int fd, const char *line, int passed, char *error, size_t size)
 {
 	int64_t until = now_ms() + (int64_t)CONTROL_WAIT_S * 1000;
 	json_t *reply;
 	char *text;
 	size_t len;
 
-	if (!send_all(fd, line, strlen(line), until) || !send_all(fd, "\n", 1, until)) {
+	if (!send_passed(fd, passed, line, until) ||
+	    !send_all(fd, line + 1, strlen(line + 1), until) || !send_all(fd, "\n", 1, until)) {
 		fail(-1, EIO, error, size, "the daemon hung up; look into its log");
 		return NULL;
 	}
@@ -157,6 +183,12 @@ void control_dump_free(char *line)
 
 json_t *control_request(const char *rundir, json_t *request, char *error, size_t size)
 {
+	return control_request_with(rundir, request, -1, error, size);
+}
+
+json_t *control_request_with(const char *rundir, json_t *request, int passed, char *error,
+                             size_t size)
+{
 	char *line = control_dump(request);
 	json_t *reply;
 	int reason;
@@ -174,7 +206,7 @@ json_t *control_request(const char *rundir, json_t *request, char *error, size_t
 		errno = reason;
 		return NULL;
 	}
-	reply = exchange(fd, line, error, size);
+	reply = exchange(fd, line, passed, error, size);
 	reason = errno;
 	control_dump_free(line);
 	close(fd);

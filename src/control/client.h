@@ -19,8 +19,11 @@ enum { CONTROL_WAIT_S = 30, CONTROL_REQUEST_MAX = 16 << 20, CONTROL_REPLY_MAX = 
  * listens there, anything else when one does but could not be talked to.
  */
 json_t *control_request(const char *rundir, json_t *request, char *error, size_t size);
+/* Sends a descriptor along; -1 sends none. It stays the caller's. */
+json_t *control_request_with(const char *rundir, json_t *request, int passed, char *error,
+                             size_t size);
 
 /* `json` as one line, wiped when freed; NULL if it is no text. The caller frees with this twin:
- * what jansson allocates is not free()'s (see bundle_wipe_json). */
+ * what jansson allocates need not be free()'s. */
 char *control_dump(const json_t *json);
 void control_dump_free(char *line);

@@ -1,5 +1,6 @@
 #include "control/server.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
@@ -12,13 +13,14 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "util/secret.h"
-
 struct client {
 	struct control_server *server;
 	struct client *next;
 	struct client **place;
-	struct bufferevent *stream;
+	struct event *readable;
+	struct evbuffer *input;
+	struct bufferevent *stream; /* for replies: a bufferevent cannot receive descriptors */
+	int passed;                 /* a descriptor that came along, or -1 */
 	bool may_change;
 	bool is_asked;   /* had its one request */
 	bool is_waiting; /* for control_server_answer() */
@@ -32,6 +34,7 @@ struct control_server {
 	uid_t owner;
 	struct client *clients;
 	unsigned client_count;
+	struct client *running;
 };
 
 static int listen_failed(int fd, const char *path, char *error, size_t size)
@@ -71,6 +74,10 @@ static void client_free(struct client *client)
 	if (client->next != NULL)
 		client->next->place = client->place;
 	client->server->client_count--;
+	if (client->passed >= 0)
+		close(client->passed);
+	event_free(client->readable);
+	evbuffer_free(client->input);
 	bufferevent_free(client->stream);
 	free(client);
 }
@@ -106,8 +113,11 @@ static void command_run(struct client *client, const struct control_command *com
                         const json_t *request)
 {
 	struct text error = { 0 };
-	json_t *result = command->run(client->server->ctx, request, &error);
+	json_t *result;
 
+	client->server->running = client;
+	result = command->run(client->server->ctx, request, &error);
+	client->server->running = NULL;
 	if (result == CONTROL_LATER)
 		client->is_waiting = true;
 	else if (result == NULL)
@@ -136,11 +146,9 @@ static void on_line(struct client *client, char *line, size_t len)
 {
 	json_t *request = json_loadb(line, len, 0, NULL);
 
-	/* It may hold secrets, and evbuffers do not wipe: one copy less. */
-	secret_wipe(line, len);
 	free(line);
 	client->is_asked = true;
-	bufferevent_set_timeouts(client->stream, NULL, NULL);
+	event_remove_timer(client->readable);
 	if (json_is_object(request))
 		request_run(client, request);
 	else
@@ -148,22 +156,91 @@ static void on_line(struct client *client, char *line, size_t len)
 	json_decref(request);
 }
 
-static void on_read(struct bufferevent *stream, void *ctx)
+/* False: the client is gone. */
+static bool take_line(struct client *client)
 {
-	struct client *client = ctx;
-	struct evbuffer *input = bufferevent_get_input(stream);
 	size_t len;
 	char *line;
 
 	if (client->is_asked) {
-		evbuffer_drain(input, evbuffer_get_length(input));
-		return;
+		evbuffer_drain(client->input, evbuffer_get_length(client->input));
+		return true;
 	}
-	line = evbuffer_readln(input, &len, EVBUFFER_EOL_LF);
+	line = evbuffer_readln(client->input, &len, EVBUFFER_EOL_LF);
 	if (line != NULL)
 		on_line(client, line, len);
-	else if (evbuffer_get_length(input) >= CONTROL_REQUEST_MAX)
+	return line != NULL || evbuffer_get_length(client->input) < CONTROL_REQUEST_MAX;
+}
+
+/* One descriptor may come along; more are closed. */
+static void take_descriptors(struct client *client, struct msghdr *message)
+{
+	struct cmsghdr *head = CMSG_FIRSTHDR(message);
+	size_t count;
+	int fds[8];
+
+	if (head == NULL || head->cmsg_level != SOL_SOCKET || head->cmsg_type != SCM_RIGHTS)
+		return;
+	count = (head->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+	assert(count <= ARRAY_LEN(fds));
+	memcpy(fds, CMSG_DATA(head), count * sizeof(int));
+	for (size_t i = 0; i < count; i++) {
+		if (client->passed < 0)
+			client->passed = fds[i];
+		else
+			close(fds[i]);
+	}
+}
+
+static ssize_t receive(struct client *client, int fd)
+{
+	union {
+		struct cmsghdr align;
+		char space[CMSG_SPACE(8 * sizeof(int))];
+	} control;
+	struct evbuffer_iovec room;
+	struct iovec data;
+	struct msghdr message = { .msg_iov = &data,
+		                  .msg_iovlen = 1,
+		                  .msg_control = &control,
+		                  .msg_controllen = sizeof(control) };
+	ssize_t n;
+
+	if (evbuffer_reserve_space(client->input, 65536, &room, 1) != 1)
+		return -1;
+	data = (struct iovec){ room.iov_base, room.iov_len };
+	n = recvmsg(fd, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+	if (n >= 0)
+		take_descriptors(client, &message);
+	room.iov_len = n > 0 ? (size_t)n : 0;
+	evbuffer_commit_space(client->input, &room, 1);
+	return n;
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *ctx)
+{
+	struct client *client = ctx;
+	ssize_t n;
+
+	if ((what & EV_TIMEOUT) != 0) {
 		client_free(client);
+		return;
+	}
+	n = receive(client, fd);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0 || !take_line(client))
+		client_free(client);
+}
+
+int control_server_take_fd(struct control_server *server)
+{
+	struct client *client = server->running;
+	int fd = client != NULL ? client->passed : -1;
+
+	if (client != NULL)
+		client->passed = -1;
+	return fd;
 }
 
 static void on_written(struct bufferevent *stream, void *ctx)
@@ -206,15 +283,20 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
 	*client = (struct client){ .server = server,
 		                   .next = server->clients,
 		                   .place = &server->clients,
+		                   .input = evbuffer_new(),
 		                   .stream = stream,
+		                   .passed = -1,
 		                   .may_change = may_change(server, fd) };
 	if (server->clients != NULL)
 		server->clients->place = &client->next;
 	server->clients = client;
 	server->client_count++;
-	bufferevent_setcb(stream, on_read, on_written, on_gone, client);
-	bufferevent_set_timeouts(stream, &wait, NULL);
-	bufferevent_enable(stream, EV_READ | EV_WRITE);
+	client->readable = event_new(server->base, fd, EV_READ | EV_PERSIST, on_readable, client);
+	assert(client->input != NULL && client->readable != NULL);
+	bufferevent_setcb(stream, NULL, on_written, on_gone, client);
+	bufferevent_disable(stream, EV_READ);
+	bufferevent_enable(stream, EV_WRITE);
+	event_add(client->readable, &wait);
 }
 
 struct control_server *control_server_new(struct event_base *base, int fd,
@@ -252,6 +334,7 @@ void control_server_finish(struct control_server *server)
 		struct evbuffer *output = bufferevent_get_output(c->stream);
 		int fd = bufferevent_getfd(c->stream);
 
+		event_del(c->readable);
 		bufferevent_disable(c->stream, EV_READ | EV_WRITE);
 		fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
 		setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &second, sizeof(second));

@@ -35,6 +35,8 @@ struct control_server;
 /* Takes over `fd`. `commands` ends with a NULL name and lives as long as the server. */
 struct control_server *control_server_new(struct event_base *base, int fd,
                                           const struct control_command *commands, void *ctx);
+/* The descriptor that came along with the request that runs now, once; -1: none. The caller's. */
+int control_server_take_fd(struct control_server *server);
 /* Answers all waiting clients with `result` (borrowed). */
 void control_server_answer(struct control_server *server, json_t *result);
 /* Replies that are not out yet get one more second. The clients' connections stay open until the

@@ -7,6 +7,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "control/sealed.h"
 #include "control/server.h"
 
 static char dir[64];
@@ -32,9 +33,25 @@ static json_t *later(void *ctx, const json_t *request, struct text *error)
 	return CONTROL_LATER;
 }
 
-static const struct control_command commands[] = {
-	{ "echo", true, echo }, { "refuse", false, refuse }, { "later", true, later }, { 0 }
-};
+/* The size of the file that came along, or -1. */
+static json_t *measure(void *ctx, const json_t *request, struct text *error)
+{
+	int fd = control_server_take_fd(server);
+	struct stat st = { .st_size = -1 };
+
+	assert_int_equal(control_server_take_fd(server), -1);
+	if (fd >= 0) {
+		assert_int_equal(fstat(fd, &st), 0);
+		close(fd);
+	}
+	return json_integer(st.st_size);
+}
+
+static const struct control_command commands[] = { { "echo", true, echo },
+	                                           { "measure", false, measure },
+	                                           { "refuse", false, refuse },
+	                                           { "later", true, later },
+	                                           { 0 } };
 
 static int open_server(void **state)
 {
@@ -66,6 +83,7 @@ static int close_server(void **state)
 struct caller {
 	pthread_t thread;
 	const char *request;
+	int passed; /* 0: none */
 	json_t *reply;
 	char error[256];
 };
@@ -75,7 +93,8 @@ static void *call(void *ctx)
 	struct caller *c = ctx;
 	json_t *request = json_loads(c->request, 0, NULL);
 
-	c->reply = control_request(dir, request, c->error, sizeof(c->error));
+	c->reply = control_request_with(dir, request, c->passed > 0 ? c->passed : -1, c->error,
+	                                sizeof(c->error));
 	json_decref(request);
 	return NULL;
 }
@@ -240,12 +259,31 @@ static void the_socket_is_its_owners(void **state)
 	assert_int_equal(st.st_mode & 0777, 0600);
 }
 
+static void a_descriptor_comes_along_with_its_request(void **state)
+{
+	struct caller c = { .request = "{\"command\": \"measure\"}",
+		            .passed = sealed_new(BYTES_STR("four")) };
+	struct caller unasked = { .request = "{\"command\": \"echo\", \"value\": 1}",
+		                  .passed = c.passed };
+
+	assert_int_equal(pthread_create(&unasked.thread, NULL, call, &unasked), 0);
+	finish(&unasked);
+	json_decref(unasked.reply);
+	assert_int_equal(pthread_create(&c.thread, NULL, call, &c), 0);
+	finish(&c);
+	assert_int_equal(json_integer_value(json_object_get(c.reply, "result")), 4);
+	json_decref(c.reply);
+	close(c.passed);
+	expect_reply("{\"command\": \"measure\"}", "{\"ok\":true,\"result\":-1}");
+}
+
 #define CASE(fn) cmocka_unit_test_setup_teardown(fn, open_server, close_server)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(a_command_answers_or_says_why_not),
+		CASE(a_descriptor_comes_along_with_its_request),
 		CASE(a_long_request_and_reply_arrive_whole),
 		CASE(an_unknown_command_is_said_to_be_so),
 		CASE(a_waiting_caller_is_answered_later),

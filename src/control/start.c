@@ -7,18 +7,25 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "control/client.h"
+#include "control/sealed.h"
 #include "util/secret.h"
 
 #define RESOLV_CONF "/etc/resolv.conf"
 
 /* Numbers Debian leaves to the administrator (60000..64999), used where no account was made. */
 enum { DAEMON_UID = 64937, SIGNER_UID = 64938, BUNDLE_TEXT_MAX = 32 << 20 };
+
+const char *start_directory(const char *variable, const char *fallback)
+{
+	const char *value = getenv(variable);
+
+	return value != NULL && value[0] != '\0' ? value : fallback;
+}
 
 static bool find_user(const char *name, uid_t fallback, uid_t *uid, gid_t *gid, char *error,
                       size_t size)
@@ -82,6 +89,35 @@ bool start_read_conf(struct bundle *bundle, const char *confs, struct conf *conf
 		return false;
 	read_beside(&reader, conf);
 	return true;
+}
+
+static bool parse_secrets(const char *path, struct bundle *bundle, struct secrets *secrets,
+                          struct conf_messages *messages)
+{
+	struct conf_reader reader = bundle_recorder(bundle, true);
+	struct bytes text;
+
+	return bundle_read(&reader, path, &text) &&
+	       secrets_parse(secrets, path, text, &reader, messages);
+}
+
+bool start_read_secrets(const char *confs, struct secrets *secrets, struct conf_messages *messages)
+{
+	struct bundle *bundle;
+	char path[4096];
+	bool ok;
+
+	*secrets = (struct secrets){ 0 };
+	snprintf(path, sizeof(path), "%s/ipsec.secrets", confs);
+	if (access(path, F_OK) != 0 && errno == ENOENT)
+		return true;
+	bundle = bundle_new();
+	ok = parse_secrets(path, bundle, secrets, messages);
+	/* A file that was refused for its mode is told there, not in the parser's message. */
+	if (!ok)
+		text_add(&messages->errors, "%s", bundle_complaints(bundle));
+	bundle_free(bundle);
+	return ok;
 }
 
 bool start_replay_conf(const struct bundle *bundle, struct conf *conf,
@@ -151,10 +187,10 @@ struct bytes start_trust_anchor(const struct bundle *bundle, const struct conf *
 
 bool start_program(const char *name, char *out, size_t size)
 {
-	static const char *const places[] = {
-		"%s/%s",           "%s/../libexec/wildswan/%s", "%s/../daemon/%s",
-		"%s/../signer/%s", "%s/src/daemon/%s",          "%s/src/signer/%s"
-	};
+	static const char *const places[] = { "%s/%s",           "%s/../libexec/wildswan/%s",
+		                              "%s/../daemon/%s", "%s/../signer/%s",
+		                              "%s/../keeper/%s", "%s/src/daemon/%s",
+		                              "%s/src/signer/%s" };
 	char self[4096];
 	ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	char *slash;
@@ -180,34 +216,13 @@ bool start_program(const char *name, char *out, size_t size)
 	return false;
 }
 
-static bool write_all(int fd, const char *data, size_t len)
-{
-	while (len > 0) {
-		ssize_t n = write(fd, data, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return false;
-		data += n;
-		len -= (size_t)n;
-	}
-	return true;
-}
-
 int start_pack(const json_t *json)
 {
 	char *text = control_dump(json);
-	int fd = memfd_create("wildswan", MFD_ALLOW_SEALING);
-	bool ok =
-	    text != NULL && fd >= 0 && write_all(fd, text, strlen(text)) &&
-	    lseek(fd, 0, SEEK_SET) == 0 &&
-	    fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) == 0;
+	int fd = text != NULL ? sealed_new(BYTES_STR(text)) : -1;
 
 	control_dump_free(text);
-	if (!ok && fd >= 0)
-		close(fd);
-	return ok ? fd : -1;
+	return fd;
 }
 
 json_t *start_unpack(int fd)

@@ -5,17 +5,19 @@
  *      ipsec start                              wildswand
  *      reads and checks the files
  *      loads the steering (nft -f)
- *      fork, exec           ---- argv, fd 3 -->  makes RUNDIR, opens everything as root,
- *                                                starts the signer, drops privileges
- *      start_wait()         <--- fd 4 ---------  "ready\n", or "error: ...\n", or end of file
+ *      fork, exec          -- argv, fd 3, 4 -->  makes RUNDIR, opens everything as root,
+ *                                                starts keeper and signer, drops privileges
+ *      start_wait()         <--- fd 5 ---------  "ready\n", or "error: ...\n", or end of file
  *
- *      wildswand --rundir DIR --bundle 3 [--ready 4]
+ *      wildswand --rundir DIR --bundle 3 --secrets 4 [--ready 5]
  *
- * fd 3 is a sealed memfd with {"conf": BUNDLE, "secrets": BUNDLE}. Under systemd `ipsec start
+ * fd 3 is a sealed memfd with {"conf": BUNDLE, "secrets": what handover_describe() makes}, fd 4 the
+ * token of one with the secrets themselves (control/handover.h). Under systemd `ipsec start
  * --foreground` executes wildswand in its own place, without --ready; NOTIFY_SOCKET tells instead.
  * All other descriptors but 0, 1 and 2 are closed. The environment goes along as it is; wildswand
  * itself reads IPSEC_RUNDIR (then its state is kept there too, else in /var/lib/wildswan),
- * NOTIFY_SOCKET and JOURNAL_STREAM of it. wildswand goes to a session of its own when it has
+ * IPSEC_CONFS (for the keeper), NOTIFY_SOCKET and JOURNAL_STREAM of it. wildswand goes to a session
+ * of its own when it has
  * --ready; stdin is /dev/null, stderr stays as it is (the log, unless log= names a file).
  *
  * RUNDIR is made by wildswand (0755) if it is missing; its parent must exist.
@@ -25,13 +27,16 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "config/conf.h"
+#include "config/secrets.h"
 #include "control/bundle.h"
 
-enum { START_BUNDLE_FD = 3, START_READY_FD = 4, START_WAIT_S = 10 };
+enum { START_BUNDLE_FD = 3, START_SECRETS_FD = 4, START_READY_FD = 5, START_WAIT_S = 10 };
 
 #define START_RUNDIR "/run/wildswan"
 #define START_CONFS  "/etc"
+
+/* The directory a variable names, or this one. */
+const char *start_directory(const char *variable, const char *fallback);
 
 /*
  * The user of the daemon and that of the signer: `wildswan` and `wildswan-signer` where these
@@ -52,6 +57,12 @@ MUST_USE bool start_users(struct start_users *out, char *error, size_t size);
  */
 MUST_USE bool start_read_conf(struct bundle *bundle, const char *confs, struct conf *conf,
                               struct conf_messages *messages);
+/*
+ * Reads CONFS/ipsec.secrets and what it names; a missing file is the same as an empty one. False:
+ * `messages` says why; `secrets` is empty then. Both are wiped by the caller.
+ */
+MUST_USE bool start_read_secrets(const char *confs, struct secrets *secrets,
+                                 struct conf_messages *messages);
 /* The same parse from a recorded bundle. */
 MUST_USE bool start_replay_conf(const struct bundle *bundle, struct conf *conf,
                                 struct conf_messages *messages);

@@ -1,18 +1,23 @@
 #pragma once
 /*
- * What the daemon and the signer say to each other over a stream socket.
+ * What the daemon and the signer say to each other over a stream socket, and what the keeper
+ * hands to the signer.
  *
  * A frame is length(4) kind(1) body, numbers big-endian; the length counts what follows it. A body
  * has the fields that `struct signer_message` names for its kind, in that order; octets take the
  * rest of the frame, except the parts of a secret, which have a length(4) each.
  *
  *      daemon                                signer
- *        ADD secret 0, ADD secret 1, ... ------>
- *        COMMIT 2 ----------------------------->  the new set replaces the old one, or, if
- *        <----------------- KEY 0, KEY 1, LOADED  anything is wrong, only LOADED comes, the old
- *                                                 one stays, and `bad` says which secret it was
  *        SIGN / PSK_MAC / TOKEN job, secret --->
  *        <-------------------------- RESULT job   in the order of the jobs; empty: refused
+ *
+ *      keeper, in a file: ADD secret 0, ADD secret 1, ..., COMMIT 2
+ *                                                 the new set replaces the old one, or, if
+ *        <----------------- KEY 0, KEY 1, LOADED  anything is wrong, only LOADED comes, the old
+ *                                                 one stays, and `bad` says which secret it was
+ *
+ * The daemon has no way to say ADD or COMMIT, and never sees them: control/keeper_wire.h says how
+ * that file comes to the signer.
  *
  * A secret is known by its place in the set, shared secrets and keys counted alike. Whoever gets a
  * frame that is none closes the socket; the signer ends with it.
@@ -23,9 +28,12 @@
 enum {
 	SIGNER_FRAME_MAX = 1 << 17, /* with its length; the longest IKE message to sign is 64 KiB */
 	SIGNER_SECRETS_MAX = 1 << 12, /* secrets in a set; a longer one is refused by LOADED */
+	SIGNER_SET_MAX = 1 << 26,     /* octets of a set's frames */
 	SIGNER_PARTS_MAX = 8,
-	SIGNER_BAD_NONE = 0xffffffff,
 };
+
+#define SIGNER_BAD_NONE UINT32_C(0xffffffff)
+#define SIGNER_BAD_SET  UINT32_C(0xfffffffe) /* these are no frames of a set */
 
 enum signer_message_kind {
 	SIGNER_ADD = 1,
@@ -51,7 +59,7 @@ struct signer_message {
 	enum signer_message_kind kind;
 	uint64_t job_id;   /* SIGN PSK_MAC TOKEN RESULT */
 	uint32_t index;    /* SIGN PSK_MAC KEY: which secret. COMMIT: how many */
-	uint32_t bad;      /* LOADED: the wrong one, or SIGNER_BAD_NONE */
+	uint32_t bad;      /* LOADED: the wrong one, or one of SIGNER_BAD_* */
 	uint8_t algorithm; /* SIGN: signature_id. PSK_MAC: prf_id. KEY: pubkey_type,
 	                      PUBKEY_NONE for a shared secret. ADD: secret kind */
 	struct bytes data; /* SIGN PSK_MAC TOKEN RESULT; KEY: octets as in struct pubkey */

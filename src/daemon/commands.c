@@ -1,5 +1,7 @@
 #include "daemon/commands.h"
 
+#include <unistd.h>
+
 #include "daemon/clock.h"
 #include "daemon/core.h"
 #include "daemon/life.h"
@@ -94,12 +96,15 @@ static json_t *reload(void *ctx, const json_t *request, struct text *error)
 {
 	struct daemon *d = ctx;
 	struct configuration *conf;
+	int secrets = control_server_take_fd(d->control);
 
 	if (d->is_stopping) {
 		text_add(error, "the daemon is stopping");
+		if (secrets >= 0)
+			close(secrets);
 		return NULL;
 	}
-	conf = configuration_read(request, d->users.daemon, error);
+	conf = configuration_read(request, secrets, d->users.daemon, error);
 	if (conf == NULL || !daemon_reload(d, conf, error))
 		return NULL;
 	return json_pack("{s:s}", "warnings", d->conf->warnings);

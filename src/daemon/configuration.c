@@ -1,7 +1,9 @@
 #include "daemon/configuration.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
+#include "control/handover.h"
 #include "control/start.h"
 
 static bool read_conf(struct configuration *c, const struct bundle *bundle, struct text *error)
@@ -25,21 +27,12 @@ static bool read_conf(struct configuration *c, const struct bundle *bundle, stru
 }
 
 /* A gateway without secrets runs: it can still pass, drop and reject. */
-static bool read_secrets(struct configuration *c, const struct bundle *bundle, struct text *error)
+static bool read_secrets(struct configuration *c, const json_t *json, struct text *error)
 {
-	struct conf_reader reader = bundle_player(bundle);
-	struct conf_messages messages = { 0 };
-	const char *path = bundle_main(bundle);
-	struct bytes text;
-	bool ok;
-
-	if (path == NULL || !bundle_read(&reader, path, &text))
+	if (c->secrets_token >= 0 && handover_described(json, &c->secrets))
 		return true;
-	ok = secrets_parse(&c->secrets, path, text, &reader, &messages);
-	if (!ok)
-		text_add(error, "%s", messages.errors.s != NULL ? messages.errors.s : "refused");
-	conf_messages_wipe(&messages);
-	return ok;
+	text_add(error, "no secrets were handed over; are ipsec and wildswand of one version?");
+	return false;
 }
 
 /* On a failure the plan there was stays. Made twice, since a plan cannot be moved. */
@@ -63,19 +56,20 @@ static bool read_plan(struct configuration *c, uid_t daemon_uid, struct text *er
 	return ok;
 }
 
-struct configuration *configuration_read(const json_t *json, uid_t daemon_uid, struct text *error)
+struct configuration *configuration_read(const json_t *json, int secrets_token, uid_t daemon_uid,
+                                         struct text *error)
 {
 	struct configuration *c = new_zeroed(sizeof(*c));
 	struct bundle *conf = bundle_from_json(json_object_get(json, "conf"));
-	struct bundle *secrets = bundle_from_json(json_object_get(json, "secrets"));
-	bool ok = conf != NULL && secrets != NULL;
+	bool ok = conf != NULL;
 
+	c->secrets_token = secrets_token;
 	if (!ok)
 		text_add(error, "no configuration was handed over");
-	ok = ok && read_conf(c, conf, error) && read_secrets(c, secrets, error) &&
+	ok = ok && read_conf(c, conf, error) &&
+	     read_secrets(c, json_object_get(json, "secrets"), error) &&
 	     read_plan(c, daemon_uid, error);
 	bundle_free(conf);
-	bundle_free(secrets);
 	if (ok)
 		return c;
 	configuration_free(c);
@@ -89,6 +83,7 @@ bool configuration_take_conn(struct configuration *c, const json_t *json, const 
 	struct bundle *bundle = bundle_from_json(json_object_get(json, "conf"));
 	bool ok = bundle != NULL;
 
+	files->secrets_token = -1;
 	if (!ok)
 		text_add(error, "no configuration was handed over");
 	ok = ok && read_conf(files, bundle, error);
@@ -103,28 +98,12 @@ bool configuration_take_conn(struct configuration *c, const json_t *json, const 
 	return ok;
 }
 
-static void forget(struct secret_entry *entry)
-{
-	struct rsa_numbers *rsa = &entry->rsa;
-	struct secret *secrets[] = { &rsa->modulus,   &rsa->public_exponent, &rsa->private_exponent,
-		                     &rsa->prime1,    &rsa->prime2,          &rsa->exponent1,
-		                     &rsa->exponent2, &rsa->coefficient,     &entry->pem,
-		                     &entry->psk };
-
-	for (size_t i = 0; i < ARRAY_LEN(secrets); i++)
-		secret_free(secrets[i]);
-}
-
-void configuration_forget_secrets(struct configuration *c)
-{
-	for (size_t i = 0; i < c->secrets.count; i++)
-		forget(&c->secrets.entries[i]);
-}
-
 void configuration_free(struct configuration *c)
 {
 	if (c == NULL)
 		return;
+	if (c->secrets_token >= 0)
+		close(c->secrets_token);
 	conf_wipe(&c->conf);
 	secrets_wipe(&c->secrets);
 	plan_wipe(&c->plan);

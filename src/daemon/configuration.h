@@ -9,7 +9,8 @@
 /* Settled when configuration_read() returns. */
 struct configuration {
 	struct conf conf;
-	struct secrets secrets; /* until configuration_forget_secrets(): with their octets */
+	struct secrets secrets; /* described: whom they are for, and not the secrets */
+	int secrets_token;      /* of those (control/handover.h); -1 once the signer has them */
 	struct plan plan;
 	struct ip servers[CONF_DNS_MAX];
 	size_t server_count;
@@ -17,14 +18,16 @@ struct configuration {
 	char *warnings; /* lines for whoever asked, perhaps "" */
 };
 
-/* `json`: {"conf": BUNDLE, "secrets": BUNDLE}. NULL: `error` says why, in lines. */
-struct configuration *configuration_read(const json_t *json, uid_t daemon_uid, struct text *error);
+/*
+ * `json`: {"conf": BUNDLE, "secrets": their description}. Takes over `secrets_token`, which may be
+ * -1. NULL: `error` says why, in lines.
+ */
+struct configuration *configuration_read(const json_t *json, int secrets_token, uid_t daemon_uid,
+                                         struct text *error);
 /*
  * Takes the conn of that name, and nothing else, from files read anew. `json`: {"conf": BUNDLE}.
  * False: `error` says why, in lines, and nothing has changed.
  */
 MUST_USE bool configuration_take_conn(struct configuration *c, const json_t *json, const char *name,
                                       uid_t daemon_uid, struct text *error);
-/* The octets are wiped, the identities stay. */
-void configuration_forget_secrets(struct configuration *c);
 void configuration_free(struct configuration *c);

@@ -39,6 +39,18 @@ static bool open_engine(struct daemon *d, char *error, size_t size)
 	return d->engine != NULL;
 }
 
+static bool open_signer(struct daemon *d, char *error, size_t size)
+{
+	const char *confs = start_directory("IPSEC_CONFS", START_CONFS);
+	int stream;
+
+	d->keeper = keeper_link_spawn(confs, d->run.crash_secret, &d->users, &stream, error, size);
+	if (d->keeper == NULL)
+		return false;
+	d->signer = signer_link_new(stream);
+	return true;
+}
+
 bool daemon_open(struct daemon *d, const char *rundir, bool keeps_state, struct configuration *conf,
                  char *error, size_t size)
 {
@@ -56,8 +68,7 @@ bool daemon_open(struct daemon *d, const char *rundir, bool keeps_state, struct 
 	d->control_fd = control_listen(rundir, error, size);
 	if (d->control_fd < 0)
 		return false;
-	d->signer = signer_link_spawn(&d->users, d->run.crash_secret, error, size);
-	return d->signer != NULL;
+	return open_signer(d, error, size);
 }
 
 static void on_signer_gone(void *ctx)
@@ -65,24 +76,36 @@ static void on_signer_gone(void *ctx)
 	life_crash(ctx, "the signer ended");
 }
 
+static void on_keeper_gone(void *ctx)
+{
+	life_crash(ctx, "the keeper ended");
+}
+
 static bool start_jobs(struct daemon *d, char *error, size_t size)
 {
+	const struct keeper_events events = {
+		.ctx = d, .files = life_on_files, .trouble = life_on_trouble, .gone = on_keeper_gone
+	};
+
 	d->results = results_new(d->base, core_on_job_done, d);
 	d->pool = pool_new(d->results);
 	if (d->pool == NULL ||
-	    !signer_link_attach(d->signer, d->base, d->results, on_signer_gone, d))
+	    !signer_link_attach(d->signer, d->base, d->results, on_signer_gone, d) ||
+	    !keeper_link_attach(d->keeper, d->base, &events))
 		return fail(error, size, "no thread for public-key work can be made");
 	return true;
 }
 
-/* The secrets go to the signer and nowhere else; what is left here is wiped either way. */
+/* The secrets go to the signer and nowhere else; the token is let go either way. */
 static bool load_secrets(struct daemon *d, struct configuration *conf, struct text *error)
 {
 	struct host_key *keys = NULL;
 	size_t count = 0;
-	bool ok = signer_link_load(d->signer, &conf->secrets, &keys, &count, error);
+	bool ok = signer_link_load(d->signer, d->keeper, conf->secrets_token, &conf->secrets, &keys,
+	                           &count, error);
 
-	configuration_forget_secrets(conf);
+	close(conf->secrets_token);
+	conf->secrets_token = -1;
 	if (!ok)
 		return false;
 	free(d->host_keys);
@@ -234,6 +257,7 @@ void daemon_free(struct daemon *d)
 		event_free(d->deadline);
 	engine_free(d->engine);
 	signer_link_free(d->signer);
+	keeper_link_free(d->keeper);
 	results_free(d->results);
 	rundir_close(&d->run);
 	free(d->host_keys);

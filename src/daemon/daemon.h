@@ -11,6 +11,7 @@
 
 #include "control/server.h"
 #include "daemon/configuration.h"
+#include "daemon/keeper_link.h"
 #include "daemon/log.h"
 #include "daemon/pool.h"
 #include "daemon/results.h"
@@ -40,6 +41,7 @@ struct daemon {
 	struct engine *engine;
 	struct results *results;
 	struct pool *pool;
+	struct keeper_link *keeper;
 	struct signer_link *signer;
 
 	struct opportunism *core;

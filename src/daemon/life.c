@@ -1,6 +1,8 @@
 #include "daemon/life.h"
 
 #include <signal.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "daemon/clock.h"
 #include "daemon/notify.h"
@@ -80,11 +82,47 @@ static void on_signal(evutil_socket_t signal, short what, void *ctx)
 	struct daemon *d = ctx;
 
 	if (signal == SIGHUP)
-		log_line(
-		    &d->log, LOG_WARNING,
-		    "SIGHUP does nothing, the daemon may not read the files; use: ipsec reload");
+		keeper_link_read(d->keeper);
 	else
 		life_stop(d, false);
+}
+
+/* What `ipsec` would print, line by line. */
+static void log_lines(struct daemon *d, enum log_level level, const char *lines)
+{
+	while (*lines != '\0') {
+		size_t len = strcspn(lines, "\n");
+
+		if (len > 0)
+			log_line(&d->log, level, "reload: %.*s", (int)len, lines);
+		lines += len + (lines[len] == '\n');
+	}
+}
+
+void life_on_trouble(void *ctx, const char *lines)
+{
+	struct daemon *d = ctx;
+
+	log_lines(d, LOG_ERROR, lines);
+	log_line(&d->log, LOG_ERROR, "reload: refused, the running configuration stays");
+}
+
+void life_on_files(void *ctx, int bundle, int secrets)
+{
+	struct daemon *d = ctx;
+	json_t *json = start_unpack(bundle);
+	struct text error = { 0 };
+	struct configuration *conf = configuration_read(json, secrets, d->users.daemon, &error);
+
+	json_decref(json);
+	close(bundle);
+	if (d->is_stopping)
+		configuration_free(conf);
+	else if (conf == NULL || !daemon_reload(d, conf, &error))
+		life_on_trouble(d, error.s != NULL ? error.s : "refused");
+	else
+		log_lines(d, LOG_WARNING, d->conf->warnings);
+	text_free(&error);
 }
 
 bool life_open(struct daemon *d)

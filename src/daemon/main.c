@@ -1,7 +1,7 @@
 /*
  * wildswand: started by `ipsec start` as control/start.h says.
  *
- *      wildswand --rundir DIR --bundle FD [--ready FD]
+ *      wildswand --rundir DIR --bundle FD --secrets FD [--ready FD]
  *
  * Exit status: 0 stopped, 1 failed, 2 wrong words.
  */
@@ -19,23 +19,27 @@
 struct arguments {
 	const char *rundir;
 	int bundle;
+	int secrets;
 	int ready; /* -1: in the foreground */
 };
 
 static bool arguments_parse(int argc, char **argv, struct arguments *out)
 {
-	*out = (struct arguments){ .bundle = -1, .ready = -1 };
+	*out = (struct arguments){ .bundle = -1, .secrets = -1, .ready = -1 };
 	for (int i = 1; i + 1 < argc; i += 2) {
 		if (strcmp(argv[i], "--rundir") == 0)
 			out->rundir = argv[i + 1];
 		else if (strcmp(argv[i], "--bundle") == 0)
 			out->bundle = atoi(argv[i + 1]);
+		else if (strcmp(argv[i], "--secrets") == 0)
+			out->secrets = atoi(argv[i + 1]);
 		else if (strcmp(argv[i], "--ready") == 0)
 			out->ready = atoi(argv[i + 1]);
 		else
 			return false;
 	}
-	return argc % 2 == 1 && out->rundir != NULL && out->bundle > STDERR_FILENO;
+	return argc % 2 == 1 && out->rundir != NULL && out->bundle > STDERR_FILENO &&
+	       out->secrets > STDERR_FILENO;
 }
 
 /* To whoever started us, or to the log. */
@@ -52,7 +56,8 @@ static struct configuration *read_bundle(const struct arguments *args, const str
                                          struct text *error)
 {
 	json_t *json = start_unpack(args->bundle);
-	struct configuration *conf = configuration_read(json, d->users.daemon, error);
+	struct configuration *conf =
+	    configuration_read(json, args->secrets, d->users.daemon, error);
 
 	json_decref(json);
 	close(args->bundle);
@@ -100,11 +105,11 @@ int main(int argc, char **argv)
 
 	if (!arguments_parse(argc, argv, &args)) {
 		fprintf(stderr, "wildswand: ipsec start starts this: "
-		                "wildswand --rundir DIR --bundle FD [--ready FD]\n");
+		                "wildswand --rundir DIR --bundle FD --secrets FD "
+		                "[--ready FD]\n");
 		return 2;
 	}
 	umask(022);
-	bundle_wipe_json();
 	d.log_to = daemon_log_new();
 	d.log = daemon_log_port(d.log_to);
 	if (!come_up(&args, &d, error, sizeof(error)) || !rundir_write_pid(&d.run)) {

@@ -5,22 +5,14 @@
 #include <event2/buffer.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/pidfd.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "crypto/signer_wire.h"
 #include "daemon/clock.h"
 
-enum { SIGNER_END_WAIT_MS = 500 };
-
 struct signer_link {
 	int fd;
-	int process; /* pidfd: readable when it has ended */
 	struct event *readable;
 	struct event *writable;
 	struct evbuffer *in;
@@ -47,86 +39,17 @@ struct signer_link {
 	} loading;
 };
 
-/* Whoever waits for the end of `ipsec start`'s output must not wait for us: pipes are let go. */
-static void leave_pipes(void)
+struct signer_link *signer_link_new(int stream)
 {
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	struct stat st;
+	struct signer_link *link = new_zeroed(sizeof(*link));
 
-	if (null < 0)
-		return;
-	dup2(null, STDIN_FILENO);
-	dup2(null, STDOUT_FILENO);
-	if (fstat(STDERR_FILENO, &st) != 0 || S_ISFIFO(st.st_mode))
-		dup2(null, STDERR_FILENO);
-}
-
-/* In the child: only descriptors 0, 1, 2 and the socket as 3. */
-static void signer_exec(int fd, const struct start_users *users, const char *program,
-                        const char *crash_secret)
-{
-	char uid[16];
-	char gid[16];
-	char name[] = "wildswan-signer";
-	char *const argv[] = { name, uid, gid, (char *)crash_secret, NULL };
-	char *const envp[] = { NULL };
-
-	snprintf(uid, sizeof(uid), "%u", (unsigned)users->signer);
-	snprintf(gid, sizeof(gid), "%u", (unsigned)users->signer_group);
-	if (fd == 3)
-		fcntl(fd, F_SETFD, 0);
-	else if (dup2(fd, 3) != 3)
-		_exit(1);
-	leave_pipes();
-	close_range(4, ~0u, 0);
-	execve(program, argv, envp);
-	_exit(1);
-}
-
-struct signer_link *signer_link_spawn(const struct start_users *users, const char *crash_secret,
-                                      char *error, size_t size)
-{
-	struct signer_link *link;
-	char program[4096];
-	int fds[2];
-	pid_t child;
-
-	if (!start_program("wildswan-signer", program, sizeof(program))) {
-		snprintf(error, size, "wildswan-signer is not where wildswand is; install both");
-		return NULL;
-	}
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0) {
-		snprintf(error, size, "no socket for the signer: %s", strerror(errno));
-		return NULL;
-	}
-	child = fork();
-	if (child == 0)
-		signer_exec(fds[1], users, program, crash_secret);
-	close(fds[1]);
-	if (child < 0) {
-		snprintf(error, size, "no process for the signer: %s", strerror(errno));
-		close(fds[0]);
-		return NULL;
-	}
-	fcntl(fds[0], F_SETFL, O_NONBLOCK);
-	link = new_zeroed(sizeof(*link));
-	link->fd = fds[0];
-	link->process = pidfd_open(child, 0);
+	fcntl(stream, F_SETFL, O_NONBLOCK);
+	link->fd = stream;
 	link->in = evbuffer_new();
 	link->out = evbuffer_new();
 	link->jobs = new_array(SIGNER_JOBS_MAX, sizeof(*link->jobs));
 	assert(link->in != NULL && link->out != NULL);
 	return link;
-}
-
-/* Its socket is closed, so it ends now; a stuck one is left to init. */
-static void signer_wait(int process)
-{
-	struct pollfd p = { .fd = process, .events = POLLIN };
-
-	if (poll(&p, 1, SIGNER_END_WAIT_MS) == 1)
-		waitid(P_PIDFD, (id_t)process, &(siginfo_t){ 0 }, WEXITED);
-	close(process);
 }
 
 void signer_link_free(struct signer_link *link)
@@ -140,7 +63,6 @@ void signer_link_free(struct signer_link *link)
 	evbuffer_free(link->in);
 	evbuffer_free(link->out);
 	close(link->fd);
-	signer_wait(link->process);
 	free(link->jobs);
 	free(link->places);
 	free(link->loading.keys);
@@ -261,7 +183,7 @@ bool signer_link_attach(struct signer_link *link, struct event_base *base, struc
 	       event_add(link->readable, NULL) == 0;
 }
 
-/* Queues one frame. Secrets pass here: the copy is wiped, the socket's is the kernel's. */
+/* Queues one frame. */
 static bool link_queue(struct signer_link *link, const struct signer_message *m)
 {
 	uint8_t *octets = new_zeroed(SIGNER_FRAME_MAX);
@@ -270,44 +192,8 @@ static bool link_queue(struct signer_link *link, const struct signer_message *m)
 
 	if (ok)
 		evbuffer_add(link->out, octets, w.len);
-	secret_wipe(octets, w.len);
 	free(octets);
 	return ok;
-}
-
-static uint8_t wire_kind(enum secret_kind kind)
-{
-	switch (kind) {
-	case SECRET_RSA_INLINE:
-		return SIGNER_SECRET_RSA_NUMBERS;
-	case SECRET_RSA_FILE:
-		return SIGNER_SECRET_RSA_PEM;
-	case SECRET_ED25519_FILE:
-		return SIGNER_SECRET_ED25519_PEM;
-	case SECRET_ECDSA_FILE:
-		return SIGNER_SECRET_ECDSA_PEM;
-	case SECRET_PSK:
-		return SIGNER_SECRET_PSK;
-	}
-	abort();
-}
-
-static bool queue_secret(struct signer_link *link, const struct secret_entry *entry)
-{
-	struct signer_message m = { .kind = SIGNER_ADD, .algorithm = wire_kind(entry->kind) };
-	const struct rsa_numbers *rsa = &entry->rsa;
-	const struct secret *numbers[] = { &rsa->modulus,          &rsa->public_exponent,
-		                           &rsa->private_exponent, &rsa->prime1,
-		                           &rsa->prime2,           &rsa->exponent1,
-		                           &rsa->exponent2,        &rsa->coefficient };
-
-	if (entry->kind == SECRET_PSK)
-		m.parts[0] = secret_view(&entry->psk);
-	else if (entry->kind != SECRET_RSA_INLINE)
-		m.parts[0] = secret_view(&entry->pem);
-	for (size_t i = 0; entry->kind == SECRET_RSA_INLINE && i < ARRAY_LEN(numbers); i++)
-		m.parts[i] = secret_view(numbers[i]);
-	return link_queue(link, &m);
 }
 
 static int poll_ms_until(struct instant until)
@@ -371,23 +257,21 @@ static bool load_failed(struct signer_link *link, const struct secrets *secrets,
 	else if (bad < secrets->count)
 		text_add(error, "ipsec.secrets:%u: %s: this is no key that can be used",
 		         secrets->entries[bad].line, entry_name(&secrets->entries[bad]));
+	else if (bad == SIGNER_BAD_SET)
+		text_add(error, "the secrets were not handed over as they should; is this root?");
 	else
 		text_add(error, "ipsec.secrets: too many secrets");
 	return false;
 }
 
-bool signer_link_load(struct signer_link *link, const struct secrets *secrets,
-                      struct host_key **keys, size_t *key_count, struct text *error)
+bool signer_link_load(struct signer_link *link, struct keeper_link *keeper, int token,
+                      const struct secrets *secrets, struct host_key **keys, size_t *key_count,
+                      struct text *error)
 {
-	struct signer_message commit = { .kind = SIGNER_COMMIT, .index = (uint32_t)secrets->count };
-	bool ok = true;
-
 	free(link->loading.keys);
 	link->loading = (struct loading){ 0 };
-	for (size_t i = 0; ok && i < secrets->count; i++)
-		ok = queue_secret(link, &secrets->entries[i]);
-	if (!ok || !link_queue(link, &commit)) {
-		text_add(error, "ipsec.secrets: an entry is too long");
+	if (!keeper_link_load(keeper, token)) {
+		text_add(error, "the keeper does not answer; look into the log");
 		return false;
 	}
 	if (!wait_loaded(link) || link->loading.bad != SIGNER_BAD_NONE)

@@ -1,12 +1,12 @@
 #pragma once
 /*
- * The signer process as the daemon knows it: started as root, given the secrets, asked to sign.
+ * The signer process as the daemon knows it: asked to sign. Its secrets come from the keeper.
  *
- *      signer_link_spawn (root) -> signer_link_attach -> signer_link_load -> signer_link_job ...
+ *      signer_link_new -> signer_link_attach -> signer_link_load -> signer_link_job ...
  */
 #include "config/secrets.h"
-#include "control/start.h"
 #include "crypto/job.h"
+#include "daemon/keeper_link.h"
 #include "daemon/results.h"
 #include "opportunism/opportunism.h"
 #include "util/log.h"
@@ -16,9 +16,8 @@ struct signer_link;
 /* Jobs without a result; one more is refused at once, with an empty result. */
 enum { SIGNER_JOBS_MAX = 1024, SIGNER_LOAD_WAIT_S = 5 };
 
-/* Forks and executes wildswan-signer. NULL: `error` says why. */
-struct signer_link *signer_link_spawn(const struct start_users *users, const char *crash_secret,
-                                      char *error, size_t size);
+/* Takes over `stream`, as keeper_link_spawn() made it. */
+struct signer_link *signer_link_new(int stream);
 /* Results go to `results`; `gone` is called when the signer ended, and it is called once. */
 MUST_USE bool signer_link_attach(struct signer_link *link, struct event_base *base,
                                  struct results *results, void (*gone)(void *ctx), void *ctx);
@@ -26,11 +25,12 @@ MUST_USE bool signer_link_attach(struct signer_link *link, struct event_base *ba
 void signer_link_free(struct signer_link *link);
 
 /*
- * Replaces the signer's set by these secrets, in their order, and waits for it. The host keys among
- * them come back in an array for the caller to free. False: `error` names the entry; the old set
- * stays.
+ * Replaces the signer's set by the one behind `token`, through the keeper, and waits for it.
+ * `secrets` describes its entries. The host keys among them come back in an array for the caller to
+ * free. False: `error` names the entry; the old set stays.
  */
-MUST_USE bool signer_link_load(struct signer_link *link, const struct secrets *secrets,
-                               struct host_key **keys, size_t *key_count, struct text *error);
+MUST_USE bool signer_link_load(struct signer_link *link, struct keeper_link *keeper, int token,
+                               const struct secrets *secrets, struct host_key **keys,
+                               size_t *key_count, struct text *error);
 /* SIGN (key: index into the host keys) and PSK_MAC (key: index into the secrets). */
 void signer_link_job(struct signer_link *link, uint64_t job_id, const struct crypto_job *job);

@@ -126,6 +126,11 @@ uint32_t keyring_commit(struct keyring *keyring, uint32_t count)
 	return bad;
 }
 
+void keyring_drop(struct keyring *keyring)
+{
+	set_wipe(&keyring->made);
+}
+
 size_t keyring_count(const struct keyring *keyring)
 {
 	return keyring->in_use.count;

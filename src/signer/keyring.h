@@ -24,6 +24,8 @@ void keyring_add(struct keyring *keyring, enum signer_secret_kind kind, const st
  * of the first bad one; the set in use stays. Either way the next add begins a new set.
  */
 uint32_t keyring_commit(struct keyring *keyring, uint32_t count);
+/* Forgets the set in the making. */
+void keyring_drop(struct keyring *keyring);
 
 /* The set in use. */
 size_t keyring_count(const struct keyring *keyring);

@@ -1,8 +1,9 @@
 /*
  * wildswan-signer UID GID [CRASH-SECRET]: holds the long-term secrets and only signs with them.
  *
- * The daemon starts it as root with a connected stream socket as descriptor 3 and talks to it as
- * crypto/signer_wire.h says. It ends when that socket closes. Exit status: 0 closed, 1 refused or
+ * The keeper starts it as root with connected sockets: descriptor 3, over which the daemon asks as
+ * crypto/signer_wire.h says, and descriptor 4, over which the keeper brings the secrets as
+ * control/keeper_wire.h says. It ends when one of them closes. Exit status: 0 closed, 1 refused or
  * failed, 2 wrong words.
  */
 #include <openssl/crypto.h>
@@ -15,7 +16,7 @@
 #include "signer/sandbox.h"
 #include "signer/service.h"
 
-enum { SOCKET_FD = 3 };
+enum { STREAM_FD = 3, KEEPER_FD = 4 };
 
 static bool id_parse(const char *text, unsigned long *out)
 {
@@ -52,24 +53,24 @@ int main(int argc, char **argv)
 	bool ok;
 
 	if (argc < 3 || argc > 4 || !id_parse(argv[1], &uid) || !id_parse(argv[2], &gid) ||
-	    !is_socket(SOCKET_FD)) {
-		fprintf(stderr,
-		        "wildswan-signer: the daemon starts this: wildswan-signer UID GID [FILE],"
-		        " with a socket as descriptor 3\n");
+	    !is_socket(STREAM_FD) || !is_socket(KEEPER_FD)) {
+		fprintf(stderr, "wildswan-signer: wildswan-keeper starts this: wildswan-signer UID"
+		                " GID [FILE], with sockets as descriptors 3 and 4\n");
 		return 2;
 	}
 	(void)signal(SIGPIPE, SIG_IGN);
 	/* Ctrl-C and a closed terminal are the daemon's business; it closes the socket. */
 	(void)signal(SIGINT, SIG_IGN);
 	(void)signal(SIGHUP, SIG_IGN);
+	(void)signal(SIGTERM, SIG_IGN);
 	if (!crypto_start())
 		return 1;
 	if (argc == 4)
 		crash_secret = crash_secret_open(argv[3]);
-	if (!sandbox_enter(SOCKET_FD, (uid_t)uid, (gid_t)gid))
+	if (!sandbox_enter(KEEPER_FD, (uid_t)uid, (gid_t)gid))
 		return 1;
 	keyring = keyring_new();
-	ok = service_run(SOCKET_FD, keyring, &crash_secret);
+	ok = service_run(STREAM_FD, KEEPER_FD, keyring, &crash_secret);
 	keyring_free(keyring);
 	secret_free(&crash_secret);
 	return ok ? 0 : 1;

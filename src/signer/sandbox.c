@@ -32,10 +32,9 @@ static void lock_memory(void)
 		(void)mlockall(MCL_CURRENT | MCL_FUTURE);
 }
 
-static bool close_the_rest(int fd)
+static bool close_the_rest(int last)
 {
-	return (fd <= 3 || close_range(3, (unsigned)fd - 1, 0) == 0) &&
-	       close_range((unsigned)fd + 1, ~0U, 0) == 0;
+	return close_range((unsigned)last + 1, ~0U, 0) == 0;
 }
 
 static bool drop_user(uid_t uid, gid_t gid)
@@ -53,11 +52,12 @@ static bool drop_user(uid_t uid, gid_t gid)
 }
 
 static const int calls_allowed[] = {
-	SCMP_SYS(read),         SCMP_SYS(write),  SCMP_SYS(close),     SCMP_SYS(exit),
-	SCMP_SYS(exit_group),   SCMP_SYS(futex),  SCMP_SYS(getrandom), SCMP_SYS(brk),
-	SCMP_SYS(munmap),       SCMP_SYS(mremap), SCMP_SYS(madvise),   SCMP_SYS(clock_gettime),
-	SCMP_SYS(getpid),       SCMP_SYS(gettid), SCMP_SYS(tgkill),    SCMP_SYS(rt_sigprocmask),
-	SCMP_SYS(rt_sigreturn),
+	SCMP_SYS(read),         SCMP_SYS(write),      SCMP_SYS(close),     SCMP_SYS(exit),
+	SCMP_SYS(exit_group),   SCMP_SYS(futex),      SCMP_SYS(getrandom), SCMP_SYS(brk),
+	SCMP_SYS(munmap),       SCMP_SYS(mremap),     SCMP_SYS(madvise),   SCMP_SYS(clock_gettime),
+	SCMP_SYS(getpid),       SCMP_SYS(gettid),     SCMP_SYS(tgkill),    SCMP_SYS(rt_sigprocmask),
+	SCMP_SYS(rt_sigreturn), SCMP_SYS(poll),       SCMP_SYS(ppoll),     SCMP_SYS(recvmsg),
+	SCMP_SYS(fstat),        SCMP_SYS(newfstatat),
 };
 
 static bool allow_calls(scmp_filter_ctx filter)
@@ -65,7 +65,10 @@ static bool allow_calls(scmp_filter_ctx filter)
 	const struct scmp_arg_cmp not_executable = SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
 
 	for (size_t i = 0; i < sizeof(calls_allowed) / sizeof(calls_allowed[0]); i++) {
-		if (seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls_allowed[i], 0) != 0)
+		int result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls_allowed[i], 0);
+
+		/* Some do not exist on every architecture. */
+		if (result != 0 && result != -EDOM)
 			return false;
 	}
 	/* Memory, as long as it is data. */
@@ -86,14 +89,14 @@ static bool filter_calls(void)
 	return ok;
 }
 
-bool sandbox_enter(int fd, uid_t uid, gid_t gid)
+bool sandbox_enter(int last_fd, uid_t uid, gid_t gid)
 {
 	const struct rlimit none = { 0, 0 };
 
 	lock_memory();
 	if (setrlimit(RLIMIT_CORE, &none) != 0)
 		return complain("no limit on cores");
-	if (!close_the_rest(fd))
+	if (!close_the_rest(last_fd))
 		return complain("inherited files");
 	if (!drop_user(uid, gid))
 		return complain("cannot become the user of the signer");

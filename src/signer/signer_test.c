@@ -1,4 +1,6 @@
 #include "util/test.h"
+#include "control/keeper_wire.h"
+#include "control/sealed.h"
 #include "crypto/signer_wire.h"
 #include "util/secret.h"
 #include "util/vectors.h"
@@ -17,10 +19,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* The built program at the other end of a socket pair. */
+/* The built program at the other ends of two socket pairs: we are its daemon and its keeper. */
 struct signer {
 	pid_t pid;
 	int fd;
+	int keeper;
+	uint8_t set[1 << 17]; /* frames for the next commit() */
+	size_t set_len;
 	uint8_t in[SIGNER_FRAME_MAX];
 	size_t in_len;
 };
@@ -29,14 +34,16 @@ enum { TEST_UID = 64731, TEST_GID = 64732, ANSWER_MS = 20000 };
 
 static const char *crash_secret; /* NULL: none */
 
-static void exec_signer(int fd)
+static void exec_signer(int fd, int keeper)
 {
 	char uid[16];
 	char gid[16];
 
 	snprintf(uid, sizeof(uid), "%u", geteuid() == 0 ? TEST_UID : geteuid());
 	snprintf(gid, sizeof(gid), "%u", geteuid() == 0 ? TEST_GID : getegid());
-	if (dup2(fd, 3) == 3)
+	fd = fcntl(fd, F_DUPFD, 10);
+	keeper = fcntl(keeper, F_DUPFD, 10);
+	if (dup2(fd, 3) == 3 && dup2(keeper, 4) == 4)
 		execl(SIGNER_PROGRAM, SIGNER_PROGRAM, uid, gid, crash_secret, (char *)NULL);
 	_exit(127);
 }
@@ -45,14 +52,18 @@ static struct signer *signer_start(void)
 {
 	struct signer *s = new_zeroed(sizeof(*s));
 	int ends[2];
+	int keepers[2];
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, keepers), 0);
 	s->pid = fork();
 	assert_true(s->pid >= 0);
 	if (s->pid == 0)
-		exec_signer(ends[1]);
+		exec_signer(ends[1], keepers[1]);
 	close(ends[1]);
+	close(keepers[1]);
 	s->fd = ends[0];
+	s->keeper = keepers[0];
 	return s;
 }
 
@@ -62,6 +73,7 @@ static int signer_end(struct signer *s)
 	int status;
 
 	close(s->fd);
+	close(s->keeper);
 	assert_int_equal(waitpid(s->pid, &status, 0), s->pid);
 	free(s);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
@@ -85,6 +97,25 @@ static void say(struct signer *s, const struct signer_message *message)
 
 	assert_true(signer_message_write(&w, message));
 	send_octets(s, writer_view(&w));
+}
+
+/* Into the set that the next load() hands over. */
+static void put(struct signer *s, const struct signer_message *message)
+{
+	struct writer w = writer_on(s->set + s->set_len, sizeof(s->set) - s->set_len);
+
+	assert_true(signer_message_write(&w, message));
+	s->set_len += w.len;
+}
+
+static void load(struct signer *s)
+{
+	struct keeper_message message = { .kind = KEEPER_LOAD, .fds = { -1, -1 } };
+
+	message.fds[0] = sealed_new(BYTES(s->set, s->set_len));
+	s->set_len = 0;
+	assert_true(keeper_send(s->keeper, &message));
+	keeper_message_close(&message);
 }
 
 /* The next message; its views live until the call after. False: the socket closed. */
@@ -116,7 +147,7 @@ static void add(struct signer *s, enum signer_secret_kind kind, struct bytes sec
 		                          .algorithm = kind,
 		                          .parts = { secret } };
 
-	say(s, &m);
+	put(s, &m);
 }
 
 /* Commits; the answer's `bad`. Public keys go to `keys` where there is room for `count`. */
@@ -125,7 +156,8 @@ static uint32_t commit(struct signer *s, uint32_t count, struct pubkey *keys)
 	const struct signer_message m = { .kind = SIGNER_COMMIT, .index = count };
 	struct signer_message answer;
 
-	say(s, &m);
+	put(s, &m);
+	load(s);
 	for (uint32_t i = 0; hear(s, &answer) && answer.kind == SIGNER_KEY; i++) {
 		assert_int_equal(answer.index, i);
 		assert_in_range(i, 0, count - 1);
@@ -235,7 +267,7 @@ static void add_numbers(struct signer *s, EVP_PKEY *pkey, bool is_damaged)
 		numbers[2].data[40] ^= 1;
 		numbers[3].data[40] ^= 1;
 	}
-	say(s, &m);
+	put(s, &m);
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
 		buf_free(&numbers[i]);
 }
@@ -328,7 +360,7 @@ static void add_vector_rsa(struct signer *s, const json_t *rsa)
 		.parts = { buf_view(&n), BYTES_OF(e), buf_view(&d) },
 	};
 
-	say(s, &m);
+	put(s, &m);
 }
 
 static void check_answer(struct signer *s, enum signer_message_kind kind, uint32_t index,
@@ -468,16 +500,16 @@ static void refuses_keys_that_cannot_sign(void **state)
 static void ends_on_garbage(void **state)
 {
 	static const char *cases[] = {
-		"00000000",             /* an empty frame */
-		"ffffffff00",           /* endless */
-		"0001fffd01",           /* one octet too long */
-		"0000000163",           /* an unknown kind */
-		"000000020109",         /* ADD of an unknown secret */
-		"000000060104ffffffff", /* ADD with a part longer than its frame */
-		"0000000302ffff",       /* COMMIT cut short */
-		"00000006020000000000", /* COMMIT with more behind it */
-		"0000000607ffffffff00", /* RESULT is ours to say */
-		"0000000506ffffffff",   /* LOADED too */
+		"00000000",               /* an empty frame */
+		"ffffffff00",             /* endless */
+		"0001fffd01",             /* one octet too long */
+		"0000000163",             /* an unknown kind */
+		"0000000701040000000178", /* ADD: only the keeper brings secrets */
+		"000000050200000000",     /* COMMIT likewise */
+		"000000020109",           /* ADD of an unknown secret */
+		"0000000304ffff",         /* PSK_MAC cut short */
+		"0000000607ffffffff00",   /* RESULT is ours to say */
+		"0000000506ffffffff",     /* LOADED too */
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -489,6 +521,55 @@ static void ends_on_garbage(void **state)
 		assert_false(hear(s, &none));
 		assert_int_equal(signer_end(s), 1);
 	}
+}
+
+/* What the keeper brings is trusted no further than that: the set in use stays. */
+static void refuses_files_that_hold_no_set(void **state)
+{
+	static const char *cases[] = {
+		"00",                     /* no frame */
+		"0000000701040000000178", /* no COMMIT */
+		"000000050200000000"
+		"000000050200000000", /* more behind it */
+		"0000000701040000000178"
+		"00000005020000",       /* cut short */
+		"0000000607ffffffff00", /* no ADD or COMMIT */
+		"000000060104ffffffff"
+		"000000050200000001", /* a part longer than its frame */
+	};
+	struct keeper_message empty = { .kind = KEEPER_LOAD, .fds = { -1, -1 } };
+	struct signer *s = signer_start();
+	struct signer_message answer;
+
+	add(s, SIGNER_SECRET_PSK, BYTES_STR("k"));
+	assert_int_equal(commit(s, 1, NULL), SIGNER_BAD_NONE);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		CLEANUP(buf_free) struct buf octets = vector_octets_of(cases[i]);
+		CLEANUP(buf_free) struct buf mac = { 0 };
+
+		memcpy(s->set, octets.data, octets.len);
+		s->set_len = octets.len;
+		load(s);
+		assert_true(hear(s, &answer));
+		assert_int_equal(answer.kind, SIGNER_LOADED);
+		assert_int_equal(answer.bad, SIGNER_BAD_SET);
+		mac = ask(s, SIGNER_PSK_MAC, 0, PRF_HMAC_SHA2_256, BYTES_STR("data"));
+		assert_int_equal(mac.len, 32);
+	}
+	assert_true(keeper_send(s->keeper, &empty));
+	assert_true(hear(s, &answer));
+	assert_int_equal(answer.bad, SIGNER_BAD_SET);
+	assert_int_equal(signer_end(s), 0);
+}
+
+static void ends_with_its_keeper(void **state)
+{
+	struct signer *s = signer_start();
+	struct signer_message none;
+
+	assert_int_equal(shutdown(s->keeper, SHUT_RDWR), 0);
+	assert_false(hear(s, &none));
+	assert_int_equal(signer_end(s), 0);
 }
 
 static void ends_when_the_socket_closes_inside_a_message(void **state)
@@ -505,20 +586,19 @@ static void takes_messages_in_any_pieces(void **state)
 	struct writer w = writer_on(out, sizeof(out));
 	struct signer *s = signer_start();
 	const struct signer_message messages[] = {
-		{ .kind = SIGNER_ADD, .algorithm = SIGNER_SECRET_PSK, .parts = { BYTES_STR("k") } },
-		{ .kind = SIGNER_COMMIT, .index = 1 },
+		{ .kind = SIGNER_PSK_MAC, .job_id = 6, .algorithm = PRF_HMAC_SHA2_256 },
 		{ .kind = SIGNER_PSK_MAC, .job_id = 7, .algorithm = PRF_HMAC_SHA2_512 },
 	};
 	struct signer_message answer;
 
+	add(s, SIGNER_SECRET_PSK, BYTES_STR("k"));
+	assert_int_equal(commit(s, 1, NULL), SIGNER_BAD_NONE);
 	for (size_t i = 0; i < ARRAY_LEN(messages); i++)
 		assert_true(signer_message_write(&w, &messages[i]));
 	for (size_t i = 0; i < w.len; i++)
 		send_octets(s, BYTES(out + i, 1));
 	assert_true(hear(s, &answer));
-	assert_int_equal(answer.kind, SIGNER_KEY);
-	assert_true(hear(s, &answer));
-	assert_int_equal(answer.kind, SIGNER_LOADED);
+	assert_int_equal(answer.job_id, 6);
 	assert_true(hear(s, &answer));
 	assert_int_equal(answer.kind, SIGNER_RESULT);
 	assert_int_equal(answer.job_id, 7);
@@ -603,7 +683,7 @@ static void refuses_wrong_words_and_stays_no_root(void **state)
 		pid = fork();
 		if (pid == 0) {
 			fclose(stderr);
-			if (dup2(ends[1], 3) == 3)
+			if (dup2(ends[1], 3) == 3 && dup2(3, 4) == 4)
 				execl(SIGNER_PROGRAM, SIGNER_PROGRAM, cases[i].uid, cases[i].gid,
 				      (char *)NULL);
 			_exit(127);
@@ -670,6 +750,8 @@ int main(void)
 		cmocka_unit_test(a_new_set_replaces_the_old_one_whole_or_not_at_all),
 		cmocka_unit_test(refuses_keys_that_cannot_sign),
 		cmocka_unit_test(ends_on_garbage),
+		cmocka_unit_test(refuses_files_that_hold_no_set),
+		cmocka_unit_test(ends_with_its_keeper),
 		cmocka_unit_test(ends_when_the_socket_closes_inside_a_message),
 		cmocka_unit_test(takes_messages_in_any_pieces),
 		cmocka_unit_test(signs_the_longest_message),
