@@ -5,6 +5,7 @@ from gateway import SETUP
 from lab import DEST, EAST, EAST_LAN, PIECE, SOURCE, WEST, WEST_LAN, until
 
 OUTSIDE = "198.18.2.254"  # of the NAT, as east sees west
+ENTRANCE = "198.18.1.254"  # of a NAT in front of east, as west sees it
 TUNNEL = """
 conn tunnel
 	left={west}
@@ -17,7 +18,7 @@ conn tunnel
 	keyingtries=1
 	auto=route
 """
-PLACES = {"east": EAST, "west_lan": WEST_LAN, "east_lan": EAST_LAN}
+PLACES = {"west_lan": WEST_LAN, "east_lan": EAST_LAN}
 
 
 def masquerade(lab, ports):
@@ -34,16 +35,22 @@ def masquerade(lab, ports):
     lab.internet.ip("route", "replace", EAST_LAN, "via", EAST)
 
 
+def start(pair, seen_by_west, seen_by_east):
+    """Both gateways anew; what each believes to be the addresses of west and east."""
+    pair.stop()
+    for gateway, (west, east) in ((pair.west, seen_by_west), (pair.east, seen_by_east)):
+        path = gateway.confs / "ipsec.secrets"
+        path.write_text('@west.example.net @east.example.net : PSK "through a wall"\n')
+        path.chmod(0o600)
+        gateway.configure(SETUP, TUNNEL, west=west, east=east, **PLACES)
+    pair.start()
+
+
 @pytest.fixture(scope="module")
 def tunnel(lab, idle_pair):
     lab.internet.sysctl(net__ipv6__conf__east__keep_addr_on_down=1)
     masquerade(lab, "40000-40999")
-    for gateway, west in ((idle_pair.west, WEST), (idle_pair.east, OUTSIDE)):
-        path = gateway.confs / "ipsec.secrets"
-        path.write_text('@west.example.net @east.example.net : PSK "through a wall"\n')
-        path.chmod(0o600)
-        gateway.configure(SETUP, TUNNEL, west=west, **PLACES)
-    idle_pair.start()
+    start(idle_pair, (WEST, EAST), (OUTSIDE, EAST))
     return idle_pair
 
 
@@ -99,3 +106,21 @@ for _ in range(20):
 """)
     assert lab.source.ping(DEST, count=3)
     assert tunnel.east.log().count("the peer is at") == before
+
+
+def test_a_responder_behind_a_nat_is_reached(lab, idle_pair):
+    """West knows only the address of the NAT, which hands ports 500 and 4500 on to east."""
+    lab.internet.shell("nft delete table ip mynat 2>/dev/null || true")
+    lab.internet.nft(f"""table ip mynat {{ chain pre {{
+        type nat hook prerouting priority dstnat; policy accept;
+        ip daddr {ENTRANCE} udp dport {{ 500, 4500 }} dnat to {EAST}
+        }}
+        }}""")
+    start(idle_pair, (WEST, ENTRANCE), (WEST, EAST))
+    with lab.capture("west") as capture:
+        assert lab.source.ping(DEST, count=2)
+        assert lab.dest.ping(SOURCE, count=2)
+    frames = capture.frames()
+    assert not frames.with_octets(PIECE)
+    assert {f.protocol for f in frames.esp()} == {17}
+    assert not frames.between(WEST, EAST)
