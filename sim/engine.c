@@ -7,13 +7,20 @@
 #include "sim/world.h"
 
 /* The SPIs are remembered: what comes by them now was lost in the crash. */
+static void wipe_child(struct child_sa *sa)
+{
+	child_sa_wipe(sa);
+	selectors_free(&sa->more_local);
+	selectors_free(&sa->more_remote);
+}
+
 void engine_wipe(struct sim_engine *e)
 {
 	for (size_t i = 0; i < e->pair_count; i++)
 		for (size_t j = 0; j < e->pairs[i].held_count; j++)
 			e->pairs[i].held[j]->fate = FATE_CRASHED;
 	for (size_t i = 0; i < e->child_count; i++)
-		child_sa_wipe(&e->children[i].sa);
+		wipe_child(&e->children[i].sa);
 	policy_wipe(&e->policy);
 	free(e->pairs);
 	free(e->children);
@@ -56,6 +63,23 @@ static struct engine_child *child_by_in(struct sim_engine *e, uint32_t spi)
 	return NULL;
 }
 
+static bool side_fits(const struct traffic_selector *first, const struct selectors *more,
+                      const struct ip *address)
+{
+	if (range_contains(&first->range, address))
+		return true;
+	for (size_t i = 0; i < more->count; i++)
+		if (range_contains(&more->list[i].range, address))
+			return true;
+	return false;
+}
+
+static bool fits(const struct child_sa *sa, const struct ip *local, const struct ip *remote)
+{
+	return side_fits(&sa->local, &sa->more_local, local) &&
+	       side_fits(&sa->remote, &sa->more_remote, remote);
+}
+
 /* The SA to send by: of the peer's SPI, and for this pair. */
 static struct engine_child *child_by_out(struct sim_engine *e, uint32_t spi,
                                          const struct ip_pair *pair)
@@ -63,8 +87,7 @@ static struct engine_child *child_by_out(struct sim_engine *e, uint32_t spi,
 	for (size_t i = 0; i < e->child_count; i++) {
 		struct child_sa *sa = &e->children[i].sa;
 
-		if (sa->spi_out == spi && range_contains(&sa->local.range, &pair->source) &&
-		    range_contains(&sa->remote.range, &pair->destination))
+		if (sa->spi_out == spi && fits(sa, &pair->source, &pair->destination))
 			return &e->children[i];
 	}
 	return NULL;
@@ -78,6 +101,13 @@ static void send_in_clear(struct sim_engine *e, struct packet *packet)
 	net_send_clear(e->gateway->sim, packet);
 }
 
+static void send_by(struct sim_engine *e, struct engine_child *child, struct packet *packet)
+{
+	child->use.packets_out++;
+	child->use.last_out = e->gateway->sim->now;
+	net_send_esp(e->gateway, &child->sa, ++child->next_sequence, packet);
+}
+
 static void send_by_tunnel(struct sim_engine *e, struct pair_entry *entry, struct packet *packet)
 {
 	struct engine_child *child = child_by_out(e, entry->spi_out, &packet->pair);
@@ -86,9 +116,7 @@ static void send_by_tunnel(struct sim_engine *e, struct pair_entry *entry, struc
 		sim_fail(e->gateway->sim, "%s: a pair is to go by an SA that is not there: %s > %s",
 		         e->gateway->name, ip_text(&packet->pair.source).s,
 		         ip_text(&packet->pair.destination).s);
-	child->use.packets_out++;
-	child->use.last_out = e->gateway->sim->now;
-	net_send_esp(e->gateway, &child->sa, ++child->next_sequence, packet);
+	send_by(e, child, packet);
 }
 
 static void dispatch(struct sim_engine *e, struct pair_entry *entry, struct packet *packet)
@@ -161,10 +189,15 @@ static void trap(struct sim_engine *e, struct packet *packet)
 static void by_policy(struct sim_engine *e, struct packet *packet)
 {
 	const struct policy_row *row = policy_lookup(&e->policy, &packet->pair);
+	struct engine_child *child = NULL;
 
+	if (row != NULL && row->action == POLICY_TUNNEL)
+		child = child_by_out(e, row->spi_out, &packet->pair);
 	if (row == NULL || row->action == POLICY_PASS)
 		send_in_clear(e, packet);
-	else if (row->action == POLICY_TRAP)
+	else if (child != NULL)
+		send_by(e, child, packet);
+	else if (row->action == POLICY_TRAP || row->action == POLICY_TUNNEL)
 		trap(e, packet);
 	else
 		packet->fate = FATE_DROPPED;
@@ -210,7 +243,8 @@ void engine_clear_inbound(struct sim_engine *e, struct packet *packet)
 
 	if (entry != NULL && entry->action == EROUTE_TUNNEL)
 		raise_cleartext(e, &back);
-	if ((entry != NULL && entry->action == EROUTE_TUNNEL) || (row != NULL && row->is_private))
+	if ((entry != NULL && entry->action == EROUTE_TUNNEL) ||
+	    (row != NULL && (row->is_private || row->action == POLICY_TUNNEL)))
 		packet->fate = FATE_REFUSED;
 	else
 		sim_deliver(e->gateway->sim, packet, FATE_ARRIVED_IN_CLEAR);
@@ -274,8 +308,7 @@ void engine_esp_inbound(struct sim_engine *e, const struct esp *esp)
 	if (!secret_equal(secret_view(&child->sa.key_in), secret_view(&esp->key)))
 		sim_fail(e->gateway->sim, "%s: ESP under another key than its SA's",
 		         e->gateway->name);
-	if (!range_contains(&child->sa.remote.range, &packet->pair.source) ||
-	    !range_contains(&child->sa.local.range, &packet->pair.destination)) {
+	if (!fits(&child->sa, &packet->pair.destination, &packet->pair.source)) {
 		packet->fate = FATE_NO_SA;
 		return;
 	}
@@ -286,15 +319,6 @@ void engine_esp_inbound(struct sim_engine *e, const struct esp *esp)
 }
 
 /* ---- The port ---- */
-
-static void set_policy(void *ctx, const struct policy_table *table)
-{
-	struct gateway *gateway = ctx;
-	long clash;
-
-	policy_wipe(&gateway->engine.policy);
-	policy_build(&gateway->engine.policy, table->rows, table->row_count, &clash);
-}
 
 static void release(struct sim_engine *e, struct pair_entry *entry)
 {
@@ -313,6 +337,31 @@ static void forget_pair(struct sim_engine *e, struct pair_entry *entry)
 	remove_pair(e, entry);
 	for (size_t i = 0; i < kept.held_count; i++)
 		engine_outbound(e, kept.held[i]);
+}
+
+/* What is held of a row that has a verdict now leaves by it. */
+static void release_by_rows(struct sim_engine *e)
+{
+	for (size_t i = e->pair_count; i-- > 0;) {
+		struct pair_entry *entry = &e->pairs[i];
+		const struct policy_row *row = policy_lookup(&e->policy, &entry->pair);
+
+		if (entry->action != EROUTE_HOLD || row == NULL || row->action == POLICY_TRAP)
+			continue;
+		promise_in_time(e->gateway, entry, EROUTE_TUNNEL);
+		forget_pair(e, entry);
+	}
+}
+
+static void set_policy(void *ctx, const struct policy_table *table)
+{
+	struct gateway *gateway = ctx;
+	struct sim_engine *e = &gateway->engine;
+	long clash;
+
+	policy_wipe(&e->policy);
+	policy_build(&e->policy, table->rows, table->row_count, &clash);
+	release_by_rows(e);
 }
 
 static void say_pair(struct gateway *gateway, const struct ip_pair *pair, enum eroute_action action,
@@ -376,6 +425,8 @@ static void add_child(void *ctx, const struct child_sa *sa)
 	*child = (struct engine_child){ .sa = *sa };
 	child->sa.key_in = secret_of(&sa->key_in);
 	child->sa.key_out = secret_of(&sa->key_out);
+	child->sa.more_local = selectors_copy(sa->more_local);
+	child->sa.more_remote = selectors_copy(sa->more_remote);
 }
 
 static void remove_child(void *ctx, uint32_t spi_in)
@@ -391,7 +442,7 @@ static void remove_child(void *ctx, uint32_t spi_in)
 	for (size_t i = 0; i < e->spi_count; i++)
 		if (e->spis[i] == spi_in && !gateway->is_down)
 			e->spis[i] = 0; /* from now on not early, but late */
-	child_sa_wipe(&child->sa);
+	wipe_child(&child->sa);
 	*child = e->children[--e->child_count];
 }
 

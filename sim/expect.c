@@ -1,8 +1,6 @@
 /*
  * What a story expects.
  */
-#include <assert.h>
-
 #include "sim/world.h"
 
 static const char *const action_words[] = { "trap", "hold", "pass", "drop", "reject", "tunnel" };
@@ -15,11 +13,37 @@ static const struct pair_entry *entry_of(struct sim *sim, const char *from, cons
 	return gateway == NULL ? NULL : engine_pair(&gateway->engine, &pair);
 }
 
+struct verdict {
+	enum eroute_action action;
+	uint32_t spi_out;
+};
+
+/* Of the pair, or else of the row that it is in. */
+static struct verdict verdict_of(struct sim *sim, const char *from, const char *to)
+{
+	static const enum eroute_action actions[] = {
+		[POLICY_TRAP] = EROUTE_TRAP,     [POLICY_PASS] = EROUTE_PASS,
+		[POLICY_DROP] = EROUTE_DROP,     [POLICY_REJECT] = EROUTE_REJECT,
+		[POLICY_TUNNEL] = EROUTE_TUNNEL,
+	};
+	struct ip_pair pair = { sim_ip(from), sim_ip(to) };
+	struct gateway *gateway = sim_owner_of(sim, &pair.source);
+	const struct pair_entry *entry = entry_of(sim, from, to);
+	const struct policy_row *row = NULL;
+
+	if (entry != NULL)
+		return (struct verdict){ entry->action, entry->spi_out };
+	if (gateway != NULL)
+		row = policy_lookup(&gateway->engine.policy, &pair);
+	if (row == NULL)
+		return (struct verdict){ EROUTE_TRAP, 0 };
+	return (struct verdict){ actions[row->action], row->spi_out };
+}
+
 void expect_eroute_at(struct sim *sim, const char *from, const char *to, const char *word,
                       const char *file, int line)
 {
-	const struct pair_entry *entry = entry_of(sim, from, to);
-	const char *is = entry == NULL ? "trap" : action_words[entry->action];
+	const char *is = action_words[verdict_of(sim, from, to).action];
 
 	if (strcmp(is, word) != 0)
 		sim_fail(sim, "%s:%d: %s > %s is %s, not %s", file, line, from, to, is, word);
@@ -37,20 +61,19 @@ static struct engine_child *find_out(struct gateway *gateway, uint32_t spi_out)
 void expect_tunnel_at(struct sim *sim, const char *from, const char *to, const char *file, int line)
 {
 	struct ip source = sim_ip(from), destination = sim_ip(to);
-	const struct pair_entry *entry = entry_of(sim, from, to);
+	struct verdict verdict = verdict_of(sim, from, to);
 	struct gateway *ours = sim_owner_of(sim, &source);
 	struct gateway *theirs = sim_owner_of(sim, &destination);
 	const struct engine_child *out;
 
 	expect_eroute_at(sim, from, to, "tunnel", file, line);
-	assert(entry != NULL);
-	out = find_out(ours, entry->spi_out);
+	out = find_out(ours, verdict.spi_out);
 	if (theirs == NULL || out == NULL)
 		sim_fail(sim, "%s:%d: %s > %s goes by no SA", file, line, from, to);
 	for (size_t i = 0; i < theirs->engine.child_count; i++) {
 		const struct child_sa *sa = &theirs->engine.children[i].sa;
 
-		if (sa->spi_in == entry->spi_out &&
+		if (sa->spi_in == verdict.spi_out &&
 		    secret_equal(secret_view(&sa->key_in), secret_view(&out->sa.key_out)) &&
 		    secret_equal(secret_view(&sa->key_out), secret_view(&out->sa.key_in)))
 			return;

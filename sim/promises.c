@@ -16,7 +16,7 @@ void promise_no_leak(const struct gateway *gateway, const struct packet *packet)
 {
 	const struct policy_row *row = row_of(gateway, &packet->pair);
 
-	if (row != NULL && row->is_private)
+	if (row != NULL && (row->is_private || row->action == POLICY_TUNNEL))
 		sim_fail(gateway->sim, "leak: %s lets %s > %s out in the clear, conn %s is private",
 		         gateway->name, ip_text(&packet->pair.source).s,
 		         ip_text(&packet->pair.destination).s, row->name);

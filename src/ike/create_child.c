@@ -118,10 +118,14 @@ enum answer_verdict {
 };
 
 /* Opportunistic pairs are wanted exactly (OIN-9); so are those towards whoever began the IKE SA,
- * and what takes over from another (TS-8). */
+ * and what takes over from another (TS-8). Ranges are a configured tunnel's, which takes what it
+ * gets. */
 static bool is_exact(const struct ike_sa *sa, const struct request *request)
 {
-	return sa->is_opportunistic || !sa->is_initiator || request->kind == REQUEST_REKEY_CHILD;
+	bool is_pair = ts_is_host(&request->local) && ts_is_host(&request->remote);
+
+	return sa->is_opportunistic || (!sa->is_initiator && is_pair) ||
+	       request->kind == REQUEST_REKEY_CHILD;
 }
 
 static enum answer_verdict judge(const struct ike_sa *sa, const struct request *request,

@@ -1,7 +1,7 @@
 /*
  * Attempts: one gateway being tried for one flow, over an IKE SA that exists or a new one.
  */
-#include "opportunism/flow.h"
+#include "opportunism/tunnel.h"
 
 #include <stdlib.h>
 
@@ -45,9 +45,14 @@ void attempt_free(struct attempt *attempt)
 	free(attempt);
 }
 
-static struct traffic_selector selector_of(const struct ip *address)
+static void wanted_selectors(struct reach_selectors *out, const struct flow *flow)
 {
-	return (struct traffic_selector){ .range = range_of_ip(address), .port_last = 65535 };
+	const struct reach pair = { .local = { range_of_ip(&flow->pair.source) },
+		                    .remote = { range_of_ip(&flow->pair.destination) },
+		                    .local_count = 1,
+		                    .remote_count = 1 };
+
+	reach_selectors(out, flow->tunnel != NULL ? &flow->tunnel->reach : &pair);
 }
 
 /* An IKE SA with this gateway whose peer proved a key that the Destination's records hold for it
@@ -81,12 +86,13 @@ static bool any_sa_up(const struct attempt *attempt)
 static void create_child(struct attempt *attempt, const struct peer_sa *sa)
 {
 	struct opportunism *opp = attempt->opp;
-	struct traffic_selector local = selector_of(&attempt->flow->pair.source);
-	struct traffic_selector remote = selector_of(&attempt->flow->pair.destination);
+	struct reach_selectors wanted;
 
+	wanted_selectors(&wanted, attempt->flow);
 	attempt->state = ATTEMPT_CHILD;
 	attempt->sa = sa->handle;
-	ike_create_child(opp->ike, sa->handle, &local, &remote, attempt->tag, opp->now);
+	ike_create_wide_child(opp->ike, sa->handle, &wanted.local[0], &wanted.remote[0],
+	                      &wanted.more, attempt->tag, opp->now);
 }
 
 static enum ike_reason attempt_contact(struct attempt *attempt);
@@ -106,7 +112,8 @@ static bool needs_keys(const struct attempt *attempt)
 }
 
 /* False: there is nothing to prove ourselves with, or no address to do it from. */
-static bool make_wish(const struct attempt *attempt, struct ike_wish *wish)
+static bool make_wish(const struct attempt *attempt, const struct reach_selectors *wanted,
+                      struct ike_wish *wish)
 {
 	const struct flow *flow = attempt->flow;
 	const struct opportunism *opp = attempt->opp;
@@ -117,8 +124,10 @@ static bool make_wish(const struct attempt *attempt, struct ike_wish *wish)
 		                   .expected_id = id_of_ip(gateway),
 		                   .peer_auth = ike_auth_of(flow->conn->theirs.auth),
 		                   .peer_psk = flow->conn->psk < 0 ? 0 : (unsigned)flow->conn->psk,
-		                   .local = selector_of(&flow->pair.source),
-		                   .remote = selector_of(&flow->pair.destination),
+		                   .local = wanted->local[0],
+		                   .remote = wanted->remote[0],
+		                   .more_local = wanted->more.local,
+		                   .more_remote = wanted->more.remote,
 		                   .profile = flow->conn->profile,
 		                   .tag = attempt->tag,
 		                   .is_opportunistic = flow->conn->is_opportunistic };
@@ -132,10 +141,12 @@ static bool make_wish(const struct attempt *attempt, struct ike_wish *wish)
 static enum ike_reason initiate(struct attempt *attempt, struct gateway_memory *memory)
 {
 	struct opportunism *opp = attempt->opp;
+	struct reach_selectors wanted;
 	struct ike_wish wish;
 	struct peer_sa *sa;
 
-	if (!make_wish(attempt, &wish)) {
+	wanted_selectors(&wanted, attempt->flow);
+	if (!make_wish(attempt, &wanted, &wish)) {
 		attempt->flow->reason = FLOW_REASON_NO_HOST_KEY;
 		return IKE_REASON_LOCAL;
 	}
@@ -167,7 +178,8 @@ static enum ike_reason attempt_contact(struct attempt *attempt)
 		create_child(attempt, sa);
 		return IKE_REASON_NONE;
 	}
-	if (memory->silent_until.ns > opp->now.ns)
+	/* A configured peer is tried whenever it is wanted: it may be back by now. */
+	if (memory->silent_until.ns > opp->now.ns && attempt->flow->tunnel == NULL)
 		return IKE_REASON_SILENT;
 	if (needs_keys(attempt) && attempt->keys == NULL && any_sa_up(attempt)) {
 		attempt->state = ATTEMPT_KEYS;

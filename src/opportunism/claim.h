@@ -6,6 +6,7 @@
 #include "opportunism/discovery.h"
 #include "opportunism/core.h"
 #include "opportunism/keysearch.h"
+#include "opportunism/reach.h"
 
 struct claim {
 	struct hash_node by_sa;
@@ -17,7 +18,9 @@ struct claim {
 	bool is_granted; /* answered; kept until its CHILD SA is up or time is over */
 	struct ike_claim said;
 	struct conn_state *conn; /* the one that answers; NULL: none does */
-	const char *refusal;     /* why there will be no CHILD SA, else NULL */
+	bool has_grant;          /* ranges for a configured tunnel: as much as the conn allows */
+	struct reach grant;
+	const char *refusal; /* why there will be no CHILD SA, else NULL */
 	bool wants_keys;
 	struct key_search keys;
 	bool wants_source;
@@ -32,6 +35,11 @@ bool record_names_initiator(const struct delegation *record, bool is_txt, const 
 /* NUL-4: who proves nothing speaks for the address it comes from, to ours, and for nothing else.
  * NULL: nothing against it. */
 const char *anonymous_objection(const struct ike_claim *said);
+/*
+ * A road warrior speaks for the address it comes from; behind a NAT, for one of those that nobody
+ * has in the Internet. NULL: nothing against it.
+ */
+const char *warrior_objection(const struct ike_claim *said);
 /* AUZ-2 (b), AUZ-16 and the like: what needs no lookup. NULL: nothing against it. */
 const char *claim_objection(const struct ike_claim *said, const struct conn_state *conn,
                             const struct opportunism *opp);

@@ -1,7 +1,7 @@
 /*
  * What an administrator does to conns while the gateway runs, and what the listings show.
  */
-#include "opportunism/flow.h"
+#include "opportunism/tunnel.h"
 
 #include <stdlib.h>
 
@@ -89,6 +89,21 @@ static bool conn_pair(const struct opportunism *opp, const struct conn_state *co
 	return pair->source.family != IP_NONE;
 }
 
+static bool may_be_started(const struct conn_state *conn, struct text *error)
+{
+	const char *name = conn->conn.name;
+
+	if (!conn->is_added)
+		text_add(error, "conn %s is not added; ipsec auto --add %s first", name, name);
+	else if (conn->conn.type != CONN_TUNNEL)
+		text_add(error, "conn %s is no tunnel: there is nothing to bring up", name);
+	else if (conn->theirs.kind == END_ANY)
+		text_add(error, "conn %s has right=%%any: the peer has to come", name);
+	else
+		return true;
+	return false;
+}
+
 bool opportunism_conn_up(struct opportunism *opp, const char *name, struct text *error,
                          struct instant now)
 {
@@ -99,7 +114,15 @@ bool opportunism_conn_up(struct opportunism *opp, const char *name, struct text 
 	opp->now = now;
 	if (conn == NULL)
 		return false;
-	if (!conn->is_added || conn->conn.type != CONN_TUNNEL || !conn_pair(opp, conn, &pair)) {
+	if (!may_be_started(conn, error))
+		return false;
+	if (conn_has_tunnel(conn)) {
+		if (!tunnel_start(opp, conn, error))
+			return false;
+		core_run_events(opp);
+		return true;
+	}
+	if (!conn_pair(opp, conn, &pair)) {
 		text_add(error,
 		         "conn %s does not name one pair of addresses; route it, and traffic "
 		         "brings its tunnels up",
@@ -139,6 +162,7 @@ bool opportunism_conn_down(struct opportunism *opp, const char *name, struct tex
 			core_close_flow(opp, flow, "taken down by command");
 	}
 	free(pairs);
+	tunnels_close(opp, conn, "taken down by command");
 	core_run_events(opp);
 	return true;
 }
@@ -162,6 +186,22 @@ static enum eroute_action row_action(enum policy_action action)
 	return EROUTE_DROP;
 }
 
+/* What became of a conn's row. */
+static void see_tunnel(const struct flow *flow, struct eroute_view *view)
+{
+	const struct child *sending = flow == NULL ? NULL : TAILQ_FIRST(&flow->children);
+
+	if (flow == NULL)
+		return;
+	view->reason = flow_reason_text(flow->reason);
+	view->since = flow->since;
+	if (flow->state != FLOW_TUNNEL)
+		return;
+	view->spi_out = sending->spi_out;
+	view->gateway = sending->gateway;
+	view->strength = sending->strength;
+}
+
 static void see_row(const struct opportunism *opp, size_t i,
                     void (*see)(void *ctx, const struct eroute_view *view), void *ctx)
 {
@@ -173,6 +213,7 @@ static void see_row(const struct opportunism *opp, size_t i,
 		                    .conn = row->name,
 		                    .reason = "configured" };
 
+	see_tunnel(tunnel_of_row(opp, row), &view);
 	see(ctx, &view);
 }
 
@@ -214,6 +255,12 @@ void opportunism_list_eroutes(const struct opportunism *opp,
 
 static bool has_tunnel(const struct opportunism *opp, const struct conn_state *conn)
 {
+	const struct tunnel *tunnel;
+
+	LIST_FOREACH (tunnel, &opp->tunnels, in_list) {
+		if (tunnel->flow->conn == conn && tunnel->flow->state == FLOW_TUNNEL)
+			return true;
+	}
 	for (struct hash_node *node = hash_walk(&opp->flows, NULL); node != NULL;
 	     node = hash_walk(&opp->flows, node)) {
 		const struct flow *flow = CONTAINER_OF(node, struct flow, by_pair);

@@ -17,6 +17,8 @@ struct claim;
 struct attempt;
 struct self_search;
 struct leaving;
+struct tunnel;
+struct reach;
 
 /* An IKE SA of ours as the flows see it: settled at sa_up, except for the SAs still negotiating. */
 struct peer_sa {
@@ -82,6 +84,7 @@ struct event {
 	enum child_start start;
 	struct ip_pair pair; /* CHILD_UP: local and remote address */
 	bool is_pair;        /* CHILD_UP: the selectors are single addresses */
+	struct reach *reach; /* CHILD_UP; owned */
 	struct path path;
 	enum ike_reason reason;
 	bool is_proven;
@@ -107,7 +110,11 @@ struct opportunism {
 	enum dnssec_mode dnssec;
 	struct duration shunt_idle;
 
-	struct hash flows;    /* by pair */
+	struct hash flows;           /* by pair */
+	LIST_HEAD(, tunnel) tunnels; /* with ranges: in no table of pairs */
+	size_t tunnel_count;
+	bool is_policy_stale; /* a tunnel has another verdict than the rows say */
+	bool has_new_tunnel;
 	struct hash attempts; /* by tag */
 	struct hash claims;   /* by tag */
 	struct hash sas;      /* by handle */
@@ -151,8 +158,9 @@ struct ike_owner core_owner(struct opportunism *opp);
 void core_run_events(struct opportunism *opp);
 void event_release(struct event *event);
 
-/* opportunism.c: after a change of the conns; a flow closed with its tunnels. */
+/* opportunism.c: after a change of the conns; of tunnels; a flow closed with its tunnels. */
 void core_policy_changed(struct opportunism *opp);
+void core_policy_renew(struct opportunism *opp);
 void core_close_flow(struct opportunism *opp, struct flow *flow, const char *why);
 
 /* self.c: how we prove who we are. False: there is nothing to prove it with. */

@@ -1,7 +1,10 @@
 #include "opportunism/flow.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
+
+#include "opportunism/tunnel.h"
 
 static uint64_t pair_hash(const struct opportunism *opp, const struct ip_pair *pair)
 {
@@ -82,6 +85,8 @@ static struct instant flow_due(const struct flow *flow)
 {
 	struct instant due = INSTANT_NEVER;
 
+	if (flow->tunnel != NULL && flow->inquiry == NULL && flow->state != FLOW_TUNNEL)
+		return tunnel_due(flow);
 	if (flow->inquiry != NULL && flow->state != FLOW_SHUNT)
 		due = instant_min(inquiry_due(flow), flow_budget(flow));
 	if (flow->state == FLOW_TUNNEL)
@@ -196,6 +201,10 @@ static void flow_fire(struct opportunism *opp, struct timer *timer)
 {
 	struct flow *flow = CONTAINER_OF(timer, struct flow, timer);
 
+	if (flow->tunnel != NULL && flow->inquiry == NULL && flow->state != FLOW_TUNNEL) {
+		tunnel_fire(flow);
+		return;
+	}
 	switch (flow->state) {
 	case FLOW_DNS:
 		time_out_discovery(flow);
@@ -244,13 +253,11 @@ void flow_take_conn(struct flow *flow, struct conn_state *conn)
 	flow->failure = failure_action(conn);
 }
 
-struct flow *flow_new(struct opportunism *opp, const struct ip_pair *pair, struct conn_state *conn)
+struct flow *flow_new_wide(struct opportunism *opp, const struct ip_pair *pair,
+                           struct conn_state *conn)
 {
-	struct flow *flow;
+	struct flow *flow = new_zeroed(sizeof(*flow));
 
-	if (opp->flows.count >= FLOWS_MAX)
-		return NULL;
-	flow = new_zeroed(sizeof(*flow));
 	flow->opp = opp;
 	flow->pair = *pair;
 	flow_take_conn(flow, conn);
@@ -261,8 +268,35 @@ struct flow *flow_new(struct opportunism *opp, const struct ip_pair *pair, struc
 	flow->timer.fire = flow_fire;
 	TAILQ_INIT(&flow->children);
 	LIST_INIT(&flow->followers);
+	return flow;
+}
+
+struct flow *flow_new(struct opportunism *opp, const struct ip_pair *pair, struct conn_state *conn)
+{
+	struct flow *flow;
+
+	if (opp->flows.count >= FLOWS_MAX)
+		return NULL;
+	flow = flow_new_wide(opp, pair, conn);
 	hash_add(&opp->flows, &flow->by_pair, pair_hash(opp, pair));
 	return flow;
+}
+
+static bool is_wide(const struct flow *flow)
+{
+	return flow->tunnel != NULL && flow->tunnel->is_wide;
+}
+
+struct flow_text flow_text(const struct flow *flow)
+{
+	struct flow_text text;
+
+	if (is_wide(flow))
+		string_copy(text.s, sizeof(text.s), reach_text(&flow->tunnel->reach).s);
+	else
+		snprintf(text.s, sizeof(text.s), "%s > %s", ip_text(&flow->pair.source).s,
+		         ip_text(&flow->pair.destination).s);
+	return text;
 }
 
 void flow_stop_inquiry(struct flow *flow)
@@ -292,7 +326,9 @@ void flow_free(struct flow *flow)
 	while ((child = TAILQ_FIRST(&flow->children)) != NULL)
 		child_forget(flow->opp, child);
 	heap_remove(&flow->opp->timers, &flow->timer.node);
-	hash_remove(&flow->opp->flows, &flow->by_pair);
+	if (!is_wide(flow))
+		hash_remove(&flow->opp->flows, &flow->by_pair);
+	tunnel_free(flow);
 	free(flow);
 }
 
@@ -300,9 +336,10 @@ void flow_end(struct flow *flow, const char *why)
 {
 	struct opportunism *opp = flow->opp;
 
-	log_line(&opp->log, LOG_INFO, "flow %s > %s: trap, %s", ip_text(&flow->pair.source).s,
-	         ip_text(&flow->pair.destination).s, why);
-	opp->engine.set_pair(opp->engine.ctx, &flow->pair, EROUTE_TRAP, 0, flow->is_private);
+	log_line(&opp->log, LOG_INFO, "flow %s: trap, %s", flow_text(flow).s, why);
+	if (!is_wide(flow))
+		opp->engine.set_pair(opp->engine.ctx, &flow->pair, EROUTE_TRAP, 0,
+		                     flow->is_private);
 	flow_free(flow);
 }
 
@@ -345,8 +382,11 @@ static void flow_give_up(struct flow *flow)
 			reason = FLOW_REASON_DNS_SILENT;
 		flow_settle_shunt(flow, flow_failure(flow), reason);
 	}
-	if (!goes_on)
-		flow_stop_inquiry(flow);
+	if (goes_on)
+		return;
+	flow_stop_inquiry(flow);
+	if (flow->tunnel != NULL)
+		tunnel_failed(flow);
 }
 
 void flow_step(struct flow *flow)

@@ -82,6 +82,7 @@ struct flow {
 	 * until something has come by that SA. INSTANT_NEVER: not so. */
 	struct instant confirm_due;
 	struct inquiry *inquiry; /* NULL when nothing is being found out */
+	struct tunnel *tunnel;   /* of a configured conn, see tunnel.h; NULL: of opportunism */
 	struct flow *carrier;    /* the pair this one is translated to (leftnat=), or NULL */
 	LIST_ENTRY(flow) of_carrier;
 	LIST_HEAD(, flow) followers;
@@ -109,6 +110,14 @@ enum flow_step flow_decide(const struct evidence *e);
 struct flow *flow_find(struct opportunism *opp, const struct ip_pair *pair);
 /* NULL at FLOWS_MAX. */
 struct flow *flow_new(struct opportunism *opp, const struct ip_pair *pair, struct conn_state *conn);
+/* One that no pair finds: of a tunnel of ranges. */
+struct flow *flow_new_wide(struct opportunism *opp, const struct ip_pair *pair,
+                           struct conn_state *conn);
+/* "10.1.0.2 > 10.2.0.2", or the ranges of a tunnel. */
+struct flow_text {
+	char s[160];
+};
+struct flow_text flow_text(const struct flow *flow);
 /* The conn that stands for the flow, or NULL, and what it says of failure. */
 void flow_take_conn(struct flow *flow, struct conn_state *conn);
 /* The pairs of all flows, for whoever ends some of them on the way; the caller frees. */
@@ -154,9 +163,9 @@ void flow_look_at_starting(struct flow *flow);
 /* respond.c */
 void respond_auth_wanted(struct opportunism *opp, const struct event *event);
 void respond_child_wanted(struct opportunism *opp, const struct event *event);
-/* The claim a CHILD SA came from: its strength, and the end of the claim. */
+/* The claim a CHILD SA came from: its strength and its conn, and the end of the claim. */
 bool respond_take_claim(struct opportunism *opp, ike_handle sa, uint64_t tag,
-                        enum strength *strength);
+                        enum strength *strength, struct conn_state **conn);
 enum strength respond_key_strength(struct opportunism *opp, ike_handle sa);
 void respond_forget_sa(struct opportunism *opp, ike_handle sa);
 void respond_forget_all(struct opportunism *opp);

@@ -1,4 +1,4 @@
-#include "opportunism/flow.h"
+#include "opportunism/tunnel.h"
 #include "opportunism/self.h"
 
 #include <stdlib.h>
@@ -60,6 +60,7 @@ struct opportunism *opportunism_new(const struct opportunism_settings *settings)
 	LIST_INIT(&opp->sa_list);
 	LIST_INIT(&opp->leaving);
 	LIST_INIT(&opp->self_searches);
+	LIST_INIT(&opp->tunnels);
 	TAILQ_INIT(&opp->events);
 	opp->ike = ike_new(settings->ike, &owner, &ike);
 	return opp;
@@ -99,6 +100,7 @@ void opportunism_free(struct opportunism *opp)
 		return;
 	respond_forget_all(opp);
 	free_all_flows(opp);
+	tunnels_free(opp);
 	children_forget_leaving(opp);
 	self_forget(opp);
 	while ((event = TAILQ_FIRST(&opp->events)) != NULL) {
@@ -150,10 +152,17 @@ static void copy_host_keys(struct opportunism *opp, const struct opportunism_con
 
 static void rebuild_policy(struct opportunism *opp)
 {
-	struct policy_row *rows = NULL;
-	size_t count = conns_rows(&opp->conns, &opp->own, &rows);
+	struct policy_row *rows = NULL, *conn_rows = NULL;
+	size_t count = tunnel_rows(opp, &rows);
+	size_t conn_count = conns_rows(&opp->conns, &opp->own, &conn_rows);
 	long clash;
 
+	rows = grow_array(rows, count + conn_count + 1, sizeof(*rows));
+	if (conn_count > 0)
+		memcpy(rows + count, conn_rows, conn_count * sizeof(*rows));
+	count += conn_count;
+	free(conn_rows);
+	opp->is_policy_stale = false;
 	policy_wipe(&opp->policy);
 	policy_build(&opp->policy, rows, count, &clash);
 	if (clash >= 0)
@@ -169,6 +178,12 @@ static struct conn_state *conn_for(struct opportunism *opp, const struct flow *f
 {
 	const struct policy_row *row = policy_lookup(&opp->policy, &flow->pair);
 
+	if (row != NULL && row->is_outcome) {
+		/* A pair that the peer of the same conn asked for by itself may stay beside it. */
+		struct conn_state *conn = conns_find(&opp->conns, row->name);
+
+		return flow->state == FLOW_TUNNEL && flow->conn == conn ? conn : NULL;
+	}
 	if (row != NULL)
 		return row->action == POLICY_TRAP ? conns_find(&opp->conns, row->name) : NULL;
 	if (flow->state != FLOW_TUNNEL)
@@ -193,6 +208,9 @@ static void recheck_flow(struct opportunism *opp, struct flow *flow)
 	struct conn_state *conn = conn_for(opp, flow);
 	bool is_same = conn != NULL && conn_is_private(conn) == flow->is_private;
 
+	if (flow->tunnel != NULL &&
+	    (conn == NULL || strcmp(flow->tunnel->conn, conn->conn.name) != 0))
+		tunnel_free(flow);
 	flow_take_conn(flow, conn);
 	if (conn != NULL && flow->state == FLOW_TUNNEL) {
 		if (!is_same)
@@ -224,8 +242,21 @@ static void recheck_flows(struct opportunism *opp)
 void core_policy_changed(struct opportunism *opp)
 {
 	rebuild_policy(opp);
+	tunnels_recheck(opp);
 	recheck_flows(opp);
 	core_run_events(opp);
+}
+
+void core_policy_renew(struct opportunism *opp)
+{
+	bool has_new = opp->has_new_tunnel;
+
+	if (!opp->is_policy_stale)
+		return;
+	opp->has_new_tunnel = false;
+	rebuild_policy(opp);
+	if (has_new)
+		recheck_flows(opp);
 }
 
 static void start_conns(struct opportunism *opp)
@@ -255,6 +286,7 @@ static void configure(struct opportunism *opp, const struct opportunism_config *
 		conns_keep_states(&opp->conns, before);
 	opp->dnssec = config->conf->setup.dnssec;
 	opp->shunt_idle = SECONDS(config->conf->setup.shunt_idle_s);
+	tunnels_recheck(opp);
 	rebuild_policy(opp);
 	recheck_flows(opp);
 	self_look(opp);
@@ -333,9 +365,16 @@ static void decide_pair(struct opportunism *opp, const struct ip_pair *pair)
 		settle_by_row(opp, pair, POLICY_PASS); /* NEV-1 */
 		return;
 	}
+	if (conn_has_tunnel(conn) && tunnel_on_acquire(opp, conn, pair))
+		return;
 	flow = flow_new(opp, pair, conn);
 	if (flow == NULL)
 		return;
+	if (conn_has_tunnel(conn)) {
+		flow_settle_shunt(flow, flow->failure, FLOW_REASON_REFUSED);
+		timer_set(opp, &flow->timer, instant_after(opp->now, opp->shunt_idle));
+		return;
+	}
 	if (flow_is_translated(pair, conn)) {
 		flow_follow(flow);
 		return;

@@ -2,7 +2,7 @@
  * What the IKE endpoint tells and asks: taken down as events while it runs, handled when it has
  * returned, since nobody may call back into it before.
  */
-#include "opportunism/flow.h"
+#include "opportunism/tunnel.h"
 
 #include <stdlib.h>
 
@@ -18,7 +18,12 @@ static struct event *add_event(struct opportunism *opp, enum event_kind kind, ik
 
 void event_release(struct event *event)
 {
+	if (event->claim != NULL) {
+		selectors_free(&event->claim->more_peer);
+		selectors_free(&event->claim->more_ours);
+	}
 	free(event->claim);
+	free(event->reach);
 	free(event->established);
 	free(event);
 }
@@ -27,6 +32,8 @@ static void keep_claim(struct event *event, const struct ike_claim *claim)
 {
 	event->claim = new_zeroed(sizeof(*claim));
 	*event->claim = *claim;
+	event->claim->more_peer = selectors_copy(claim->more_peer);
+	event->claim->more_ours = selectors_copy(claim->more_ours);
 }
 
 static void on_auth_wanted(void *ctx, ike_handle sa, const struct ike_claim *claim)
@@ -56,8 +63,9 @@ static void on_child_up(void *ctx, ike_handle sa, uint64_t tag, const struct chi
 	event->spi_in = child->spi_in;
 	event->spi_out = child->spi_out;
 	event->pair = (struct ip_pair){ child->local.range.first, child->remote.range.first };
-	event->is_pair =
-	    range_is_single(&child->local.range) && range_is_single(&child->remote.range);
+	event->reach = new_zeroed(sizeof(*event->reach));
+	reach_of_child(event->reach, child);
+	event->is_pair = reach_is_pair(event->reach);
 	event->path = child->path;
 	event->replaces = child->replaces;
 	event->start = child->start;
@@ -169,8 +177,8 @@ static struct flow *flow_of_new_child(struct opportunism *opp, const struct even
 {
 	struct attempt *attempt = attempt_find(opp, event->tag);
 	const struct peer_sa *sa = sa_find(opp, event->sa);
+	struct conn_state *conn = NULL;
 	struct flow *flow;
-	struct conn_state *conn;
 
 	*was_ours = attempt != NULL;
 	if (attempt != NULL) {
@@ -184,19 +192,22 @@ static struct flow *flow_of_new_child(struct opportunism *opp, const struct even
 		attempt_free(attempt);
 		return flow;
 	}
-	if (!event->is_pair || !respond_take_claim(opp, event->sa, event->tag, strength))
+	if (!respond_take_claim(opp, event->sa, event->tag, strength, &conn))
 		return NULL;
-	conn = conns_answering(&opp->conns, &event->pair.source, &event->pair.destination,
-	                       &opp->own, sa == NULL ? IKE_AUTH_SIGNATURE : sa->auth);
-	flow = flow_find(opp, &event->pair);
-	return flow != NULL || conn == NULL ? flow : flow_new(opp, &event->pair, conn);
+	flow = event->is_pair ? flow_find(opp, &event->pair) : NULL;
+	return flow != NULL || conn == NULL ? flow : tunnel_of_peer(opp, conn, event->reach);
+}
+
+/* Nobody knew of it a moment ago, so nothing of it is held. */
+static bool is_new_flow(const struct flow *flow)
+{
+	return flow->state == FLOW_DNS && flow->inquiry == NULL;
 }
 
 static void handle_child_up(struct opportunism *opp, const struct event *event)
 {
 	enum strength strength = STRENGTH_NONE;
-	bool was_ours = false, is_held;
-	bool is_new = flow_find(opp, &event->pair) == NULL;
+	bool was_ours = false, is_held, is_new;
 	struct flow *flow;
 
 	if (event->replaces != 0) {
@@ -209,10 +220,13 @@ static void handle_child_up(struct opportunism *opp, const struct event *event)
 		ike_delete_child(opp->ike, event->sa, event->spi_in, opp->now);
 		return;
 	}
+	is_new = is_new_flow(flow);
 	is_held = flow->state == FLOW_DNS || flow->state == FLOW_IKE || flow_is_unconfirmed(flow);
 	flow->confirm_due =
 	    is_held && !was_ours && !is_new ? instant_after(opp->now, CONFIRM_TIME) : INSTANT_NEVER;
 	child_add(opp, flow, event, was_ours, strength);
+	if (flow->tunnel != NULL)
+		tunnel_granted(flow, event->reach);
 	/* Our own attempt under way is let run out when the peer came first (section 11.1);
 	 * questions are not, and the losers of several gateways tried at once are abandoned
 	 * (CHS-6). */
@@ -294,9 +308,12 @@ void core_run_events(struct opportunism *opp)
 {
 	struct event *event;
 
-	while ((event = TAILQ_FIRST(&opp->events)) != NULL) {
-		TAILQ_REMOVE(&opp->events, event, in_queue);
-		handle_event(opp, event);
-		event_release(event);
-	}
+	do {
+		while ((event = TAILQ_FIRST(&opp->events)) != NULL) {
+			TAILQ_REMOVE(&opp->events, event, in_queue);
+			handle_event(opp, event);
+			event_release(event);
+		}
+		core_policy_renew(opp); /* once for all that happened */
+	} while (!TAILQ_EMPTY(&opp->events));
 }

@@ -90,9 +90,8 @@ static void take_over(struct flow *flow, struct child *new)
 		return;
 	flow_apply(flow);
 	flow_lead(flow);
-	log_line(&opp->log, LOG_INFO, "flow %s > %s: tunnel tun0x%x@%s, rekeyed",
-	         ip_text(&flow->pair.source).s, ip_text(&flow->pair.destination).s, new->spi_out,
-	         ip_text(&new->gateway).s);
+	log_line(&opp->log, LOG_INFO, "flow %s: tunnel tun0x%x@%s, rekeyed", flow_text(flow).s,
+	         new->spi_out, ip_text(&new->gateway).s);
 }
 
 void flow_replace_child(struct opportunism *opp, const struct event *event)

@@ -2,7 +2,8 @@
  * The Responder's side: looking into claims, and the answers to them.
  */
 #include "opportunism/claim.h"
-#include "opportunism/flow.h"
+#include "opportunism/ranges.h"
+#include "opportunism/tunnel.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,6 +67,8 @@ const char *claim_objection(const struct ike_claim *said, const struct conn_stat
 {
 	const struct ip *source = &said->peer.range.first;
 
+	if (!said->is_single_pair && conn != NULL && !conn->is_opportunistic)
+		return NULL; /* the conn has said whose ranges these are */
 	if (!said->is_single_pair)
 		return "only single pairs of addresses can be authorised";
 	if (ip_is_never_peer(source) || is_own(opp, source) || is_inside(opp, source))
@@ -175,6 +178,8 @@ static void check_existing(struct claim *claim)
 	    (claim->strength == STRENGTH_NULL ||
 	     !ip_equal(&child->gateway, &claim->said.path.remote.address)))
 		claim->refusal = "another gateway carries it with more strength";
+	if (claim->has_grant && tunnel_is_others(claim->opp, &claim->grant, &claim->said.peer_id))
+		claim->refusal = "another peer carries some of these addresses";
 }
 
 /* The claim is answered; it stays until its CHILD SA is up, or for a minute. */
@@ -191,6 +196,15 @@ static void answer(struct claim *claim, const struct pubkey *keys, size_t count,
 		                                 claim->conn == NULL ? NULL : claim->conn->profile,
 		                             .tag = claim->tag };
 
+	struct reach_selectors granted;
+
+	if (claim->has_grant) {
+		reach_selectors(&granted, &claim->grant);
+		permission.ours = granted.local[0];
+		permission.peer = granted.remote[0];
+		permission.more_ours = granted.more.local;
+		permission.more_peer = granted.more.remote;
+	}
 	if (claim->refusal == NULL)
 		check_existing(claim);
 	if (claim->refusal != NULL) {
@@ -411,17 +425,6 @@ static void look(struct claim *claim, bool wants_keys)
 	decide_when_all_is_in(claim);
 }
 
-/* AUT-3: rightid, or the address of the gateway that the conn names; ID_NONE: whoever has the key.
- */
-static struct ike_id arranged_id(const struct conn_end *theirs)
-{
-	struct ike_id id = id_of_conf(&theirs->id);
-
-	if (id.type == ID_NONE && theirs->kind == END_ADDRESS)
-		id = id_of_ip(&theirs->address);
-	return id;
-}
-
 const char *anonymous_objection(const struct ike_claim *said)
 {
 	if (!said->is_single_pair || !ip_equal(&said->peer.range.first, &said->path.remote.address))
@@ -462,12 +465,21 @@ static const char *method_objection(const struct claim *claim)
 	return NULL;
 }
 
+/* right=%any without rightsubnet=, and nobody else to ask whose address it is. */
+static bool is_warrior(const struct claim *claim)
+{
+	const struct conn_end *theirs = &claim->conn->theirs;
+
+	return claim->refusal == NULL && claim->said.is_single_pair && theirs->kind == END_ANY &&
+	       theirs->subnet_count == 0;
+}
+
 /* A configured conn knows its peer's key or secret without the DNS. */
 static void answer_configured(struct claim *claim)
 {
 	const struct conn_state *conn = claim->conn;
 	const struct ip *from = &claim->said.path.remote.address;
-	struct ike_id id = arranged_id(&conn->theirs);
+	struct ike_id id = conn_peer_id(conn);
 	enum ike_auth auth = claim->said.auth; /* the one the conn wants */
 	const char *objection = identity_objection(&claim->said);
 
@@ -481,6 +493,8 @@ static void answer_configured(struct claim *claim)
 	}
 	claim->strength = strength_of_auth(auth);
 	claim->key_strength = claim->strength;
+	if (is_warrior(claim) && (auth == IKE_AUTH_PSK || conn->theirs.has_key))
+		claim->refusal = warrior_objection(&claim->said);
 	if (auth == IKE_AUTH_NULL)
 		answer_anonymous(claim);
 	else if (auth == IKE_AUTH_PSK)
@@ -489,6 +503,8 @@ static void answer_configured(struct claim *claim)
 		answer(claim, &conn->theirs.key, 1, 0);
 	else if (objection != NULL)
 		refuse(claim, objection);
+	else if (claim->has_grant && !is_arranged(claim))
+		refuse(claim, "the conn has no key for it, and no record speaks for ranges");
 	else
 		look(claim, true);
 }
@@ -525,6 +541,10 @@ static struct claim *claim_new(struct opportunism *opp, const struct event *even
 		claim->conn =
 		    conns_answering(&opp->conns, &claim->said.ours.range.first,
 		                    &claim->said.peer.range.first, &opp->own, claim->said.auth);
+	else
+		claim->conn = conn_of_ranges(&opp->conns, &claim->said, &opp->own, &claim->grant);
+	claim->has_grant = !claim->said.is_single_pair && claim->conn != NULL;
+	claim->said.more_peer = claim->said.more_ours = (struct selectors){ 0 }; /* were lent */
 	claim->refusal = claim_objection(&claim->said, claim->conn, opp);
 	hash_add(&opp->claims, &claim->by_sa,
 	         hash_octets(&opp->claims, &claim->sa, sizeof(claim->sa)));
@@ -587,13 +607,14 @@ void respond_child_wanted(struct opportunism *opp, const struct event *event)
 }
 
 bool respond_take_claim(struct opportunism *opp, ike_handle sa, uint64_t tag,
-                        enum strength *strength)
+                        enum strength *strength, struct conn_state **conn)
 {
 	struct claim *claim = claim_find(opp, sa);
 
 	if (claim == NULL || claim->tag != tag || !claim->is_granted || claim->refusal != NULL)
 		return false;
 	*strength = claim->strength;
+	*conn = claim->conn;
 	claim_free(claim);
 	return true;
 }

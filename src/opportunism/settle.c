@@ -1,7 +1,7 @@
 /*
  * Settling: a verdict goes to the engine, and a line to the log.
  */
-#include "opportunism/flow.h"
+#include "opportunism/tunnel.h"
 
 static const char *action_word(enum eroute_action action)
 {
@@ -28,6 +28,10 @@ void flow_apply(struct flow *flow)
 	const struct flow *carrier = flow->carrier == NULL ? flow : flow->carrier;
 	const struct child *sending = TAILQ_FIRST(&carrier->children);
 
+	if (flow->tunnel != NULL && flow->tunnel->is_wide) {
+		tunnel_apply(flow);
+		return;
+	}
 	switch (flow->state) {
 	case FLOW_DNS:
 	case FLOW_IKE:
@@ -59,9 +63,9 @@ void flow_settle_shunt(struct flow *flow, enum eroute_action action, enum flow_r
 	flow->shunt = action;
 	flow->reason = reason;
 	flow->since = opp->now;
-	log_line(&opp->log, is_failure ? LOG_WARNING : LOG_INFO, "flow %s > %s: %s, %s, dns %s",
-	         ip_text(&flow->pair.source).s, ip_text(&flow->pair.destination).s,
-	         action_word(action), flow_reason_text(reason), dns_trust_name(flow->trust));
+	log_line(&opp->log, is_failure ? LOG_WARNING : LOG_INFO, "flow %s: %s, %s, dns %s",
+	         flow_text(flow).s, action_word(action), flow_reason_text(reason),
+	         dns_trust_name(flow->trust));
 	flow_apply(flow);
 	flow_lead(flow);
 }
@@ -95,10 +99,9 @@ void flow_settle_tunnel(struct flow *flow, struct child *child, enum flow_reason
 	flow->reason = reason;
 	flow->since = opp->now;
 	child->retired = INSTANT_NEVER;
-	log_line(&opp->log, LOG_INFO, "flow %s > %s: tunnel tun0x%x@%s, %s, strength %s",
-	         ip_text(&flow->pair.source).s, ip_text(&flow->pair.destination).s, child->spi_out,
-	         ip_text(&child->gateway).s, flow_reason_text(reason),
-	         strength_name(child->strength));
+	log_line(&opp->log, LOG_INFO, "flow %s: tunnel tun0x%x@%s, %s, strength %s",
+	         flow_text(flow).s, child->spi_out, ip_text(&child->gateway).s,
+	         flow_reason_text(reason), strength_name(child->strength));
 	flow_apply(flow);
 	flow_lead(flow);
 	retire_children(flow, child);
@@ -115,6 +118,8 @@ void flow_child_gone(struct flow *flow, struct child *child, enum ike_reason rea
 
 	if (was_sending && next == NULL) {
 		child_forget(opp, child);
+		if (flow->tunnel != NULL && tunnel_survives(flow, reason))
+			return;
 		/* CLR-7: traffic goes back to the trap, never on in the clear by itself. */
 		flow_end(flow, ike_reason_text(reason));
 		return;

@@ -1,0 +1,91 @@
+#include "opportunism/ranges.h"
+
+#include "opportunism/claim.h"
+
+struct ike_id conn_peer_id(const struct conn_state *conn)
+{
+	struct ike_id id = id_of_conf(&conn->theirs.id);
+
+	if (id.type == ID_NONE && conn->theirs.kind == END_ADDRESS)
+		id = id_of_ip(&conn->theirs.address);
+	return id;
+}
+
+/* Nobody has it in the Internet: RFC 1918, RFC 6598, RFC 4193. */
+static bool is_private_address(const struct ip *address)
+{
+	static const char *const ranges[] = { "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16",
+		                              "100.64.0.0/10", "fc00::/7" };
+
+	for (size_t i = 0; i < ARRAY_LEN(ranges); i++) {
+		struct ip_range range;
+
+		if (range_parse(ranges[i], &range) && range_contains(&range, address))
+			return true;
+	}
+	return false;
+}
+
+const char *warrior_objection(const struct ike_claim *said)
+{
+	const struct ip *address = &said->peer.range.first;
+
+	if (!range_is_single(&said->peer.range))
+		return "a road warrior speaks for one address; the conn has no rightsubnet=";
+	if (ip_equal(address, &said->path.remote.address))
+		return NULL;
+	if (!said->peer_behind_nat)
+		return "it is not the address it comes from";
+	return is_private_address(address) ? NULL : "it is no address of a network behind a NAT";
+}
+
+/* The address that a peer without rightsubnet= may have, from where it is. */
+static struct ip address_of_peer(const struct ike_claim *said)
+{
+	if (range_is_single(&said->peer.range) && warrior_objection(said) == NULL)
+		return said->peer.range.first;
+	return said->path.remote.address;
+}
+
+static bool names_peer(const struct conn_state *conn, const struct ike_claim *said)
+{
+	struct ike_id id = conn_peer_id(conn);
+
+	if (conn->theirs.kind == END_ADDRESS &&
+	    !ip_equal(&conn->theirs.address, &said->path.remote.address))
+		return false;
+	return id.type == ID_NONE || id_equal(&id, &said->peer_id);
+}
+
+static bool answers(const struct conn_state *conn, const struct ike_claim *said,
+                    const struct own_addresses *own, struct reach *grant)
+{
+	struct ip peer = address_of_peer(said);
+	struct reach whole;
+
+	return conn->is_added && conn->conn.type == CONN_TUNNEL && !conn->is_opportunistic &&
+	       conn->ours.nat.family == IP_NONE && ike_auth_of(conn->theirs.auth) == said->auth &&
+	       said->auth != IKE_AUTH_NULL && names_peer(conn, said) &&
+	       reach_of_conn(&whole, conn, &peer, own) && reach_narrow(grant, said, &whole);
+}
+
+struct conn_state *conn_of_ranges(const struct conns *conns, const struct ike_claim *said,
+                                  const struct own_addresses *own, struct reach *grant)
+{
+	struct conn_state *best = NULL;
+	int best_rank = 0;
+
+	for (size_t i = 0; i < conns->count; i++) {
+		struct conn_state *conn = &conns->list[i];
+		int rank = 1 + (conn->theirs.kind == END_ADDRESS) * 2 +
+		           (conn->theirs.id.kind != CONF_ID_NONE);
+		struct reach part;
+
+		if (rank <= best_rank || !answers(conn, said, own, &part))
+			continue;
+		best = conn;
+		best_rank = rank;
+		*grant = part;
+	}
+	return best;
+}

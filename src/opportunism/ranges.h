@@ -1,0 +1,13 @@
+#pragma once
+/*
+ * Which configured conn answers a peer that asks for ranges of addresses, and with how much of
+ * them.
+ */
+#include "opportunism/reach.h"
+
+/* AUT-3: rightid, or the address of the gateway that the conn names; ID_NONE: whoever has the key.
+ */
+struct ike_id conn_peer_id(const struct conn_state *conn);
+/* The conn that names the peer before one for anybody. NULL: none takes any of it. */
+struct conn_state *conn_of_ranges(const struct conns *conns, const struct ike_claim *said,
+                                  const struct own_addresses *own, struct reach *grant);
