@@ -51,6 +51,18 @@
 	X(flood_of_strangers)                     \
 	X(dnssec_required)                        \
 	X(arranged_tunnel_with_a_shared_secret)   \
+	X(networks_share_one_tunnel) \
+	X(several_networks_share_one_tunnel) \
+	X(the_peer_takes_less_than_all) \
+	X(started_tunnel_waits_for_its_peer) \
+	X(both_ends_start_at_once) \
+	X(started_tunnel_comes_again) \
+	X(a_dead_peer_and_what_the_conn_says) \
+	X(configured_tunnels_beat_opportunism) \
+	X(opportunism_gives_way_to_a_configured_tunnel) \
+	X(road_warriors) \
+	X(road_warrior_with_an_address_of_others) \
+	X(a_conn_taken_out_takes_its_tunnel_along) \
 	X(forged_refusals_change_nothing)         \
 	X(narrow_path)                            \
 	X(narrow_path_with_losses)                \

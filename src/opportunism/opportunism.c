@@ -247,6 +247,22 @@ void core_policy_changed(struct opportunism *opp)
 	core_run_events(opp);
 }
 
+/* Configured tunnels win (AUZ-1): what opportunism made of their pairs before is over. */
+static void give_way(struct opportunism *opp)
+{
+	size_t count;
+	struct ip_pair *pairs = flow_pairs(opp, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		const struct policy_row *row = policy_lookup(&opp->policy, &pairs[i]);
+		struct flow *flow = flow_find(opp, &pairs[i]);
+
+		if (flow != NULL && row != NULL && row->is_outcome)
+			recheck_flow(opp, flow);
+	}
+	free(pairs);
+}
+
 void core_policy_renew(struct opportunism *opp)
 {
 	bool has_new = opp->has_new_tunnel;
@@ -256,7 +272,7 @@ void core_policy_renew(struct opportunism *opp)
 	opp->has_new_tunnel = false;
 	rebuild_policy(opp);
 	if (has_new)
-		recheck_flows(opp);
+		give_way(opp);
 }
 
 static void start_conns(struct opportunism *opp)

@@ -1,0 +1,310 @@
+/*
+ * Configured tunnels: ranges of addresses under one SA, kept up, beside opportunism.
+ */
+#include <stdio.h>
+
+#include "sim/cases/cases.h"
+
+static const char *const source = "203.0.113.7", *const destination = "198.51.100.5";
+
+/* The conn of two sites as west has it (east's is the same text) with more lines. */
+#define SITES(more)                                                           \
+	"conn sites\n\tleft=192.0.2.1\n\tleftsubnet=203.0.113.0/24\n"         \
+	"\tright=192.0.2.2\n\trightsubnet=198.51.100.0/24\n\tauthby=secret\n" \
+	"\tkeyingtries=%forever\n" more
+
+struct pair {
+	struct sim *sim;
+	struct gateway *west;
+	struct gateway *east;
+};
+
+static struct pair start(const char *west, const char *east)
+{
+	struct pair p = { .sim = sim_new(1) };
+
+	p.west = sim_gateway_with(p.sim, "west", "192.0.2.1", "203.0.113.0/24", west);
+	p.east = sim_gateway_with(p.sim, "east", "192.0.2.2", "198.51.100.0/24", east);
+	sim_arrange(p.sim, p.west);
+	sim_arrange(p.sim, p.east);
+	return p;
+}
+
+static void cut_both(struct pair *p)
+{
+	sim_cut(p->sim, p->west, p->east);
+	sim_cut(p->sim, p->east, p->west);
+}
+
+/* Whoever talks between the two networks, and whoever began: one CHILD SA. */
+void networks_share_one_tunnel(void)
+{
+	for (int by_east = 0; by_east <= 1; by_east++) {
+		struct pair p = start(SITES("\tauto=route\n"), SITES("\tauto=route\n"));
+
+		if (by_east)
+			sim_ping(p.sim, destination, source);
+		else
+			sim_ping(p.sim, source, destination);
+		sim_run_until_idle(p.sim);
+		for (int i = 1; i <= 20; i++) {
+			char host[32];
+
+			snprintf(host, sizeof(host), "203.0.113.%d", 20 + i);
+			sim_ping(p.sim, host, destination);
+			sim_run_for(p.sim, MILLISECONDS(100));
+			expect_tunnel(p.sim, host, destination);
+			expect_arrived(p.sim, destination, host, 1, 0);
+		}
+		sim_run_until_idle(p.sim);
+		expect_sas(p.sim, p.west, 1, 1);
+		expect_sas(p.sim, p.east, 1, 1);
+		sim_end(p.sim);
+	}
+}
+
+/* TS-4: several subnets a side, in one CHILD SA. */
+void several_networks_share_one_tunnel(void)
+{
+	static const char conf[] = "conn sites\n\tleft=192.0.2.1\n"
+				   "\tleftsubnet=203.0.113.0/26,203.0.113.128/26\n"
+				   "\tright=192.0.2.2\n"
+				   "\trightsubnet=198.51.100.0/26,198.51.100.64/27\n"
+				   "\tauthby=secret\n\tauto=route\n";
+	struct pair p = start(conf, conf);
+
+	sim_ping(p.sim, "203.0.113.130", "198.51.100.70");
+	sim_run_until_idle(p.sim);
+	expect_tunnel(p.sim, "203.0.113.130", "198.51.100.70");
+	expect_tunnel(p.sim, source, destination);
+	expect_tunnel(p.sim, "198.51.100.70", source);
+	expect_eroute(p.sim, "203.0.113.70", destination, "trap"); /* in none of them */
+	expect_sas(p.sim, p.west, 1, 1);
+	sim_end(p.sim);
+}
+
+/* TS-4, TS-6: the peer takes a part. That part has its tunnel, the rest its verdict. */
+void the_peer_takes_less_than_all(void)
+{
+	struct pair p = start(SITES("\tauto=route\n"),
+	                      "conn sites\n\tleft=192.0.2.1\n\tleftsubnet=203.0.113.0/24\n"
+	                      "\tright=192.0.2.2\n\trightsubnet=198.51.100.0/26\n"
+	                      "\tauthby=secret\n\tauto=add\n");
+
+	sim_ping(p.sim, source, destination);
+	sim_run_until_idle(p.sim);
+	expect_tunnel(p.sim, source, destination);
+	expect_arrived(p.sim, destination, source, 1, 0);
+	sim_packet(p.sim, source, "198.51.100.100");
+	sim_run_until_idle(p.sim);
+	expect_drop(p.sim, source, "198.51.100.100");
+	expect_sas(p.sim, p.west, 1, 1);
+	sim_end(p.sim);
+}
+
+/* auto=start: up without a packet; the peer may come an hour later. */
+void started_tunnel_waits_for_its_peer(void)
+{
+	struct pair p = start(SITES("\tauto=start\n"), SITES("\tauto=add\n"));
+
+	cut_both(&p);
+	for (int i = 0; i < 60; i++) {
+		sim_packet(p.sim, source, destination); /* promise 3: each has its verdict */
+		sim_run_for(p.sim, SECONDS(61));
+	}
+	expect_sas(p.sim, p.east, 0, 0);
+	sim_mend(p.sim);
+	sim_run_for(p.sim, SECONDS(100));
+	expect_tunnel(p.sim, source, destination);
+	expect_sas(p.sim, p.west, 1, 1);
+	sim_ping(p.sim, source, destination);
+	sim_run_for(p.sim, SECONDS(1));
+	expect_arrived(p.sim, destination, source, 1, 0);
+	sim_end(p.sim);
+}
+
+/* Both have auto=start, and both lose what they send at first, or nothing. */
+void both_ends_start_at_once(void)
+{
+	for (unsigned lost = 0; lost <= 3; lost++) {
+		struct pair p = start(SITES("\tauto=start\n"), SITES("\tauto=start\n"));
+
+		if (lost > 0) {
+			sim_lose_next(p.sim, p.west, p.east, lost);
+			sim_lose_next(p.sim, p.east, p.west, lost);
+		}
+		sim_ping(p.sim, source, destination);
+		sim_run_until_idle(p.sim);
+		expect_tunnel(p.sim, source, destination);
+		expect_tunnel(p.sim, destination, source);
+		sim_ping(p.sim, destination, source);
+		sim_run_for(p.sim, SECONDS(1));
+		expect_arrived(p.sim, source, destination, 2, 0);
+		expect_arrived(p.sim, destination, source, 2, 0);
+		sim_end(p.sim);
+	}
+}
+
+/* A tunnel that was started is so again when the peer deletes it or loses its memory. */
+void started_tunnel_comes_again(void)
+{
+	struct pair p = start(SITES("\tauto=start\n"), SITES("\tauto=add\n"));
+
+	sim_run_for(p.sim, SECONDS(2));
+	expect_tunnel(p.sim, source, destination);
+	sim_restart(p.sim, p.east);
+	for (int i = 0; i < 25; i++) {
+		sim_packet(p.sim, source, destination);
+		sim_run_for(p.sim, MILLISECONDS(200));
+	}
+	expect_sas(p.sim, p.west, 1, 1);
+	expect_sas(p.sim, p.east, 1, 1);
+	sim_ping(p.sim, destination, source);
+	sim_run_for(p.sim, SECONDS(1));
+	expect_arrived(p.sim, destination, source, 1, 0);
+	sim_end(p.sim);
+}
+
+/* LIV-4, dpdaction: what becomes of a tunnel whose peer is dead. */
+void a_dead_peer_and_what_the_conn_says(void)
+{
+	static const struct {
+		const char *conf;
+		const char *after;
+		bool comes_again;
+	} cases[] = {
+		{ SITES("\tauto=route\n\tdpddelay=5\n\tdpdtimeout=10\n\tdpdaction=hold\n"), "trap",
+		  false },
+		{ SITES("\tauto=route\n\tdpddelay=5\n\tdpdtimeout=10\n\tdpdaction=clear\n"), "trap",
+		  false },
+		{ SITES("\tauto=route\n\tdpddelay=5\n\tdpdtimeout=10\n\tdpdaction=restart\n"),
+		  "trap", true },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct pair p = start(cases[i].conf, SITES("\tauto=add\n"));
+
+		sim_ping(p.sim, source, destination);
+		sim_run_until_idle(p.sim);
+		expect_tunnel(p.sim, source, destination);
+		cut_both(&p);
+		for (int s = 0; s < 20; s++) {
+			if (s < 8)
+				sim_packet(p.sim, source, destination);
+			sim_run_for(p.sim, SECONDS(1));
+		}
+		expect_eroute(p.sim, source, destination, cases[i].after);
+		expect_children(p.sim, p.west, 0);
+		sim_mend(p.sim);
+		sim_run_for(p.sim, SECONDS(120));
+		expect_children(p.sim, p.west, cases[i].comes_again);
+		sim_ping(p.sim, source, destination);
+		sim_run_for(p.sim, SECONDS(30));
+		expect_tunnel(p.sim, source, destination);
+		sim_end(p.sim);
+	}
+}
+
+#define ANYONE                                                             \
+	"conn anyone\n\tleft=%defaultroute\n\tleftsubnet=203.0.113.0/24\n" \
+	"\tright=%opportunistic\n\tauto=route\n"
+#define ANYONE_EAST                                                         \
+	"conn anyone\n\tleft=%defaultroute\n\tleftsubnet=198.51.100.0/24\n" \
+	"\tright=%opportunistic\n\tauto=route\n"
+
+/* AUZ-1: where a conn names the peer, opportunism has no say; elsewhere it goes on. */
+void configured_tunnels_beat_opportunism(void)
+{
+	struct pair p = start(ANYONE SITES("\tauto=route\n"), ANYONE_EAST SITES("\tauto=route\n"));
+
+	sim_delegate(p.sim, source, p.west);
+	sim_delegate(p.sim, destination, p.east);
+	sim_ping(p.sim, source, destination);
+	sim_packet(p.sim, source, "198.18.0.9");
+	sim_run_for(p.sim, SECONDS(5));
+	expect_tunnel(p.sim, source, destination);
+	expect_logged(p.sim, p.west, "flow 203.0.113.0/24 > 198.51.100.0/24: tunnel");
+	expect_logged(p.sim, p.west, "strength psk");
+	expect_pass(p.sim, source, "198.18.0.9");
+	expect_sas(p.sim, p.west, 1, 1);
+	sim_end(p.sim);
+}
+
+/* What opportunism made before gives way when the configured tunnel comes up. */
+void opportunism_gives_way_to_a_configured_tunnel(void)
+{
+	struct pair p = start(ANYONE, ANYONE_EAST);
+
+	sim_delegate(p.sim, source, p.west);
+	sim_delegate(p.sim, destination, p.east);
+	sim_ping(p.sim, source, destination);
+	sim_run_until_idle(p.sim);
+	expect_logged(p.sim, p.west, "flow 203.0.113.7 > 198.51.100.5: tunnel");
+	sim_reload_with(p.sim, p.east, ANYONE_EAST SITES("\tauto=add\n"));
+	sim_reload_with(p.sim, p.west, ANYONE SITES("\tauto=start\n"));
+	sim_run_until_idle(p.sim);
+	sim_ping(p.sim, source, destination);
+	sim_run_until_idle(p.sim);
+	expect_tunnel(p.sim, source, destination);
+	expect_tunnel(p.sim, "203.0.113.99", "198.51.100.99");
+	expect_arrived(p.sim, destination, source, 2, 0);
+	expect_children(p.sim, p.west, 1);
+	expect_children(p.sim, p.east, 1);
+	sim_end(p.sim);
+}
+
+/* right=%any: several at once, each with its own address. */
+void road_warriors(void)
+{
+	static const char gateway[] = "conn warriors\n\tleft=192.0.2.2\n"
+				      "\tleftsubnet=198.51.100.0/24\n\tright=%any\n"
+				      "\tauthby=secret\n\tauto=add\n";
+	static const char warrior[] = "conn home\n\tleft=%defaultroute\n\tright=192.0.2.2\n"
+				      "\trightsubnet=198.51.100.0/24\n\tauthby=secret\n"
+				      "\tauto=start\n";
+	struct pair p = start(warrior, gateway);
+	struct gateway *second = sim_gateway_with(p.sim, "second", "192.0.2.3", NULL, warrior);
+
+	sim_arrange(p.sim, second);
+	sim_run_for(p.sim, SECONDS(2));
+	expect_sas(p.sim, p.east, 2, 2);
+	sim_ping(p.sim, "192.0.2.1", destination);
+	sim_ping(p.sim, "192.0.2.3", destination);
+	sim_ping(p.sim, "198.51.100.9", "192.0.2.3");
+	sim_run_until_idle(p.sim);
+	expect_arrived(p.sim, destination, "192.0.2.1", 1, 0);
+	expect_arrived(p.sim, destination, "192.0.2.3", 1, 0);
+	expect_arrived(p.sim, "192.0.2.3", "198.51.100.9", 1, 0);
+	sim_end(p.sim);
+}
+
+/* A road warrior that knows the secret does not speak for the addresses of others. */
+void road_warrior_with_an_address_of_others(void)
+{
+	struct pair p = start("conn home\n\tleft=%defaultroute\n\tleftsubnet=198.18.0.1/32\n"
+	                      "\tright=192.0.2.2\n\trightsubnet=198.51.100.0/24\n"
+	                      "\tauthby=secret\n\tauto=start\n",
+	                      "conn warriors\n\tleft=192.0.2.2\n\tleftsubnet=198.51.100.0/24\n"
+	                      "\tright=%any\n\tauthby=secret\n\tauto=add\n");
+
+	sim_run_for(p.sim, SECONDS(30));
+	expect_children(p.sim, p.east, 0);
+	sim_end(p.sim);
+}
+
+/* POL-5: a conn that is no more has no tunnel. */
+void a_conn_taken_out_takes_its_tunnel_along(void)
+{
+	struct pair p = start(SITES("\tauto=start\n"), SITES("\tauto=add\n"));
+
+	sim_run_for(p.sim, SECONDS(2));
+	expect_sas(p.sim, p.east, 1, 1);
+	sim_reload_with(p.sim, p.west, SITES("\tauto=start\n")); /* the same: nothing happens */
+	sim_run_for(p.sim, SECONDS(2));
+	expect_sas(p.sim, p.east, 1, 1);
+	sim_reload_with(p.sim, p.west, ANYONE);
+	sim_run_for(p.sim, SECONDS(2));
+	expect_children(p.sim, p.west, 0);
+	expect_children(p.sim, p.east, 0);
+	sim_end(p.sim);
+}
