@@ -47,14 +47,22 @@ static struct ip address_of_peer(const struct ike_claim *said)
 	return said->path.remote.address;
 }
 
-static bool names_peer(const struct conn_state *conn, const struct ike_claim *said)
+static bool fits_address(const struct conn_state *conn, const struct ike_claim *said)
+{
+	return conn->theirs.kind != END_ADDRESS ||
+	       ip_equal(&conn->theirs.address, &said->path.remote.address);
+}
+
+/* Who he is and how he shows it comes before where he is. A conn that fits in neither is good to
+ * say why the peer is refused. */
+static int rank_of(const struct conn_state *conn, const struct ike_claim *said)
 {
 	struct ike_id id = conn_peer_id(conn);
+	bool fits_id = id.type == ID_NONE || id_equal(&id, &said->peer_id);
+	bool fits_auth = ike_auth_of(conn->theirs.auth) == said->auth;
 
-	if (conn->theirs.kind == END_ADDRESS &&
-	    !ip_equal(&conn->theirs.address, &said->path.remote.address))
-		return false;
-	return id.type == ID_NONE || id_equal(&id, &said->peer_id);
+	return 1 + 8 * fits_id + 4 * fits_auth + 2 * (conn->theirs.kind == END_ADDRESS) +
+	       (conn->theirs.id.kind != CONF_ID_NONE);
 }
 
 static bool answers(const struct conn_state *conn, const struct ike_claim *said,
@@ -64,9 +72,9 @@ static bool answers(const struct conn_state *conn, const struct ike_claim *said,
 	struct reach whole;
 
 	return conn->is_added && conn->conn.type == CONN_TUNNEL && !conn->is_opportunistic &&
-	       conn->ours.nat.family == IP_NONE && ike_auth_of(conn->theirs.auth) == said->auth &&
-	       said->auth != IKE_AUTH_NULL && names_peer(conn, said) &&
-	       reach_of_conn(&whole, conn, &peer, own) && reach_narrow(grant, said, &whole);
+	       conn->ours.nat.family == IP_NONE && said->auth != IKE_AUTH_NULL &&
+	       fits_address(conn, said) && reach_of_conn(&whole, conn, &peer, own) &&
+	       reach_narrow(grant, said, &whole);
 }
 
 struct conn_state *conn_of_ranges(const struct conns *conns, const struct ike_claim *said,
@@ -77,8 +85,7 @@ struct conn_state *conn_of_ranges(const struct conns *conns, const struct ike_cl
 
 	for (size_t i = 0; i < conns->count; i++) {
 		struct conn_state *conn = &conns->list[i];
-		int rank = 1 + (conn->theirs.kind == END_ADDRESS) * 2 +
-		           (conn->theirs.id.kind != CONF_ID_NONE);
+		int rank = rank_of(conn, said);
 		struct reach part;
 
 		if (rank <= best_rank || !answers(conn, said, own, &part))

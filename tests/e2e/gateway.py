@@ -1,4 +1,5 @@
 """wildswan on one host of the lab: its files, its commands, and what it says."""
+import ipaddress
 import json
 import os
 import pathlib
@@ -100,9 +101,18 @@ class Gateway:
                 return row
         return None
 
+    def range_of(self, source, destination):
+        """The narrowest row that has the pair in it, or None."""
+        rows = [row for row in self.eroutes()
+                if has(row["source"], source) and has(row["destination"], destination)]
+        return min(rows, default=None, key=lambda row: (
+            ipaddress.ip_network(row["destination"]).num_addresses,
+            ipaddress.ip_network(row["source"]).num_addresses))
+
     def action(self, source, destination):
-        row = self.eroute(source, destination)
-        return row and row["action"]
+        """What became of a pair: by itself, or with the ranges of a configured tunnel."""
+        row = self.eroute(source, destination) or self.range_of(source, destination)
+        return row["action"] if row and row["action"] != "trap" else None
 
     def until_action(self, source, destination, action, timeout=5):
         until(f"{self.host.name}: {source} > {destination} is {action}",
@@ -118,6 +128,13 @@ class Gateway:
     def log(self):
         return "".join(path.read_text(errors="replace")
                        for path in sorted(self.dir.rglob("*.log")))
+
+
+def has(selector, address):
+    try:
+        return ipaddress.ip_address(address) in ipaddress.ip_network(selector)
+    except ValueError:
+        return False  # first-last
 
 
 def host_of(selector):
