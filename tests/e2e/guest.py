@@ -132,7 +132,7 @@ class Guest:
             "-device", "e1000,netdev=net,romfile=",
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             env={**os.environ, "LD_LIBRARY_PATH": str(library)}, bufsize=0)
-        self.wait("the guest is up", 120)
+        self.wait("the guest is up", 300)
 
     def wait(self, mark, seconds):
         """What the guest says until a line with the mark."""
