@@ -21,6 +21,7 @@ void auth_on_job(struct ike_sa *sa, struct bytes result, struct instant now)
 	case IKE_SA_UP:
 	case IKE_SA_CLOSING:
 	case IKE_SA_LINGERING:
+	case IKE_SA_REPLACED:
 	case IKE_SA_DEAD:
 		break;
 	}

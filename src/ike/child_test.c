@@ -331,24 +331,6 @@ static void start_create_child(struct message_writer *m, uint8_t *octets, size_t
 	message_add(m, PAYLOAD_NONCE, BYTES_OF(nonce));
 }
 
-static void a_rekey_of_the_ike_sa_is_refused(void **state)
-{
-	static const uint8_t nonce[32] = { 1 };
-	struct proposal_list offer;
-	uint8_t inner[1024];
-	struct message_writer m;
-
-	bring_up(&t, WEST);
-	message_start_inner(&m, inner, sizeof(inner));
-	proposals_for_ike(&offer, 0x1122334455667788);
-	proposals_write(payload_start(&m, PAYLOAD_SA), &offer);
-	payload_end(&m);
-	message_add(&m, PAYLOAD_NONCE, BYTES_OF(nonce));
-	inject_inner(EAST, EXCHANGE_CREATE_CHILD_SA, 2, m.first, message_end(&m));
-	assert_int_equal(error_from(EAST), NOTIFY_NO_ADDITIONAL_SAS);
-	expect_tunnels(&t, 1);
-}
-
 /* TS-14, TS-15: the method we want is named; without any there is nothing to choose */
 static void a_key_exchange_we_do_not_know_is_answered_with_ours(void **state)
 {
@@ -561,7 +543,6 @@ int main(void)
 		CASE(shutting_down_deletes_all_and_takes_nothing_new),
 		CASE(shutting_down_waits_two_seconds_for_the_dead),
 		CASE(another_key_exchange_is_tried_when_asked_for),
-		CASE(a_rekey_of_the_ike_sa_is_refused),
 		CASE(a_key_exchange_we_do_not_know_is_answered_with_ours),
 		CASE(a_further_pair_is_taken_whole_or_deleted),
 		CASE(a_further_pair_is_never_granted_wider),

@@ -5,6 +5,7 @@
 #include "ike/children.h"
 #include "ike/informational.h"
 #include "ike/rekey_child.h"
+#include "ike/rekey_ike.h"
 
 static void add_own_kex(struct message_writer *m, const struct own_kex *kex)
 {
@@ -431,8 +432,12 @@ void create_child_on_request(struct ike_sa *sa, const struct payloads *p, struct
 	if (p->sa.data == NULL || !proposals_parse(p->sa, &offered) || !nonce_is_valid(p->nonce) ||
 	    (p->ke.data != NULL && !ke_parse(p->ke, &ke)))
 		return response_refuse_broken(sa, now);
+	if (sa->rival_of != NULL)
+		rekey_ike_settle(sa, now);
 	if (is_ike_rekey(&offered))
-		return refuse(sa, NOTIFY_NO_ADDITIONAL_SAS);
+		return rekey_ike_on_request(sa, p, &offered, now);
+	if (rekey_ike_is_under_way(sa)) /* COL-12 */
+		return refuse(sa, NOTIFY_TEMPORARY_FAILURE);
 	if (!may_have_one(sa, p, &old))
 		return;
 	if (p->ts_i.data == NULL || p->ts_r.data == NULL || !keep_request(sa, p, &ke))

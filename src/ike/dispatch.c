@@ -7,6 +7,7 @@
 #include "ike/liveness.h"
 #include "ike/nat_path.h"
 #include "ike/pieces.h"
+#include "ike/rekey_ike.h"
 #include "ike/request.h"
 #include "ike/unknown.h"
 
@@ -36,7 +37,7 @@ static uint64_t payloads_there(const struct payloads *p)
 	return there;
 }
 
-/* We are about to go: nothing new (COL-1, COL-9). */
+/* We are about to go: nothing new (COL-1, COL-9, COL-25). */
 static void refuse_while_closing(struct ike_sa *sa, const struct payloads *p, struct instant now)
 {
 	response_send_notify(sa, NOTIFY_TEMPORARY_FAILURE, (struct bytes){ 0 });
@@ -57,6 +58,8 @@ static const struct request_row {
 	{ IKE_SA_UP, EXCHANGE_INFORMATIONAL, 0, informational_on_request },
 	{ IKE_SA_CLOSING, EXCHANGE_CREATE_CHILD_SA, 0, refuse_while_closing },
 	{ IKE_SA_CLOSING, EXCHANGE_INFORMATIONAL, 0, informational_on_request },
+	{ IKE_SA_REPLACED, EXCHANGE_CREATE_CHILD_SA, 0, refuse_while_closing },
+	{ IKE_SA_REPLACED, EXCHANGE_INFORMATIONAL, 0, informational_on_request },
 };
 
 /* Ownership of the request passes. */
@@ -66,13 +69,23 @@ static void on_up_response(struct ike_sa *sa, const struct payloads *p, struct i
 
 	sa->current = NULL;
 	request_answered(sa);
-	if (request->kind <= REQUEST_REKEY_CHILD) {
+	if (request->kind == REQUEST_REKEY_IKE) {
+		rekey_ike_on_response(sa, request, p, now);
+	} else if (request->kind <= REQUEST_REKEY_CHILD) {
 		create_child_on_response(sa, request, p, now);
 	} else {
 		informational_on_response(sa, request, p, now);
 		request_free(request);
 	}
 	request_pump(sa, now);
+}
+
+/* To a request that had left before the peer rekeyed the SA; nobody needs it any more. */
+static void on_replaced_response(struct ike_sa *sa, const struct payloads *p, struct instant now)
+{
+	request_answered(sa);
+	request_free(sa->current);
+	sa->current = NULL;
 }
 
 /* Answered is the last request, and that is all we waited for, or one that was under way before. */
@@ -94,6 +107,7 @@ static const struct response_row {
 	{ IKE_SA_AUTH_SENT, auth_on_response },
 	{ IKE_SA_UP, on_up_response },
 	{ IKE_SA_CLOSING, on_closing_response },
+	{ IKE_SA_REPLACED, on_replaced_response },
 };
 
 static const struct request_row *find_request_row(const struct ike_sa *sa, uint8_t exchange)

@@ -16,6 +16,7 @@
 #include "ike/peers.h"
 #include "ike/pieces.h"
 #include "ike/rekey_child.h"
+#include "ike/rekey_ike.h"
 #include "ike/request.h"
 #include "ike/unknown.h"
 
@@ -314,6 +315,16 @@ void ike_delete_child(struct ike *ike, ike_handle handle, uint32_t spi_in, struc
 	ike_end_event(ike, sa);
 }
 
+void ike_rekey(struct ike *ike, ike_handle handle, struct instant now)
+{
+	struct ike_sa *sa = ike_find_handle(ike, handle);
+
+	if (sa == NULL || sa->state != IKE_SA_UP)
+		return;
+	rekey_ike_start(sa, now);
+	ike_end_event(ike, sa);
+}
+
 void ike_rekey_child(struct ike *ike, ike_handle handle, uint32_t spi_in, struct instant now)
 {
 	struct ike_sa *sa = ike_find_handle(ike, handle);
@@ -327,7 +338,7 @@ void ike_rekey_child(struct ike *ike, ike_handle handle, uint32_t spi_in, struct
 
 static void delete_sa(struct ike_sa *sa, struct instant now)
 {
-	if (sa->state == IKE_SA_UP)
+	if (sa->state == IKE_SA_UP || sa->state == IKE_SA_REPLACED)
 		ike_sa_close(sa, IKE_REASON_DELETED_BY_US, 0, now);
 	else if (sa->state != IKE_SA_CLOSING && sa->state != IKE_SA_LINGERING)
 		ike_sa_end(sa, IKE_REASON_DELETED_BY_US, false);
@@ -450,6 +461,7 @@ static void on_expiry(struct ike_sa *sa, struct instant now)
 	case IKE_SA_KEYS_WANTED:
 		return ike_sa_close(sa, IKE_REASON_NO_KEYS, NOTIFY_AUTHENTICATION_FAILED, now);
 	case IKE_SA_UP:
+	case IKE_SA_REPLACED:
 		return ike_sa_close(sa, IKE_REASON_DELETED_BY_US, 0, now);
 	case IKE_SA_INIT_ANSWERED:
 		return ike_sa_end(sa, IKE_REASON_SILENT, false);
@@ -479,8 +491,10 @@ static void on_sa_deadline(struct ike_sa *sa, struct instant now)
 		on_silence(sa);
 	else if (instant_reached(nat_path_due(sa), now))
 		nat_path_on_deadline(sa, now);
-	else if (sa->state == IKE_SA_UP)
+	else if (sa->state == IKE_SA_UP && instant_reached(children_due(sa), now))
 		rekey_child_on_deadline(sa, now);
+	else if (sa->state == IKE_SA_UP)
+		rekey_ike_on_deadline(sa, now);
 }
 
 void ike_on_deadline(struct ike *ike, struct instant now)
@@ -511,7 +525,7 @@ uint64_t ike_dropped(const struct ike *ike, enum ike_drop drop)
 /* What is closing or lingering is gone, as far as anybody outside is concerned. */
 static bool is_listed(const struct ike_sa *sa)
 {
-	return sa->state < IKE_SA_CLOSING;
+	return sa->state < IKE_SA_CLOSING && sa->rival_of == NULL;
 }
 
 static size_t live_children(const struct ike_sa *sa)

@@ -241,6 +241,8 @@ struct more_selectors {
 void ike_create_wide_child(struct ike *ike, ike_handle sa, const struct traffic_selector *local,
                            const struct traffic_selector *remote, const struct more_selectors *more,
                            uint64_t tag, struct instant now);
+/* Time for the next one, as its lifetime says or not: a new IKE SA under the same handle. */
+void ike_rekey(struct ike *ike, ike_handle sa, struct instant now);
 /* It was used up to its soft limit: time for the next one. */
 void ike_rekey_child(struct ike *ike, ike_handle sa, uint32_t spi_in, struct instant now);
 /* Delete to the peer; child_gone comes at once. */

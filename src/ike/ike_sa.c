@@ -33,7 +33,7 @@ uint64_t ike_sa_own_spi(const struct ike_sa *sa)
 
 /* Random, not 0, and no other IKE SA of ours has it (HDR-7). A random port that gives the same
  * octets again and again is broken, and nothing here would be secret. */
-static uint64_t free_spi(struct ike *ike)
+uint64_t ike_free_spi(struct ike *ike)
 {
 	uint64_t spi = 0;
 
@@ -44,16 +44,11 @@ static uint64_t free_spi(struct ike *ike)
 	return spi;
 }
 
-struct ike_sa *ike_sa_new(struct ike *ike, bool is_initiator, const struct path *path,
-                          struct instant now)
+static struct ike_sa *enter(struct ike *ike, bool is_initiator, uint64_t spi,
+                            const struct path *path, struct instant now)
 {
-	struct ike_sa *sa;
-	uint64_t spi;
+	struct ike_sa *sa = new_zeroed(sizeof(*sa));
 
-	if (ike->by_handle.count >= IKE_SAS_MAX)
-		return NULL;
-	spi = free_spi(ike);
-	sa = new_zeroed(sizeof(*sa));
 	sa->ike = ike;
 	sa->handle = ++ike->last_handle;
 	sa->is_initiator = is_initiator;
@@ -63,16 +58,49 @@ struct ike_sa *ike_sa_new(struct ike *ike, bool is_initiator, const struct path 
 		sa->spi_r = spi;
 	sa->path = *path;
 	sa->created = now;
-	sa->ip_size = ike->settings.ip_size != 0 ? ike->settings.ip_size : PIECES_IP_USUAL;
 	sa->expires = INSTANT_NEVER;
-	sa->hs = new_zeroed(sizeof(*sa->hs));
-	sa->profile = profiles_hold(&ike->profiles, NULL);
+	lifetime_init(&sa->life);
 	retransmit_init(&sa->retransmit);
 	hash_add(&ike->by_spi, &sa->spi_node, hash_octets(&ike->by_spi, &spi, sizeof(spi)));
 	hash_add(&ike->by_handle, &sa->handle_node,
 	         hash_octets(&ike->by_handle, &sa->handle, sizeof(sa->handle)));
+	return sa;
+}
+
+struct ike_sa *ike_sa_new(struct ike *ike, bool is_initiator, const struct path *path,
+                          struct instant now)
+{
+	struct ike_sa *sa;
+
+	if (ike->by_handle.count >= IKE_SAS_MAX)
+		return NULL;
+	sa = enter(ike, is_initiator, ike_free_spi(ike), path, now);
+	sa->ip_size = ike->settings.ip_size != 0 ? ike->settings.ip_size : PIECES_IP_USUAL;
+	sa->hs = new_zeroed(sizeof(*sa->hs));
+	sa->profile = profiles_hold(&ike->profiles, NULL);
 	if (is_initiator)
 		peers_add_address(sa);
+	return sa;
+}
+
+/* No bound of its own: each SA has one successor at a time and does not outlive it for long. */
+struct ike_sa *ike_sa_new_successor(const struct ike_sa *old, bool is_initiator, uint64_t spi_i,
+                                    uint64_t spi_r, struct instant now)
+{
+	struct ike_sa *sa =
+	    enter(old->ike, is_initiator, is_initiator ? spi_i : spi_r, &old->path, now);
+
+	sa->spi_i = spi_i;
+	sa->spi_r = spi_r;
+	sa->state = IKE_SA_UP;
+	sa->up_since = now;
+	sa->heard = now;
+	sa->look = INSTANT_NEVER;
+	sa->gives_up = INSTANT_NEVER;
+	sa->keepalive = INSTANT_NEVER;
+	sa->cuts = old->cuts;
+	sa->ip_size = old->ip_size;
+	sa->profile = profiles_hold(&old->ike->profiles, old->profile);
 	return sa;
 }
 
@@ -151,13 +179,14 @@ void ike_sa_free(struct ike_sa *sa)
 	leave_half_open(sa);
 	hash_remove(&ike->by_spi, &sa->spi_node);
 	hash_remove(&ike->by_handle, &sa->handle_node);
-	if (!sa->is_initiator)
+	if (sa->has_origin)
 		hash_remove(&ike->by_init, &sa->init_node);
 	peers_remove(sa);
 	heap_remove(&ike->deadlines, &sa->deadline);
 	wipe_contents(sa);
 	buf_free(&sa->response);
 	buf_free(&sa->peer_token);
+	buf_free(&sa->rival_nonce);
 	buf_free(&sa->response_uncut.inner);
 	sk_wipe(&sa->sk);
 	profiles_release(&ike->profiles, sa->profile);
@@ -172,14 +201,40 @@ void ike_sa_set_profile(struct ike_sa *sa, const struct ike_profile *profile)
 	sa->profile = held;
 }
 
+/* Whichever of them ends: nothing is left to be settled. A rival without its old SA is nobody's. */
+static void leave_rival(struct ike_sa *sa)
+{
+	struct ike_sa *rival = sa->rival;
+
+	if (sa->rival_of != NULL) {
+		sa->rival_of->rival = NULL;
+		buf_free(&sa->rival_of->rival_nonce);
+		sa->rival_of = NULL;
+	}
+	sa->rival = NULL;
+	if (rival != NULL) {
+		rival->rival_of = NULL;
+		ike_sa_forget(rival);
+	}
+}
+
 void ike_sa_forget(struct ike_sa *sa)
 {
 	if (sa->state == IKE_SA_DEAD)
 		return;
 	leave_half_open(sa);
+	leave_rival(sa);
 	sa->state = IKE_SA_DEAD;
 	sa->next_ended = sa->ike->ended;
 	sa->ike->ended = sa;
+}
+
+void ike_sa_drop_handshake_keys(struct ike_sa *sa)
+{
+	secret_free(&sa->keys.sk_ei);
+	secret_free(&sa->keys.sk_er);
+	secret_free(&sa->keys.sk_pi);
+	secret_free(&sa->keys.sk_pr);
 }
 
 void ike_sa_up(struct ike_sa *sa, struct instant now)
@@ -201,11 +256,9 @@ void ike_sa_up(struct ike_sa *sa, struct instant now)
 	peers_add_names(sa);
 	liveness_start(sa, now);
 	nat_path_start(sa, now);
-	/* SK_p* and the copies of SK_e* have done their work (KDF-8). */
-	secret_free(&sa->keys.sk_ei);
-	secret_free(&sa->keys.sk_er);
-	secret_free(&sa->keys.sk_pi);
-	secret_free(&sa->keys.sk_pr);
+	lifetime_start(&sa->life, sa->profile->life.ike_s, &sa->profile->life, sa->is_initiator,
+	               ike_random_octet(ike), now);
+	ike_sa_drop_handshake_keys(sa);
 	log_line(&ike->settings.log, LOG_INFO, "ike %s: up, %s, %s",
 	         ip_text(&sa->path.remote.address).s, id_text(&sa->peer_id).s,
 	         suite_text(&sa->suite).s);
@@ -293,6 +346,7 @@ void ike_sa_close(struct ike_sa *sa, enum ike_reason reason, uint16_t notify, st
 	last->notify = notify;
 	ike_sa_report_end(sa, reason, false);
 	stop_job(sa);
+	leave_rival(sa);
 	leave_half_open(sa);
 	wipe_contents(sa);
 	sa->sent = sent;
@@ -322,6 +376,7 @@ void ike_sa_linger(struct ike_sa *sa, struct instant now)
 {
 	assert(!sa->is_known_to_owner);
 	stop_job(sa);
+	leave_rival(sa);
 	wipe_contents(sa);
 	if (sa->half_open != NULL)
 		half_open_expose(&sa->ike->half_opens, sa->half_open);
@@ -344,7 +399,9 @@ struct instant ike_sa_due(const struct ike_sa *sa)
 	struct instant due = instant_min(instant_min(sa->retransmit.due, sa->expires),
 	                                 instant_min(liveness_due(sa), nat_path_due(sa)));
 
-	return sa->state == IKE_SA_UP ? instant_min(due, children_due(sa)) : due;
+	if (sa->state != IKE_SA_UP)
+		return due;
+	return instant_min(due, instant_min(children_due(sa), lifetime_due(&sa->life)));
 }
 
 struct ike_header ike_sa_request_header(const struct ike_sa *sa, uint8_t exchange)

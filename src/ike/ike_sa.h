@@ -8,6 +8,7 @@
  *   Initiator  INIT_SENT -> AUTH_MAKING -> AUTH_SENT -> [KEYS_WANTED] -> RESPONSE_CHECKING -> UP
  *   Responder  INIT_ANSWERED -> AUTH_WANTED -> REQUEST_CHECKING -> RESPONSE_MAKING -> UP
  *   both       ... -> CLOSING (our last request is under way; the owner believes it gone)
+ *              UP -> REPLACED (the peer rekeyed it; its Delete will come)
  *              ... -> LINGERING (only our last response is kept, for its retransmissions)
  *              ... -> DEAD (freed at the end of the event)
  */
@@ -38,6 +39,7 @@ struct request;
 	X(UP, "up")                                             \
 	X(CLOSING, "closing")                                   \
 	X(LINGERING, "closed, last answer kept")                \
+	X(REPLACED, "rekeyed, waiting for its Delete")          \
 	X(DEAD, "gone")
 
 enum ike_sa_state {
@@ -149,6 +151,7 @@ struct ike_sa {
 	bool is_initiator; /* the original initiator (HDR-5) */
 	uint64_t spi_i;
 	struct instant created;
+	bool has_origin;             /* entered in by_init, not the fruit of a rekey */
 	struct endpoint init_source; /* Responder: where IKE_SA_INIT came from (INI-8) */
 	/* tables */
 	struct hash_node spi_node;
@@ -188,6 +191,13 @@ struct ike_sa {
 	enum ike_reason owed_reason;
 	struct ike_keys keys; /* only sk_d once up */
 	struct sk sk;
+	/* its successor (rekey_ike.h) */
+	struct lifetime life;
+	struct instant rekeyed;  /* when it came up by a rekey; 0: otherwise */
+	bool is_worn;            /* by its counters; said once */
+	struct ike_sa *rival;    /* what the peer made while ours is being made; NULL: none */
+	struct ike_sa *rival_of; /* the old one of this rival */
+	struct buf rival_nonce;  /* the lowest of the rival's exchange (COL-20) */
 	/* is the peer there (liveness.h) */
 	struct instant heard;  /* last on this SA */
 	struct instant hinted; /* when somebody made us ask; 0: never */
@@ -223,6 +233,11 @@ struct ike_sa {
 /* Both are entered in the tables, DEAD objects excepted. NULL: the table is full. */
 struct ike_sa *ike_sa_new(struct ike *ike, bool is_initiator, const struct path *path,
                           struct instant now);
+/* In place of `old`, up but for its keys; ike_sa_inherit() when it takes over. The owner knows
+ * nothing of it. */
+struct ike_sa *ike_sa_new_successor(const struct ike_sa *old, bool is_initiator, uint64_t spi_i,
+                                    uint64_t spi_r, struct instant now);
+uint64_t ike_free_spi(struct ike *ike);
 /* Takes it out of the tables and frees it with all it owns; tells nobody. */
 void ike_sa_free(struct ike_sa *sa);
 /* Frees it at the end of the event; tells nobody. */
@@ -236,6 +251,8 @@ void ike_sa_drop_handshake(struct ike_sa *sa);
  * new SPIs. Handle, children and requests are the caller's to move.
  */
 void ike_sa_inherit(struct ike_sa *heir, const struct ike_sa *old, struct instant now);
+/* SK_p* and the copies of SK_e* have done their work (KDF-8). */
+void ike_sa_drop_handshake_keys(struct ike_sa *sa);
 
 /*
  * The end, as the owner sees it: requests for children fail, children are gone, the SA is gone.

@@ -498,6 +498,7 @@ static struct ike_sa *open_half(struct init_request *r, struct instant now)
 	sa->peer_next_id = 1;
 	ike_sa_set_profile(sa, r->profile);
 	sa->init_source = r->path->remote;
+	sa->has_origin = true;
 	hash_add(&ike->by_init, &sa->init_node, hash_origin(ike, sa->spi_i, &sa->init_source));
 	if (!answer(sa, r))
 		ike_sa_forget(sa);

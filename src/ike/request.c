@@ -7,6 +7,7 @@
 #include "ike/informational.h"
 #include "ike/pieces.h"
 #include "ike/rekey_child.h"
+#include "ike/rekey_ike.h"
 
 /* Sendings beyond settings.tries for an SA that is up, and for configured tunnels: another 16, 32
  * and 64 s (MID-10). */
@@ -146,6 +147,7 @@ void request_answered(struct ike_sa *sa)
 	join_drop(&sa->ike->joins, &sa->sent_join);
 	retransmit_stop(&sa->retransmit);
 	sa->own_next_id++;
+	rekey_ike_look_at_counters(sa);
 }
 
 enum retransmit_step request_on_deadline(struct ike_sa *sa, struct instant now)
@@ -164,7 +166,7 @@ enum retransmit_step request_on_deadline(struct ike_sa *sa, struct instant now)
 
 static uint8_t request_exchange(const struct request *request)
 {
-	return request->kind <= REQUEST_REKEY_CHILD ? EXCHANGE_CREATE_CHILD_SA
+	return request->kind <= REQUEST_REKEY_IKE ? EXCHANGE_CREATE_CHILD_SA
 	                                            : EXCHANGE_INFORMATIONAL;
 }
 
@@ -175,6 +177,8 @@ static bool request_write(struct ike_sa *sa, struct request *request, struct mes
 	case REQUEST_CREATE_CHILD:
 	case REQUEST_REKEY_CHILD:
 		return create_child_write(sa, request, m);
+	case REQUEST_REKEY_IKE:
+		return rekey_ike_write(sa, request, m);
 	case REQUEST_DELETE_CHILD:
 	case REQUEST_LIVENESS:
 	case REQUEST_NOTIFY:
@@ -251,6 +255,7 @@ void response_send(struct ike_sa *sa, struct message_writer *inner)
 	    !seal(sa, &header, inner->first, text, &sa->response, &sa->response_uncut))
 		return;
 	message_send(ike, &sa->answering_path, buf_view(&sa->response));
+	rekey_ike_look_at_counters(sa);
 }
 
 void response_repeat(struct ike_sa *sa, const struct path *path)

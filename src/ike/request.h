@@ -11,6 +11,7 @@
 enum request_kind {
 	REQUEST_CREATE_CHILD, /* CREATE_CHILD_SA: one more pair */
 	REQUEST_REKEY_CHILD,  /* CREATE_CHILD_SA: one in place of another */
+	REQUEST_REKEY_IKE,    /* CREATE_CHILD_SA: a new IKE SA */
 	REQUEST_DELETE_CHILD, /* INFORMATIONAL */
 	REQUEST_LIVENESS,     /* INFORMATIONAL, empty (LIV-2) */
 	REQUEST_NOTIFY,       /* INFORMATIONAL with one Notify that changes nothing */
@@ -21,6 +22,8 @@ enum request_kind {
 struct request {
 	struct request *next;
 	enum request_kind kind;
+	/* REKEY_IKE */
+	uint64_t spi;
 	/* REKEY_CHILD */
 	uint32_t old_in;
 	/* CREATE_CHILD, REKEY_CHILD */

@@ -1,0 +1,517 @@
+#include "ike/rekey_ike.h"
+
+#include <assert.h>
+
+#include "ike/collision.h"
+#include "ike/peers.h"
+
+/* Nothing was heard by it for so long: one without children is let go (LIFE-7). */
+static const struct duration idle_max = SECONDS(1800);
+/* Rekeyed more often than that by the peer: refused for now (RKY-8). */
+static const struct duration between_rekeys = SECONDS(10);
+/* The peer's Delete of what was replaced. */
+static const struct duration delete_wait = SECONDS(60);
+
+/* Messages sealed, message IDs: room for all that may still come. */
+#define SEALED_REKEY (SK_SEALED_MAX / 2)
+enum { ID_REKEY = 1 << 30 };
+
+static void log_end(const struct ike_sa *sa, const char *what)
+{
+	log_line(&sa->ike->settings.log, LOG_INFO, "ike %s: %s, %s",
+	         ip_text(&sa->path.remote.address).s, what, suite_text(&sa->suite).s);
+}
+
+/*
+ * Taking over
+ */
+
+static void swap_handles(struct ike_sa *a, struct ike_sa *b)
+{
+	struct hash *table = &a->ike->by_handle;
+	ike_handle handle = a->handle;
+
+	hash_remove(table, &a->handle_node);
+	hash_remove(table, &b->handle_node);
+	a->handle = b->handle;
+	b->handle = handle;
+	hash_add(table, &a->handle_node, hash_octets(table, &a->handle, sizeof(a->handle)));
+	hash_add(table, &b->handle_node, hash_octets(table, &b->handle, sizeof(b->handle)));
+}
+
+static void move_children(struct ike_sa *old, struct ike_sa *new)
+{
+	assert(new->children == NULL);
+	new->children = old->children;
+	new->child_count = old->child_count;
+	old->children = NULL;
+	old->child_count = 0;
+}
+
+/* What waits goes along, but for a rekey that is done now. What has left stays where it is. */
+static void move_requests(struct ike_sa *old, struct ike_sa *new)
+{
+	struct request **end = &new->queue;
+
+	while (*end != NULL)
+		end = &(*end)->next;
+	while (old->queue != NULL) {
+		struct request *request = old->queue;
+
+		old->queue = request->next;
+		request->next = NULL;
+		if (request->kind == REQUEST_REKEY_IKE) {
+			request_free(request);
+			continue;
+		}
+		*end = request;
+		end = &request->next;
+	}
+	if (rekey_ike_is_under_way(old))
+		request_drop_all(old);
+}
+
+static void take_over(struct ike_sa *new, struct ike_sa *old, struct instant now)
+{
+	const struct ike_lifetimes *how = &old->profile->life;
+
+	swap_handles(old, new);
+	move_children(old, new);
+	move_requests(old, new);
+	peers_remove(old);
+	ike_sa_inherit(new, old, now);
+	new->is_known_to_owner = old->is_known_to_owner;
+	old->is_known_to_owner = false;
+	new->expires = old->expires;
+	old->expires = INSTANT_NEVER;
+	new->rekeyed = now;
+	lifetime_init(&old->life);
+	lifetime_start(&new->life, how->ike_s, how, new->is_initiator, ike_random_octet(new->ike),
+	               now);
+	ike_keys_wipe(&old->keys);
+	log_end(new, "rekeyed");
+	request_pump(new, now);
+	ike_settle(new);
+}
+
+/* Whoever made the successor deletes this one. */
+static void await_delete(struct ike_sa *sa, struct instant now)
+{
+	sa->state = IKE_SA_REPLACED;
+	sa->expires = instant_after(now, delete_wait);
+	ike_settle(sa);
+}
+
+static struct ike_sa *part_from_rival(struct ike_sa *old)
+{
+	struct ike_sa *rival = old->rival;
+
+	old->rival = NULL;
+	buf_free(&old->rival_nonce);
+	if (rival != NULL)
+		rival->rival_of = NULL;
+	return rival;
+}
+
+void rekey_ike_settle(struct ike_sa *rival, struct instant now)
+{
+	struct ike_sa *old = rival->rival_of;
+
+	(void)part_from_rival(old);
+	take_over(rival, old, now);
+	await_delete(old, now);
+}
+
+void rekey_ike_on_delete(struct ike_sa *old, struct instant now)
+{
+	if (old->rival != NULL)
+		rekey_ike_settle(old->rival, now);
+}
+
+/*
+ * The new one
+ */
+
+/* What one exchange agreed on. */
+struct agreement {
+	const struct suite *suite;
+	bool is_initiator;
+	uint64_t spi_i;
+	uint64_t spi_r;
+	struct bytes nonce_i;
+	struct bytes nonce_r;
+	const struct secret *shared;
+};
+
+/* KDF-7. NULL: the crypto library refused. */
+static struct ike_sa *successor(struct ike_sa *old, const struct agreement *a, struct instant now)
+{
+	struct ike_sa *new = ike_sa_new_successor(old, a->is_initiator, a->spi_i, a->spi_r, now);
+
+	new->suite = *a->suite;
+	if (!ike_keys_rederive(a->suite, old->suite.prf, &old->keys.sk_d, a->shared, a->nonce_i,
+	                       a->nonce_r, a->spi_i, a->spi_r, &new->keys) ||
+	    !sk_init(&new->sk, a->suite->cipher, &new->keys, a->is_initiator)) {
+		ike_sa_free(new);
+		return NULL;
+	}
+	ike_sa_drop_handshake_keys(new);
+	return new;
+}
+
+/*
+ * A peer of another make may expand the new keys with the old PRF (KDF-7), so the old one stays,
+ * wherever it is among what is offered or allowed.
+ */
+static void keep_prf(struct proposal_list *list, enum prf_id prf)
+{
+	struct proposal_list kept = { 0 };
+
+	for (size_t i = 0; i < list->count; i++) {
+		const struct proposal *p = &list->proposals[i];
+		struct proposal *q = &kept.proposals[kept.count];
+		bool has_prf = false;
+
+		*q = *p;
+		q->number = (uint8_t)(kept.count + 1);
+		q->transform_count = 0;
+		for (size_t j = 0; j < p->transform_count; j++) {
+			const struct transform *t = &p->transforms[j];
+
+			if (t->type == TRANSFORM_PRF && t->id != prf)
+				continue;
+			has_prf |= t->type == TRANSFORM_PRF;
+			q->transforms[q->transform_count++] = *t;
+		}
+		kept.count += has_prf;
+	}
+	if (kept.count > 0)
+		*list = kept;
+}
+
+static size_t nonce_len(enum prf_id prf)
+{
+	return prf == PRF_HMAC_SHA2_512 ? 64 : 32; /* PLD-22 */
+}
+
+static void add_own_kex(struct message_writer *m, const struct own_kex *kex)
+{
+	message_add_ke(m, kex->method, BYTES(kex->public_value, kex_public_len(kex->method)));
+}
+
+/*
+ * Initiator
+ */
+
+bool rekey_ike_is_under_way(const struct ike_sa *sa)
+{
+	return sa->current != NULL && sa->current->kind == REQUEST_REKEY_IKE;
+}
+
+static bool is_queued(const struct ike_sa *sa)
+{
+	for (const struct request *r = sa->queue; r != NULL; r = r->next) {
+		if (r->kind == REQUEST_REKEY_IKE)
+			return true;
+	}
+	return false;
+}
+
+static void offer(const struct ike_sa *sa, uint64_t spi, struct proposal_list *out)
+{
+	profile_offer_ike(sa->profile, spi, out);
+	keep_prf(out, sa->suite.prf);
+}
+
+void rekey_ike_start(struct ike_sa *sa, struct instant now)
+{
+	struct proposal_list list;
+	struct request *request;
+
+	sa->life.rekey = INSTANT_NEVER;
+	if (sa->rival != NULL || sa->rival_of != NULL || rekey_ike_is_under_way(sa) ||
+	    is_queued(sa))
+		return;
+	request = request_new(REQUEST_REKEY_IKE);
+	offer(sa, 1, &list);
+	request->method =
+	    proposals_offer_kex(&list, sa->suite.kex) ? sa->suite.kex : profile_first_kex(&list);
+	request_add(sa, request, now);
+}
+
+/* --> HDR, SK { SA, Ni, KEi } */
+bool rekey_ike_write(struct ike_sa *sa, struct request *request, struct message_writer *m)
+{
+	struct proposal_list list;
+
+	request->spi = ike_free_spi(sa->ike);
+	offer(sa, request->spi, &list);
+	nonce_draw(&request->nonce, proposals_nonce_len(&list), sa->ike);
+	if (!own_kex_start(&request->kex, request->method, sa->ike))
+		return false;
+	proposals_write(payload_start(m, PAYLOAD_SA), &list);
+	payload_end(m);
+	message_add(m, PAYLOAD_NONCE, nonce_view(&request->nonce));
+	add_own_kex(m, &request->kex);
+	return true;
+}
+
+/* True: asked once more, with the method that the peer wants. Takes ownership then. */
+static bool try_other_method(struct ike_sa *sa, struct request *request, const struct notify *error,
+                             struct instant now)
+{
+	struct proposal_list list;
+	uint16_t method;
+
+	offer(sa, 1, &list);
+	if (error->type != NOTIFY_INVALID_KE_PAYLOAD || request->is_second_try ||
+	    !invalid_ke_parse(error->data, &method) || method == request->method ||
+	    !proposals_offer_kex(&list, method))
+		return false;
+	request->is_second_try = true;
+	request->method = (enum kex_id)method;
+	request_add_first(sa, request, now);
+	return true;
+}
+
+static void on_error(struct ike_sa *sa, const struct notify *error, struct instant now)
+{
+	log_line(&sa->ike->settings.log, LOG_INFO, "ike %s: not rekeyed: %s",
+	         ip_text(&sa->path.remote.address).s, notify_name(error->type));
+	/* The peer that says so has dropped the IKE SA (ERR-4). */
+	if (error->type == NOTIFY_INVALID_SYNTAX)
+		return ike_sa_end(sa, IKE_REASON_PROTOCOL, true);
+	/* COL-25: its own rekey is the one that counts. */
+	if (sa->rival != NULL)
+		return rekey_ike_settle(sa->rival, now);
+	/* COL-24: whoever still wants it makes a new one. */
+	if (!lifetime_put_off(&sa->life, ike_random_octet(sa->ike), now))
+		ike_sa_close(sa, IKE_REASON_EXPIRED, 0, now);
+}
+
+static bool judge(const struct ike_sa *sa, const struct request *request, const struct payloads *p,
+                  struct proposal_choice *choice, struct secret *shared)
+{
+	struct proposal_list list, answer;
+	struct ke ke;
+
+	offer(sa, request->spi, &list);
+	return p->sa.data != NULL && p->ke.data != NULL && nonce_is_valid(p->nonce) &&
+	       proposals_parse(p->sa, &answer) && proposals_check_answer(&answer, &list, choice) &&
+	       choice->spi != 0 && ke_parse(p->ke, &ke) && ke.method == request->kex.method &&
+	       choice->suite.kex == request->kex.method &&
+	       kex_shared(ke.method, secret_view(&request->kex.private_value), ke.value, shared);
+}
+
+/* Ours is there: of it and its rival the nonces leave one (COL-20). */
+static void settle_ours(struct ike_sa *old, struct ike_sa *new, struct bytes lowest,
+                        struct instant now)
+{
+	bool is_lost =
+	    old->rival != NULL && collision_is_lower(lowest, buf_view(&old->rival_nonce));
+	struct ike_sa *rival;
+
+	if (is_lost) {
+		rekey_ike_settle(old->rival, now);
+		ike_sa_close(new, IKE_REASON_REPLACED, 0, now);
+		return ike_settle(new);
+	}
+	rival = part_from_rival(old);
+	if (rival != NULL)
+		await_delete(rival, now);
+	take_over(new, old, now);
+	ike_sa_close(old, IKE_REASON_REPLACED, 0, now);
+}
+
+/* <-- HDR, SK { SA, Nr, KEr } */
+static void on_answer(struct ike_sa *sa, const struct request *request, const struct payloads *p,
+                      struct instant now)
+{
+	CLEANUP(secret_free) struct secret shared = { 0 };
+	struct proposal_choice choice;
+	struct agreement agreement = {
+		.suite = &choice.suite,
+		.is_initiator = true,
+		.spi_i = request->spi,
+		.nonce_i = nonce_view(&request->nonce),
+		.nonce_r = p->nonce,
+		.shared = &shared,
+	};
+	struct ike_sa *new;
+
+	/* The peer has moved its children to an IKE SA that we cannot have. */
+	if (!judge(sa, request, p, &choice, &shared))
+		return ike_sa_close(sa, IKE_REASON_PROTOCOL, 0, now);
+	agreement.spi_r = choice.spi;
+	new = successor(sa, &agreement, now);
+	if (new == NULL)
+		return ike_sa_close(sa, IKE_REASON_LOCAL, 0, now);
+	settle_ours(sa, new, collision_lowest(agreement.nonce_i, agreement.nonce_r), now);
+}
+
+void rekey_ike_on_response(struct ike_sa *sa, struct request *request, const struct payloads *p,
+                           struct instant now)
+{
+	struct notify error;
+
+	if (!payloads_find_error(p, &error))
+		on_answer(sa, request, p, now);
+	else if (try_other_method(sa, request, &error, now))
+		return;
+	else
+		on_error(sa, &error, now);
+	request_free(request);
+}
+
+/*
+ * Responder
+ */
+
+static void refuse(struct ike_sa *sa, uint16_t notify, struct bytes data)
+{
+	log_line(&sa->ike->settings.log, LOG_INFO, "ike %s: rekey refused: %s",
+	         ip_text(&sa->path.remote.address).s, notify_name(notify));
+	response_send_notify(sa, notify, data);
+}
+
+static bool is_changing_children(const struct ike_sa *sa)
+{
+	return sa->current != NULL && (sa->current->kind == REQUEST_CREATE_CHILD ||
+	                               sa->current->kind == REQUEST_REKEY_CHILD ||
+	                               sa->current->kind == REQUEST_DELETE_CHILD);
+}
+
+/* The error to refuse with; 0: it may be rekeyed, even if we find it early. */
+static uint16_t objection(const struct ike_sa *sa, struct instant now)
+{
+	if (sa->ike->is_shutting_down)
+		return NOTIFY_NO_ADDITIONAL_SAS;
+	if (is_changing_children(sa) || sa->rival != NULL || sa->rival_of != NULL) /* COL-7 */
+		return NOTIFY_TEMPORARY_FAILURE;
+	if (sa->rekeyed.ns != 0 && instant_since(now, sa->rekeyed).ns < between_rekeys.ns)
+		return NOTIFY_TEMPORARY_FAILURE;
+	return 0;
+}
+
+/* NONE is no key exchange here (RKY-4). */
+static bool choose(const struct ike_sa *sa, const struct proposal_list *offered, uint16_t kex_sent,
+                   struct proposal_choice *out)
+{
+	struct proposal_list allowed, all;
+
+	profile_allow_ike(sa->profile, true, &all);
+	allowed = all;
+	keep_prf(&allowed, sa->suite.prf);
+	return (proposals_choose(offered, &allowed, kex_sent, out) ||
+	        proposals_choose(offered, &all, kex_sent, out)) &&
+	       out->spi != 0 && out->suite.kex != KEX_NONE;
+}
+
+/* --> HDR, SK { SA, Nr, KEr } */
+static void send_answer(struct ike_sa *sa, const struct proposal_choice *choice, uint64_t spi,
+                        const struct nonce *nonce, const struct own_kex *kex)
+{
+	uint8_t inner[INNER_MAX];
+	struct message_writer m;
+
+	message_start_inner(&m, inner, sizeof(inner));
+	proposals_write_choice(payload_start(&m, PAYLOAD_SA), choice, spi, 8);
+	payload_end(&m);
+	message_add(&m, PAYLOAD_NONCE, nonce_view(nonce));
+	add_own_kex(&m, kex);
+	response_send(sa, &m);
+}
+
+/* Ours under way makes it a rival; else it takes over at once. */
+static void adopt(struct ike_sa *sa, struct ike_sa *new, struct bytes lowest, struct instant now)
+{
+	if (rekey_ike_is_under_way(sa)) {
+		sa->rival = new;
+		sa->rival_nonce = buf_copy(lowest);
+		new->rival_of = sa;
+		return ike_settle(new);
+	}
+	take_over(new, sa, now);
+	await_delete(sa, now);
+}
+
+static void agree(struct ike_sa *sa, const struct payloads *p, const struct ke *ke,
+                  const struct proposal_choice *choice, struct instant now)
+{
+	CLEANUP(own_kex_wipe) struct own_kex kex = { 0 };
+	CLEANUP(secret_free) struct secret shared = { 0 };
+	struct nonce nonce;
+	struct agreement agreement = {
+		.suite = &choice->suite,
+		.spi_i = choice->spi,
+		.spi_r = ike_free_spi(sa->ike),
+		.nonce_i = p->nonce,
+		.shared = &shared,
+	};
+	struct ike_sa *new;
+
+	nonce_draw(&nonce, nonce_len(choice->suite.prf), sa->ike);
+	agreement.nonce_r = nonce_view(&nonce);
+	if (!own_kex_start(&kex, choice->suite.kex, sa->ike))
+		return refuse(sa, NOTIFY_TEMPORARY_FAILURE, (struct bytes){ 0 });
+	/* KDF-9: a peer that sends bad points loses the IKE SA too. */
+	if (!kex_shared(kex.method, secret_view(&kex.private_value), ke->value, &shared))
+		return response_refuse_broken(sa, now);
+	new = successor(sa, &agreement, now);
+	if (new == NULL)
+		return refuse(sa, NOTIFY_TEMPORARY_FAILURE, (struct bytes){ 0 });
+	send_answer(sa, choice, agreement.spi_r, &nonce, &kex);
+	adopt(sa, new, collision_lowest(agreement.nonce_i, agreement.nonce_r), now);
+}
+
+/* <-- HDR, SK { SA, Ni, KEi } */
+void rekey_ike_on_request(struct ike_sa *sa, const struct payloads *p,
+                          const struct proposal_list *offered, struct instant now)
+{
+	uint16_t notify = objection(sa, now);
+	struct proposal_choice choice;
+	struct ke ke = { 0 };
+	uint8_t wanted[2];
+
+	if (p->ke.data != NULL && !ke_parse(p->ke, &ke))
+		return response_refuse_broken(sa, now);
+	if (notify == 0 && !choose(sa, offered, ke.method, &choice))
+		notify = NOTIFY_NO_PROPOSAL_CHOSEN;
+	if (notify != 0)
+		return refuse(sa, notify, (struct bytes){ 0 });
+	if (choice.suite.kex != ke.method) {
+		wanted[0] = (uint8_t)(choice.suite.kex >> 8);
+		wanted[1] = (uint8_t)choice.suite.kex;
+		return refuse(sa, NOTIFY_INVALID_KE_PAYLOAD, BYTES_OF(wanted));
+	}
+	agree(sa, p, &ke, &choice, now);
+}
+
+/*
+ * Time and counters
+ */
+
+void rekey_ike_on_deadline(struct ike_sa *sa, struct instant now)
+{
+	bool is_idle = sa->child_count == 0 && instant_since(now, sa->heard).ns >= idle_max.ns;
+
+	if (instant_reached(sa->life.end, now))
+		ike_sa_close(sa, IKE_REASON_EXPIRED, 0, now);
+	else if (!instant_reached(sa->life.rekey, now))
+		return;
+	else if (is_idle && sa->queue == NULL && sa->current == NULL)
+		ike_sa_close(sa, IKE_REASON_IDLE, 0, now);
+	else
+		rekey_ike_start(sa, now);
+}
+
+void rekey_ike_look_at_counters(struct ike_sa *sa)
+{
+	if (sa->is_worn || sa->state != IKE_SA_UP || sa->rival_of != NULL)
+		return;
+	if (sa->sk.sealed < SEALED_REKEY && sa->own_next_id < ID_REKEY &&
+	    sa->peer_next_id < ID_REKEY)
+		return;
+	sa->is_worn = true;
+	sa->life.rekey = (struct instant){ 1 }; /* now */
+}

@@ -1,0 +1,42 @@
+#pragma once
+/*
+ * Rekeying of an IKE SA (RFC 7296 sections 1.3.2, 2.8, 2.18 and 2.25).
+ *
+ *   --> SK{ SA(with our SPI) Ni KEi }
+ *   <-- SK{ SA(with the peer's SPI) Nr KEr }
+ *   --> SK{ D(IKE) }      the last request on the old one, by the initiator of the rekey (RKY-4)
+ *
+ * The new IKE SA takes over the owner's handle, the CHILD SAs and the requests that wait; the owner
+ * never notices. When two rekeys cross, the one that the peer made is the rival of ours: it waits
+ * without children until the answer to our request, or whatever the peer does next, settles which
+ * of the two survives (COL-20, COL-21).
+ *
+ *      ours:    UP --answer--> successor UP, old CLOSING (our Delete is under way)
+ *      peer's:  UP --request-> successor UP, old REPLACED (its Delete will come)
+ *      crossed: UP + rival --answer, error, Delete, or a request on the rival--> one of both
+ */
+#include "ike/request.h"
+
+/* Queues the request, unless one is under way. */
+void rekey_ike_start(struct ike_sa *sa, struct instant now);
+/* The payloads of our request. False: this machine cannot. */
+MUST_USE bool rekey_ike_write(struct ike_sa *sa, struct request *request, struct message_writer *m);
+/* Takes ownership of the request. */
+void rekey_ike_on_response(struct ike_sa *sa, struct request *request, const struct payloads *p,
+                           struct instant now);
+/* Our request has left and has no answer yet (COL-12). */
+bool rekey_ike_is_under_way(const struct ike_sa *sa);
+
+/* Responder; `offered` is of an IKE SA. */
+void rekey_ike_on_request(struct ike_sa *sa, const struct payloads *p,
+                          const struct proposal_list *offered, struct instant now);
+
+/* Something that only the survivor is asked came by this rival: the peer has settled it. */
+void rekey_ike_settle(struct ike_sa *rival, struct instant now);
+/* The peer deletes the old one: its rekey survived, if there was one. */
+void rekey_ike_on_delete(struct ike_sa *old, struct instant now);
+
+/* It is time to be rekeyed, or to end. */
+void rekey_ike_on_deadline(struct ike_sa *sa, struct instant now);
+/* Counts messages: long before a counter is used up, the SA is rekeyed (SK-9, MID-13). */
+void rekey_ike_look_at_counters(struct ike_sa *sa);
