@@ -4,7 +4,8 @@ import time
 import pytest
 
 from gateway import SETUP
-from lab import DEST, EAST, EAST_LAN, SOURCE, WEST, WEST_LAN, until
+from lab import (DEST, EAST, EAST_LAN, SOURCE, STRANGER, STRANGER6, WEST, WEST6, WEST_LAN,
+                 until)
 
 TUNNEL = """
 conn tunnel
@@ -78,3 +79,21 @@ def test_cleartext_where_esp_should_come_makes_west_ask_once(lab, tunnel):
             lab.internet.forge(DEST, SOURCE, 100)
     assert len(requests_of_west(capture)) == 1
     assert tunnel.west.action(SOURCE, DEST) == "tunnel"
+
+
+@pytest.mark.parametrize("stranger, west", [(STRANGER, WEST), (STRANGER6, WEST6)])
+def test_esp_for_nobody_gets_one_word_and_no_icmp(lab, tunnel, stranger, west):
+    """Plain ESP under an SPI that no SA has; the kernel must not say that it has no protocol 50."""
+    family = "AF_INET6" if ":" in west else "AF_INET"
+    with lab.capture("stranger") as capture:
+        lab.stranger.run("python3", "-c", f"""
+import socket
+s = socket.socket(socket.{family}, socket.SOCK_RAW, 50)
+for number in range(50):
+    s.sendto(b"\\0\\1\\2\\3" + number.to_bytes(4, "big") + bytes(40), ("{west}", 0))
+""")
+        until("west says so", lambda: capture.frames().ike())
+    answers = [f for f in capture.frames() if f.source == west and f.protocol != 58]
+    assert [(f.ike_exchange(), f.destination_port) for f in answers] == [("INFORMATIONAL", 500)]
+    assert not [f for f in capture.frames() if f.source == west and f.protocol == 58
+                and f.payload[0] < 128]  # errors; neighbour discovery is fine
