@@ -402,12 +402,13 @@ static struct letter wait_letter(struct gateway *gw)
 	return letter;
 }
 
-/* IN-2, IN-3, IN-4, NAT-3 */
+/* IN-2, IN-3, IN-4, NAT-3, NAT-11 */
 static void drops_and_counts_what_is_not_esp_of_its_peer(void **state)
 {
 	uint8_t packet[64] = { 0, 0, 0x10, 0x02, 0, 0, 0x0f, 0xa0 };
 	struct letter letter;
 
+	send_outer(BYTES("\xff", 1)); /* a keepalive is nothing at all */
 	send_outer(BYTES(packet, 64));
 	wait_dropped(&east, ENGINE_DROP_AUTH, 1);
 	send_outer(BYTES(packet, 30));
@@ -427,11 +428,21 @@ static void drops_and_counts_what_is_not_esp_of_its_peer(void **state)
 	assert_true(bytes_equal(buf_view(&letter.datagram), BYTES_STR("hello")));
 	assert_int_equal(letter.path.local.port, 4500);
 	buf_free(&letter.datagram);
+	wait_dropped(&east, ENGINE_DROP_RUNT, 1);
 }
 
-/* IN-11: the packet fits another SA of the same gateway, but came by this one. */
+static void expect_no_letter(struct gateway *gw)
+{
+	struct letter letter;
+
+	assert_false(mailbox_take(&gw->shared.mailbox, &letter));
+}
+
+/* IN-11: the packet fits another SA of the same gateway, but came by this one. NAT-9: it came from
+ * another port, and that is told, once. */
 static void refuses_a_source_the_sa_was_not_made_for(void **state)
 {
+	struct letter letter;
 	struct aead *aead;
 	uint8_t key[36], packet[128];
 	uint8_t inner[28] = {
@@ -447,8 +458,18 @@ static void refuses_a_source_the_sa_was_not_made_for(void **state)
 	len = esp_seal(&(struct esp_key){ east.spi, true, aead }, 5000, 4, BYTES_OF(inner), packet);
 	send_outer(BYTES(packet, len));
 	wait_dropped(&east, ENGINE_DROP_SELECTOR, 1);
+	letter = wait_letter(&east);
+	assert_int_equal(letter.kind, LETTER_MOVED);
+	assert_int_equal(letter.spi, east.spi);
+	assert_int_not_equal(letter.path.remote.port, 4500);
+	poll(NULL, 0, 150);             /* longer than one move is not told again */
 	send_outer(BYTES(packet, len)); /* the window has moved all the same */
 	wait_dropped(&east, ENGINE_DROP_REPLAY, 1);
+	expect_no_letter(&east);
+	len = esp_seal(&(struct esp_key){ east.spi, true, aead }, 4999, 4, BYTES_OF(inner), packet);
+	send_outer(BYTES(packet, len)); /* good, but not the newest */
+	wait_dropped(&east, ENGINE_DROP_SELECTOR, 2);
+	expect_no_letter(&east);
 	aead_free(aead);
 }
 
