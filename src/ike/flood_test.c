@@ -294,6 +294,50 @@ static void keys_wait_for_ike_auth_in_a_crowd(void **state)
 	assert_int_equal(east()->half_opens.count, GATE_HALF_OPEN);
 }
 
+/* A new attempt of WEST that would like P-384, and can also do `other` if that is one. */
+static void ask_for_p384(enum kex_id other)
+{
+	struct ike_profile profile = ike_profile_default;
+	struct proposal *p = proposals_add(&profile.ike, PROTOCOL_IKE, 0, 0);
+	struct ike_wish wish = wish_of(&t, WEST);
+	ike_handle sa;
+
+	proposal_add_transform(p, TRANSFORM_ENCR, ENCR_AES_GCM_16, 256);
+	proposal_add_transform(p, TRANSFORM_PRF, PRF_HMAC_SHA2_256, 0);
+	proposal_add_transform(p, TRANSFORM_KE, KEX_P384, 0);
+	if (other != KEX_NONE)
+		proposal_add_transform(p, TRANSFORM_KE, other, 0);
+	wish.profile = &profile;
+	while (t.end[WEST].out_count > 0)
+		lose(&t, WEST);
+	sa = initiate_wish(&t, WEST, &wish);
+	ike_set_peer_keys(t.end[WEST].ike, sa, &t.end[WEST].trusted, 1, t.now);
+}
+
+/* DOS-5: P-384 costs ten times what X25519 does */
+static void costly_key_exchanges_are_rationed_in_a_crowd(void **state)
+{
+	crowd();
+	/* Who can do it cheaper is asked to. */
+	ask_for_p384(KEX_X25519);
+	pass_all(&t);
+	expect_tunnels(&t, 1);
+	assert_int_equal(east()->gate.refused, 1); /* INVALID_KE_PAYLOAD */
+	assert_int_equal(east()->gate.costly, 0);
+	/* Who cannot is served as long as there is something left for this second. */
+	ask_for_p384(KEX_NONE);
+	pass_all(&t);
+	expect_tunnels(&t, 2);
+	assert_int_equal(east()->gate.costly, 1);
+	east()->gate.costly = GATE_COSTLY_EXCHANGES;
+	ask_for_p384(KEX_NONE);
+	pass_all(&t);
+	expect_tunnels(&t, 2);
+	assert_int_equal(ike_dropped(east(), IKE_DROP_CROWD), 1);
+	live_ms(&t, 1200);
+	expect_tunnels(&t, 3);
+}
+
 /* A request that says next to nothing must not make us say much: nobody is flooded through us. */
 static void no_answer_is_much_larger_than_its_question(void **state)
 {
@@ -334,6 +378,7 @@ int main(void)
 		FLOOD_CASE(a_source_has_five_requests_a_second_in_a_crowd),
 		FLOOD_CASE(the_oldest_half_open_makes_room),
 		FLOOD_CASE(keys_wait_for_ike_auth_in_a_crowd),
+		FLOOD_CASE(costly_key_exchanges_are_rationed_in_a_crowd),
 		FLOOD_CASE(no_answer_is_much_larger_than_its_question),
 	};
 

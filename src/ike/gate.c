@@ -9,6 +9,7 @@ static void turn(struct gate *gate, struct instant now)
 	gate->is_counting = true;
 	gate->since = now;
 	gate->refused = 0;
+	gate->costly = 0;
 	memset(gate->requests, 0, sizeof(gate->requests));
 }
 
@@ -22,6 +23,34 @@ void gate_note_refusal(struct ike *ike, struct instant now)
 {
 	turn(&ike->gate, now);
 	ike->gate.refused++;
+}
+
+bool gate_may_refuse(struct ike *ike, struct instant now)
+{
+	bool is_proven = gate_is_guarded(ike, now);
+
+	gate_note_refusal(ike, now);
+	return is_proven ? ike->gate.refused <= GATE_REFUSED_PROVEN
+	                 : ike_may_answer_unprotected(ike, now);
+}
+
+static bool is_quick(enum kex_id method)
+{
+	return method == KEX_X25519 || method == KEX_P256;
+}
+
+bool gate_prefers_quick(struct ike *ike, enum kex_id method, struct instant now)
+{
+	return !is_quick(method) && gate_is_guarded(ike, now);
+}
+
+bool gate_may_exchange(struct ike *ike, enum kex_id method, struct instant now)
+{
+	if (is_quick(method) || !gate_is_guarded(ike, now) ||
+	    ike->gate.costly++ < GATE_COSTLY_EXCHANGES)
+		return true;
+	ike_drop(ike, IKE_DROP_CROWD);
+	return false;
 }
 
 static void refresh_secret(struct ike *ike, struct instant now)

@@ -8,6 +8,7 @@
  * is no forgery, so it can be counted: so many requests a second, so many half-open IKE SAs of it
  * and of its network.
  */
+#include "crypto/kex.h"
 #include "ike/cookie.h"
 #include "ike/message.h"
 
@@ -20,6 +21,11 @@ enum {
 	GATE_REFUSED = 50,
 	/* Requests with a good cookie of one source a second (DOS-5); further ones are dropped. */
 	GATE_REQUESTS_PER_SOURCE = 5,
+	/* Answers that refuse, to sources that proved to be none of a forger's, a second. */
+	GATE_REFUSED_PROVEN = 1000,
+	/* Key exchanges a second, while cookies are asked for, with methods that cost ten times
+	 * what X25519 does; further ones are dropped (DOS-5). */
+	GATE_COSTLY_EXCHANGES = 100,
 	/* Sources share counters by a keyed hash: two of one counter share their requests. */
 	GATE_COUNTERS = 16384,
 };
@@ -29,6 +35,7 @@ struct gate {
 	struct instant since; /* the second that is counted */
 	bool is_counting;
 	unsigned refused;
+	unsigned costly;
 	uint8_t requests[GATE_COUNTERS];
 };
 
@@ -39,3 +46,9 @@ bool gate_open(struct ike *ike, const struct path *path, const struct ike_header
 bool gate_is_guarded(struct ike *ike, struct instant now);
 /* A request that came through was refused or broken; it left no half-open IKE SA to count. */
 void gate_note_refusal(struct ike *ike, struct instant now);
+/* The same; may the sender be told (ERR-18)? */
+bool gate_may_refuse(struct ike *ike, struct instant now);
+/* While cookies are asked for, a peer that can use a quick key exchange is asked to. */
+bool gate_prefers_quick(struct ike *ike, enum kex_id method, struct instant now);
+/* May a key exchange with that method be made? False: dropped. */
+bool gate_may_exchange(struct ike *ike, enum kex_id method, struct instant now);

@@ -311,8 +311,7 @@ static void refuse(const struct init_request *r, uint16_t type, struct bytes dat
 	uint8_t octets[128];
 	struct message_writer m;
 
-	gate_note_refusal(ike, now);
-	if (!ike_may_answer_unprotected(ike, now))
+	if (!gate_may_refuse(ike, now))
 		return;
 	message_start(&m, octets, sizeof(octets), &header);
 	message_add_notify(&m, type, data);
@@ -360,7 +359,8 @@ static bool exchange_keys(struct init_request *r, const struct ke *ke, struct in
 		refuse_syntax(r, now);
 		return false;
 	}
-	if (!own_kex_start(&r->kex, r->choice.suite.kex, r->ike))
+	if (!gate_may_exchange(r->ike, r->choice.suite.kex, now) ||
+	    !own_kex_start(&r->kex, r->choice.suite.kex, r->ike))
 		return false;
 	if (waits ||
 	    kex_shared(r->kex.method, secret_view(&r->kex.private_value), ke->value, &r->shared))
@@ -375,6 +375,7 @@ static bool choose(struct init_request *r, struct instant now)
 	struct proposal_list offered;
 	struct proposal_list allowed;
 	uint8_t wanted[2];
+	uint16_t sent;
 	struct ke ke;
 
 	if (!proposals_parse(r->p.sa, &offered) || !ke_parse(r->p.ke, &ke)) {
@@ -382,7 +383,8 @@ static bool choose(struct init_request *r, struct instant now)
 		return false;
 	}
 	profile_allow_ike(r->profile, false, &allowed);
-	if (!proposals_choose(&offered, &allowed, ke.method, &r->choice)) {
+	sent = gate_prefers_quick(r->ike, ke.method, now) ? KEX_NONE : ke.method;
+	if (!proposals_choose(&offered, &allowed, sent, &r->choice)) {
 		refuse(r, NOTIFY_NO_PROPOSAL_CHOSEN, (struct bytes){ 0 }, now);
 		return false;
 	}
