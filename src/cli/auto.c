@@ -1,5 +1,6 @@
 /* ipsec auto: one conn at a time, as FreeS/WAN has it, and the list of them. */
 #include <stdio.h>
+#include <time.h>
 
 #include "cli/files.h"
 
@@ -69,9 +70,59 @@ static bool add_files(const struct cli *cli, json_t *request)
 	return true;
 }
 
+static const json_t *conn_named(const json_t *conns, const char *name)
+{
+	json_t *conn;
+	size_t i;
+
+	json_array_foreach(conns, i, conn)
+	{
+		if (strcmp(cli_text(conn, "name"), name) == 0)
+			return conn;
+	}
+	return NULL;
+}
+
+/* What came of it: CLI_DONE or CLI_FAILED, or -1: nothing yet. */
+static int outcome(const json_t *conn, const char *name)
+{
+	const char *progress = cli_text(conn, "progress");
+
+	if (strcmp(progress, "negotiating") == 0)
+		return -1;
+	if (strcmp(progress, "failed") == 0)
+		return cli_fail("conn %s: failed, %s", name, cli_text(conn, "reason"));
+	if (strcmp(progress, "up") != 0)
+		return cli_fail("conn %s: taken down meanwhile", name);
+	printf("conn %s: up\n", name);
+	return CLI_DONE;
+}
+
+/* The attempt goes on, whether or not somebody waits for it. */
+static int wait_until_up(const struct cli *cli, const char *name)
+{
+	enum { STEPS = 600 };
+	static const struct timespec step = { .tv_nsec = 100000000 };
+
+	for (int i = 0; i < STEPS; i++) {
+		json_t *conns;
+		int status;
+
+		if (!cli_ask(cli, json_pack("{s:s}", "command", "conns"), &conns, &status))
+			return status;
+		status = outcome(conn_named(conns, name), name);
+		json_decref(conns);
+		if (status >= 0)
+			return status;
+		nanosleep(&step, NULL);
+	}
+	return cli_fail("conn %s: no answer yet; the attempt goes on", name);
+}
+
 static int act(struct cli *cli, const char *action)
 {
 	bool reads_files = strcmp(action, "add") == 0 || strcmp(action, "replace") == 0;
+	bool waits = strcmp(action, "up") == 0 && !cli_option(cli, "--asynchronous");
 	const char *name = cli_word(cli);
 	json_t *request, *result;
 	int status;
@@ -88,7 +139,7 @@ static int act(struct cli *cli, const char *action)
 	if (!cli_ask(cli, request, &result, &status))
 		return status;
 	json_decref(result);
-	return CLI_DONE;
+	return waits ? wait_until_up(cli, name) : CLI_DONE;
 }
 
 int auto_command(struct cli *cli)

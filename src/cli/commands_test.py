@@ -332,9 +332,19 @@ class Daemon(Gateway):
     def test_auto_asks_for_one_action_on_one_conn(self):
         self.reply["result"] = None
         for action in ("delete", "route", "unroute", "up", "down"):
-            self.done("auto", f"--{action}", "west")
+            self.done("auto", f"--{action}", "west", *["--asynchronous"][action != "up":])
             self.assertEqual(self.requests[-1],
                              {"command": "auto", "action": action, "name": "west"})
+
+    def test_auto_up_waits_for_what_comes_of_it(self):
+        west = {"name": "west", "progress": "negotiating", "reason": None}
+        self.reply["result"] = [{"name": "east", "progress": "up", "reason": None}, west]
+        threading.Timer(0.3, lambda: west.update(progress="up")).start()
+        self.assertEqual(self.done("auto", "--up", "west"), "conn west: up\n")
+        self.assertGreater(len(self.requests), 2)
+        west.update(progress="failed", reason="its gateway refused")
+        self.assertEqual(self.refused(1, "auto", "--up", "west"),
+                         "conn west: failed, its gateway refused")
 
     def test_auto_add_and_replace_bring_the_files(self):
         self.reply["result"] = None

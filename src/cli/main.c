@@ -36,7 +36,8 @@ static const struct command {
 	  "  --replace   forget it and load it again\n"
 	  "  --route     trap its packets, to negotiate when there are any\n"
 	  "  --unroute   no longer\n"
-	  "  --up        negotiate now\n"
+	  "  --up        negotiate now, and wait for what comes of it; with --asynchronous\n"
+	  "              do not wait\n"
 	  "  --down      take its tunnels down\n"
 	  "  --status    list the conns\n",
 	  auto_command },

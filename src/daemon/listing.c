@@ -130,13 +130,15 @@ static void see_conn(void *ctx, const struct conn_view *view)
 	const struct conn *c = view->conn;
 
 	json_array_append_new(
-	    ctx, json_pack("{s:s, s:b, s:b, s:b, s:s, s:o, s:o, s:o, s:o, s:s, s:I, s:s}", "name",
-	                   view->name, "added", (int)view->is_added, "routed", (int)view->is_routed,
-	                   "up", (int)view->is_up, "type", types[c->type], "left",
-	                   end_text(&c->left), "leftsubnet", end_subnet(&c->left), "right",
-	                   end_text(&c->right), "rightsubnet", end_subnet(&c->right), "auto",
-	                   autos[c->auto_action], "keyingtries", (json_int_t)c->keyingtries,
-	                   "failureshunt", failures[c->failure]));
+	    ctx, json_pack("{s:s, s:b, s:b, s:b, s:s, s:o, s:s, s:o, s:o, s:o, s:o, s:s, s:I, s:s}",
+	                   "name", view->name, "added", (int)view->is_added, "routed",
+	                   (int)view->is_routed, "up", (int)(view->progress == CONN_UP), "progress",
+	                   conn_progress_name(view->progress), "reason",
+	                   view->progress == CONN_FAILED ? json_string(view->reason) : json_null(),
+	                   "type", types[c->type], "left", end_text(&c->left), "leftsubnet",
+	                   end_subnet(&c->left), "right", end_text(&c->right), "rightsubnet",
+	                   end_subnet(&c->right), "auto", autos[c->auto_action], "keyingtries",
+	                   (json_int_t)c->keyingtries, "failureshunt", failures[c->failure]));
 }
 
 json_t *listing_conns(struct daemon *d)

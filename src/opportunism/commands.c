@@ -253,22 +253,55 @@ void opportunism_list_eroutes(const struct opportunism *opp,
 		see_flow(opp, CONTAINER_OF(node, struct flow, by_pair), see, ctx);
 }
 
-static bool has_tunnel(const struct opportunism *opp, const struct conn_state *conn)
+const char *conn_progress_name(enum conn_progress progress)
+{
+	static const char *const names[] = { "down", "failed", "negotiating", "up" };
+
+	return names[progress];
+}
+
+static enum conn_progress progress_of(const struct flow *flow)
+{
+	switch (flow->state) {
+	case FLOW_DNS:
+	case FLOW_IKE:
+	case FLOW_FOLLOWS:
+		return CONN_NEGOTIATING;
+	case FLOW_TUNNEL:
+		return CONN_UP;
+	case FLOW_SHUNT:
+		break;
+	}
+	/* An attempt may go on beyond the time of what was held. */
+	return flow->inquiry != NULL && flow->inquiry->running > 0 ? CONN_NEGOTIATING : CONN_FAILED;
+}
+
+static void count_in(struct conn_view *view, const struct flow *flow)
+{
+	enum conn_progress progress = progress_of(flow);
+
+	if (progress <= view->progress)
+		return;
+	view->progress = progress;
+	view->reason = flow_reason_text(flow->reason);
+}
+
+static void fill_progress(const struct opportunism *opp, const struct conn_state *conn,
+                          struct conn_view *view)
 {
 	const struct tunnel *tunnel;
 
 	LIST_FOREACH (tunnel, &opp->tunnels, in_list) {
-		if (tunnel->flow->conn == conn && tunnel->flow->state == FLOW_TUNNEL)
-			return true;
+		if (tunnel->flow->conn == conn)
+			count_in(view, tunnel->flow);
 	}
 	for (struct hash_node *node = hash_walk(&opp->flows, NULL); node != NULL;
 	     node = hash_walk(&opp->flows, node)) {
 		const struct flow *flow = CONTAINER_OF(node, struct flow, by_pair);
 
-		if (flow->conn == conn && flow->state == FLOW_TUNNEL)
-			return true;
+		if (flow->conn == conn)
+			count_in(view, flow);
 	}
-	return false;
 }
 
 void opportunism_list_conns(const struct opportunism *opp,
@@ -279,9 +312,9 @@ void opportunism_list_conns(const struct opportunism *opp,
 		struct conn_view view = { .name = conn->conn.name,
 			                  .is_added = conn->is_added,
 			                  .is_routed = conn->is_routed,
-			                  .is_up = has_tunnel(opp, conn),
 			                  .conn = &conn->conn };
 
+		fill_progress(opp, conn, &view);
 		see(ctx, &view);
 	}
 }

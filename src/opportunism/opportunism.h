@@ -116,11 +116,20 @@ struct eroute_view {
 void opportunism_list_eroutes(const struct opportunism *opp,
                               void (*see)(void *ctx, const struct eroute_view *view), void *ctx);
 
+enum conn_progress {
+	CONN_DOWN,
+	CONN_FAILED, /* the last attempt came to nothing */
+	CONN_NEGOTIATING,
+	CONN_UP,
+};
+const char *conn_progress_name(enum conn_progress progress);
+
 struct conn_view {
 	const char *name;
 	bool is_added;
 	bool is_routed;
-	bool is_up;
+	enum conn_progress progress; /* the best of its tunnels */
+	const char *reason;          /* FAILED: why */
 	const struct conn *conn;
 };
 void opportunism_list_conns(const struct opportunism *opp,
