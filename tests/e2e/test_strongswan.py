@@ -1,6 +1,8 @@
 """strongSwan at the other end of a configured tunnel, in both roles (doc/interop.md)."""
 import base64
-import pathlib
+import re
+import signal
+import subprocess
 
 import pytest
 
@@ -12,10 +14,10 @@ OURS = """
 conn net
 	left={west}
 	leftsubnet={west_lan}
-	right={east}
 	rightsubnet={east_lan}
 	auto=route
-	authby={authby}
+	dpddelay=2
+	dpdtimeout=5
 """
 
 THEIRS = """
@@ -23,7 +25,7 @@ connections {{
   net {{
     version = 2
     local_addrs = {east}
-    remote_addrs = {west}
+    remote_addrs = {remote}
     proposals = {ike}
     {more}
     local {{
@@ -49,8 +51,40 @@ connections {{
 secrets {{ ike-west {{ secret = "{psk}" }} }}
 """
 
+THEIR_KEYS = {
+    "rsa": ["RSA"],
+    "ed25519": ["ED25519"],
+    "ecdsa-256": ["EC", "-pkeyopt", "ec_paramgen_curve:P-256"],
+    "ecdsa-384": ["EC", "-pkeyopt", "ec_paramgen_curve:P-384"],
+}
+OUR_KEYS = {"rsa": ["rsa"], "ed25519": ["ed25519"], "ecdsa-256": ["ecdsa"],
+            "ecdsa-384": ["ecdsa", "--bits", "384"]}
+
 PSK = "they met at the conference"
+NAT_WEST, NAT_EAST = "198.18.1.254", "198.18.2.254"  # the router, as each sees it
 PLACES = {"west": WEST, "west_lan": WEST_LAN, "east": EAST, "east_lan": EAST_LAN}
+
+
+class Stream:
+    """Pings every 5 ms while the block runs."""
+
+    def __init__(self, host, address):
+        self.process = host.start("ping", "-i", "0.005", "-W", "2", address, text=True,
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.text = ""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.send_signal(signal.SIGINT)
+        self.text = self.process.communicate(timeout=10)[0]
+
+    def lost(self):
+        """Holes in what came back; what is under way when ping is told to stop does not count."""
+        back = {int(number) for number in re.findall(r"icmp_seq=(\d+) ttl", self.text)}
+        assert len(back) > 20
+        return set(range(1, max(back))) - back
 
 
 class Bed:
@@ -59,38 +93,41 @@ class Bed:
     def __init__(self, lab):
         self.lab = lab
         self.west, self.east = Gateway(lab.west, WEST_LAN, WEST), Strongswan(lab.east)
-        self.keys = {"rsa": self.east.key("rsa", "-algorithm", "RSA"),
-                     "ed25519": self.east.key("ed25519", "-algorithm", "ED25519")}
-        for kind in self.keys:
-            self.our_key(kind)
+        self.keys = {kind: self.east.key(kind, "-algorithm", *words)
+                     for kind, words in THEIR_KEYS.items()}
+        for kind, words in OUR_KEYS.items():
+            self.our_key(kind, words)
         lab.east.serve("tcp", 7000)
         lab.source.serve("tcp", 7000)
+        lab.dest.serve("tcp", 7000)
 
-    def our_key(self, kind):
+    def our_key(self, kind, words):
         """A host key of ours, known to strongSwan as ours-KIND.pem; ours(KIND) uses it."""
         secrets = self.west.confs / "ipsec.secrets"
         secrets.unlink(missing_ok=True)
-        self.west.ipsec("newhostkey", "--type", kind, timeout=60)
+        self.west.ipsec("newhostkey", "--type", *words, timeout=60)
         line = secrets.read_text()
         (self.west.dir / f"{kind}.secrets").write_text(line)
         private = self.west.confs / "ipsec.d/private" / line.split()[-1]
         run("openssl", "pkey", "-in", private.as_posix(), "-pubout", "-out",
             (self.east.dir / "pubkey" / f"ours-{kind}.pem").as_posix())
 
-    def ours(self, secrets="psk", authby="rsasig", more=""):
-        """Our conn and the secrets to be ours: `psk`, or the kind of our host key."""
-        text = f'{WEST} {EAST} : PSK "{PSK}"\n'
+    def ours(self, secrets="psk", **words):
+        """Our conn, and more words for it; our secret is the shared one, or a host key of a kind."""
+        text = f': PSK "{PSK}"\n'
         if secrets != "psk":
             text = (self.west.dir / f"{secrets}.secrets").read_text()
         path = self.west.confs / "ipsec.secrets"
         path.write_text(text)
         path.chmod(0o600)
-        self.west.configure(SETUP, OURS + more, authby=authby, **PLACES)
+        words = {"right": EAST, "authby": "secret" if secrets == "psk" else "pubkey", **words}
+        more = "".join(f"\t{word}={value}\n" for word, value in words.items())
+        self.west.configure(SETUP, OURS + more, **PLACES)
 
     def theirs(self, **words):
         words = {"auth": "psk", "peer_auth": "psk", "key": "", "peer_key": "", "ike": "default",
                  "esp": "aes128gcm16-curve25519", "local_ts": f"{EAST_IN}/32", "remote_ts": f"{SOURCE}/32",
-                 "more": "", "child": "", "psk": PSK, "id": EAST, **PLACES, **words}
+                 "more": "", "child": "", "psk": PSK, "id": EAST, "remote": WEST, **PLACES, **words}
         self.east.configure(THEIRS.format(**words))
 
     def start(self):
@@ -107,7 +144,7 @@ class Bed:
             self.east.initiate("net")
         else:
             assert self.lab.source.ping(EAST_IN)
-        assert self.west.action(SOURCE, EAST_IN) == "tunnel"
+        assert "tunnel" in [row["action"] for row in self.west.eroutes()]
         assert len(self.east.children()) == 1
 
     def carries(self, octets=1_000_000):
@@ -118,6 +155,14 @@ class Bed:
                 assert said.get("same"), said
         assert len(wire.frames().esp()) > 2 * octets / 1500
         assert not wire.frames().with_octets(PIECE)
+
+    def spis(self, what):
+        """SPIs of their --ike or --child SAs."""
+        pattern = r"(\w{16})_[ir]" if what == "--ike" else r"^ +(?:in|out) +(\w{8})"
+        return set(re.findall(pattern, self.east.sas(), re.M))
+
+    def stream(self):
+        return Stream(self.lab.source, EAST_IN)
 
     def says(self):
         """For a report: what both ends say of themselves."""
@@ -130,18 +175,27 @@ class Bed:
                 for what in ("up,", "child ")]
 
 
+def keys(kind, auth="pubkey"):
+    """Words of theirs(): raw public keys of a kind on both sides."""
+    return {"auth": auth, "peer_auth": "pubkey", "key": f"pubkeys = {kind}.pem",
+            "peer_key": f"pubkeys = ours-{kind}.pem"}
+
+
 def rfc3110(pem):
     """The public key of a PEM file as leftrsasigkey= takes it."""
     modulus = run("openssl", "rsa", "-in", pem.as_posix(), "-modulus", "-noout").stdout
     return "0s" + base64.b64encode(b"\3\1\0\1" + bytes.fromhex(modulus.split("=")[1])).decode()
 
 
+def public_key(pem):
+    """SubjectPublicKeyInfo as leftsigkey= takes it."""
+    lines = run("openssl", "pkey", "-in", pem.as_posix(), "-pubout").stdout.splitlines()
+    return "0s" + "".join(lines[1:-1])
+
+
 def raw_public_key(pem):
     """An Ed25519 public key in base64, as IPSECKEY has it (RFC 9373)."""
-    out = pem.with_suffix(".der")
-    run("openssl", "pkey", "-in", pem.as_posix(), "-pubout", "-outform", "DER", "-out",
-        out.as_posix())
-    return base64.b64encode(pathlib.Path(out).read_bytes()[-32:]).decode()
+    return base64.b64encode(base64.b64decode(public_key(pem)[2:])[-32:]).decode()
 
 
 @pytest.fixture(scope="module")
@@ -155,12 +209,28 @@ def stopped(bed):
     bed.stop()
 
 
+@pytest.fixture
+def nat(lab):
+    """Rules of a NAT in the router; forgotten at the end, with what it has translated."""
+    def start(*rules):
+        pre = "; ".join(rule for rule in rules if "dnat" in rule)
+        post = "; ".join(rule for rule in rules if "dnat" not in rule)
+        lab.internet.nft(f"""table ip mynat {{
+                chain pre {{ type nat hook prerouting priority dstnat; {pre}
+                }}
+                chain post {{ type nat hook postrouting priority srcnat; {post}
+                }}
+        }}""")
+    yield start
+    lab.internet.shell("nft delete table ip mynat || true")
+
+
 ROLES = pytest.mark.parametrize("by", ["us", "them"])
 
 
 @ROLES
 def test_a_shared_secret(bed, by):
-    bed.ours(authby="secret")
+    bed.ours()
     bed.theirs()
     bed.start()
     bed.begin(by)
@@ -170,8 +240,18 @@ def test_a_shared_secret(bed, by):
 @ROLES
 @pytest.mark.parametrize("auth", ["rsa", "rsa/pss"])
 def test_raw_rsa_keys(bed, by, auth):
-    bed.ours("rsa", more=f"\trightrsasigkey={rfc3110(bed.keys['rsa'])}\n")
-    bed.theirs(auth=auth, peer_auth="pubkey", key="pubkeys = rsa.pem", peer_key="pubkeys = ours-rsa.pem")
+    bed.ours("rsa", rightrsasigkey=rfc3110(bed.keys["rsa"]))
+    bed.theirs(**keys("rsa", auth=auth))
+    bed.start()
+    bed.begin(by)
+    bed.carries(64)
+
+
+@ROLES
+@pytest.mark.parametrize("kind", ["ed25519", "ecdsa-256", "ecdsa-384"])
+def test_raw_keys_of_other_kinds(bed, by, kind):
+    bed.ours(kind, rightsigkey=public_key(bed.keys[kind]))
+    bed.theirs(**keys(kind))
     bed.start()
     bed.begin(by)
     bed.carries(64)
@@ -183,15 +263,33 @@ def test_ed25519_keys_theirs_from_the_dns(bed, lab, by):
                                f"{raw_public_key(bed.keys['ed25519'])}")
     lab.reload_dns()
     bed.ours("ed25519")
-    bed.theirs(auth="pubkey", peer_auth="pubkey", key="pubkeys = ed25519.pem",
-               peer_key="pubkeys = ours-ed25519.pem")
+    bed.theirs(**keys("ed25519"))
     bed.start()
     bed.begin(by)
     bed.carries(64)
 
 
+@ROLES
+@pytest.mark.parametrize("ike, esp, named", [
+    ("aes256gcm16-prfsha384-ecp384", "aes256gcm16-ecp384", "AES-GCM-16-256"),
+    ("chacha20poly1305-prfsha256-ecp256", "chacha20poly1305-ecp256", "CHACHA20-POLY1305"),
+    ("aes256-sha256-modp2048", "aes256-sha256-modp2048", "AES-CBC-256"),
+    ("aes128-sha512-curve25519", "aes128-sha512-curve25519", "AES-CBC-128"),
+    ("aes128gcm16-prfsha512-modp3072", "aes128gcm16-modp3072", "AES-GCM-16-128"),
+])
+def test_suites_that_they_insist_on(bed, by, ike, esp, named):
+    """Some of them we take, but offer only where a conn names them."""
+    bed.ours(**({"ike": ike, "esp": esp} if by == "us" or "modp3072" in ike else {}))
+    bed.theirs(ike=ike, esp=esp)
+    bed.start()
+    bed.begin(by)
+    for line in bed.our_sa():
+        assert named in line.upper().replace("_", "-")
+    bed.carries()
+
+
 def test_a_wrong_shared_secret_makes_no_tunnel_and_nothing_leaves(bed, lab):
-    bed.ours(authby="secret")
+    bed.ours()
     bed.theirs(psk="they never met")
     bed.start()
     with lab.capture("west") as wire:
@@ -207,8 +305,7 @@ def test_another_identity_with_a_published_key_is_not_the_gateway_that_the_conn_
                                f"{raw_public_key(bed.keys['ed25519'])}")
     lab.reload_dns()
     bed.ours("ed25519")
-    bed.theirs(auth="pubkey", peer_auth="pubkey", key="pubkeys = ed25519.pem",
-               peer_key="pubkeys = ours-ed25519.pem", id=DEST)
+    bed.theirs(**keys("ed25519"), id=DEST)
     bed.start()
     assert bed.east.initiate("net", check=False).returncode != 0
     assert bed.west.action(SOURCE, EAST_IN) != "tunnel"
@@ -218,7 +315,7 @@ def test_another_identity_with_a_published_key_is_not_the_gateway_that_the_conn_
 @ROLES
 @pytest.mark.parametrize("what", ["--child", "--ike"])
 def test_they_delete(bed, lab, by, what):
-    bed.ours(authby="secret")
+    bed.ours()
     bed.theirs()
     bed.start()
     bed.begin(by)
@@ -230,9 +327,133 @@ def test_they_delete(bed, lab, by, what):
 
 @ROLES
 def test_we_are_stopped_and_they_are_told(bed, by):
-    bed.ours(authby="secret")
+    bed.ours()
     bed.theirs()
     bed.start()
     bed.begin(by)
     bed.west.stop()
     until("strongSwan has no SA", lambda: not bed.east.sas())
+
+
+# Ranges, and SAs that live on
+
+
+@ROLES
+def test_two_networks_in_one_tunnel(bed, lab, by):
+    bed.ours()
+    bed.theirs(local_ts=EAST_LAN, remote_ts=WEST_LAN)
+    bed.start()
+    bed.begin(by)
+    assert lab.source.talk("tcp", DEST, 7000, 300_000)["same"]
+    assert lab.second.ping(SOURCE)
+    assert len(bed.east.children()) == 1
+
+
+@ROLES
+@pytest.mark.parametrize("what", ["--child", "--ike"])
+def test_they_rekey_and_no_packet_is_lost(bed, lab, by, what):
+    bed.ours()
+    bed.theirs()
+    bed.start()
+    bed.begin(by)
+    with bed.stream() as stream:
+        for _ in range(1 if what == "--ike" else 3):  # of IKE SAs we take one in ten seconds
+            before = bed.spis(what)
+            bed.east.swanctl("--rekey", what, "net")
+            until("it has new keys", lambda: bed.spis(what) - before)
+            bed.carries(300_000)
+    assert not stream.lost()
+
+
+@ROLES
+@pytest.mark.parametrize("word, what", [("keylife", "--child"), ("ikelifetime", "--ike")])
+def test_we_rekey_and_no_packet_is_lost(bed, lab, by, word, what):
+    bed.ours(**{word: 6, "rekeymargin": 3, "rekeyfuzz": "0%"})
+    bed.theirs()
+    bed.start()
+    bed.begin(by)
+    with bed.stream() as stream:
+        for _ in range(2):
+            before = bed.spis(what)
+            until("it has new keys", lambda: bed.spis(what) - before, timeout=10)
+            bed.carries(300_000)
+    assert not stream.lost()
+
+
+def test_they_die_and_we_notice(bed, lab):
+    bed.ours()
+    bed.theirs()
+    bed.start()
+    bed.begin("us")
+    bed.east.stop(signal.SIGKILL)
+    lab.source.ping(EAST_IN, wait=1)
+    until("the peer counts as dead", lambda: bed.west.action(SOURCE, EAST_IN) != "tunnel", 15)
+    bed.east.start()
+    until("there is a tunnel again", lambda: lab.source.ping(EAST_IN, wait=1), 15)
+    bed.carries(64)
+
+
+def test_we_die_and_they_notice(bed, lab):
+    bed.ours()
+    bed.theirs(more="dpd_delay = 1")
+    bed.start()
+    bed.begin("us")
+    bed.west.kill()
+    until("the peer counts as dead", lambda: not bed.east.sas(), 20)
+    bed.west.start()
+    bed.begin("them")
+    bed.carries(64)
+
+
+def test_we_come_back_and_they_believe_in_our_first_contact(bed, lab):
+    bed.ours()
+    bed.theirs(more="unique = replace")
+    bed.start()
+    bed.begin("us")
+    bed.west.kill()
+    bed.west.start()
+    bed.begin("us")
+    bed.carries(64)
+
+
+# NAT, pieces
+
+
+def test_a_nat_in_front_of_us(bed, lab, nat):
+    nat(f'ip saddr {WEST} oifname "east" meta l4proto udp masquerade to :40000-40999')
+    bed.ours(leftid=WEST)
+    bed.theirs(remote="%any")
+    bed.start()
+    bed.begin("us")
+    bed.carries(300_000)
+    bed.east.swanctl("--rekey", "--child", "net")
+    bed.carries(300_000)
+
+
+@ROLES
+def test_a_nat_in_front_of_both_with_forwarded_ports(bed, lab, by, nat):
+    """Each knows the other by an address of the router."""
+    nat(f'ip saddr {WEST} oifname "east" snat to {NAT_EAST}',
+        f'ip saddr {EAST} oifname "west" snat to {NAT_WEST}',
+        f'iifname "west" ip daddr {NAT_WEST} dnat to {EAST}',
+        f'iifname "east" ip daddr {NAT_EAST} dnat to {WEST}')
+    bed.ours(right=NAT_WEST, leftid=WEST, rightid=EAST)
+    bed.theirs(remote=NAT_EAST)
+    bed.start()
+    bed.begin(by)
+    bed.carries(300_000)
+
+
+@ROLES
+def test_pieces(bed, lab, by):
+    """RFC 7383: RSA keys, and a peer that wants no datagram above 400 octets."""
+    bed.east.settings("fragment_size = 400")
+    bed.ours("rsa", rightrsasigkey=rfc3110(bed.keys["rsa"]))
+    bed.theirs(**keys("rsa"), more="fragmentation = force")
+    bed.start()
+    with lab.capture("east") as wire:
+        bed.begin(by)
+    bed.east.settings("")
+    auth = [frame for frame in wire.frames().ike() if frame.ike_exchange() == "IKE_AUTH"]
+    assert len([frame for frame in auth if frame.source == EAST]) > 1
+    bed.carries(64)
