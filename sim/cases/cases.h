@@ -61,6 +61,7 @@
 	X(configured_tunnels_beat_opportunism) \
 	X(opportunism_gives_way_to_a_configured_tunnel) \
 	X(road_warriors) \
+	X(two_road_warriors_with_one_address)     \
 	X(road_warrior_with_an_address_of_others) \
 	X(a_conn_taken_out_takes_its_tunnel_along) \
 	X(forged_refusals_change_nothing)         \

@@ -292,6 +292,32 @@ void road_warrior_with_an_address_of_others(void)
 	sim_end(p.sim);
 }
 
+/* NAT-14: two homes with the same address inside. */
+void two_road_warriors_with_one_address(void)
+{
+	static const char gateway[] = "conn warriors\n\tleft=192.0.2.2\n"
+				      "\tleftsubnet=198.51.100.5/32\n\tright=%any\n"
+				      "\trightsubnet=203.0.113.7/32\n\tauthby=secret\n\tauto=add\n";
+	static const char warrior[] = "conn home\n\tleft=%defaultroute\n"
+				      "\tleftsubnet=203.0.113.7/32\n\tright=192.0.2.2\n"
+				      "\trightsubnet=198.51.100.5/32\n\tauthby=secret\n"
+				      "\tauto=start\n";
+	struct pair p = start(warrior, gateway);
+	struct gateway *second;
+
+	sim_run_for(p.sim, SECONDS(2));
+	expect_children(p.sim, p.east, 1);
+	second = sim_gateway_with(p.sim, "second", "192.0.2.3", NULL, warrior);
+	sim_arrange(p.sim, second);
+	sim_run_for(p.sim, SECONDS(10));
+	expect_children(p.sim, second, 0);
+	expect_children(p.sim, p.east, 1);
+	sim_ping(p.sim, destination, source);
+	sim_run_until_idle(p.sim);
+	expect_arrived(p.sim, source, destination, 1, 0);
+	sim_end(p.sim);
+}
+
 /* POL-5: a conn that is no more has no tunnel. */
 void a_conn_taken_out_takes_its_tunnel_along(void)
 {

@@ -455,10 +455,14 @@ void opportunism_on_unreachable(struct opportunism *opp, const struct ip *peer, 
 void opportunism_on_cleartext(struct opportunism *opp, const struct ip_pair *pair,
                               struct instant now)
 {
-	const struct flow *flow = flow_find(opp, pair);
-	const struct child *child = flow == NULL ? NULL : TAILQ_FIRST(&flow->children);
+	const struct policy_row *row = policy_lookup(&opp->policy, pair);
+	const struct flow *flow = row == NULL ? NULL : tunnel_of_row(opp, row);
+	const struct child *child;
 
 	opp->now = now;
+	if (flow == NULL)
+		flow = flow_find(opp, pair);
+	child = flow == NULL ? NULL : TAILQ_FIRST(&flow->children);
 	if (child != NULL)
 		ike_hint_sa(opp->ike, child->sa, now);
 	core_run_events(opp);

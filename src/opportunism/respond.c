@@ -166,6 +166,17 @@ static void log_no_child(const struct claim *claim)
 	         ip_text(&claim->said.peer.range.first).s, claim->refusal);
 }
 
+/* NAT-14: a conn may allow several peers the same address, as they have behind their NATs; it
+ * belongs to the first for as long as that one lives. */
+static bool is_others(const struct claim *claim, const struct child *child)
+{
+	const struct peer_sa *sa = child == NULL ? NULL : sa_find(claim->opp, child->sa);
+
+	if (claim->conn == NULL || claim->conn->is_opportunistic || sa == NULL)
+		return false;
+	return !id_equal(&sa->id, &claim->said.peer_id);
+}
+
 /* AUZ-14: another gateway already carries this pair, and is known better. Who proves nothing might
  * be another gateway at the same address. */
 static void check_existing(struct claim *claim)
@@ -178,7 +189,8 @@ static void check_existing(struct claim *claim)
 	    (claim->strength == STRENGTH_NULL ||
 	     !ip_equal(&child->gateway, &claim->said.path.remote.address)))
 		claim->refusal = "another gateway carries it with more strength";
-	if (claim->has_grant && tunnel_is_others(claim->opp, &claim->grant, &claim->said.peer_id))
+	if (is_others(claim, child) ||
+	    (claim->has_grant && tunnel_is_others(claim->opp, &claim->grant, &claim->said.peer_id)))
 		claim->refusal = "another peer carries some of these addresses";
 }
 

@@ -256,7 +256,7 @@ static struct duration jitter(struct opportunism *opp)
 
 static bool wants_restart(const struct flow *flow, enum ike_reason reason)
 {
-	bool is_dead = reason == IKE_REASON_SILENT;
+	bool is_dead = reason == IKE_REASON_SILENT || reason == IKE_REASON_CRASHED;
 
 	if (is_dead && flow->conn->conn.dealings.dpdaction == DPD_CLEAR)
 		return false;

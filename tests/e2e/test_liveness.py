@@ -92,7 +92,7 @@ s = socket.socket(socket.{family}, socket.SOCK_RAW, 50)
 for number in range(50):
     s.sendto(b"\\0\\1\\2\\3" + number.to_bytes(4, "big") + bytes(40), ("{west}", 0))
 """)
-        until("west says so", lambda: capture.frames().ike())
+        until("west says so", lambda: capture.frames().ike(), timeout=10)
     answers = [f for f in capture.frames() if f.source == west and f.protocol != 58]
     assert [(f.ike_exchange(), f.destination_port) for f in answers] == [("INFORMATIONAL", 500)]
     assert not [f for f in capture.frames() if f.source == west and f.protocol == 58

@@ -424,8 +424,8 @@ static void add_cleartext(struct text *out, const struct family *f)
 	text_add(out, "		%s saddr @inside%c accept\n", p, d);
 	text_add(
 	    out,
-	    "		%s daddr . %s saddr @private%c counter name cleartext drop\n	}\n", p, p,
-	    d);
+	    "		%s daddr . %s saddr @private%c goto cleartext_tunnel%c\n	}\n", p, p,
+	    d, d);
 }
 
 static const char shared_chains[] =

@@ -156,11 +156,8 @@ static void on_suspect(void *ctx, const struct element_report *report)
 void steering_suspects(struct steering *s, void (*each)(void *ctx, const struct ip_pair *pair),
                        void *ctx)
 {
-	uint64_t count;
+	uint64_t count = steering_dropped(s, ENGINE_DROP_CLEARTEXT);
 
-	if (s->counts[0][EROUTE_TUNNEL] + s->counts[1][EROUTE_TUNNEL] == 0)
-		return;
-	count = steering_dropped(s, ENGINE_DROP_CLEARTEXT);
 	if (count == s->cleartext_seen)
 		return;
 	s->cleartext_seen = count;
@@ -169,7 +166,6 @@ void steering_suspects(struct steering *s, void (*each)(void *ctx, const struct 
 			.steering = s, .suspect = each, .ctx = ctx, .family = f == 0 ? IP_V4 : IP_V6
 		};
 
-		if (s->counts[f][EROUTE_TUNNEL] > 0)
-			read_set(&r, "suspect", on_suspect);
+		read_set(&r, "suspect", on_suspect);
 	}
 }
