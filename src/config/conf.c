@@ -205,6 +205,10 @@ static const char *conn_fault(const struct conn *c)
 	if ((l->nat.family != IP_NONE && l->subnet_count > 1) ||
 	    (r->nat.family != IP_NONE && r->subnet_count > 1))
 		return "leftnat translates one subnet; write a conn for each";
+	if (c->dealings.transport &&
+	    (l->subnet_count > 0 || r->subnet_count > 0 || l->nat.family != IP_NONE ||
+	     r->nat.family != IP_NONE || is_opportunistic(c)))
+		return "transport mode is for the two gateways themselves; write type=tunnel";
 	return dealings_fault(&c->dealings);
 }
 

@@ -94,6 +94,7 @@ struct conn_dealings {
 	unsigned dpdtimeout_s;
 	enum dpd_action dpdaction;
 	bool encapsulation;
+	bool transport; /* type=transport */
 	char ike[CONF_SUITES_MAX]; /* as written; "": ours */
 	char esp[CONF_SUITES_MAX];
 };

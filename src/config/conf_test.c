@@ -457,7 +457,8 @@ static void a_wrong_value_in_a_conn_is_explained(void **state)
 		{ "authby=certificate",
 		  "no such value; write rsasig, secret, null, pubkey or psk" },
 		{ "leftauth=nul", "no such value; write null" },
-		{ "type=transport", "no such value; write tunnel, passthrough, drop or reject" },
+		{ "type=trunk",
+		  "no such value; write tunnel, passthrough, drop, reject or transport" },
 		{ "auto=rout", "no such value; write route" },
 		{ "failureshunt=pass", "no such value; write passthrough, drop or reject" },
 		{ "keyingtries=two", "not a number; write one from 0 to 1000" },
@@ -585,6 +586,10 @@ static void a_conn_that_makes_no_sense_is_explained(void **state)
 		  "%any says nothing beside %opportunistic; write %defaultroute" },
 		{ " left=%defaultroute\n right=%opportunistic\n authby=secret\n",
 		  "strangers share no secret; write authby=rsasig" },
+		{ " left=192.0.2.1\n leftsubnet=10.0.0.0/8\n right=192.0.2.2\n type=transport\n",
+		  "transport mode is for the two gateways themselves; write type=tunnel" },
+		{ " left=%defaultroute\n right=%opportunistic\n type=transport\n",
+		  "transport mode is for the two gateways themselves; write type=tunnel" },
 		{ " left=%defaultroute\n right=%opportunistic\n type=drop\n",
 		  "with type=passthrough, drop or reject nothing is negotiated; write %any in "
 		  "place of %opportunistic" },
@@ -623,8 +628,8 @@ static void all_mistakes_are_told_in_one_go_and_bounded(void **state)
 
 	assert_errors("config setup\n dnssec=x\nconn a\n also=b\nconn b\n type=x\n",
 	              "ipsec.conf:2: dnssec=x: no such value; write prefer, require or off\n"
-	              "ipsec.conf:6: type=x: no such value; write tunnel, passthrough, drop or "
-	              "reject\n");
+	              "ipsec.conf:6: type=x: no such value; write tunnel, passthrough, drop, "
+	              "reject or transport\n");
 	for (unsigned i = 0; i < 200; i++)
 		text_add(&text, "nonsense%u\n", i);
 	assert_false(parse(&conf, text.s, NULL, &m));

@@ -388,12 +388,16 @@ static const struct end_key {
 
 static bool set_type(struct setting *s)
 {
-	static const char *const words[] = { "tunnel", "passthrough", "drop", "reject", NULL };
+	static const char *const words[] = { "tunnel", "passthrough", "drop",
+		                             "reject", "transport",   NULL };
+	static const enum conn_type types[] = { CONN_TUNNEL, CONN_PASSTHROUGH, CONN_DROP,
+		                                CONN_REJECT, CONN_TUNNEL };
 	unsigned type;
 
 	if (!set_word(s, words, &type))
 		return false;
-	s->conn->type = (enum conn_type)type;
+	s->conn->type = types[type];
+	s->conn->dealings.transport = type + 1 == ARRAY_LEN(types);
 	return true;
 }
 

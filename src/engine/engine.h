@@ -103,6 +103,7 @@ void engine_free(struct engine *engine);
 	X(VERDICT, "verdict", "dropped or rejected by its eroute")                            \
 	X(TOO_BIG, "too-big", "larger than the tunnel carries; sender told")                  \
 	X(EXHAUSTED, "exhausted", "sequence numbers used up")                                 \
+	X(TRANSPORT, "transport", "a fragment, or with extension headers, in transport mode") \
 	X(CLEARTEXT, "cleartext", "cleartext that claims to come from a tunnelled pair")      \
 	X(FORGED, "forged", "inside source from an interface where it does not live")         \
 	X(LEAK, "leak", "stopped by the leak guard")                                          \

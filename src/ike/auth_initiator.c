@@ -29,6 +29,8 @@ static void add_child_offer(struct message_writer *m, struct ike_sa *sa)
 
 	hs->spi_in = sa->ike->ports.new_spi(sa->ike->ports.ctx);
 	profile_offer_esp(sa->profile, hs->spi_in, false, &offer);
+	children_ask_transport(m, sa, &hs->wish.local, hs->wish.more_local, &hs->wish.remote,
+	                       hs->wish.more_remote);
 	proposals_write(payload_start(m, PAYLOAD_SA), &offer);
 	payload_end(m);
 	children_add_ts(m, PAYLOAD_TS_I, &hs->wish.local, hs->wish.more_local);
@@ -108,6 +110,7 @@ static bool keep_child_answer(struct ike_sa *sa, const struct payloads *p)
 	if (p->sa.data == NULL || p->ts_i.data == NULL || p->ts_r.data == NULL)
 		return false;
 	hs->child = new_zeroed(sizeof(*hs->child));
+	hs->child->has_transport = children_has_transport(p);
 	if (!proposals_parse(p->sa, &answer) || !ts_parse(p->ts_i, &hs->child->ts_i) ||
 	    !ts_parse(p->ts_r, &hs->child->ts_r))
 		return false;
@@ -205,6 +208,7 @@ static bool add_first_child(struct ike_sa *sa, struct instant now)
 		.remote = &hs->child->ts_r.selectors[0],
 		.more_local = children_more(&hs->child->ts_i),
 		.more_remote = children_more(&hs->child->ts_r),
+		.has_transport = hs->child->has_transport,
 		.tag = hs->wish.tag,
 	};
 

@@ -47,6 +47,7 @@ static bool keep_child_request(struct ike_sa *sa, const struct payloads *p)
 	if (p->sa.data == NULL || p->ts_i.data == NULL || p->ts_r.data == NULL)
 		return false;
 	hs->child = new_zeroed(sizeof(*hs->child));
+	hs->child->has_transport = children_has_transport(p);
 	if (!proposals_parse(p->sa, &offered) || !ts_parse(p->ts_i, &hs->child->ts_i) ||
 	    !ts_parse(p->ts_r, &hs->child->ts_r))
 		return false;
@@ -177,6 +178,7 @@ static uint16_t grant_child(struct ike_sa *sa, struct instant now)
 		.remote = &permission->peer,
 		.more_local = permission->more_ours,
 		.more_remote = permission->more_peer,
+		.has_transport = hs->child->has_transport,
 		.tag = permission->tag,
 	};
 
@@ -195,7 +197,7 @@ static void add_child_answer(struct message_writer *m, const struct ike_sa *sa)
 
 	proposals_write_choice(payload_start(m, PAYLOAD_SA), &hs->child->choice, hs->spi_in, 4);
 	payload_end(m);
-	children_add_granted(m, hs->child, &hs->permission);
+	children_add_granted(m, sa, hs->child, &hs->permission);
 }
 
 static void answer_child(struct message_writer *m, struct ike_sa *sa, struct instant now)

@@ -58,6 +58,9 @@ struct child_sa {
 	 * nothing goes any more (RKY-6). 0: without limit. */
 	struct child_limits soft;
 	struct child_limits hard;
+	/* RFC 4303 section 3.1.1: `local` and `remote` are one address each, those of `path`, and the
+	 * inner IP header is not sent. */
+	bool is_transport;
 };
 
 void child_sa_wipe(struct child_sa *child);

@@ -106,13 +106,52 @@ static void child_remember(struct ike_sa *sa, const struct child_sa *up, bool is
 	sa->child_count++;
 }
 
+static bool is_only(const struct traffic_selector *ts, struct selectors more,
+                    const struct ip *address)
+{
+	return more.count == 0 && range_is_single(&ts->range) &&
+	       ip_equal(&ts->range.first, address);
+}
+
+/*
+ * Between the two ends of the path themselves, and not through a NAT: there the checksums inside
+ * would be about other addresses (RFC 3948 section 3.1.2). Never for opportunistic tunnels, whose
+ * profile does not want it (RFC 4322 section 4.6.2).
+ */
+static bool may_be_transport(const struct ike_sa *sa, const struct traffic_selector *local,
+                             struct selectors more_local, const struct traffic_selector *remote,
+                             struct selectors more_remote)
+{
+	return sa->profile->transport && !sa->nat.we_behind_nat && !sa->nat.peer_behind_nat &&
+	       is_only(local, more_local, &sa->path.local.address) &&
+	       is_only(remote, more_remote, &sa->path.remote.address);
+}
+
+bool children_has_transport(const struct payloads *p)
+{
+	struct notify n;
+
+	return payloads_find_notify(p, NOTIFY_USE_TRANSPORT_MODE, &n);
+}
+
+void children_ask_transport(struct message_writer *m, const struct ike_sa *sa,
+                            const struct traffic_selector *local, struct selectors more_local,
+                            const struct traffic_selector *remote, struct selectors more_remote)
+{
+	if (may_be_transport(sa, local, more_local, remote, more_remote))
+		message_add_notify(m, NOTIFY_USE_TRANSPORT_MODE, (struct bytes){ 0 });
+}
+
 static void log_child(const struct ike_sa *sa, const struct child_sa *child)
 {
-	log_line(&sa->ike->settings.log, LOG_INFO, "ike %s: child esp0x%x %s <=> %s, %s",
+	log_line(&sa->ike->settings.log, LOG_INFO, "ike %s: child esp0x%x %s <=> %s, %s%s",
 	         ip_text(&sa->path.remote.address).s, (unsigned)child->spi_out,
 	         range_text(&child->local.range).s, range_text(&child->remote.range).s,
-	         aead_name(child->cipher));
+	         aead_name(child->cipher), child->is_transport ? ", transport mode" : "");
 }
+
+/* With the eighth beyond it still below 2^32 blocks of 16 octets. */
+#define CBC_OCTETS_SOFT (((uint64_t)1 << 36) / 9 * 8)
 
 static uint64_t lower_limit(uint64_t a, uint64_t b)
 {
@@ -127,10 +166,12 @@ static void set_limits(const struct ike_sa *sa, struct child_sa *child)
 {
 	const struct ike_lifetimes *how = &sa->profile->life;
 	const uint64_t most = (uint64_t)1 << 62;
+	bool is_cbc = aead_shape(child->cipher)->mac_key_len > 0;
 
 	child->soft.packets =
 	    lower_limit(child->is_esn ? most : UINT32_MAX / 9 * 8, how->child_packets);
-	child->soft.octets = lower_limit(most, how->child_octets);
+	/* CIP-7: no more than 2^32 blocks of CBC under one key, where blocks begin to meet. */
+	child->soft.octets = lower_limit(is_cbc ? CBC_OCTETS_SOFT : most, how->child_octets);
 	child->hard.packets = child->soft.packets + (child->soft.packets + 7) / 8;
 	child->hard.octets = child->soft.octets + (child->soft.octets + 7) / 8;
 	if (!how->rekey)
@@ -163,6 +204,9 @@ bool children_add(struct ike_sa *sa, const struct child_recipe *recipe, struct i
 	child.key_in = secret_move(recipe->is_exchange_initiator ? &keys.r_to_i : &keys.i_to_r);
 	set_path(sa, &child);
 	set_limits(sa, &child);
+	child.is_transport =
+	    recipe->has_transport &&
+	    may_be_transport(sa, &child.local, child.more_local, &child.remote, child.more_remote);
 	child_remember(sa, &child, recipe->is_exchange_initiator, now);
 	sa->expires = INSTANT_NEVER;
 	log_child(sa, &child);
@@ -244,9 +288,12 @@ static bool is_cut(const struct ts_list *offered, const struct traffic_selector 
 	return offered->unknown > 0;
 }
 
-void children_add_granted(struct message_writer *m, const struct child_terms *terms,
-                          const struct ike_permission *permission)
+void children_add_granted(struct message_writer *m, const struct ike_sa *sa,
+                          const struct child_terms *terms, const struct ike_permission *permission)
 {
+	if (terms->has_transport && may_be_transport(sa, &permission->ours, permission->more_ours,
+	                                             &permission->peer, permission->more_peer))
+		message_add_notify(m, NOTIFY_USE_TRANSPORT_MODE, (struct bytes){ 0 });
 	children_add_ts(m, PAYLOAD_TS_I, &permission->peer, permission->more_peer);
 	children_add_ts(m, PAYLOAD_TS_R, &permission->ours, permission->more_ours);
 	if (is_cut(&terms->ts_i, &permission->peer, permission->more_peer) ||

@@ -16,6 +16,7 @@ struct child_recipe {
 	const struct traffic_selector *remote;
 	struct selectors more_local;
 	struct selectors more_remote;
+	bool has_transport; /* the peer said USE_TRANSPORT_MODE */
 	uint64_t tag;
 	uint32_t replaces;
 	enum child_start start;
@@ -49,9 +50,16 @@ void children_claim(struct ike_claim *claim, const struct child_terms *terms);
 /* Writes a TSi or TSr payload. */
 void children_add_ts(struct message_writer *m, uint8_t type, const struct traffic_selector *ts,
                      struct selectors more);
-/* The TSi and TSr of what is granted, and whether there would be more of what was asked (TS-4). */
-void children_add_granted(struct message_writer *m, const struct child_terms *terms,
+/* The TSi and TSr of what is granted, whether there would be more of what was asked (TS-4), and
+ * whether it is in transport mode (TS-9). */
+void children_add_granted(struct message_writer *m, const struct ike_sa *sa,
+                          const struct child_terms *terms,
                           const struct ike_permission *permission);
+/* Initiator: asks for transport mode if policy wants it and it is possible. */
+void children_ask_transport(struct message_writer *m, const struct ike_sa *sa,
+                            const struct traffic_selector *local, struct selectors more_local,
+                            const struct traffic_selector *remote, struct selectors more_remote);
+bool children_has_transport(const struct payloads *p);
 /* Tells the owner that the child of `tag` will not come. */
 void children_fail(const struct ike_sa *sa, uint64_t tag, enum ike_reason reason, bool proven);
 /* What an error in place of a child means to the owner. */

@@ -28,6 +28,8 @@ bool create_child_write(struct ike_sa *sa, struct request *request, struct messa
 		return false;
 	if (request->kind == REQUEST_REKEY_CHILD)
 		message_add_notify_spi(m, NOTIFY_REKEY_SA, request->old_in, (struct bytes){ 0 });
+	children_ask_transport(m, sa, &request->local, request->more_local, &request->remote,
+	                       request->more_remote);
 	proposals_write(payload_start(m, PAYLOAD_SA), &offer);
 	payload_end(m);
 	message_add(m, PAYLOAD_NONCE, nonce_view(&request->nonce));
@@ -151,6 +153,7 @@ static enum answer_verdict judge(const struct ike_sa *sa, const struct request *
 	    (p->ke.data == NULL || !ke_parse(p->ke, &ke) || ke.method != method ||
 	     !kex_shared(method, secret_view(&request->kex.private_value), ke.value, shared)))
 		return ANSWER_BROKEN;
+	terms->has_transport = children_has_transport(p);
 	if (!children_ts_fit(&terms->ts_i, &request->local, request->more_local, exact) ||
 	    !children_ts_fit(&terms->ts_r, &request->remote, request->more_remote, exact))
 		return ANSWER_OTHER_TS;
@@ -172,6 +175,7 @@ static bool add_child(struct ike_sa *sa, const struct request *request, const st
 		.remote = &terms->ts_r.selectors[0],
 		.more_local = children_more(&terms->ts_i),
 		.more_remote = children_more(&terms->ts_r),
+		.has_transport = terms->has_transport,
 		.tag = request->tag,
 	};
 
@@ -278,6 +282,7 @@ static bool keep_request(struct ike_sa *sa, const struct payloads *p, const stru
 	terms->peer_nonce.len = (uint16_t)p->nonce.len;
 	memcpy(terms->peer_nonce.octets, p->nonce.data, p->nonce.len);
 	terms->peer_public = buf_copy(ke->value);
+	terms->has_transport = children_has_transport(p);
 	return ts_parse(p->ts_i, &terms->ts_i) && ts_parse(p->ts_r, &terms->ts_r);
 }
 
@@ -328,6 +333,7 @@ static bool install(struct ike_sa *sa, const struct ike_permission *permission,
 		.remote = &permission->peer,
 		.more_local = permission->more_ours,
 		.more_remote = permission->more_peer,
+		.has_transport = sa->asked->has_transport,
 		.tag = permission->tag,
 		.replaces = sa->asked->replaces,
 		.start = sa->asked->replaces == 0 ? CHILD_SENDS_NOW : CHILD_SENDS_LATER,
@@ -354,7 +360,7 @@ static void send_grant(struct ike_sa *sa, const struct ike_permission *permissio
 	message_add(&m, PAYLOAD_NONCE, nonce_view(&grant->nonce));
 	if (grant->kex.method != KEX_NONE)
 		add_own_kex(&m, &grant->kex);
-	children_add_granted(&m, sa->asked, permission);
+	children_add_granted(&m, sa, sa->asked, permission);
 	response_send(sa, &m);
 }
 

@@ -79,6 +79,7 @@ struct child_terms {
 	struct proposal_choice choice;
 	struct ts_list ts_i;
 	struct ts_list ts_r;
+	bool has_transport; /* USE_TRANSPORT_MODE was in the message */
 	/* CREATE_CHILD_SA as Responder */
 	uint32_t replaces; /* spi_in of the one to be rekeyed; 0: none */
 	struct nonce peer_nonce;

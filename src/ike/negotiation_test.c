@@ -495,6 +495,87 @@ static void nobody_is_asked_for_an_ike_sa_alone_who_has_not_offered_it(void **st
 	assert_int_equal(last_news(&t.end[WEST], NEWS_SA_GONE)->reason, IKE_REASON_REFUSED);
 }
 
+static struct traffic_selector gateway_ts(enum side side)
+{
+	return ts_of_ip(&t.end[side].address);
+}
+
+/* TS-9: only if both say so, only between the gateways themselves, and not through a NAT */
+static void transport_mode_is_for_those_who_both_want_it(void **state)
+{
+	static const struct {
+		bool west, east, of_gateways, through_nat;
+		bool want;
+	} cases[] = {
+		{ true, true, true, false, true },   { true, false, true, false, false },
+		{ false, true, true, false, false }, { true, true, false, false, false },
+		{ true, true, true, true, false },   { false, false, true, false, false },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases) * 2; i++) {
+		struct ike_profile west = ike_profile_default, east = ike_profile_default;
+		struct ike_wish wish = wish_of(&t, WEST);
+		bool is_first_child = i % 2 == 0;
+		struct traffic_selector local, remote;
+		ike_handle sa;
+
+		west.transport = cases[i / 2].west;
+		east.transport = cases[i / 2].east;
+		west.encapsulation = cases[i / 2].through_nat; /* says it is behind one */
+		t.end[EAST].profile = &east;
+		wish.profile = &west;
+		local = cases[i / 2].of_gateways ? gateway_ts(WEST) : wish.local;
+		remote = cases[i / 2].of_gateways ? gateway_ts(EAST) : wish.remote;
+		if (is_first_child) {
+			wish.local = local;
+			wish.remote = remote;
+		}
+		sa = initiate_wish(&t, WEST, &wish);
+		ike_set_peer_keys(t.end[WEST].ike, sa, &t.end[WEST].trusted, 1, t.now);
+		pass_all(&t);
+		if (!is_first_child) {
+			ike_create_child(t.end[WEST].ike, sa, &local, &remote, 7, t.now);
+			pass_all(&t);
+		}
+		expect_tunnels(&t, is_first_child ? 1 : 2);
+		for (int side = WEST; side <= EAST; side++)
+			assert_int_equal(last_news(&t.end[side], NEWS_CHILD_UP)->child.is_transport,
+			                 cases[i / 2].want);
+		two_ends_wipe(&t);
+		two_ends_init(&t, KEY_ED25519);
+	}
+}
+
+/* TS-9, CIP-7: what takes the place of a child is as it was */
+static void a_rekeyed_child_keeps_its_mode_and_suite(void **state)
+{
+	struct ike_profile profile = profile_of(&(struct words){
+	    ENCR_AES_CBC, 256, INTEG_HMAC_SHA2_256_128, PRF_HMAC_SHA2_256, KEX_P256 });
+	struct ike_wish wish = wish_of(&t, WEST);
+	const struct child_sa *child;
+	ike_handle sa;
+
+	profile.transport = true;
+	profile.life.child_s = 100;
+	profile.life.margin_s = 10;
+	wish.profile = t.end[EAST].profile = &profile;
+	wish.local = gateway_ts(WEST);
+	wish.remote = gateway_ts(EAST);
+	sa = initiate_wish(&t, WEST, &wish);
+	ike_set_peer_keys(t.end[WEST].ike, sa, &t.end[WEST].trusted, 1, t.now);
+	pass_all(&t);
+	forget_news(&t);
+	live_ms(&t, 100000);
+	for (int side = WEST; side <= EAST; side++) {
+		child = &last_news(&t.end[side], NEWS_CHILD_UP)->child;
+		assert_true(child->is_transport);
+		assert_true(child->replaces != 0);
+		assert_int_equal(child->cipher, AEAD_AES_CBC_256_SHA2_256);
+		assert_in_range(child->soft.octets, 1, (uint64_t)1 << 36);
+		assert_in_range(child->hard.octets, 1, (uint64_t)1 << 36);
+	}
+}
+
 /* Section 19: below 576 octets with the headers of UDP and IPv6, cookie included */
 static void the_first_message_is_short(void **state)
 {
@@ -522,6 +603,8 @@ int main(void)
 		CASE(a_responder_that_narrows_says_so),
 		CASE(an_ike_sa_without_a_child),
 		CASE(nobody_is_asked_for_an_ike_sa_alone_who_has_not_offered_it),
+		CASE(transport_mode_is_for_those_who_both_want_it),
+		CASE(a_rekeyed_child_keeps_its_mode_and_suite),
 		CASE(the_first_message_is_short),
 	};
 

@@ -73,5 +73,6 @@ void profile_of_conn(struct ike_profile *out, const struct conn *conn,
 	out->dpd_delay_s = d->dpddelay_s;
 	out->dpd_timeout_s = d->dpdtimeout_s;
 	out->encapsulation = d->encapsulation;
+	out->transport = d->transport;
 	out->unique = !setup->has_shared_ids;
 }

@@ -21,7 +21,8 @@ static void what_a_conn_says_is_in_its_profile(void **state)
 		                                        .has_no_pfs = true,
 		                                        .dpddelay_s = 5,
 		                                        .dpdtimeout_s = 15,
-		                                        .encapsulation = true } };
+		                                        .encapsulation = true,
+		                                        .transport = true } };
 	static const struct conf_setup setup = { .has_shared_ids = true };
 	struct ike_profile profile;
 
@@ -35,6 +36,7 @@ static void what_a_conn_says_is_in_its_profile(void **state)
 	assert_int_equal(profile.dpd_delay_s, 5);
 	assert_int_equal(profile.dpd_timeout_s, 15);
 	assert_true(profile.encapsulation);
+	assert_true(profile.transport);
 	assert_false(profile.unique);
 }
 

@@ -186,23 +186,31 @@ static size_t inner_len(struct bytes packet, uint8_t next_header)
 	return read_be16(&r) + (size_t)40;
 }
 
-enum esp_strip esp_strip(struct bytes plain, struct bytes *inner)
+enum esp_strip esp_strip_padding(struct bytes plain, struct bytes *content, uint8_t *next_header)
 {
-	size_t padding, len;
-	uint8_t next_header;
-	struct bytes packet;
+	size_t padding;
 
 	if (plain.len < 2)
 		return ESP_BAD_PADDING;
 	padding = plain.data[plain.len - 2];
-	next_header = plain.data[plain.len - 1];
 	if (padding + 2 > plain.len || !padding_counts(plain, padding))
 		return ESP_BAD_PADDING;
-	if (next_header == ESP_NEXT_NONE)
-		return ESP_DUMMY;
+	*next_header = plain.data[plain.len - 1];
+	*content = BYTES(plain.data, plain.len - 2 - padding);
+	return *next_header == ESP_NEXT_NONE ? ESP_DUMMY : ESP_INNER;
+}
+
+enum esp_strip esp_strip(struct bytes plain, struct bytes *inner)
+{
+	struct bytes packet;
+	uint8_t next_header;
+	enum esp_strip verdict = esp_strip_padding(plain, &packet, &next_header);
+	size_t len;
+
+	if (verdict != ESP_INNER)
+		return verdict;
 	if (next_header != ESP_NEXT_IPV4 && next_header != ESP_NEXT_IPV6)
 		return ESP_BAD_PADDING;
-	packet = BYTES(plain.data, plain.len - 2 - padding);
 	len = inner_len(packet, next_header);
 	if (len < (next_header == ESP_NEXT_IPV4 ? 20u : 40u) || len > packet.len)
 		return ESP_BAD_INNER;

@@ -65,5 +65,8 @@ MUST_USE bool esp_decrypt(const struct esp_key *key, uint64_t sequence, uint8_t 
                           struct bytes *plain);
 
 enum esp_strip { ESP_INNER, ESP_DUMMY, ESP_BAD_PADDING, ESP_BAD_INNER };
+/* The first half of it: takes off padding and next header. ESP_INNER: there may be one. */
+MUST_USE enum esp_strip esp_strip_padding(struct bytes plain, struct bytes *content,
+                                          uint8_t *next_header);
 /* Takes off padding, next header and TFC padding, and checks that they agree with each other. */
 MUST_USE enum esp_strip esp_strip(struct bytes plain, struct bytes *inner);

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "engine/userspace/knock.h"
+#include "engine/userspace/transport.h"
 
 static void drop(struct worker *worker, enum engine_drop reason)
 {
@@ -113,7 +114,7 @@ static bool check_inner(struct worker *worker, const struct child *child, struct
 static void deliver(struct worker *worker, struct child *child, const struct packet *p,
                     uint8_t outer_tos)
 {
-	/* The datagram is ours to change: it lies in the receiver's room. */
+	/* The datagram is ours to change: it lies in the receiver's room, or in ours. */
 	uint8_t *octets = (uint8_t *)(uintptr_t)p->octets.data;
 	uint8_t tos;
 	bool is_odd;
@@ -139,6 +140,27 @@ static bool came_to(const struct child *child, const struct path *path)
 	return local->family == IP_NONE || ip_equal(local, &path->local.address);
 }
 
+/* The inner packet, which transport mode makes anew. */
+static enum esp_strip strip(struct worker *worker, const struct child *child, struct bytes plain,
+                            uint8_t outer_tos, struct bytes *inner)
+{
+	const struct ip_pair pair = { child->remote.range.first, child->local.range.first };
+	enum esp_strip verdict;
+	struct bytes payload;
+	uint8_t next_header;
+	size_t len;
+
+	if (!child->is_transport)
+		return esp_strip(plain, inner);
+	verdict = esp_strip_padding(plain, &payload, &next_header);
+	if (verdict != ESP_INNER)
+		return verdict;
+	len = transport_close(&pair, outer_tos, next_header, payload, worker->piece,
+	                      WORKER_PACKET_MAX);
+	*inner = BYTES(worker->piece, len);
+	return len > 0 ? ESP_INNER : ESP_BAD_INNER;
+}
+
 static void esp(struct worker *worker, const struct outer_datagram *d)
 {
 	struct bytes plain, inner;
@@ -157,7 +179,7 @@ static void esp(struct worker *worker, const struct outer_datagram *d)
 	}
 	if (!authenticate(worker, child, sequence_low, d, &plain))
 		return;
-	switch (esp_strip(plain, &inner)) {
+	switch (strip(worker, child, plain, d->tos, &inner)) {
 	case ESP_INNER:
 		if (check_inner(worker, child, inner, &p))
 			deliver(worker, child, &p, d->tos);

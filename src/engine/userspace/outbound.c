@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "engine/userspace/fragment.h"
+#include "engine/userspace/transport.h"
 
 static void drop(struct worker *worker, enum engine_drop reason)
 {
@@ -25,7 +26,9 @@ static void pass(struct worker *worker, const struct packet *p, struct use *use)
 		drop(worker, ENGINE_DROP_SEND);
 }
 
-static void seal(struct worker *worker, struct child *child, struct bytes inner, uint8_t tos)
+/* `payload` is what is sent of a packet of `packet_len` octets. */
+static void seal_payload(struct worker *worker, struct child *child, uint8_t next_header,
+                         struct bytes payload, size_t packet_len, uint8_t tos)
 {
 	uint64_t sequence = child_next_sequence(child);
 	size_t len;
@@ -34,17 +37,33 @@ static void seal(struct worker *worker, struct child *child, struct bytes inner,
 		drop(worker, ENGINE_DROP_EXHAUSTED);
 		return;
 	}
-	len = esp_seal(&child->out, sequence, esp_next_header(inner), inner,
-	               outer_sender_slot(worker->tx));
+	len = esp_seal(&child->out, sequence, next_header, payload, outer_sender_slot(worker->tx));
 	if (len == 0) {
 		drop(worker, ENGINE_DROP_SEND);
 		return;
 	}
 	outer_sender_commit(worker->tx, len, child_path(child),
 	                    (struct outer_way){ .udp = child->udp_encapsulation,
-	                                        .in_pieces = inner.len > child_limit(child),
+	                                        .in_pieces = packet_len > child_limit(child),
 	                                        .tos = ecn_outer(tos) });
-	use_add(&child->use_out, inner.len, worker->now);
+	use_add(&child->use_out, packet_len, worker->now);
+}
+
+static void seal(struct worker *worker, struct child *child, struct bytes inner, uint8_t tos)
+{
+	seal_payload(worker, child, esp_next_header(inner), inner, inner.len, tos);
+}
+
+/* A fragment of ESP is the outer packet's then, as far as there has to be one. */
+static void seal_transport(struct worker *worker, struct child *child, const struct packet *p)
+{
+	struct bytes payload;
+	uint8_t next_header;
+
+	if (transport_open(p, &payload, &next_header))
+		seal_payload(worker, child, next_header, payload, p->octets.len, p->tos);
+	else
+		drop(worker, ENGINE_DROP_TRANSPORT);
 }
 
 /* Fragments first, then seals each: the peer sees whole ESP packets (MTU-4). */
@@ -65,7 +84,12 @@ static void tunnel(struct worker *worker, struct use *use, struct child *child,
 
 	if (p->octets.len <= limit) {
 		packet_clamp_mss(p, octets, limit);
-		seal(worker, child, p->octets, p->tos);
+		if (child->is_transport)
+			seal_transport(worker, child, p);
+		else
+			seal(worker, child, p->octets, p->tos);
+	} else if (p->may_fragment && child->is_transport) {
+		seal_transport(worker, child, p);
 	} else if (p->may_fragment && limit >= FRAGMENT_LIMIT_LEAST) {
 		seal_fragments(worker, child, p);
 	} else {

@@ -1,5 +1,7 @@
 #include "engine/userspace/tables.h"
 
+#include "engine/userspace/transport.h"
+
 #include <assert.h>
 #include <stdlib.h>
 
@@ -132,9 +134,12 @@ struct child *row_child(const struct row *row)
 
 size_t child_limit(const struct child *child)
 {
-	return esp_inner_limit(aead_shape_of(child->out.aead),
-	                       __atomic_load_n(&child->mtu, __ATOMIC_RELAXED),
-	                       child->path.remote.address.family, child->udp_encapsulation);
+	enum ip_family outer = (enum ip_family)child->path.remote.address.family;
+	size_t limit = esp_inner_limit(aead_shape_of(child->out.aead),
+	                               __atomic_load_n(&child->mtu, __ATOMIC_RELAXED), outer,
+	                               child->udp_encapsulation);
+
+	return child->is_transport && limit > 0 ? limit + transport_header_len(outer) : limit;
 }
 
 size_t child_inner_limit(const struct child *child, unsigned version)
@@ -213,6 +218,7 @@ static struct child *child_new(const struct child_sa *sa, unsigned mtu)
 	child->more_remote = selectors_copy(sa->more_remote);
 	child->path = sa->path;
 	child->udp_encapsulation = sa->udp_encapsulation;
+	child->is_transport = sa->is_transport;
 	child->mtu = child->device_mtu = mtu;
 	replay_init(&child->replay, REPLAY_WINDOW, sa->is_esn);
 	if (!child_expand_keys(child, sa)) {
@@ -222,12 +228,22 @@ static struct child *child_new(const struct child_sa *sa, unsigned mtu)
 	return child;
 }
 
+/* One address each side, of one family: of those the header is made that is not sent. */
+static bool is_between_two(const struct child_sa *sa)
+{
+	return range_is_single(&sa->local.range) && range_is_single(&sa->remote.range) &&
+	       sa->more_local.count == 0 && sa->more_remote.count == 0 &&
+	       sa->local.range.first.family == sa->remote.range.first.family &&
+	       sa->local.range.first.family == sa->path.remote.address.family;
+}
+
 bool tables_add_child(struct tables *t, const struct child_sa *sa, unsigned mtu)
 {
 	struct child *child;
 	struct cds_lfht_node *added;
 
-	if (t->children_out.count >= TABLES_CHILDREN_MAX)
+	if (t->children_out.count >= TABLES_CHILDREN_MAX ||
+	    (sa->is_transport && !is_between_two(sa)))
 		return false;
 	child = child_new(sa, mtu);
 	if (child == NULL)

@@ -37,6 +37,7 @@ struct child {
 	struct selectors more_local, more_remote; /* owned */
 	struct path path; /* at first; see child_path() */
 	bool udp_encapsulation;
+	bool is_transport; /* then `local` and `remote` are one address each */
 	unsigned device_mtu;
 	/* Changing: by the worker. */
 	uint64_t sequence; /* sent last */
@@ -114,7 +115,8 @@ struct child *eroute_child(const struct eroute *eroute);
 const struct path *child_path(const struct child *child);
 /* The same for a row of the policy; NULL too for one that is no tunnel. */
 struct child *row_child(const struct row *row);
-/* Octets of the largest inner packet that fits into one outer packet. */
+/* Octets of the largest inner packet that fits into one outer packet; in transport mode its own
+ * header counts with it, though it is not sent. */
 size_t child_limit(const struct child *child);
 /* The same, as it is told to senders of that IP version. */
 size_t child_inner_limit(const struct child *child, unsigned version);
