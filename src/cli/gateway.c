@@ -24,6 +24,33 @@ static bool wants_host_key(const struct conf *conf)
 	return false;
 }
 
+static bool has_key(const struct hostkey *keys, size_t count, const struct conn_end *end)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (pubkey_equal(&keys[i].key, &end->key))
+			return true;
+	}
+	return false;
+}
+
+/* One of a conn's certificates is ours; which end that is may not be known yet. */
+static bool check_certificates(const struct conf *conf, const struct hostkey *keys, size_t count)
+{
+	for (size_t i = 0; i < conf->conn_count; i++) {
+		const struct conn *c = &conf->conns[i];
+		bool is_certified = c->left.chain.len > 0 || c->right.chain.len > 0;
+
+		if (!is_certified || c->auto_action == AUTO_IGNORE ||
+		    has_key(keys, count, &c->left) || has_key(keys, count, &c->right))
+			continue;
+		cli_fail("%s:%u: conn %s: there is no private key in ipsec.secrets for its "
+		         "certificate; add the line of that key",
+		         c->file, c->line, c->name);
+		return false;
+	}
+	return true;
+}
+
 static bool check_keys(const struct files *files)
 {
 	struct hostkey keys[HOSTKEYS_MAX];
@@ -35,6 +62,8 @@ static bool check_keys(const struct files *files)
 		return told(error);
 	for (size_t i = 0; i < count; i++)
 		any = any || !keys[i].is_next;
+	if (!check_certificates(&files->conf, keys, count))
+		return false;
 	return any || !wants_host_key(&files->conf) ||
 	       told("ipsec.secrets holds no host key; make one with ipsec newhostkey");
 }

@@ -4,7 +4,9 @@
 #include <stdlib.h>
 
 #include "config/dealings.h"
+#include "config/certificates.h"
 #include "config/keys.h"
+#include "crypto/x509.h"
 
 enum { SHUNT_IDLE_S = 900, DAEMON_DOWN_S = 30, KEYINGTRIES = 3, WARNED_MAX = 64 };
 
@@ -288,6 +290,8 @@ bool conf_parse(struct conf *out, const char *file, struct bytes text,
 	check_all(&p);
 	if (messages->error_count == errors_before)
 		build_all(&p);
+	if (messages->error_count == errors_before)
+		certificates_read(out, file, reader, messages);
 	sections_wipe(&p.sections);
 	if (messages->error_count != errors_before) {
 		conf_wipe(out);
@@ -296,13 +300,34 @@ bool conf_parse(struct conf *out, const char *file, struct bytes text,
 	return true;
 }
 
+void conn_copy(struct conn *out, const struct conn *conn)
+{
+	*out = *conn;
+	out->name = new_string(conn->name);
+	out->file = conn->file == NULL ? NULL : new_string(conn->file);
+	out->left.chain = buf_copy(buf_view(&conn->left.chain));
+	out->left.issuer = buf_copy(buf_view(&conn->left.issuer));
+	out->right.chain = buf_copy(buf_view(&conn->right.chain));
+	out->right.issuer = buf_copy(buf_view(&conn->right.issuer));
+}
+
+void conn_wipe(struct conn *conn)
+{
+	free(conn->name);
+	free(conn->file);
+	buf_free(&conn->left.chain);
+	buf_free(&conn->left.issuer);
+	buf_free(&conn->right.chain);
+	buf_free(&conn->right.issuer);
+	*conn = (struct conn){ 0 };
+}
+
 void conf_wipe(struct conf *conf)
 {
-	for (size_t i = 0; i < conf->conn_count; i++) {
-		free(conf->conns[i].name);
-		free(conf->conns[i].file);
-	}
+	for (size_t i = 0; i < conf->conn_count; i++)
+		conn_wipe(&conf->conns[i]);
 	free(conf->conns);
+	x509_trust_release(conf->trust);
 	setup_wipe(&conf->setup);
 	*conf = (struct conf){ 0 };
 }
@@ -324,6 +349,12 @@ bool conf_take_conn(struct conf *into, struct conf *from, const char *name)
 
 	if (theirs == NULL)
 		return false;
+	if (from->trust != NULL) {
+		struct x509_trust *trust = into->trust;
+
+		into->trust = from->trust;
+		from->trust = trust;
+	}
 	conn = *theirs;
 	if (ours != NULL) {
 		*theirs = *ours;

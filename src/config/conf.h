@@ -24,6 +24,7 @@ enum conf_id_kind {
 	CONF_ID_FQDN,
 	CONF_ID_MAIL, /* user@host */
 	CONF_ID_KEY,  /* @#hex: octets that mean something to both ends */
+	CONF_ID_DN,   /* "C=CH, O=Example, CN=west" */
 };
 
 enum { CONF_ID_OCTETS_MAX = 255 };
@@ -33,7 +34,7 @@ struct conf_id {
 	struct ip address;
 	char fqdn[DNS_NAME_MAX]; /* FQDN without the @; MAIL with it */
 	uint8_t len;
-	uint8_t octets[CONF_ID_OCTETS_MAX]; /* KEY */
+	uint8_t octets[CONF_ID_OCTETS_MAX]; /* KEY; DN in DER */
 };
 
 /* The same identity? FQDNs are normalised already. */
@@ -74,6 +75,11 @@ struct conn_end {
 	char cert[CONF_FILE_MAX]; /* leftcert=: a file; "": none */
 	char ca[CONF_FILE_MAX];   /* leftca=: a distinguished name, or %same; "": any */
 	enum send_cert send_cert;
+	bool wants_dns;    /* leftsigkey=%dns was written */
+	bool wants_cert;   /* leftsigkey=%cert was written */
+	struct buf chain;  /* of leftcert=, see crypto/x509.h; owned by the conn */
+	struct buf issuer; /* leftca= in DER; owned by the conn */
+	bool takes_cert;   /* this end is known by a certificate that it shows */
 };
 
 enum conn_type { CONN_TUNNEL, CONN_PASSTHROUGH, CONN_DROP, CONN_REJECT };
@@ -135,13 +141,17 @@ struct conf_setup {
 	char *trust_anchor; /* file name; never NULL after conf_parse */
 	unsigned shunt_idle_s;
 	unsigned daemon_down_s;
-	bool has_shared_ids; /* uniqueids=no: several peers may have one identity */
-	char *log;           /* file name, or NULL: stderr or the journal */
+	bool has_strict_crls; /* strictcrlpolicy=yes: a CA without a CRL counts for nothing */
+	bool has_shared_ids;  /* uniqueids=no: several peers may have one identity */
+	char *log;            /* file name, or NULL: stderr or the journal */
 };
+
+struct x509_trust;
 
 struct conf {
 	struct conf_setup setup;
-	struct conn *conns; /* without %default */
+	struct x509_trust *trust; /* CAs and CRLs; NULL: no conn takes certificates */
+	struct conn *conns;       /* without %default */
 	size_t conn_count;
 };
 
@@ -177,6 +187,9 @@ struct conf_reader {
 MUST_USE bool conf_parse(struct conf *out, const char *file, struct bytes text,
                          const struct conf_reader *reader, struct conf_messages *messages);
 void conf_wipe(struct conf *conf);
+/* A conn of its own with all it owns. */
+void conn_copy(struct conn *out, const struct conn *conn);
+void conn_wipe(struct conn *conn);
 /*
  * Moves the conn of that name from one configuration into another; one of the same name there comes
  * back in exchange. False: `from` has none.

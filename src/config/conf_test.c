@@ -437,8 +437,9 @@ static void a_wrong_value_in_a_conn_is_explained(void **state)
 		{ "leftid=west.example.net",
 		  "names are not looked up here; write @west.example.net" },
 		{ "leftid=@", "not a domain name; write @host.example.net" },
-		{ "leftid=west/east", "an identity is an address or a name; write 192.0.2.1, "
-		                      "@host.example.net or user@host.example.net" },
+		{ "leftid=west/east",
+		  "an identity is an address or a name; write 192.0.2.1, "
+		  "@host.example.net, user@host.example.net or \"C=CH, O=..., CN=...\"" },
 		{ "leftid=ann@", "not a mail address; write user@host.example.net" },
 		{ "leftid=@#123", "not a key identity; write @# and an even number of hexadecimal "
 		                  "digits, 510 at most" },

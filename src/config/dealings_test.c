@@ -31,7 +31,7 @@ static void every_word_about_the_peer_is_read(void **state)
 	                  "\trekeyfuzz=50%\n\tpfs=no\n\tdpddelay=10\n\tdpdtimeout=1.5m\n"
 	                  "\tdpdaction=restart\n\tencapsulation=yes\n"
 	                  "\tike=aes256-sha2_256;modp2048, aes128gcm16-sha256-x25519\n"
-	                  "\tesp=aes128gcm16\n\tleftcert=west.pem\n\trightca=%same\n"
+	                  "\tesp=aes128gcm16\n\trightca=\"C=CH, CN=Root\"\n"
 	                  "\tleftsendcert=always\n"
 	                  "config setup\n\tuniqueids=no\n"));
 	d = &conf.conns[0].dealings;
@@ -48,8 +48,8 @@ static void every_word_about_the_peer_is_read(void **state)
 	assert_true(d->encapsulation);
 	assert_string_equal(d->ike, "aes256-sha2_256;modp2048, aes128gcm16-sha256-x25519");
 	assert_string_equal(d->esp, "aes128gcm16");
-	assert_string_equal(conf.conns[0].left.cert, "west.pem");
-	assert_string_equal(conf.conns[0].right.ca, "%same");
+	assert_string_equal(conf.conns[0].right.ca, "C=CH, CN=Root");
+	assert_true(conf.conns[0].right.takes_cert);
 	assert_int_equal(conf.conns[0].left.send_cert, SEND_CERT_ALWAYS);
 	assert_true(conf.setup.has_shared_ids);
 	conf_wipe(&conf);

@@ -6,6 +6,7 @@
 
 #include "config/dealings.h"
 #include "config/value.h"
+#include "crypto/x509.h"
 
 /* One value on its way into one of the structs. */
 struct setting {
@@ -178,6 +179,11 @@ static bool set_uniqueids(struct setting *s)
 	return true;
 }
 
+static bool set_strictcrlpolicy(struct setting *s)
+{
+	return value_yes(s->value, &s->setup->has_strict_crls, s->why);
+}
+
 static bool set_daemon_down(struct setting *s)
 {
 	return value_seconds(s->value, 86400, &s->setup->daemon_down_s, s->why);
@@ -188,11 +194,16 @@ static const struct setup_key {
 	bool is_list;
 	bool (*set)(struct setting *s);
 } setup_keys[] = {
-	{ "interfaces", true, set_interfaces },      { "dns", true, set_dns },
-	{ "dns-users", true, set_dns_users },        { "dnssec", false, set_dnssec },
-	{ "trust-anchor", false, set_trust_anchor }, { "shunt-idle", false, set_shunt_idle },
-	{ "daemon-down", false, set_daemon_down },   { "log", false, set_log },
+	{ "interfaces", true, set_interfaces },
+	{ "dns", true, set_dns },
+	{ "dns-users", true, set_dns_users },
+	{ "dnssec", false, set_dnssec },
+	{ "trust-anchor", false, set_trust_anchor },
+	{ "shunt-idle", false, set_shunt_idle },
+	{ "daemon-down", false, set_daemon_down },
+	{ "log", false, set_log },
 	{ "uniqueids", false, set_uniqueids },
+	{ "strictcrlpolicy", false, set_strictcrlpolicy },
 };
 
 /* Ends of conns */
@@ -280,6 +291,14 @@ static bool set_cert(struct setting *s)
 
 static bool set_ca(struct setting *s)
 {
+	uint8_t der[512];
+	size_t len;
+
+	if (strcmp(s->value, "%same") != 0 && !dn_parse(s->value, der, sizeof(der), &len)) {
+		text_add(s->why, "not a distinguished name; write \"C=CH, O=Example, CN=Root\" as "
+		                 "the CA's certificate has it, or %%same");
+		return false;
+	}
 	return set_name(s, s->end->ca);
 }
 
@@ -320,9 +339,17 @@ static bool comes_from_dns(const char *value)
 	return false;
 }
 
+/* %dns, %cert: the key comes from elsewhere. */
+static bool comes_from_elsewhere(struct setting *s)
+{
+	s->end->wants_dns = comes_from_dns(s->value);
+	s->end->wants_cert = strcmp(s->value, "%cert") == 0;
+	return s->end->wants_dns || s->end->wants_cert;
+}
+
 static bool set_sigkey(struct setting *s)
 {
-	if (comes_from_dns(s->value))
+	if (comes_from_elsewhere(s))
 		return true;
 	if (!value_sigkey(s->value, &s->end->key, s->why))
 		return false;
@@ -332,7 +359,7 @@ static bool set_sigkey(struct setting *s)
 
 static bool set_rsasigkey(struct setting *s)
 {
-	if (comes_from_dns(s->value))
+	if (comes_from_elsewhere(s))
 		return true;
 	if (!value_rsasigkey(s->value, &s->end->key, s->why))
 		return false;

@@ -5,6 +5,7 @@
 
 #include "config/message.h"
 #include "crypto/pkey.h"
+#include "crypto/x509.h"
 
 /* What somebody wrote who meant an IPv4 address or subnet. */
 struct ipv4_attempt {
@@ -137,6 +138,21 @@ static bool read_key_id(const char *digits, struct conf_id *id, struct text *why
 	return true;
 }
 
+static bool read_dn(const char *value, struct conf_id *id, struct text *why)
+{
+	size_t len;
+
+	if (!dn_parse(value, id->octets, sizeof(id->octets), &len)) {
+		text_add(why,
+		         "not a distinguished name; write \"C=CH, O=Example, CN=west\", at most "
+		         "255 octets of DER");
+		return false;
+	}
+	id->kind = CONF_ID_DN;
+	id->len = (uint8_t)len;
+	return true;
+}
+
 /* RFC 7296 section 3.5, ID_RFC822_ADDR. The part before the @ is taken as it is. */
 static bool read_mail(const char *value, struct conf_id *id, struct text *why)
 {
@@ -168,6 +184,8 @@ bool conf_id_equal(const struct conf_id *a, const struct conf_id *b)
 		return strcmp(a->fqdn, b->fqdn) == 0;
 	case CONF_ID_KEY:
 		return bytes_equal(BYTES(a->octets, a->len), BYTES(b->octets, b->len));
+	case CONF_ID_DN:
+		return dn_equal(BYTES(a->octets, a->len), BYTES(b->octets, b->len));
 	}
 	return true;
 }
@@ -180,7 +198,10 @@ bool value_id(const char *value, bool allow_any, struct conf_id *out, struct tex
 		*out = id;
 		return true;
 	}
-	if (value[0] == '@' && value[1] == '#') {
+	if (value[0] != '@' && strchr(value, '=') != NULL) {
+		if (!read_dn(value, &id, why))
+			return false;
+	} else if (value[0] == '@' && value[1] == '#') {
 		if (!read_key_id(value + 2, &id, why))
 			return false;
 	} else if (value[0] != '@' && strchr(value, '@') != NULL) {
@@ -200,8 +221,9 @@ bool value_id(const char *value, bool allow_any, struct conf_id *out, struct tex
 		text_add(why, "names are not looked up here; write @%s", id.fqdn);
 		return false;
 	} else {
-		text_add(why, "an identity is an address or a name; write 192.0.2.1, "
-		              "@host.example.net or user@host.example.net");
+		text_add(why,
+		         "an identity is an address or a name; write 192.0.2.1, "
+		         "@host.example.net, user@host.example.net or \"C=CH, O=..., CN=...\"");
 		return false;
 	}
 	*out = id;

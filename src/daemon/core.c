@@ -48,7 +48,7 @@ static void port_start_job(void *ctx, uint64_t job_id, const struct crypto_job *
 {
 	struct daemon *d = ctx;
 
-	if (job->kind == CRYPTO_JOB_VERIFY)
+	if (job->kind == CRYPTO_JOB_VERIFY || job->kind == CRYPTO_JOB_VERIFY_CERT)
 		pool_verify(d->pool, job_id, job);
 	else
 		signer_link_job(d->signer, job_id, job);

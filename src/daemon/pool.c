@@ -4,7 +4,10 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
+
+#include "crypto/x509.h"
 
 struct waiting {
 	struct waiting *next;
@@ -14,6 +17,11 @@ struct waiting {
 	size_t key_count;
 	struct buf data;
 	struct buf signature;
+	struct x509_trust *trust; /* VERIFY_CERT, with what follows */
+	struct x509_claim claim;  /* views of: */
+	struct buf chain;
+	struct buf ca;
+	struct buf id;
 };
 
 struct pool {
@@ -32,8 +40,26 @@ static void waiting_free(struct waiting *w)
 {
 	buf_free(&w->data);
 	buf_free(&w->signature);
+	x509_trust_release(w->trust);
+	buf_free(&w->chain);
+	buf_free(&w->ca);
+	buf_free(&w->id);
 	free(w->keys);
 	free(w);
+}
+
+/* A certificate is good at the time it is looked at. */
+static void verify_certificate(const struct pool *pool, const struct waiting *w)
+{
+	const struct crypto_job job = { .kind = CRYPTO_JOB_VERIFY_CERT,
+		                        .signature_id = w->signature_id,
+		                        .data = buf_view(&w->data),
+		                        .signature = buf_view(&w->signature),
+		                        .trust = w->trust,
+		                        .claim = w->claim };
+	CLEANUP(buf_free) struct buf result = x509_do_job(&job, time(NULL));
+
+	results_put(pool->results, w->job_id, buf_view(&result));
 }
 
 static void verify(const struct pool *pool, const struct waiting *w)
@@ -75,7 +101,10 @@ static void *thread_main(void *ctx)
 	struct waiting *w;
 
 	while ((w = take(pool)) != NULL) {
-		verify(pool, w);
+		if (w->trust != NULL)
+			verify_certificate(pool, w);
+		else
+			verify(pool, w);
 		waiting_free(w);
 	}
 	return NULL;
@@ -126,6 +155,18 @@ void pool_free(struct pool *pool)
 	free(pool);
 }
 
+static void keep_certificates(struct waiting *w, const struct crypto_job *job)
+{
+	w->trust = x509_trust_hold(job->trust);
+	w->chain = buf_copy(job->claim.chain);
+	w->ca = buf_copy(job->claim.ca);
+	w->id = buf_copy(job->claim.id);
+	w->claim = (struct x509_claim){ .chain = buf_view(&w->chain),
+		                        .ca = buf_view(&w->ca),
+		                        .id_type = job->claim.id_type,
+		                        .id = buf_view(&w->id) };
+}
+
 static struct waiting *waiting_new(uint64_t job_id, const struct crypto_job *job)
 {
 	struct waiting *w = new_zeroed(sizeof(*w));
@@ -138,6 +179,8 @@ static struct waiting *waiting_new(uint64_t job_id, const struct crypto_job *job
 	w->keys = new_array(job->key_count + 1, sizeof(*w->keys));
 	if (job->key_count > 0)
 		memcpy(w->keys, job->keys, job->key_count * sizeof(*w->keys));
+	if (job->kind == CRYPTO_JOB_VERIFY_CERT)
+		keep_certificates(w, job);
 	return w;
 }
 
@@ -146,7 +189,7 @@ void pool_verify(struct pool *pool, uint64_t job_id, const struct crypto_job *jo
 	struct waiting *w;
 	bool fits;
 
-	assert(job->kind == CRYPTO_JOB_VERIFY);
+	assert(job->kind == CRYPTO_JOB_VERIFY || job->kind == CRYPTO_JOB_VERIFY_CERT);
 	w = waiting_new(job_id, job);
 	pthread_mutex_lock(&pool->lock);
 	fits = pool->count < POOL_JOBS_MAX;

@@ -14,5 +14,5 @@ enum { POOL_THREADS_MAX = 4, POOL_JOBS_MAX = 1024 };
 struct pool *pool_new(struct results *results);
 /* Waits for the jobs being worked at; the waiting ones are forgotten. */
 void pool_free(struct pool *pool);
-/* CRYPTO_JOB_VERIFY only. Ends with one results_put(). */
+/* CRYPTO_JOB_VERIFY and VERIFY_CERT only. Ends with one results_put(). */
 void pool_verify(struct pool *pool, uint64_t job_id, const struct crypto_job *job);

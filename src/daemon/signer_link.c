@@ -301,7 +301,7 @@ static bool queue_job(struct signer_link *link, uint64_t job_id, const struct cr
 
 void signer_link_job(struct signer_link *link, uint64_t job_id, const struct crypto_job *job)
 {
-	assert(job->kind != CRYPTO_JOB_VERIFY);
+	assert(job->kind != CRYPTO_JOB_VERIFY && job->kind != CRYPTO_JOB_VERIFY_CERT);
 	if (link->is_gone || link->job_count == SIGNER_JOBS_MAX || !queue_job(link, job_id, job)) {
 		results_put(link->results, job_id, (struct bytes){ 0 });
 		return;

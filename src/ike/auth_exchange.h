@@ -10,10 +10,14 @@
  *   Initiator  start -> (job) -> request ... response -> (keys) -> (job) -> up
  *   Responder  request -> (owner) -> (job: check) -> (job: make) -> up, response
  */
+#include "crypto/x509.h"
 #include "ike/ike_sa.h"
 
 /* Backstop for an owner or a job that never answers; both have shorter limits of their own. */
 #define AUTH_WAIT_MAX SECONDS(30)
+
+/* Payloads of one of our messages before sealing, certificates among them. */
+enum { AUTH_INNER_MAX = INNER_MAX + X509_CHAIN_LEN_MAX + 1024 };
 
 /* Initiator, after IKE_SA_INIT: has our AUTH made. */
 void auth_start(struct ike_sa *sa, struct instant now);

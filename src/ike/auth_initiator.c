@@ -4,6 +4,7 @@
 
 #include "ike/auth_contact.h"
 #include "ike/auth_proof.h"
+#include "ike/cert.h"
 #include "ike/children.h"
 #include "ike/create_child.h"
 #include "ike/crash.h"
@@ -41,15 +42,18 @@ static void add_child_offer(struct message_writer *m, struct ike_sa *sa)
 void auth_on_request_made(struct ike_sa *sa, struct bytes proof, struct instant now)
 {
 	struct handshake *hs = sa->hs;
-	uint8_t inner[INNER_MAX];
+	uint8_t inner[AUTH_INNER_MAX];
 	struct message_writer m;
 
 	if (proof.len == 0)
 		return ike_sa_end(sa, IKE_REASON_LOCAL, false);
 	message_start_inner(&m, inner, sizeof(inner));
 	message_add(&m, PAYLOAD_ID_I, buf_view(&hs->id_body));
+	cert_add(&m, hs, &hs->wish.self);
 	if (contact_is_first(sa))
 		message_add_notify(&m, NOTIFY_INITIAL_CONTACT, (struct bytes){ 0 });
+	if (hs->trust != NULL)
+		cert_add_request(&m, x509_trust_hashes(hs->trust));
 	if (hs->wish.expected_id.type != ID_NONE) {
 		id_write(payload_start(&m, PAYLOAD_ID_R), &hs->wish.expected_id);
 		payload_end(&m);
@@ -90,7 +94,7 @@ static bool is_expected_peer(const struct ike_sa *sa)
 	if (expected->type == ID_NONE || id_equal(&sa->peer_id, expected))
 		return true;
 	return is_address && sa->peer_id.type == ID_FQDN &&
-	       sa->hs->wish.peer_auth == IKE_AUTH_SIGNATURE;
+	       sa->hs->wish.peer_auth == IKE_AUTH_SIGNATURE && sa->hs->trust == NULL;
 }
 
 /* The CHILD SA half of the response. False: INVALID_SYNTAX. */
@@ -145,7 +149,9 @@ static void on_proof(struct ike_sa *sa, const struct payloads *p, struct instant
 		return reject_peer(sa, IKE_REASON_BAD_SIGNATURE, NOTIFY_AUTHENTICATION_FAILED, now);
 	if (!is_expected_peer(sa))
 		return reject_peer(sa, IKE_REASON_BAD_IDENTITY, NOTIFY_AUTHENTICATION_FAILED, now);
-	if (hs->has_keys || sa->peer_auth != IKE_AUTH_SIGNATURE)
+	if (hs->trust != NULL)
+		cert_keep_chain(hs, p);
+	if (hs->has_keys || hs->trust != NULL || sa->peer_auth != IKE_AUTH_SIGNATURE)
 		return check_peer(sa, now);
 	sa->state = IKE_SA_KEYS_WANTED;
 	sa->expires = instant_after(now, AUTH_WAIT_MAX);
@@ -254,7 +260,7 @@ static void finish_first_child(struct ike_sa *sa, struct instant now)
 void auth_on_response_checked(struct ike_sa *sa, struct bytes result, struct instant now)
 {
 	if (!proof_is_good(sa, result))
-		return reject_peer(sa, IKE_REASON_BAD_SIGNATURE, NOTIFY_AUTHENTICATION_FAILED, now);
+		return reject_peer(sa, proof_failure(sa), NOTIFY_AUTHENTICATION_FAILED, now);
 	if (sa->hs->initial_contact)
 		contact_drop_others(sa);
 	ike_sa_up(sa, now);

@@ -85,6 +85,15 @@ bool proof_start_checking(struct ike_sa *sa, unsigned psk, struct instant now)
 		job.kind = CRYPTO_JOB_PSK_MAC;
 		job.key = psk;
 		job.prf = sa->suite.prf;
+	} else if (hs->trust != NULL) {
+		job.kind = CRYPTO_JOB_VERIFY_CERT;
+		job.signature_id = hs->peer_signature;
+		job.signature = buf_view(&hs->peer_proof);
+		job.trust = hs->trust;
+		job.claim = (struct x509_claim){ .chain = buf_view(&hs->peer_chain),
+			                         .ca = buf_view(&hs->peer_ca),
+			                         .id_type = sa->peer_id.type,
+			                         .id = BYTES(sa->peer_id.data, sa->peer_id.len) };
 	} else {
 		if (hs->key_count == 0)
 			return false;
@@ -97,12 +106,35 @@ bool proof_start_checking(struct ike_sa *sa, unsigned psk, struct instant now)
 	return true;
 }
 
+/* RFC 4945 section 3.1; the log says what is wrong, the peer hears nothing of it (AUT-6). */
+static bool is_certified(struct ike_sa *sa, struct bytes result)
+{
+	enum x509_verdict verdict = x509_job_result(result, &sa->peer_key);
+
+	sa->by_certificate = verdict == X509_VERDICT_OK;
+	if (verdict != X509_VERDICT_OK)
+		log_line(&sa->ike->settings.log, LOG_WARNING,
+		         "ike %s: certificate of %s refused: %s",
+		         ip_text(&sa->path.remote.address).s, id_text(&sa->peer_id).s,
+		         x509_verdict_text(verdict));
+	return sa->by_certificate;
+}
+
+enum ike_reason proof_failure(const struct ike_sa *sa)
+{
+	return sa->hs->trust != NULL && sa->peer_auth == IKE_AUTH_SIGNATURE
+	           ? IKE_REASON_BAD_CERTIFICATE
+	           : IKE_REASON_BAD_SIGNATURE;
+}
+
 bool proof_is_good(struct ike_sa *sa, struct bytes result)
 {
 	struct handshake *hs = sa->hs;
 
 	if (sa->peer_auth != IKE_AUTH_SIGNATURE)
 		return result.len > 0 && secret_equal(result, buf_view(&hs->peer_proof));
+	if (hs->trust != NULL)
+		return is_certified(sa, result);
 	if (result.len != 1 || result.data[0] >= hs->key_count)
 		return false;
 	sa->peer_key = hs->keys[result.data[0]];

@@ -22,3 +22,5 @@ void proof_keep_keys(struct handshake *hs, const struct pubkey *keys, size_t cou
 MUST_USE bool proof_start_checking(struct ike_sa *sa, unsigned psk, struct instant now);
 /* What the job of proof_start_checking() says. */
 MUST_USE bool proof_is_good(struct ike_sa *sa, struct bytes result);
+/* What it means that it is not. */
+enum ike_reason proof_failure(const struct ike_sa *sa);

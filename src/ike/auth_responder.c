@@ -4,6 +4,7 @@
 
 #include "ike/auth_contact.h"
 #include "ike/auth_proof.h"
+#include "ike/cert.h"
 #include "ike/children.h"
 #include "ike/crash.h"
 #include "ike/request.h"
@@ -84,6 +85,7 @@ void auth_on_request(struct ike_sa *sa, const struct payloads *p, struct instant
 {
 	struct ike_id wanted_id = { 0 };
 	struct auth_payload auth;
+	struct bytes ca_hashes;
 	struct notify n;
 
 	sa->path = sa->answering_path;
@@ -98,6 +100,9 @@ void auth_on_request(struct ike_sa *sa, const struct payloads *p, struct instant
 	if (!proof_is_of_known_method(&auth))
 		return refuse_proof(sa, IKE_REASON_BAD_SIGNATURE, now);
 	crash_keep_token(sa, p);
+	cert_keep_request(sa->hs, p);
+	if (cert_is_wanted(sa, &ca_hashes))
+		cert_keep_chain(sa->hs, p);
 	sa->hs->initial_contact = payloads_find_notify(p, NOTIFY_INITIAL_CONTACT, &n);
 	ask_owner(sa, &wanted_id, now);
 }
@@ -138,6 +143,7 @@ void auth_on_permission(struct ike_sa *sa, const struct ike_permission *permissi
 		return refuse_proof(sa, IKE_REASON_NO_KEYS, now);
 	hs->permission = *permission;
 	hs->permission.keys = NULL;
+	cert_keep_ours(hs, &hs->permission.self, &permission->certs);
 	hs->permission.profile = NULL;
 	hs->permission.more_peer = selectors_copy(permission->more_peer);
 	hs->permission.more_ours = selectors_copy(permission->more_ours);
@@ -157,7 +163,7 @@ void auth_on_permission(struct ike_sa *sa, const struct ike_permission *permissi
 void auth_on_request_checked(struct ike_sa *sa, struct bytes result, struct instant now)
 {
 	if (!proof_is_good(sa, result))
-		return refuse_proof(sa, IKE_REASON_BAD_SIGNATURE, now);
+		return refuse_proof(sa, proof_failure(sa), now);
 	sa->state = IKE_SA_RESPONSE_MAKING;
 	crash_start_token(sa);
 	if (!proof_start_making(sa, &sa->hs->permission.self, now))
@@ -216,13 +222,14 @@ static void answer_child(struct message_writer *m, struct ike_sa *sa, struct ins
 void auth_on_response_made(struct ike_sa *sa, struct bytes proof, struct instant now)
 {
 	struct handshake *hs = sa->hs;
-	uint8_t inner[INNER_MAX];
+	uint8_t inner[AUTH_INNER_MAX];
 	struct message_writer m;
 
 	if (proof.len == 0)
 		return refuse_proof(sa, IKE_REASON_LOCAL, now);
 	message_start_inner(&m, inner, sizeof(inner));
 	message_add(&m, PAYLOAD_ID_R, buf_view(&hs->id_body));
+	cert_add(&m, hs, &hs->permission.self);
 	crash_add_token(sa, &m);
 	if (contact_is_first(sa))
 		message_add_notify(&m, NOTIFY_INITIAL_CONTACT, (struct bytes){ 0 });

@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <stdio.h>
 
+#include "crypto/x509.h"
 #include "util/text.h"
 
 struct ike_id id_of_ip(const struct ip *address)
@@ -145,6 +146,8 @@ bool id_equal(const struct ike_id *a, const struct ike_id *b)
 		return equal_ignoring_case(without_final_dot(x), without_final_dot(y));
 	if (a->type == ID_RFC822_ADDR)
 		return mail_equal(x, y);
+	if (a->type == ID_DER_ASN1_DN)
+		return dn_equal(x, y);
 	return bytes_equal(x, y);
 }
 
@@ -190,6 +193,9 @@ struct id_text id_text(const struct ike_id *id)
 		return (struct id_text){ "%null" };
 	case ID_FQDN:
 		return name_text("@", id);
+	case ID_DER_ASN1_DN:
+		dn_text(BYTES(id->data, id->len), text.s, sizeof(text.s));
+		return text;
 	case ID_KEY_ID:
 		memcpy(text.s, "@#", 2);
 		hex_write(BYTES(id->data, id->len), text.s + 2);

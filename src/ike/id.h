@@ -9,6 +9,7 @@ enum id_type {
 	ID_FQDN = 2,
 	ID_RFC822_ADDR = 3,
 	ID_IPV6_ADDR = 5,
+	ID_DER_ASN1_DN = 9,
 	ID_KEY_ID = 11,
 	ID_NULL = 13
 };

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "ike/auth_exchange.h"
+#include "ike/cert.h"
 #include "ike/children.h"
 #include "ike/crash.h"
 #include "ike/create_child.h"
@@ -204,6 +205,7 @@ ike_handle ike_initiate(struct ike *ike, const struct ike_wish *wish, struct ins
 	sa->hs->wish.profile = NULL;
 	sa->hs->wish.more_local = selectors_copy(wish->more_local);
 	sa->hs->wish.more_remote = selectors_copy(wish->more_remote);
+	cert_keep_ours(sa->hs, &sa->hs->wish.self, &wish->certs);
 	ike_sa_set_profile(sa, wish->profile);
 	sa->is_opportunistic = wish->is_opportunistic;
 	if (!init_start(sa, now)) {

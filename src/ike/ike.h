@@ -46,11 +46,22 @@ enum ike_auth {
 	IKE_AUTH_NULL, /* proves nothing but that both ends of IKE_SA_INIT are those of IKE_AUTH */
 };
 
+/* When our certificates go along. */
+enum ike_send_cert { IKE_SEND_CERT_ASKED, IKE_SEND_CERT_ALWAYS, IKE_SEND_CERT_NEVER };
+
 struct ike_self {
 	struct ike_id id;
 	enum ike_auth auth;
 	unsigned key; /* host key index, or index of the shared secret */
 	enum pubkey_type key_type;
+	struct bytes chain; /* our certificates (crypto/x509.h), or empty; borrowed for the call */
+	enum ike_send_cert send_cert;
+};
+
+/* By which certificates the peer may be known. Borrowed for the call. */
+struct ike_certs {
+	const struct x509_trust *trust; /* NULL: by none */
+	struct bytes ca;                /* a name that must be among the issuers; empty: any */
 };
 
 /* Why an attempt or an SA came to its end; the words are for people. */
@@ -61,6 +72,7 @@ struct ike_self {
 	X(UNPROTECTED_REFUSAL, "refused without proof")                          \
 	X(AUTHENTICATION_FAILED, "the peer refused our authentication")          \
 	X(BAD_SIGNATURE, "the peer's signature does not fit its published keys") \
+	X(BAD_CERTIFICATE, "the peer's certificate is not accepted")             \
 	X(BAD_IDENTITY, "the peer says it is somebody else")                     \
 	X(NO_KEYS, "the peer's key could not be found")                          \
 	X(TS_UNACCEPTABLE, "the peer may not or will not carry these addresses") \
@@ -106,6 +118,7 @@ struct ike_established {
 	struct ike_id peer_id;
 	enum ike_auth peer_auth; /* NULL: nobody knows who the peer is */
 	struct pubkey peer_key;  /* PUBKEY_NONE unless it signed */
+	bool by_certificate;     /* the key is that of a certificate it showed */
 	bool is_initiator;
 };
 
@@ -121,6 +134,9 @@ struct ike_owner {
 	 * said who he is. May be NULL, and may give NULL: the defaults. Borrowed until the event
 	 * ends. */
 	const struct ike_profile *(*profile)(void *ctx, const struct path *path);
+	/* Responder, IKE_SA_INIT: may whoever calls from there show a certificate, and of which CAs
+	 * (x509_trust_hashes())? May be NULL: no. Without it certificates are passed over. */
+	bool (*wants_certificate)(void *ctx, const struct path *path, struct bytes *hashes);
 	/* Responder: IKE_AUTH was opened. Ends with one ike_authorize(). */
 	void (*auth_wanted)(void *ctx, ike_handle sa, const struct ike_claim *claim);
 	/* Either role: the peer wants a CHILD SA on an established IKE SA. Ends with one
@@ -175,7 +191,8 @@ struct ike_wish {
 	struct ike_self self;
 	struct ike_id expected_id; /* sent as IDr; ID_NONE sends none */
 	enum ike_auth peer_auth;
-	unsigned peer_psk; /* PSK: index of the shared secret */
+	unsigned peer_psk;      /* PSK: index of the shared secret */
+	struct ike_certs certs; /* signature: instead of keys */
 	struct traffic_selector local;
 	struct traffic_selector remote;
 	struct selectors more_local; /* copied */
@@ -213,6 +230,7 @@ struct ike_permission {
 	struct ike_self self;      /* who we are towards this peer */
 	const struct pubkey *keys; /* candidates for the peer's AUTH (signature) */
 	size_t key_count;
+	struct ike_certs certs;       /* instead of keys */
 	unsigned peer_psk;            /* PSK */
 	struct traffic_selector peer; /* narrowed selectors to grant */
 	struct traffic_selector ours;

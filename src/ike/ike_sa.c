@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "crypto/x509.h"
 #include "ike/children.h"
 #include "ike/crash.h"
 #include "ike/liveness.h"
@@ -117,6 +118,10 @@ static void handshake_free(struct handshake *hs)
 	buf_free(&hs->id_body);
 	buf_free(&hs->peer_id_body);
 	buf_free(&hs->token);
+	buf_free(&hs->own_chain);
+	buf_free(&hs->peer_chain);
+	buf_free(&hs->peer_ca);
+	x509_trust_release(hs->trust);
 	buf_free(&hs->peer_proof);
 	child_terms_free(hs->child);
 	selectors_free(&hs->wish.more_local);
@@ -245,6 +250,7 @@ void ike_sa_up(struct ike_sa *sa, struct instant now)
 		.peer_id = sa->peer_id,
 		.peer_auth = sa->peer_auth,
 		.peer_key = sa->peer_key,
+		.by_certificate = sa->by_certificate,
 		.is_initiator = sa->is_initiator,
 	};
 

@@ -110,9 +110,14 @@ struct handshake {
 	bool initial_contact; /* the peer's */
 	struct pubkey *keys;  /* candidates for the peer's AUTH */
 	size_t key_count;
-	struct buf id_body;      /* our ID payload's */
-	struct buf peer_id_body; /* as received (AUT-4) */
-	struct buf token;        /* ours, that proves our crash */
+	struct buf id_body;       /* our ID payload's */
+	struct buf peer_id_body;  /* as received (AUT-4) */
+	struct buf own_chain;     /* certificates of wish.self or permission.self */
+	struct buf peer_chain;    /* that the peer sent, as they came */
+	bool peer_wants_cert;     /* CERTREQ */
+	struct x509_trust *trust; /* what the peer's chain is checked with; NULL: keys do */
+	struct buf peer_ca;
+	struct buf token; /* ours, that proves our crash */
 	enum signature_id own_signature;
 	enum signature_id peer_signature;
 	struct buf peer_proof;     /* signature or MAC of the peer's AUTH payload */
@@ -177,6 +182,7 @@ struct ike_sa {
 	struct ike_id peer_id;
 	enum ike_auth peer_auth; /* how the peer proved its ID, or says it does */
 	struct pubkey peer_key;
+	bool by_certificate;
 	bool is_known_to_owner;      /* sa_gone is due */
 	struct half_open *half_open; /* Responder, until it is up; then NULL */
 	struct nat_findings nat;
@@ -204,10 +210,10 @@ struct ike_sa {
 	struct instant hinted; /* when somebody made us ask; 0: never */
 	struct instant look;
 	struct instant complained; /* of the message IDs of the peer; 0: never */
-	struct instant gives_up; /* at a silence as long as the profile says */
-	bool cuts;               /* both can join pieces (FRG-1) */
-	uint16_t ip_size;        /* of the datagrams we cut messages for; shrinks, never grows */
-	struct instant keepalive; /* for our NAT (nat_path.h) */
+	struct instant gives_up;   /* at a silence as long as the profile says */
+	bool cuts;                 /* both can join pieces (FRG-1) */
+	uint16_t ip_size;          /* of the datagrams we cut messages for; shrinks, never grows */
+	struct instant keepalive;  /* for our NAT (nat_path.h) */
 	/* our requests */
 	uint32_t own_next_id;
 	struct buf sent; /* the request without an answer, whole or cut; empty: none */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "ike/auth_exchange.h"
+#include "ike/cert.h"
 #include "ike/gate.h"
 #include "ike/request.h"
 
@@ -249,6 +250,7 @@ static void on_answer(struct ike_sa *sa, const struct ike_header *header, const 
 	request_answered(sa);
 	sa->spi_r = header->spi_r;
 	hs->response = buf_copy(datagram);
+	cert_keep_request(hs, p);
 	hs->nonce_r.len = (uint16_t)p->nonce.len;
 	memcpy(hs->nonce_r.octets, p->nonce.data, p->nonce.len);
 	if (!make_keys(sa, &shared))
@@ -409,6 +411,7 @@ static bool write_response(struct ike_sa *sa, const struct init_request *r)
 	};
 	uint8_t octets[INIT_MAX];
 	struct message_writer m;
+	struct bytes ca_hashes;
 	struct bytes datagram;
 
 	message_start(&m, octets, sizeof(octets), &header);
@@ -416,6 +419,8 @@ static bool write_response(struct ike_sa *sa, const struct init_request *r)
 	payload_end(&m);
 	add_own_kex(&m, &r->kex);
 	message_add(&m, PAYLOAD_NONCE, nonce_view(&sa->hs->nonce_r));
+	if (cert_is_wanted(sa, &ca_hashes))
+		cert_add_request(&m, ca_hashes);
 	if (!add_extensions(&m, sa))
 		return false;
 	message_add_notify(&m, NOTIFY_CHILDLESS_IKEV2_SUPPORTED, (struct bytes){ 0 });

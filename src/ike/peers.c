@@ -19,6 +19,8 @@ static uint64_t names_hash(const struct ike_sa *sa)
 
 	for (size_t i = 0; i < ARRAY_LEN(ids); i++) {
 		key[len++] = ids[i]->type;
+		if (ids[i]->type == ID_DER_ASN1_DN)
+			continue; /* compared in another way than octet by octet */
 		for (size_t j = 0; !is_name(ids[i]) && j < ids[i]->len; j++)
 			key[len++] = ids[i]->data[j];
 		for (size_t j = 0; is_name(ids[i]) && j < ids[i]->len; j++) {

@@ -4,6 +4,7 @@
 #include <openssl/rsa.h>
 
 #include "crypto/pkey.h"
+#include "crypto/x509.h"
 #include "crypto/prf.h"
 #include "ike/message.h"
 
@@ -68,6 +69,23 @@ static size_t sign(const struct end *end, const struct job *job, uint8_t *out, s
 	assert_int_equal(EVP_DigestSign(ctx, out, &len, job->data.data, job->data.len), 1);
 	EVP_MD_CTX_free(ctx);
 	return len;
+}
+
+static size_t verify_certificate(const struct job *job, uint8_t *out, size_t size)
+{
+	struct crypto_job again = job->job;
+
+	again.data = buf_view(&job->data);
+	again.signature = buf_view(&job->signature);
+	again.trust = job->trust;
+	again.claim.chain = buf_view(&job->chain);
+	again.claim.ca = buf_view(&job->ca);
+	again.claim.id = buf_view(&job->claimed);
+	CLEANUP(buf_free) struct buf result = x509_do_job(&again, TWO_ENDS_TIME);
+
+	assert_true(result.len <= size);
+	memcpy(out, result.data, result.len);
+	return result.len;
 }
 
 static size_t verify(const struct job *job, uint8_t *out)
@@ -148,6 +166,10 @@ static void port_start_job(void *ctx, uint64_t job_id, const struct crypto_job *
 	copy->signature = buf_copy(job->signature);
 	for (size_t i = 0; i < job->key_count; i++)
 		copy->keys[i] = job->keys[i];
+	copy->trust = x509_trust_hold(job->trust);
+	copy->chain = buf_copy(job->claim.chain);
+	copy->ca = buf_copy(job->claim.ca);
+	copy->claimed = buf_copy(job->claim.id);
 }
 
 static void port_keepalive(void *ctx, const struct path *path)
@@ -266,6 +288,14 @@ static bool on_wants_rekey(void *ctx, ike_handle sa, uint32_t spi_in)
 	return !end->lets_go;
 }
 
+static bool on_wants_certificate(void *ctx, const struct path *path, struct bytes *hashes)
+{
+	const struct end *end = ctx;
+
+	*hashes = x509_trust_hashes(end->certs.trust);
+	return end->certs.trust != NULL;
+}
+
 static struct ike_traffic on_traffic(void *ctx, uint32_t spi_in)
 {
 	const struct end *end = ctx;
@@ -291,6 +321,7 @@ void two_ends_reopen(struct two_ends *t, enum side side)
 	const struct ike_owner owner = {
 		.ctx = end,
 		.profile = on_profile,
+		.wants_certificate = on_wants_certificate,
 		.auth_wanted = on_auth_wanted,
 		.child_wanted = on_child_wanted,
 		.sa_up = on_sa_up,
@@ -352,6 +383,10 @@ static void job_wipe(struct job *job)
 {
 	buf_free(&job->data);
 	buf_free(&job->signature);
+	buf_free(&job->chain);
+	buf_free(&job->ca);
+	buf_free(&job->claimed);
+	x509_trust_release(job->trust);
 }
 
 void forget_news(struct two_ends *t)
@@ -406,6 +441,7 @@ struct ike_wish wish_of(struct two_ends *t, enum side side)
 		.self = end->self,
 		.expected_id = id_of_ip(&peer->address),
 		.peer_auth = peer->self.auth,
+		.certs = end->certs,
 		.local = inside_ts(end),
 		.remote = inside_ts(peer),
 		.tag = 100 + (uint64_t)side,
@@ -439,10 +475,10 @@ ike_handle initiate(struct two_ends *t, enum side side)
 
 static void do_job(struct two_ends *t, struct end *end)
 {
-	bool is_late = end->late_tokens && end->job_count > 1 &&
-	               end->jobs[0].job.kind == CRYPTO_JOB_QCD_TOKEN;
+	bool is_late =
+	    end->late_tokens && end->job_count > 1 && end->jobs[0].job.kind == CRYPTO_JOB_QCD_TOKEN;
 	struct job job = end->jobs[is_late];
-	uint8_t result[512];
+	uint8_t result[2048];
 	size_t len = 0;
 
 	end->job_count--;
@@ -456,6 +492,7 @@ static void do_job(struct two_ends *t, struct end *end)
 		len = verify(&job, result);
 		break;
 	case CRYPTO_JOB_VERIFY_CERT:
+		len = verify_certificate(&job, result, sizeof(result));
 		break;
 	case CRYPTO_JOB_QCD_TOKEN:
 		len = qcd_token(end, &job, result);
@@ -476,6 +513,7 @@ static void answer(struct two_ends *t, struct end *end)
 		.self = end->self,
 		.keys = &end->trusted,
 		.key_count = 1,
+		.certs = end->certs,
 		.peer = q.claim.peer,
 		.ours = q.claim.ours,
 		.more_peer = q.claim.more_peer,

@@ -16,6 +16,8 @@
 #include "ike/ike_sa.h"
 
 enum side { WEST, EAST };
+/* Seconds since 1970, for certificates. */
+enum { TWO_ENDS_TIME = 1800000000 };
 enum { OUT_MAX = 1024, NEWS_MAX = 512, QUESTIONS_MAX = 256, JOBS_MAX = 16 };
 
 enum key_kind { KEY_ED25519, KEY_RSA, KEY_ECDSA };
@@ -31,6 +33,8 @@ struct job {
 	struct buf data;
 	struct buf signature;
 	struct pubkey keys[16];
+	struct x509_trust *trust;
+	struct buf chain, ca, claimed; /* of the job's claim */
 };
 
 enum news_kind { NEWS_SA_UP, NEWS_CHILD_UP, NEWS_CHILD_GONE, NEWS_CHILD_FAILED, NEWS_SA_GONE };
@@ -78,8 +82,9 @@ struct end {
 	enum ike_verdict child_verdict;
 	struct pubkey trusted; /* what it believes to be the other end's key */
 	const char *psk[2];
-	const char *crash_secret; /* NULL: none */
-	bool late_tokens;         /* are made after what was asked for later */
+	struct ike_certs certs; /* unless empty: what it wants of the other end instead of a key */
+	const char *crash_secret;               /* NULL: none */
+	bool late_tokens;                       /* are made after what was asked for later */
 	bool holds_answers;                     /* questions stay open: settle() leaves them */
 	const struct ike_profile *profile;      /* for whoever calls */
 	const struct ike_profile *peer_profile; /* for whoever has said who he is */

@@ -55,6 +55,28 @@ static void wanted_selectors(struct reach_selectors *out, const struct flow *flo
 	reach_selectors(out, flow->tunnel != NULL ? &flow->tunnel->reach : &pair);
 }
 
+/* Known by a certificate: by the rules of this conn, or by wider ones that it meets. */
+static bool is_certified_for(const struct peer_sa *sa, const struct conn_state *conn)
+{
+	struct ike_id wanted = id_of_conf(&conn->theirs.id);
+
+	if (!sa->by_certificate || !conn->theirs.takes_cert)
+		return false;
+	if (strcmp(sa->conn, conn->conn.name) == 0)
+		return true;
+	return conn->theirs.issuer.len == 0 && wanted.type != ID_NONE && id_equal(&wanted, &sa->id);
+}
+
+static bool is_proven_for(const struct peer_sa *sa, const struct attempt *attempt)
+{
+	const struct conn_state *conn = attempt->flow->conn;
+
+	if (sa->auth != ike_auth_of(conn->theirs.auth))
+		return false;
+	return sa->auth != IKE_AUTH_SIGNATURE || is_certified_for(sa, conn) ||
+	       gateway_has_key(attempt->gateway, &sa->key);
+}
+
 /* An IKE SA with this gateway whose peer proved a key that the Destination's records hold for it
  * (REU-1), whoever initiated it (REU-3). */
 static struct peer_sa *reusable_sa(const struct attempt *attempt)
@@ -65,8 +87,7 @@ static struct peer_sa *reusable_sa(const struct attempt *attempt)
 	LIST_FOREACH (sa, &attempt->opp->sa_list, in_list) {
 		if (!sa->is_up || sa->is_full || !ip_equal(&sa->gateway, &gateway->address))
 			continue;
-		if (sa->auth == ike_auth_of(attempt->flow->conn->theirs.auth) &&
-		    (sa->auth != IKE_AUTH_SIGNATURE || gateway_has_key(gateway, &sa->key)))
+		if (is_proven_for(sa, attempt))
 			return sa;
 	}
 	return NULL;
@@ -108,7 +129,10 @@ static void search_keys(struct attempt *attempt)
 
 static bool needs_keys(const struct attempt *attempt)
 {
-	return attempt->gateway->key_count == 0 && attempt->flow->conn->theirs.auth == CONN_RSASIG;
+	const struct conn_end *theirs = &attempt->flow->conn->theirs;
+
+	return attempt->gateway->key_count == 0 && theirs->auth == CONN_RSASIG &&
+	       !theirs->takes_cert;
 }
 
 /* False: there is nothing to prove ourselves with, or no address to do it from. */
@@ -131,9 +155,11 @@ static bool make_wish(const struct attempt *attempt, const struct reach_selector
 		                   .profile = flow->conn->profile,
 		                   .tag = attempt->tag,
 		                   .is_opportunistic = flow->conn->is_opportunistic };
-	if (wish->peer_auth == IKE_AUTH_NULL)
+	wish->certs = conn_certs(flow->conn, opp->trust);
+	/* Whom the certificate names is decided by the CA, unless rightid= says more. */
+	if (wish->peer_auth == IKE_AUTH_NULL || wish->certs.trust != NULL)
 		wish->expected_id = (struct ike_id){ .type = ID_NONE };
-	else if (flow->conn->theirs.id.kind != CONF_ID_NONE)
+	if (wish->peer_auth != IKE_AUTH_NULL && flow->conn->theirs.id.kind != CONF_ID_NONE)
 		wish->expected_id = id_of_conf(&flow->conn->theirs.id);
 	return outer.family != IP_NONE && self_for_conn(opp, flow->conn, &outer, &wish->self);
 }
@@ -156,6 +182,7 @@ static enum ike_reason initiate(struct attempt *attempt, struct gateway_memory *
 	attempt->state = ATTEMPT_INIT;
 	memory->negotiating = attempt->sa;
 	sa = sa_add(opp, attempt->sa, &attempt->gateway->address);
+	string_copy(sa->conn, sizeof(sa->conn), attempt->flow->conn->conn.name);
 	sa->strength = wish.peer_auth == IKE_AUTH_SIGNATURE
 	                   ? strength_of_trust(attempt->gateway->trust)
 	                   : strength_of_auth(wish.peer_auth);

@@ -82,10 +82,7 @@ void conns_load(struct conns *conns, const struct conf *conf, const struct secre
 	for (size_t i = 0; i < conf->conn_count; i++) {
 		struct conn_state *state = &conns->list[i];
 
-		state->conn = conf->conns[i];
-		state->conn.name = new_string(conf->conns[i].name);
-		state->conn.file =
-		    conf->conns[i].file == NULL ? NULL : new_string(conf->conns[i].file);
+		conn_copy(&state->conn, &conf->conns[i]);
 		conn_orient(state, own);
 		state->psk = find_psk(state, secrets, own);
 		state->profile = profile_for(conns, &state->conn, &conf->setup);
@@ -97,10 +94,8 @@ void conns_load(struct conns *conns, const struct conf *conf, const struct secre
 
 void conns_wipe(struct conns *conns)
 {
-	for (size_t i = 0; i < conns->count; i++) {
-		free(conns->list[i].conn.name);
-		free(conns->list[i].conn.file);
-	}
+	for (size_t i = 0; i < conns->count; i++)
+		conn_wipe(&conns->list[i].conn);
 	for (size_t i = 0; i < conns->profile_count; i++)
 		free(conns->profiles[i]);
 	free(conns->profiles);
@@ -292,6 +287,8 @@ struct ike_id id_of_conf(const struct conf_id *id)
 		return id_of_fqdn(id->fqdn);
 	case CONF_ID_MAIL:
 		return id_of_octets(ID_RFC822_ADDR, BYTES_STR(id->fqdn));
+	case CONF_ID_DN:
+		return id_of_octets(ID_DER_ASN1_DN, BYTES(id->octets, id->len));
 	case CONF_ID_KEY:
 		return id_of_octets(ID_KEY_ID, BYTES(id->octets, id->len));
 	}
@@ -322,6 +319,25 @@ const struct ike_profile *conns_profile_towards(const struct conns *conns, const
 		best_rank = rank;
 	}
 	return best;
+}
+
+bool conns_take_certificates(const struct conns *conns, const struct ip *remote)
+{
+	for (size_t i = 0; i < conns->count; i++) {
+		const struct conn_state *conn = &conns->list[i];
+
+		if (conn->is_added && conn->theirs.takes_cert &&
+		    (conn->theirs.kind != END_ADDRESS || ip_equal(&conn->theirs.address, remote)))
+			return true;
+	}
+	return false;
+}
+
+struct ike_certs conn_certs(const struct conn_state *conn, const struct x509_trust *trust)
+{
+	if (!conn->theirs.takes_cert)
+		return (struct ike_certs){ 0 };
+	return (struct ike_certs){ .trust = trust, .ca = buf_view(&conn->theirs.issuer) };
 }
 
 struct ike_id conn_own_id(const struct conn_state *conn, const struct ip *outer)

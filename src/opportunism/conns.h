@@ -9,8 +9,8 @@
 #include "opportunism/policy.h"
 
 struct conn_state {
-	struct conn conn; /* a copy; name and file owned */
-	struct conn_end ours;
+	struct conn conn;     /* a copy; name and file owned */
+	struct conn_end ours; /* what they own is the conn's */
 	struct conn_end theirs;
 	bool is_opportunistic;             /* type=tunnel with right=%opportunistic */
 	bool is_added;                     /* answers peers */
@@ -60,6 +60,10 @@ struct conn_state *conns_answering(struct conns *conns, const struct ip *ours,
 /* How somebody is dealt with who comes from this address and has not said who he is; NULL: by the
  * defaults. */
 const struct ike_profile *conns_profile_towards(const struct conns *conns, const struct ip *remote);
+/* Whether a conn for that address takes certificates of its peer. */
+bool conns_take_certificates(const struct conns *conns, const struct ip *remote);
+/* By which certificates the peer of the conn may be known; borrowed. */
+struct ike_certs conn_certs(const struct conn_state *conn, const struct x509_trust *trust);
 /* leftid, or the outer address. */
 struct ike_id conn_own_id(const struct conn_state *conn, const struct ip *outer);
 /* In IKE's words. */

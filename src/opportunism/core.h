@@ -27,9 +27,11 @@ struct peer_sa {
 	ike_handle handle;
 	struct ip gateway;
 	bool is_up;
-	bool is_full; /* one of the two makes no further child on it (TS-16) */
+	bool is_full;       /* one of the two makes no further child on it (TS-16) */
 	enum ike_auth auth; /* how the peer proved its identity */
-	struct pubkey key;  /* the one that authenticated the peer; PUBKEY_NONE unless it signed */
+	bool by_certificate;
+	char conn[CONN_NAME_MAX]; /* by whose rules it was made from here; "": by the peer */
+	struct pubkey key; /* the one that authenticated the peer; PUBKEY_NONE unless it signed */
 	struct ike_id id;
 	enum strength strength; /* of the proof of the key */
 };
@@ -104,7 +106,8 @@ struct opportunism {
 	struct own_addresses own; /* `all` owned */
 	struct host_key *host_keys;
 	size_t host_key_count;
-	bool *is_published; /* for each host key */
+	bool *is_published;       /* for each host key */
+	struct x509_trust *trust; /* CAs and CRLs, or NULL */
 	LIST_HEAD(, leaving) leaving;
 	LIST_HEAD(, self_search) self_searches;
 	enum dnssec_mode dnssec;

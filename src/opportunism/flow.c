@@ -105,7 +105,8 @@ static uint32_t lower_spi(const struct child *child)
 /* The peer's, beside one of ours: it may be the one the peer sends by. */
 static bool is_peers_to_close(const struct child *sending, const struct child *child)
 {
-	return !child->is_replaced && sending->is_ours && !child->is_ours && ip_equal(&child->gateway, &sending->gateway);
+	return !child->is_replaced && sending->is_ours && !child->is_ours &&
+	       ip_equal(&child->gateway, &sending->gateway);
 }
 
 /*

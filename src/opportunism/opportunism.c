@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "crypto/x509.h"
+
 /* ---- Life ---- */
 
 void timer_set(struct opportunism *opp, struct timer *timer, struct instant due)
@@ -32,7 +34,8 @@ enum strength strength_of_auth(enum ike_auth auth)
 
 const char *strength_name(enum strength strength)
 {
-	static const char *const names[] = { "none", "null", "dns", "dnssec", "psk", "rawkey" };
+	static const char *const names[] = { "none", "null", "dns",   "dnssec",
+		                             "psk",  "cert", "rawkey" };
 
 	return names[strength];
 }
@@ -112,6 +115,7 @@ void opportunism_free(struct opportunism *opp)
 	ike_free(opp->ike);
 	lookups_wipe(&opp->lookups);
 	conns_wipe(&opp->conns);
+	x509_trust_release(opp->trust);
 	policy_wipe(&opp->policy);
 	free((void *)(uintptr_t)opp->own.all);
 	free(opp->host_keys);
@@ -295,6 +299,8 @@ static void configure(struct opportunism *opp, const struct opportunism_config *
                       const struct conns *before)
 {
 	respond_forget_all(opp);
+	x509_trust_release(opp->trust);
+	opp->trust = x509_trust_hold(config->conf->trust);
 	copy_own(opp, config);
 	copy_host_keys(opp, config);
 	conns_load(&opp->conns, config->conf, config->secrets, &opp->own);

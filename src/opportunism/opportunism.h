@@ -97,6 +97,7 @@ enum strength {
 	STRENGTH_DNS,
 	STRENGTH_DNSSEC,
 	STRENGTH_PSK,
+	STRENGTH_CERT,
 	STRENGTH_RAWKEY
 };
 const char *strength_name(enum strength strength);

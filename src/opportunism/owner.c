@@ -6,6 +6,8 @@
 
 #include <stdlib.h>
 
+#include "crypto/x509.h"
+
 static struct event *add_event(struct opportunism *opp, enum event_kind kind, ike_handle sa)
 {
 	struct event *event = new_zeroed(sizeof(*event));
@@ -126,10 +128,19 @@ static const struct ike_profile *profile_towards(void *ctx, const struct path *p
 	return conns_profile_towards(&opp->conns, &path->remote.address);
 }
 
+static bool wants_certificate(void *ctx, const struct path *path, struct bytes *hashes)
+{
+	const struct opportunism *opp = ctx;
+
+	*hashes = x509_trust_hashes(opp->trust);
+	return opp->trust != NULL && conns_take_certificates(&opp->conns, &path->remote.address);
+}
+
 struct ike_owner core_owner(struct opportunism *opp)
 {
 	return (struct ike_owner){ .ctx = opp,
 		                   .profile = profile_towards,
+		                   .wants_certificate = wants_certificate,
 		                   .auth_wanted = on_auth_wanted,
 		                   .child_wanted = on_child_wanted,
 		                   .sa_up = on_sa_up,
@@ -158,6 +169,7 @@ static void handle_sa_up(struct opportunism *opp, const struct event *event)
 
 	sa->is_up = true;
 	sa->auth = up->peer_auth;
+	sa->by_certificate = up->by_certificate;
 	sa->key = up->peer_key;
 	sa->id = up->peer_id;
 	if (!up->is_initiator)
@@ -167,6 +179,7 @@ static void handle_sa_up(struct opportunism *opp, const struct event *event)
 	         id_text(&sa->id).s,
 	         sa->auth == IKE_AUTH_NULL  ? "without proof"
 	         : sa->auth == IKE_AUTH_PSK ? "shared secret"
+	         : sa->by_certificate       ? "certificate"
 	                                    : pubkey_text(&sa->key).s);
 	negotiation_over(opp, event->sa, IKE_REASON_NONE);
 }
@@ -188,7 +201,7 @@ static struct flow *flow_of_new_child(struct opportunism *opp, const struct even
 		flow = attempt->flow;
 		*strength = strength_of_trust(attempt->gateway->trust);
 		if (sa != NULL && (is_arranged || sa->auth == IKE_AUTH_NULL))
-			*strength = strength_of_auth(sa->auth);
+			*strength = sa->by_certificate ? STRENGTH_CERT : strength_of_auth(sa->auth);
 		attempt_free(attempt);
 		return flow;
 	}

@@ -6,7 +6,8 @@ struct ike_id conn_peer_id(const struct conn_state *conn)
 {
 	struct ike_id id = id_of_conf(&conn->theirs.id);
 
-	if (id.type == ID_NONE && conn->theirs.kind == END_ADDRESS)
+	/* Whom a certificate names is its CA's to say. */
+	if (id.type == ID_NONE && conn->theirs.kind == END_ADDRESS && !conn->theirs.takes_cert)
 		id = id_of_ip(&conn->theirs.address);
 	return id;
 }

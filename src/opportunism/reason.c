@@ -22,6 +22,7 @@ enum flow_reason flow_reason_of_ike(enum ike_reason reason)
 	case IKE_REASON_AUTHENTICATION_FAILED:
 		return FLOW_REASON_AUTH_REFUSED;
 	case IKE_REASON_BAD_SIGNATURE:
+	case IKE_REASON_BAD_CERTIFICATE:
 		return FLOW_REASON_BAD_SIGNATURE;
 	case IKE_REASON_BAD_IDENTITY:
 		return FLOW_REASON_BAD_IDENTITY;

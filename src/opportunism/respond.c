@@ -201,6 +201,9 @@ static void answer(struct claim *claim, const struct pubkey *keys, size_t count,
 	struct ike_permission permission = { .verdict = IKE_VERDICT_ACCEPT,
 		                             .keys = keys,
 		                             .key_count = count,
+		                             .certs = claim->conn == NULL
+		                                          ? (struct ike_certs){ 0 }
+		                                          : conn_certs(claim->conn, opp->trust),
 		                             .peer_psk = psk,
 		                             .peer = claim->said.peer,
 		                             .ours = claim->said.ours,
@@ -503,14 +506,17 @@ static void answer_configured(struct claim *claim)
 		refuse(claim, "it is not the gateway that the conn names");
 		return;
 	}
-	claim->strength = strength_of_auth(auth);
+	claim->strength = conn->theirs.takes_cert ? STRENGTH_CERT : strength_of_auth(auth);
 	claim->key_strength = claim->strength;
-	if (is_warrior(claim) && (auth == IKE_AUTH_PSK || conn->theirs.has_key))
+	if (is_warrior(claim) &&
+	    (auth == IKE_AUTH_PSK || conn->theirs.has_key || conn->theirs.takes_cert))
 		claim->refusal = warrior_objection(&claim->said);
 	if (auth == IKE_AUTH_NULL)
 		answer_anonymous(claim);
 	else if (auth == IKE_AUTH_PSK)
 		answer(claim, NULL, 0, (unsigned)conn->psk);
+	else if (conn->theirs.takes_cert)
+		answer(claim, NULL, 0, 0);
 	else if (conn->theirs.has_key)
 		answer(claim, &conn->theirs.key, 1, 0);
 	else if (objection != NULL)

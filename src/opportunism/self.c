@@ -113,6 +113,9 @@ static int key_rank(const struct opportunism *opp, size_t i)
 	return (opp->is_published[i] ? 3 : 0) + type_rank(opp->host_keys[i].key.type);
 }
 
+/* The key that the conn itself names, by leftcert= or leftsigkey=. */
+enum { CERTIFIED_RANK = 6 };
+
 static bool choose_host_key(const struct opportunism *opp, const struct conn_state *conn,
                             struct ike_self *self)
 {
@@ -122,14 +125,26 @@ static bool choose_host_key(const struct opportunism *opp, const struct conn_sta
 		int rank = key_rank(opp, i);
 
 		if (conn->ours.has_key && pubkey_equal(&conn->ours.key, &opp->host_keys[i].key))
-			rank = 6;
+			rank = CERTIFIED_RANK;
 		if (rank <= best)
 			continue;
 		best = rank;
 		self->key = (unsigned)i;
 		self->key_type = opp->host_keys[i].key.type;
 	}
-	return best >= 0;
+	/* A certificate is of no use without its own key. */
+	return best >= 0 && (conn->ours.cert[0] == '\0' || best == CERTIFIED_RANK);
+}
+
+/* What goes along with a signature. */
+static void take_certificates(const struct conn_state *conn, struct ike_self *self)
+{
+	static const enum ike_send_cert when[] = { [SEND_CERT_ASKED] = IKE_SEND_CERT_ASKED,
+		                                   [SEND_CERT_ALWAYS] = IKE_SEND_CERT_ALWAYS,
+		                                   [SEND_CERT_NEVER] = IKE_SEND_CERT_NEVER };
+
+	self->chain = buf_view(&conn->ours.chain);
+	self->send_cert = when[conn->ours.send_cert];
 }
 
 bool self_for_conn(const struct opportunism *opp, const struct conn_state *conn,
@@ -139,6 +154,7 @@ bool self_for_conn(const struct opportunism *opp, const struct conn_state *conn,
 		                   .auth = ike_auth_of(conn->ours.auth) };
 	switch (self->auth) {
 	case IKE_AUTH_SIGNATURE:
+		take_certificates(conn, self);
 		return choose_host_key(opp, conn, self);
 	case IKE_AUTH_PSK:
 		self->key = conn->psk < 0 ? 0 : (unsigned)conn->psk;

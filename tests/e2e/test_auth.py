@@ -1,8 +1,11 @@
 """How two gateways of a configured tunnel prove who they are."""
+import shutil
+
 import pytest
 
 from gateway import SETUP
 from lab import DEST, EAST, EAST_LAN, PIECE, SOURCE, WEST, WEST_LAN
+from pki import Authority
 
 # As an administrator copies it to both machines: left is west.
 TUNNEL = """
@@ -127,3 +130,100 @@ def test_a_peer_of_another_name_is_refused(lab, idle_pair):
         gateway.configure(SETUP, TUNNEL, "\tauthby=secret\n\trightid=@east\n",
                           f"\tleftid={name}\n", **PLACES)
     refuses(lab, idle_pair, "it is not whom the conn names as its peer")
+
+
+# Both gateways show certificates; east is told nothing of west but its name.
+CERTIFIED = """
+config setup
+	interfaces=%defaultroute
+	dnssec=off
+	{setup}
+
+conn tunnel
+	left={west}
+	leftsubnet={west_lan}
+	leftid=@west.example.net
+	{left}
+	right={east}
+	rightsubnet={east_lan}
+	rightid="C=CH, O=Example, CN=east"
+	{right}
+	keyingtries=1
+	auto=route
+"""
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    return Authority(tmp_path_factory.mktemp("pki") / "root", "Root")
+
+
+def place(gateway, folder, *files):
+    directory = gateway.confs / "ipsec.d" / folder
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(parents=True)
+    for file in files:
+        shutil.copy(file, directory)
+
+
+def certify(pair, root, setup="", left="", right=""):
+    """A new key and certificate for each; the paths of the certificates."""
+    made = []
+    for gateway, name, mine, theirs in ((pair.west, "west", "left", right),
+                                        (pair.east, "east", "right", left)):
+        place(gateway, "private")
+        host_keys(gateway, "--type ecdsa" if name == "west" else "--bits 2048", "left")
+        key = next((gateway.confs / "ipsec.d" / "private").iterdir())
+        made.append(root.issue(key, name, f"DNS:{name}.example.net"))
+        place(gateway, "certs", made[-1])
+        place(gateway, "cacerts", root.dir / "ca.pem")
+        place(gateway, "crls")
+        words = {"left": left, "right": right}
+        words[mine] = f"{mine}cert={name}.pem"
+        gateway.configure(CERTIFIED, setup=setup, **PLACES, **words)
+    return made
+
+
+def test_certificates_of_one_ca(lab, idle_pair, root):
+    certify(idle_pair, root)
+    carries(lab, idle_pair)
+    assert idle_pair.west.eroute(SOURCE, DEST)["strength"] == "cert"
+    assert idle_pair.east.eroute(DEST, SOURCE)["strength"] == "cert"
+
+
+def test_a_revoked_certificate_is_refused(lab, idle_pair, root):
+    west, _ = certify(idle_pair, root)
+    root.revoke(west)
+    place(idle_pair.east, "crls", root.crl())
+    refuses(lab, idle_pair, "certificate of @west.example.net refused: it was revoked")
+
+
+def test_a_strict_gateway_wants_a_crl(lab, idle_pair, root):
+    certify(idle_pair, root, setup="strictcrlpolicy=yes")
+    refuses(lab, idle_pair, "there is no CRL of its CA, and strictcrlpolicy=yes wants one")
+    for gateway in (idle_pair.west, idle_pair.east):
+        place(gateway, "crls", root.crl())
+    carries(lab, idle_pair)
+
+
+def test_a_ca_that_nobody_knows_here_is_refused(lab, idle_pair, root, tmp_path):
+    other = Authority(tmp_path / "other", "Other")
+    certify(idle_pair, root)
+    place(idle_pair.east, "cacerts", other.dir / "ca.pem")
+    refuses(lab, idle_pair, "no CA in ipsec.d/cacerts issued it")
+
+
+def test_the_conn_may_name_another_ca(lab, idle_pair, root):
+    certify(idle_pair, root, left='leftca="C=CH, O=Example, CN=Other"')
+    refuses(lab, idle_pair, "its CA is not the one that the conn names")
+    certify(idle_pair, root, left="leftca=%same")
+    carries(lab, idle_pair)
+
+
+def test_a_certificate_without_its_key_is_told_at_the_start(idle_pair, root):
+    certify(idle_pair, root)
+    shutil.copy(idle_pair.west.confs / "ipsec.d/certs/west.pem",
+                idle_pair.east.confs / "ipsec.d/certs/east.pem")
+    done = idle_pair.east.ipsec("checkconfig", check=False)
+    assert done.returncode != 0
+    assert "there is no private key" in done.stderr
