@@ -53,6 +53,8 @@ static void wanted_selectors(struct reach_selectors *out, const struct flow *flo
 		                    .remote_count = 1 };
 
 	reach_selectors(out, flow->tunnel != NULL ? &flow->tunnel->reach : &pair);
+	if (flow->tunnel != NULL && flow->tunnel->is_wide)
+		out->more.packet = flow->tunnel->packet; /* TS-7 */
 }
 
 /* Known by a certificate: by the rules of this conn, or by wider ones that it meets. */
@@ -152,6 +154,7 @@ static bool make_wish(const struct attempt *attempt, const struct reach_selector
 		                   .remote = wanted->remote[0],
 		                   .more_local = wanted->more.local,
 		                   .more_remote = wanted->more.remote,
+		                   .packet = wanted->more.packet,
 		                   .profile = flow->conn->profile,
 		                   .tag = attempt->tag,
 		                   .is_opportunistic = flow->conn->is_opportunistic };

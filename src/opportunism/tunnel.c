@@ -128,8 +128,9 @@ static void begin(struct flow *flow)
 	flow_step(flow);
 }
 
+/* `packet`: the pair of one that waits, or NULL. */
 static struct flow *find_or_begin(struct opportunism *opp, struct conn_state *conn,
-                                  struct text *error)
+                                  const struct ip_pair *packet, struct text *error)
 {
 	struct reach reach;
 	struct flow *flow;
@@ -142,6 +143,8 @@ static struct flow *find_or_begin(struct opportunism *opp, struct conn_state *co
 	if (flow != NULL)
 		return flow;
 	flow = tunnel_new(opp, conn, &reach, true);
+	if (flow != NULL && packet != NULL)
+		flow->tunnel->packet = *packet;
 	if (flow == NULL)
 		text_add(error, "the table of tunnels is full");
 	else if (flow->state != FLOW_TUNNEL)
@@ -152,7 +155,7 @@ static struct flow *find_or_begin(struct opportunism *opp, struct conn_state *co
 bool tunnel_on_acquire(struct opportunism *opp, struct conn_state *conn, const struct ip_pair *pair)
 {
 	CLEANUP(text_free) struct text ignored = { 0 };
-	struct flow *flow = find_or_begin(opp, conn, &ignored);
+	struct flow *flow = find_or_begin(opp, conn, pair, &ignored);
 
 	if (flow == NULL)
 		return false;
@@ -162,7 +165,7 @@ bool tunnel_on_acquire(struct opportunism *opp, struct conn_state *conn, const s
 
 bool tunnel_start(struct opportunism *opp, struct conn_state *conn, struct text *error)
 {
-	struct flow *flow = find_or_begin(opp, conn, error);
+	struct flow *flow = find_or_begin(opp, conn, NULL, error);
 
 	if (flow == NULL)
 		return false;

@@ -19,6 +19,7 @@ struct tunnel {
 	LIST_ENTRY(tunnel) in_list; /* of opp->tunnels, if wide */
 	struct flow *flow;
 	char conn[CONN_NAME_MAX]; /* by name: conns come and go */
+	struct ip_pair packet;    /* of the packet that made us begin; IP_NONE: it was an order */
 	struct reach reach;       /* wanted; once there are SAs, granted */
 	bool is_wide;             /* ranges: rows of the policy, no pair */
 	bool is_ours;             /* wanted by us: all that the conn joins */
