@@ -147,6 +147,43 @@ static void ask_for_cookies(struct end *end)
 		gate_note_refusal(end->ike, t.now);
 }
 
+/* Hints, moves and NATs: what makes an end ask, follow or keep a mapping open. */
+static void disturb(struct reader *r, enum side side)
+{
+	struct end *end = &t.end[side], *peer = &t.end[!side];
+	struct path path = { { end->address, 4500 }, { peer->address, 4500 } };
+	uint8_t how = read_u8(r);
+	struct ike_sa *sa = some_sa(side);
+
+	switch (how & 7) {
+	case 0:
+		ike_hint(end->ike, &peer->address, t.now);
+		break;
+	case 1:
+		ike_hint_sa(end->ike, last_sa[side], t.now);
+		break;
+	case 2:
+		ike_on_unknown_spi(end->ike, &path, last_child[!side].spi_in, t.now);
+		break;
+	case 3:
+		ike_on_unknown_spi(end->ike, &path, read_be32(r), t.now);
+		break;
+	case 4:
+		path.remote.port = (uint16_t)(4500 + (how >> 4));
+		ike_peer_moved(end->ike, last_sa[side], &path, t.now);
+		break;
+	case 5:
+		end->traffic = (struct ike_traffic){ { t.now.ns >> (how >> 4) }, t.now };
+		break;
+	case 6:
+		end->late_tokens = !end->late_tokens;
+		break;
+	default:
+		if (sa != NULL)
+			sa->nat.we_behind_nat = !sa->nat.we_behind_nat;
+	}
+}
+
 /* The first one, whatever it was made into: pass() wants to know what it is. */
 static void deliver(enum side side)
 {
@@ -212,6 +249,9 @@ static void step(struct reader *r)
 		break;
 	case 101:
 		ask_for_cookies(end);
+		break;
+	case 102:
+		disturb(r, side);
 		break;
 	default:
 		pass_all(&t);

@@ -87,6 +87,25 @@ static void a_late_token_follows(void **state)
 	assert_int_equal(last_news(&t.end[WEST], NEWS_SA_GONE)->reason, IKE_REASON_CRASHED);
 }
 
+/* QCD-1: after a rekey the new SPIs have tokens of their own, from both. */
+static void a_rekeyed_sa_has_tokens_as_well(void **state)
+{
+	for (int side = WEST; side <= EAST; side++) {
+		ike_handle sa = bring_up(&t, WEST);
+
+		if (side == EAST)
+			sa = only_sa(&t, EAST)->handle;
+		ike_rekey(t.end[side].ike, sa, t.now);
+		pass_all(&t);
+		live_ms(&t, 40000);
+		restart_east();
+		ask_the_restarted();
+		assert_int_equal(last_news(&t.end[WEST], NEWS_SA_GONE)->reason, IKE_REASON_CRASHED);
+		two_ends_wipe(&t);
+		two_ends_init(&t, KEY_ED25519);
+	}
+}
+
 /* QCD-4: an SA that lives keeps its token, however it is asked for. */
 static void the_token_of_a_living_sa_is_never_said(void **state)
 {
@@ -119,8 +138,11 @@ static void the_token_of_a_living_sa_is_never_said(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(a_token_ends_what_the_peer_lost),        CASE(a_wrong_token_ends_nothing),
-		CASE(without_a_secret_nothing_is_proven),     CASE(a_late_token_follows),
+		CASE(a_token_ends_what_the_peer_lost),
+		CASE(a_wrong_token_ends_nothing),
+		CASE(without_a_secret_nothing_is_proven),
+		CASE(a_late_token_follows),
+		CASE(a_rekeyed_sa_has_tokens_as_well),
 		CASE(the_token_of_a_living_sa_is_never_said),
 	};
 

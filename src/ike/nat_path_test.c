@@ -145,6 +145,24 @@ static void behind_the_nat_nobody_is_followed(void **state)
 	assert_true(ip_equal(&first_out(&t, WEST)->path.remote.address, &t.end[EAST].address));
 }
 
+/* NAT-10: the IKE SA that takes over at a rekey knows of the NAT. */
+static void a_rekey_does_not_forget_the_nat(void **state)
+{
+	ike_handle sa = tunnel_through_a_nat();
+
+	ike_rekey(t.end[WEST].ike, sa, t.now);
+	for (int i = 0; i < 20 && t.end[WEST].out_count + t.end[EAST].out_count > 0; i++) {
+		if (t.end[WEST].out_count > 0)
+			to_east(4500);
+		if (t.end[EAST].out_count > 0)
+			to_west(4500);
+	}
+	t.end[WEST].sent = t.end[WEST].keepalives = 0;
+	wait_ms(&t, 41000);
+	assert_int_equal(t.end[WEST].keepalives, 2);
+	assert_int_equal(t.end[EAST].keepalives, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -155,6 +173,7 @@ int main(void)
 		CASE(a_replayed_request_from_elsewhere_is_not_followed),
 		CASE(esp_from_elsewhere_is_followed),
 		CASE(behind_the_nat_nobody_is_followed),
+		CASE(a_rekey_does_not_forget_the_nat),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
