@@ -29,6 +29,7 @@ static void setup_init(struct conf_setup *setup)
 		.trust_anchor = new_string(default_trust_anchor),
 		.shunt_idle_s = SHUNT_IDLE_S,
 		.daemon_down_s = DAEMON_DOWN_S,
+		.seccomp = true,
 	};
 }
 

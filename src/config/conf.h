@@ -100,7 +100,7 @@ struct conn_dealings {
 	unsigned dpdtimeout_s;
 	enum dpd_action dpdaction;
 	bool encapsulation;
-	bool transport; /* type=transport */
+	bool transport;            /* type=transport */
 	char ike[CONF_SUITES_MAX]; /* as written; "": ours */
 	char esp[CONF_SUITES_MAX];
 };
@@ -141,6 +141,7 @@ struct conf_setup {
 	char *trust_anchor; /* file name; never NULL after conf_parse */
 	unsigned shunt_idle_s;
 	unsigned daemon_down_s;
+	bool seccomp;         /* the daemon may make only the system calls it needs */
 	bool has_strict_crls; /* strictcrlpolicy=yes: a CA without a CRL counts for nothing */
 	bool has_shared_ids;  /* uniqueids=no: several peers may have one identity */
 	char *log;            /* file name, or NULL: stderr or the journal */

@@ -124,6 +124,7 @@ static void every_key_of_setup_is_read(void **state)
 	                  "  trust-anchor=/etc/anchor\n"
 	                  "  shunt-idle=10m\n"
 	                  "  daemon-down=0\n"
+	                  "  seccomp=no\n"
 	                  "  log=\"/var/log/wild swan\"\n"
 	                  "  x-mine=whatever\n");
 	assert_false(conf.setup.uses_defaultroute);
@@ -139,6 +140,7 @@ static void every_key_of_setup_is_read(void **state)
 	assert_string_equal(conf.setup.trust_anchor, "/etc/anchor");
 	assert_int_equal(conf.setup.shunt_idle_s, 600);
 	assert_int_equal(conf.setup.daemon_down_s, 0);
+	assert_false(conf.setup.seccomp);
 	assert_string_equal(conf.setup.log, "/var/log/wild swan");
 	conf_wipe(&conf);
 }
@@ -164,6 +166,7 @@ static void an_empty_file_means_the_defaults(void **state)
 		assert_string_equal(conf.setup.trust_anchor, "/usr/share/dns/root.key");
 		assert_int_equal(conf.setup.shunt_idle_s, 900);
 		assert_int_equal(conf.setup.daemon_down_s, 30);
+		assert_true(conf.setup.seccomp);
 		assert_null(conf.setup.log);
 		assert_int_equal(conf.conn_count, 0);
 		conf_wipe(&conf);

@@ -169,6 +169,11 @@ static bool set_shunt_idle(struct setting *s)
 	return true;
 }
 
+static bool set_seccomp(struct setting *s)
+{
+	return value_yes(s->value, &s->setup->seccomp, s->why);
+}
+
 static bool set_uniqueids(struct setting *s)
 {
 	bool is_unique;
@@ -204,6 +209,7 @@ static const struct setup_key {
 	{ "log", false, set_log },
 	{ "uniqueids", false, set_uniqueids },
 	{ "strictcrlpolicy", false, set_strictcrlpolicy },
+	{ "seccomp", false, set_seccomp },
 };
 
 /* Ends of conns */

@@ -15,6 +15,8 @@
 struct daemon_log {
 	pthread_mutex_t lock;
 	int fd;
+	int later; /* wildswan.log, until stderr is left; or -1 */
+	int null;
 	bool is_journal;
 	bool starts_over;
 	struct log_limiter limiter;
@@ -143,6 +145,8 @@ struct daemon_log *daemon_log_new(void)
 
 	pthread_mutex_init(&log->lock, NULL);
 	log->fd = STDERR_FILENO;
+	log->later = -1;
+	log->null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	log->is_journal = stderr_is_journal();
 	return log;
 }
@@ -153,6 +157,10 @@ void daemon_log_free(struct daemon_log *log)
 		return;
 	if (log->fd != STDERR_FILENO)
 		close(log->fd);
+	if (log->later >= 0)
+		close(log->later);
+	if (log->null >= 0)
+		close(log->null);
 	pthread_mutex_destroy(&log->lock);
 	free(log);
 }
@@ -186,7 +194,7 @@ bool daemon_log_to_file(struct daemon_log *log, const char *path)
 	return log_move(log, open(path, LOG_FLAGS, 0640));
 }
 
-bool daemon_log_to_background(struct daemon_log *log, int dir)
+bool daemon_log_open_background(struct daemon_log *log, int dir)
 {
 	struct stat st;
 
@@ -194,18 +202,22 @@ bool daemon_log_to_background(struct daemon_log *log, int dir)
 		return true;
 	if (fstat(STDERR_FILENO, &st) == 0 && !S_ISFIFO(st.st_mode) && !S_ISSOCK(st.st_mode))
 		return true;
-	log->starts_over = log_move(log, openat(dir, "wildswan.log", LOG_FLAGS, 0640));
-	return log->starts_over;
+	log->later = openat(dir, "wildswan.log", LOG_FLAGS, 0640);
+	return log->later >= 0;
+}
+
+void daemon_log_to_background(struct daemon_log *log)
+{
+	if (log->later >= 0)
+		log->starts_over = log_move(log, log->later);
+	log->later = -1;
 }
 
 void daemon_log_leave_stderr(const struct daemon_log *log)
 {
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-
-	if (null >= 0) {
-		dup2(null, STDIN_FILENO);
-		dup2(null, STDOUT_FILENO);
-		close(null);
+	if (log->null >= 0) {
+		dup2(log->null, STDIN_FILENO);
+		dup2(log->null, STDOUT_FILENO);
 	}
 	/* A failed assertion writes to stderr itself, and must be found. */
 	if (log->fd != STDERR_FILENO)

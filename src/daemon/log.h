@@ -22,9 +22,11 @@ struct log daemon_log_port(struct daemon_log *log);
 MUST_USE bool daemon_log_to_file(struct daemon_log *log, const char *path);
 /*
  * The daemon goes to the background: if stderr is a pipe, whose reader waits for its end, lines go
- * to `dir`/wildswan.log instead, which starts over at LOG_RUN_MAX octets.
+ * to `dir`/wildswan.log instead, which starts over at LOG_RUN_MAX octets. It is opened as long as
+ * files can be (false: it cannot be written), and used later.
  */
-MUST_USE bool daemon_log_to_background(struct daemon_log *log, int dir);
+MUST_USE bool daemon_log_open_background(struct daemon_log *log, int dir);
+void daemon_log_to_background(struct daemon_log *log);
 /* Lets go of what stdin, stdout and stderr were, so that nobody waits for their end. */
 void daemon_log_leave_stderr(const struct daemon_log *log);
 

@@ -64,6 +64,26 @@ static struct configuration *read_bundle(const struct arguments *args, const str
 	return conf;
 }
 
+static bool open_background(const struct arguments *args, struct daemon *d, char *error,
+                            size_t size)
+{
+	if (args->ready < 0)
+		return true;
+	(void)!setsid();
+	if (daemon_log_open_background(d->log_to, d->run.dir))
+		return true;
+	snprintf(error, size, "RUNDIR/wildswan.log cannot be written; set log=FILE");
+	return false;
+}
+
+static bool enter_sandbox(const struct daemon *d, char *error, size_t size)
+{
+	if (d->conf->conf.setup.seccomp)
+		return sandbox_enter(error, size);
+	log_line(&d->log, LOG_WARNING, "seccomp=no: the daemon may make any system call");
+	return true;
+}
+
 static bool come_up(const struct arguments *args, struct daemon *d, char *error, size_t size)
 {
 	struct text reason = { 0 };
@@ -84,16 +104,8 @@ static bool come_up(const struct arguments *args, struct daemon *d, char *error,
 	}
 	privileges_prepare();
 	return daemon_open(d, args->rundir, keeps_state, conf, error, size) &&
-	       privileges_drop(&d->users, error, size) && sandbox_enter(error, size) &&
-	       daemon_start(d, error, size);
-}
-
-static bool go_background(const struct arguments *args, struct daemon *d)
-{
-	if (args->ready < 0)
-		return true;
-	(void)!setsid();
-	return daemon_log_to_background(d->log_to, d->run.dir);
+	       privileges_drop(&d->users, error, size) && open_background(args, d, error, size) &&
+	       enter_sandbox(d, error, size) && daemon_start(d, error, size);
 }
 
 int main(int argc, char **argv)
@@ -117,11 +129,8 @@ int main(int argc, char **argv)
 		daemon_free(&d);
 		return 1;
 	}
-	if (!go_background(&args, &d)) {
-		refuse(&args, &d, "RUNDIR/wildswan.log cannot be written; set log=FILE");
-		daemon_free(&d);
-		return 1;
-	}
+	if (args.ready >= 0)
+		daemon_log_to_background(d.log_to);
 	log_line(&d.log, LOG_INFO, "wildswan " WILDSWAN_VERSION " is ready");
 	notify_systemd("READY=1");
 	if (args.ready >= 0) {

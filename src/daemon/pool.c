@@ -122,6 +122,7 @@ struct pool *pool_new(struct results *results)
 	pthread_mutex_init(&pool->lock, NULL);
 	pthread_cond_init(&pool->wanted, NULL);
 	sigfillset(&all);
+	sigdelset(&all, SIGSYS); /* of the sandbox: it must be heard */
 	pthread_sigmask(SIG_BLOCK, &all, &before);
 	while (pool->thread_count < POOL_THREADS_MAX &&
 	       (pool->thread_count == 0 || (long)pool->thread_count < cpus) &&
