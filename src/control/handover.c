@@ -6,6 +6,7 @@
 #include "config/value.h"
 #include "control/sealed.h"
 #include "crypto/signer_wire.h"
+#include "util/text.h"
 
 static const struct {
 	const char *name;
@@ -80,17 +81,33 @@ int handover_secrets(const struct secrets *secrets, char *error, size_t size)
 
 /* Everything else */
 
+/* As ipsec.secrets has it. */
+static json_t *id_describe(const struct conf_id *id)
+{
+	char hex[2 * CONF_ID_OCTETS_MAX + 1];
+
+	switch (id->kind) {
+	case CONF_ID_NONE:
+		break; /* none is kept */
+	case CONF_ID_ADDRESS:
+		return json_string(ip_text(&id->address).s);
+	case CONF_ID_FQDN:
+		return json_sprintf("@%s", id->fqdn);
+	case CONF_ID_MAIL:
+		return json_string(id->fqdn);
+	case CONF_ID_KEY:
+		hex_write(BYTES(id->octets, id->len), hex);
+		return json_sprintf("@#%s", hex);
+	}
+	return json_null();
+}
+
 static json_t *ids_describe(const struct secret_entry *entry)
 {
 	json_t *ids = json_array();
 
-	for (size_t i = 0; i < entry->id_count; i++) {
-		const struct conf_id *id = &entry->ids[i];
-
-		json_array_append_new(ids, id->kind == CONF_ID_FQDN
-		                               ? json_sprintf("@%s", id->fqdn)
-		                               : json_string(ip_text(&id->address).s));
-	}
+	for (size_t i = 0; i < entry->id_count; i++)
+		json_array_append_new(ids, id_describe(&entry->ids[i]));
 	return ids;
 }
 

@@ -96,6 +96,30 @@ static void the_description_names_everything_but_the_secrets(void **state)
 	secrets_wipe(&secrets);
 }
 
+static void identities_of_every_kind_come_back(void **state)
+{
+	struct conf_reader reader = { .read = no_files };
+	struct conf_messages messages = { 0 };
+	struct secrets secrets;
+	struct secrets described;
+	json_t *json;
+
+	assert_true(secrets_parse(
+	    &secrets, "ipsec.secrets",
+	    BYTES_STR(
+		"192.0.2.1 2001:db8::1 @east.example.net ann@example.net @#00ff : PSK \"x\"\n"),
+	    &reader, &messages));
+	json = handover_describe(&secrets);
+	assert_true(handover_described(json, &described));
+	assert_int_equal(described.entries[0].id_count, 5);
+	for (size_t i = 0; i < 5; i++)
+		assert_true(
+		    conf_id_equal(&secrets.entries[0].ids[i], &described.entries[0].ids[i]));
+	json_decref(json);
+	secrets_wipe(&described);
+	secrets_wipe(&secrets);
+}
+
 static void what_is_no_description_is_refused(void **state)
 {
 	static const char *const cases[] = {
@@ -214,6 +238,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_file_holds_a_set_as_the_signer_wants_it),
 		cmocka_unit_test(the_description_names_everything_but_the_secrets),
+		cmocka_unit_test(identities_of_every_kind_come_back),
 		cmocka_unit_test(what_is_no_description_is_refused),
 		cmocka_unit_test(a_token_opens_the_file_for_its_owner_and_nobody_else),
 		cmocka_unit_test(what_is_not_sealed_and_ours_is_not_opened),
