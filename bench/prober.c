@@ -1,11 +1,12 @@
 /*
  * prober: real IKE SAs with one gateway, at a steady rate, each from the next of some addresses.
  *
- *      prober GATEWAY FIRST-ADDRESS COUNT PER-SECOND SECONDS SUBNET SECRET
+ *      prober GATEWAY FIRST-ADDRESS COUNT PER-SECOND SECONDS SUBNET FIRST-INSIDE SECRET
  *
- * Each makes IKE_SA_INIT and IKE_AUTH with a shared secret and a CHILD SA between its address and
- * SUBNET, and deletes both at once. Prints one line of JSON: how many were begun and came up, and
- * the time from the first datagram to the CHILD SA in ms.
+ * Each makes IKE_SA_INIT and IKE_AUTH with a shared secret and a CHILD SA between its inside
+ * address and SUBNET, and deletes both at once. Prints one line of JSON: how many were begun and
+ * came up, and the time from the first datagram to the IKE SA in ms; a peer that makes no CHILD SA
+ * counts too.
  */
 #include <err.h>
 #include <poll.h>
@@ -30,7 +31,7 @@ struct prober {
 	struct ike *ike;
 	struct outer outer;
 	struct outer_receiver *rx;
-	struct ip gateway, first;
+	struct ip gateway, first, first_inside;
 	struct traffic_selector subnet;
 	const char *secret;
 	unsigned addresses;
@@ -92,17 +93,18 @@ static void on_child_moved(void *ctx, uint32_t spi_in, const struct path *path)
 {
 }
 
+/* Handles are numbered as the attempts are. */
 static void on_sa_up(void *ctx, ike_handle sa, const struct ike_established *up)
 {
+	struct prober *p = ctx;
+
+	p->ms[p->up++] = (double)instant_since(now(), p->began[sa - 1]).ns / 1e6;
+	if (p->done_count < JOBS_MAX)
+		p->done[p->done_count++] = sa;
 }
 
 static void on_child_up(void *ctx, ike_handle sa, uint64_t tag, const struct child_sa *child)
 {
-	struct prober *p = ctx;
-
-	p->ms[p->up++] = (double)instant_since(now(), p->began[tag - 1]).ns / 1e6;
-	if (p->done_count < JOBS_MAX)
-		p->done[p->done_count++] = sa;
 }
 
 static void on_claim(void *ctx, ike_handle sa, const struct ike_claim *claim)
@@ -116,7 +118,8 @@ static void on_child_gone(void *ctx, ike_handle sa, uint32_t spi_in, enum ike_re
 static void on_child_failed(void *ctx, ike_handle sa, uint64_t tag, enum ike_reason reason,
                             bool proven)
 {
-	fprintf(stderr, "prober: %s\n", ike_reason_text(reason));
+	if (!proven) /* not the child alone */
+		fprintf(stderr, "prober: %s\n", ike_reason_text(reason));
 }
 
 static void on_sa_gone(void *ctx, ike_handle sa, enum ike_reason reason)
@@ -126,10 +129,8 @@ static void on_sa_gone(void *ctx, ike_handle sa, enum ike_reason reason)
 	p->ended++;
 }
 
-static struct ip address_of(const struct prober *p, unsigned i)
+static struct ip address_of(struct ip address, unsigned i)
 {
-	struct ip address = p->first;
-
 	for (; i > 0; i--) {
 		if (!ip_next(&address, &address))
 			errx(1, "no such address");
@@ -139,13 +140,14 @@ static struct ip address_of(const struct prober *p, unsigned i)
 
 static void begin(struct prober *p)
 {
-	struct ip own = address_of(p, p->begun % p->addresses);
+	struct ip own = address_of(p->first, p->begun % p->addresses);
+	struct ip inside = address_of(p->first_inside, p->begun % p->addresses);
 	struct ike_wish wish = {
 		.path = { { own, 500 }, { p->gateway, 500 } },
 		.self = { .id = id_of_ip(&own), .auth = IKE_AUTH_PSK },
 		.expected_id = id_of_ip(&p->gateway),
 		.peer_auth = IKE_AUTH_PSK,
-		.local = { .range = range_of_ip(&own), .port_last = 65535 },
+		.local = { .range = range_of_ip(&inside), .port_last = 65535 },
 		.remote = p->subnet,
 		.tag = p->begun + 1,
 	};
@@ -271,14 +273,15 @@ int main(int argc, char **argv)
 	const struct ike_settings settings = { .port = 500, .nat_port = 4500, .tries = 5 };
 	char error[256];
 
-	if (argc != 8 || !ip_parse(argv[1], &p.gateway) || !ip_parse(argv[2], &p.first) ||
-	    !range_parse(argv[6], &p.subnet.range))
-		errx(2, "usage: prober GATEWAY FIRST COUNT PER-SECOND SECONDS SUBNET SECRET");
+	if (argc != 9 || !ip_parse(argv[1], &p.gateway) || !ip_parse(argv[2], &p.first) ||
+	    !range_parse(argv[6], &p.subnet.range) || !ip_parse(argv[7], &p.first_inside))
+		errx(2,
+		     "usage: prober GATEWAY FIRST COUNT PER-SECOND SECONDS SUBNET INSIDE SECRET");
 	p.addresses = (unsigned)atoi(argv[3]);
 	p.per_second = atof(argv[4]);
 	p.seconds = atof(argv[5]);
 	p.subnet.port_last = 65535;
-	p.secret = argv[7];
+	p.secret = argv[8];
 	if (!outer_open(&p.outer, 500, 4500, 0, error, sizeof(error)))
 		errx(1, "%s", error);
 	p.rx = outer_receiver_new();

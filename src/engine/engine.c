@@ -17,9 +17,10 @@
 #include "engine/userspace/worker.h"
 
 enum { ACQUIRES_PER_TURN = 256, LETTERS_PER_TURN = 256, REMIND_S = 10 };
-/* What one look at the IKE port may take, and for how long of it everybody is served. */
-enum { BATCHES_PER_TURN = 64 };
-static const struct duration knocks_per_turn = MILLISECONDS(6);
+/* What one look at the IKE port may take before others have their turn. */
+static const struct duration look_max = MILLISECONDS(6);
+/* A queue that was not empty for so long does not get empty by serving everybody in it. */
+static const struct duration behind_max = MILLISECONDS(100);
 
 struct engine {
 	struct log log;
@@ -34,6 +35,7 @@ struct engine {
 	struct event_base *base;
 	struct event *on_mail, *on_ike4, *on_ike6, *on_settle, *on_tick;
 	struct outer_receiver *rx;
+	struct instant behind[OUTER_SOCKETS]; /* since when IKE datagrams are left over; 0: none */
 	struct outbox outbox;
 	bool is_rcu_thread;
 	bool is_stopped;
@@ -255,20 +257,27 @@ static void receive_batch(struct engine *engine, unsigned count, bool is_late)
 
 /*
  * In a flood the queue of the socket would be full all the time, and lose the datagrams of
- * exchanges that are under way with the same odds as forged first requests. So it is read to its
- * end; first requests are served for a part of the time only.
+ * exchanges that are under way with the same odds as forged first requests. So what is read late is
+ * sorted: first requests are let go until the queue is empty.
  */
 static void receive_ike(struct engine *engine, enum outer_socket from)
 {
-	struct instant late = instant_after(clock_now(), knocks_per_turn);
+	struct instant *behind = &engine->behind[from];
+	struct instant now = clock_now();
+	struct instant begin = now;
+	unsigned count;
 
-	for (int i = 0; i < BATCHES_PER_TURN; i++) {
-		unsigned count = outer_receive(engine->rx, &engine->shared.outer, from);
+	do {
+		bool is_late = behind->ns != 0 && instant_since(now, *behind).ns > behind_max.ns;
 
-		receive_batch(engine, count, i > 0 && instant_reached(late, clock_now()));
-		if (count < OUTER_BATCH)
-			return;
-	}
+		count = outer_receive(engine->rx, &engine->shared.outer, from);
+		receive_batch(engine, count, is_late);
+		now = clock_now();
+	} while (count == OUTER_BATCH && instant_since(now, begin).ns < look_max.ns);
+	if (count < OUTER_BATCH)
+		behind->ns = 0;
+	else if (behind->ns == 0)
+		*behind = begin;
 }
 
 static void on_ike4(evutil_socket_t fd, short what, void *ctx)
