@@ -395,6 +395,11 @@ static bool is_own_end(const struct conn_end *end, const struct ip *own, size_t 
 	return false;
 }
 
+bool conn_is_ours(const struct conn *conn, const struct ip *own, size_t own_count)
+{
+	return is_own_end(&conn->left, own, own_count) || is_own_end(&conn->right, own, own_count);
+}
+
 const struct conn_end *conn_ours(const struct conn *conn, const struct ip *own, size_t own_count,
                                  const struct conn_end **theirs)
 {

@@ -207,3 +207,6 @@ bool conn_end_contains(const struct conn_end *end, const struct ip *address);
  */
 const struct conn_end *conn_ours(const struct conn *conn, const struct ip *own, size_t own_count,
                                  const struct conn_end **theirs);
+/* Is one end an address of this machine? Not always while its network is not up yet; conn_ours() then
+ * takes the left one. */
+bool conn_is_ours(const struct conn *conn, const struct ip *own, size_t own_count);

@@ -153,6 +153,38 @@ static bool is_own(const struct plan *p, const struct ip_range *range)
 	return false;
 }
 
+/* Is it the other side's, by a conn of this machine? */
+static bool is_elsewhere(const struct plan *p, const struct conf *conf,
+                         const struct ip_range *range)
+{
+	for (size_t i = 0; i < conf->conn_count; i++) {
+		const struct conn *c = &conf->conns[i];
+		const struct conn_end *theirs;
+
+		(void)conn_ours(c, p->own, p->own_count, &theirs);
+		if (!conn_is_ours(c, p->own, p->own_count) || theirs->kind == END_OPPORTUNISTIC)
+			continue;
+		for (size_t j = 0; j < theirs->subnet_count; j++) {
+			if (range_overlaps(&theirs->subnets[j], range))
+				return true;
+		}
+	}
+	return false;
+}
+
+/*
+ * A conn between other machines, as a file shared by all gateways has them, says nothing about what
+ * is inside here; but neither does one of ours whose device is not up yet. So only what a conn of
+ * this machine has on the other side is known not to be inside: traffic between inside ranges is
+ * not trapped.
+ */
+static bool is_inside(const struct plan *p, const struct conf *conf, const struct conn *c,
+                      const struct ip_range *range)
+{
+	return !is_own(p, range) &&
+	       (conn_is_ours(c, p->own, p->own_count) || !is_elsewhere(p, conf, range));
+}
+
 /* Also of conns that are only added: `ipsec auto --route` may come later. */
 static void find_inside(struct plan *p, const struct conf *conf)
 {
@@ -162,7 +194,7 @@ static void find_inside(struct plan *p, const struct conf *conf)
 		const struct conn_end *ours = conn_ours(c, p->own, p->own_count, NULL);
 
 		for (size_t j = 0; c->auto_action != AUTO_IGNORE && j < ours->subnet_count; j++) {
-			if (!is_own(p, &ours->subnets[j]))
+			if (is_inside(p, conf, c, &ours->subnets[j]))
 				p->inside[p->inside_count++] = ours->subnets[j];
 		}
 	}

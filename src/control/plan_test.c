@@ -99,6 +99,29 @@ static void inside_ranges_are_disjoint_and_no_address_of_ours(void **state)
 	plan_wipe(&plan);
 }
 
+/* One file for all gateways: what is behind another one is not inside here, or its traffic would
+ * not be trapped. */
+static void what_is_behind_another_gateway_is_not_inside(void **state)
+{
+	struct plan plan;
+	char error[256];
+
+	assert_true(plan_of("conn here\n left=192.0.2.1\n leftsubnet=10.1.0.0/16\n"
+	                    " right=198.51.100.2\n rightsubnet=10.2.0.0/16\n authby=secret\n"
+	                    " auto=route\n"
+	                    "conn there\n left=198.51.100.2\n leftsubnet=10.2.0.0/16\n"
+	                    " right=203.0.113.3\n rightsubnet=10.3.0.0/16\n authby=secret\n"
+	                    " auto=add\n"
+	                    "conn unknown\n left=203.0.113.9\n leftsubnet=10.4.0.0/16\n"
+	                    " right=203.0.113.3\n rightsubnet=10.3.0.0/16\n authby=secret\n"
+	                    " auto=add\n",
+	                    &plan, error, sizeof(error)));
+	assert_int_equal(plan.inside_count, 2);
+	assert_string_equal(range_text(&plan.inside[0]).s, "10.1.0.0/16");
+	assert_string_equal(range_text(&plan.inside[1]).s, "10.4.0.0/16");
+	plan_wipe(&plan);
+}
+
 static void settings_of_steering_and_engine_agree(void **state)
 {
 	struct plan plan;
@@ -144,6 +167,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(our_outer_address_is_the_default_routes_or_a_named_devices),
 		cmocka_unit_test(inside_ranges_are_disjoint_and_no_address_of_ours),
+		cmocka_unit_test(what_is_behind_another_gateway_is_not_inside),
 		cmocka_unit_test(settings_of_steering_and_engine_agree),
 		cmocka_unit_test(what_does_not_fit_this_machine_is_told),
 	};
