@@ -22,7 +22,7 @@ bool create_child_write(struct ike_sa *sa, struct request *request, struct messa
 	struct proposal_list offer;
 
 	request->spi_in = ike->ports.new_spi(ike->ports.ctx);
-	profile_offer_esp(sa->profile, request->spi_in, request->method != KEX_NONE, &offer);
+	profile_reoffer_esp(sa->profile, request->spi_in, request->method != KEX_NONE, &offer);
 	nonce_draw(&request->nonce, 32, ike);
 	if (request->method != KEX_NONE && !own_kex_start(&request->kex, request->method, ike))
 		return false;
@@ -47,7 +47,7 @@ static bool try_other_method(struct ike_sa *sa, struct request *request, struct 
 	struct proposal_list offer;
 	uint16_t method;
 
-	profile_offer_esp(sa->profile, request->spi_in, true, &offer);
+	profile_reoffer_esp(sa->profile, request->spi_in, true, &offer);
 	if (request->is_second_try || !invalid_ke_parse(data, &method) ||
 	    method == request->method || !proposals_offer_kex(&offer, method))
 		return false;
@@ -78,7 +78,7 @@ void create_child_for_packet(struct ike_sa *sa, const struct ip_pair *packet, ui
 	struct request *request = request_new(REQUEST_CREATE_CHILD);
 	struct proposal_list offer;
 
-	profile_offer_esp(sa->profile, 0, true, &offer);
+	profile_reoffer_esp(sa->profile, 0, true, &offer);
 	request->tag = tag;
 	request->local = ts_of_ip(&packet->source);
 	request->remote = ts_of_ip(&packet->destination);
@@ -145,7 +145,7 @@ static enum answer_verdict judge(const struct ike_sa *sa, const struct request *
 	    p->ts_r.data == NULL || !proposals_parse(p->sa, &answer) ||
 	    !ts_parse(p->ts_i, &terms->ts_i) || !ts_parse(p->ts_r, &terms->ts_r))
 		return ANSWER_BROKEN;
-	profile_offer_esp(sa->profile, request->spi_in, method != KEX_NONE, &offer);
+	profile_reoffer_esp(sa->profile, request->spi_in, method != KEX_NONE, &offer);
 	if (!proposals_check_answer(&answer, &offer, &terms->choice) ||
 	    !child_spi_is_valid(terms->choice.spi) || terms->choice.suite.kex != method)
 		return ANSWER_NO_SUITE;

@@ -576,6 +576,32 @@ static void a_rekeyed_child_keeps_its_mode_and_suite(void **state)
 	}
 }
 
+/* SA-14: the Responder rekeys what it took, though it would not have offered it */
+static void a_responder_offers_what_its_peer_had_chosen(void **state)
+{
+	const struct words old = { ENCR_AES_CBC, 128, INTEG_HMAC_SHA2_512_256, PRF_HMAC_SHA2_384,
+		                   KEX_P384 };
+	struct ike_profile west = profile_of(&old), east = ike_profile_default;
+	const struct traffic_selector ours = host_ts("10.2.0.9"), theirs = host_ts("10.1.0.9");
+
+	west.life.rekey = false;
+	east.life.ike_s = 1000;
+	east.life.child_s = 400;
+	east.life.margin_s = 50;
+	t.end[EAST].profile = &east;
+	initiate_with(WEST, &west);
+	pass_all(&t);
+	ike_create_child(t.end[EAST].ike, only_sa(&t, EAST)->handle, &ours, &theirs, 5, t.now);
+	pass_all(&t);
+	expect_tunnels(&t, 2);
+	for (int i = 0; i < 30; i++)
+		live_ms(&t, 100000);
+	expect_tunnels(&t, 2);
+	assert_true(last_news(&t.end[WEST], NEWS_CHILD_UP)->child.replaces != 0);
+	assert_int_equal(only_sa(&t, EAST)->suite.cipher, AEAD_AES_CBC_128_SHA2_512);
+	assert_true(only_sa(&t, EAST)->is_initiator); /* of the one that took its place */
+}
+
 /* Section 19: below 576 octets with the headers of UDP and IPv6, cookie included */
 static void the_first_message_is_short(void **state)
 {
@@ -605,6 +631,7 @@ int main(void)
 		CASE(nobody_is_asked_for_an_ike_sa_alone_who_has_not_offered_it),
 		CASE(transport_mode_is_for_those_who_both_want_it),
 		CASE(a_rekeyed_child_keeps_its_mode_and_suite),
+		CASE(a_responder_offers_what_its_peer_had_chosen),
 		CASE(the_first_message_is_short),
 	};
 

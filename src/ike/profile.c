@@ -117,6 +117,21 @@ void profile_allow_esp(const struct ike_profile *profile, bool with_kex, struct 
 		profile_offer_esp(profile, 0, with_kex, out);
 }
 
+void profile_reoffer_ike(const struct ike_profile *profile, uint64_t spi, struct proposal_list *out)
+{
+	profile_allow_ike(profile, true, out);
+	for (size_t i = 0; i < out->count; i++)
+		out->proposals[i].spi = spi;
+}
+
+void profile_reoffer_esp(const struct ike_profile *profile, uint32_t spi, bool with_kex,
+                         struct proposal_list *out)
+{
+	profile_allow_esp(profile, with_kex, out);
+	for (size_t i = 0; i < out->count; i++)
+		out->proposals[i].spi = spi;
+}
+
 enum kex_id profile_first_kex(const struct proposal_list *offer)
 {
 	for (size_t i = 0; i < offer->count; i++) {

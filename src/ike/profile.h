@@ -44,6 +44,14 @@ void profile_offer_ike(const struct ike_profile *profile, uint64_t spi, struct p
 void profile_offer_esp(const struct ike_profile *profile, uint32_t spi, bool with_kex,
                        struct proposal_list *out);
 /*
+ * Our offer in CREATE_CHILD_SA: all that we take. The peer may have chosen it when it began, out of
+ * what we had not offered; and this message is not the first one, which has to be short.
+ */
+void profile_reoffer_ike(const struct ike_profile *profile, uint64_t spi,
+                         struct proposal_list *out);
+void profile_reoffer_esp(const struct ike_profile *profile, uint32_t spi, bool with_kex,
+                         struct proposal_list *out);
+/*
  * The rule as Responder: what a conn says it says for both roles; without its words more is taken
  * than offered, so that two strangers always find a common suite (ALG-2). `with_spi`: in a rekey.
  */

@@ -219,7 +219,7 @@ static bool is_queued(const struct ike_sa *sa)
 
 static void offer(const struct ike_sa *sa, uint64_t spi, struct proposal_list *out)
 {
-	profile_offer_ike(sa->profile, spi, out);
+	profile_reoffer_ike(sa->profile, spi, out);
 	keep_prf(out, sa->suite.prf);
 }
 
