@@ -201,6 +201,11 @@ void sim_narrow(struct sim *sim, size_t octets)
 	sim->net.narrow = octets;
 }
 
+void sim_lose_some(struct sim *sim, unsigned percent)
+{
+	sim->net.loss_percent = percent;
+}
+
 void sim_cut(struct sim *sim, struct gateway *from, struct gateway *to)
 {
 	if (sim->net.cut_count == ARRAY_LEN(sim->net.cuts))

@@ -49,6 +49,29 @@ static void publish_host(struct sim *sim, unsigned gateway, unsigned host)
 	sim_delegate(sim, address, own);
 }
 
+/* Half of them rekey all the time, each in its own rhythm. */
+static void make_gateway(struct sim *sim, const char *name, const char *address, const char *inside)
+{
+	static const char *const ends[] = { "", "\tleftsubnet=" };
+	bool is_private = sim_chance(sim, 40);
+	unsigned keylife = 20 + (unsigned)sim_below(sim, 200);
+	unsigned ikelifetime = 40 + (unsigned)sim_below(sim, 300);
+	struct text conf = { 0 };
+
+	if (sim_chance(sim, 50)) {
+		sim_gateway(sim, name, address, inside, is_private ? "drop" : NULL);
+		return;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(ends); i++)
+		text_add(&conf,
+		         "conn c%zu\n\tleft=%%defaultroute\n\tright=%%opportunistic\n%s%s\n"
+		         "\tkeylife=%u\n\tikelifetime=%u\n\trekeymargin=%u\n%s\tauto=route\n",
+		         i, ends[i], i == 0 ? "" : inside, keylife, ikelifetime, 8u,
+		         is_private ? "\tfailureshunt=drop\n" : "");
+	sim_gateway_with(sim, name, address, inside, conf.s);
+	text_free(&conf);
+}
+
 static void make_world(struct sim *sim)
 {
 	unsigned count = GATEWAYS_LEAST + (unsigned)sim_below(sim, GATEWAYS_MORE);
@@ -59,7 +82,7 @@ static void make_world(struct sim *sim)
 		snprintf(name, sizeof(name), "g%u", i);
 		snprintf(address, sizeof(address), "192.0.2.%u", i + 1);
 		snprintf(inside, sizeof(inside), "10.%u.0.0/16", i + 1);
-		sim_gateway(sim, name, address, inside, sim_chance(sim, 40) ? "drop" : NULL);
+		make_gateway(sim, name, address, inside);
 	}
 	for (unsigned i = 0; i < count; i++) {
 		if (!sim_chance(sim, 15))

@@ -64,6 +64,8 @@ void sim_delay_next(struct sim *sim, struct gateway *from, struct gateway *to, u
                     struct duration delay);
 /* IKE messages of more octets are lost everywhere, and nobody is told. */
 void sim_narrow(struct sim *sim, size_t octets);
+/* So many of a hundred IKE datagrams are lost, until mended. */
+void sim_lose_some(struct sim *sim, unsigned percent);
 /* Nothing of IKE arrives from one at the other, until mended. */
 void sim_cut(struct sim *sim, struct gateway *from, struct gateway *to);
 void sim_mend(struct sim *sim);

@@ -67,7 +67,12 @@
 	X(forged_refusals_change_nothing)         \
 	X(narrow_path)                            \
 	X(narrow_path_with_losses)                \
-	X(forged_requests_keep_nobody_out)
+	X(forged_requests_keep_nobody_out)        \
+	X(rekeys_under_traffic_lose_nothing)      \
+	X(rekeys_that_cross_lose_nothing)         \
+	X(rekeys_with_losses_lose_nothing)        \
+	X(rekeys_of_a_configured_tunnel_lose_nothing) \
+	X(idle_children_are_let_go)
 
 #define X(name) void name(void);
 SIM_CASES(X)

@@ -272,6 +272,7 @@ static void on_new_request(struct arrival *a, struct instant now)
 	sa->peer_next_id++;
 	liveness_heard(sa, now);
 	nat_path_follow(sa, a->path);
+	rekey_ike_heard(sa, now);
 	sa->is_answering = true;
 	sa->answering_exchange = a->header.exchange;
 	sa->answering_path = *a->path;

@@ -462,8 +462,10 @@ static void on_expiry(struct ike_sa *sa, struct instant now)
 	switch (sa->state) {
 	case IKE_SA_KEYS_WANTED:
 		return ike_sa_close(sa, IKE_REASON_NO_KEYS, NOTIFY_AUTHENTICATION_FAILED, now);
-	case IKE_SA_UP:
 	case IKE_SA_REPLACED:
+		rekey_ike_on_delete(sa, now); /* as if it had come */
+		return ike_sa_close(sa, IKE_REASON_DELETED_BY_US, 0, now);
+	case IKE_SA_UP:
 		return ike_sa_close(sa, IKE_REASON_DELETED_BY_US, 0, now);
 	case IKE_SA_INIT_ANSWERED:
 		return ike_sa_end(sa, IKE_REASON_SILENT, false);

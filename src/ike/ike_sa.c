@@ -59,6 +59,7 @@ static struct ike_sa *enter(struct ike *ike, bool is_initiator, uint64_t spi,
 		sa->spi_r = spi;
 	sa->path = *path;
 	sa->created = now;
+	sa->used = now;
 	sa->expires = INSTANT_NEVER;
 	lifetime_init(&sa->life);
 	retransmit_init(&sa->retransmit);
@@ -358,6 +359,7 @@ void ike_sa_close(struct ike_sa *sa, enum ike_reason reason, uint16_t notify, st
 	sa->sent = sent;
 	sa->retransmit = retransmit;
 	sa->is_answering = false;
+	sa->is_unheard = false;
 	sa->state = IKE_SA_CLOSING;
 	sa->expires = INSTANT_NEVER;
 	if (sa->ike->is_shutting_down)

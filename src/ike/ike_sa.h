@@ -205,6 +205,11 @@ struct ike_sa {
 	struct ike_sa *rival;    /* what the peer made while ours is being made; NULL: none */
 	struct ike_sa *rival_of; /* the old one of this rival */
 	struct buf rival_nonce;  /* the lowest of the rival's exchange (COL-20) */
+	uint64_t heir_spi;       /* REPLACED: ours, of the one that took over */
+	/* The peer made it by a rekey and may not have our answer yet: what we asked by it would be
+	 * for an SA it does not know, and its answer would reveal the token of a living one
+	 * (RFC 6290 section 9.2). */
+	bool is_unheard;
 	/* is the peer there (liveness.h) */
 	struct instant heard;  /* last on this SA */
 	struct instant hinted; /* when somebody made us ask; 0: never */
@@ -235,6 +240,7 @@ struct ike_sa {
 	/* */
 	struct child *children;
 	size_t child_count;
+	struct instant used; /* up to then it had children, or was for them (LIFE-7) */
 };
 
 /* Both are entered in the tables, DEAD objects excepted. NULL: the table is full. */

@@ -42,6 +42,7 @@ void informational_on_response(struct ike_sa *sa, const struct request *request,
 		sa->ike->owner.child_gone(sa->ike->owner.ctx, sa->handle, child->spi_in,
 		                          IKE_REASON_REPLACED);
 	children_remove(sa, child);
+	sa->used = now;
 }
 
 /* One SPI of a Delete: what the peer receives with, we send with (DEL-1). 0: nothing to confirm. */
@@ -127,5 +128,7 @@ void informational_on_request(struct ike_sa *sa, const struct payloads *p, struc
 	count = close_children(sa, p, spis);
 	if (count > 0)
 		message_add_delete_esp(&m, spis, count);
+	if (count > 0)
+		sa->used = now;
 	response_send(sa, &m);
 }

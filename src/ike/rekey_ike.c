@@ -5,7 +5,7 @@
 #include "ike/collision.h"
 #include "ike/peers.h"
 
-/* Nothing was heard by it for so long: one without children is let go (LIFE-7). */
+/* Without children for so long, over all rekeys: it is let go (LIFE-7). */
 static const struct duration idle_max = SECONDS(1800);
 /* Rekeyed more often than that by the peer: refused for now (RKY-8). */
 static const struct duration between_rekeys = SECONDS(10);
@@ -85,6 +85,7 @@ static void take_over(struct ike_sa *new, struct ike_sa *old, struct instant now
 	new->expires = old->expires;
 	old->expires = INSTANT_NEVER;
 	new->rekeyed = now;
+	new->used = old->used;
 	lifetime_init(&old->life);
 	lifetime_start(&new->life, how->ike_s, how, new->is_initiator, ike_random_octet(new->ike),
 	               now);
@@ -94,11 +95,21 @@ static void take_over(struct ike_sa *new, struct ike_sa *old, struct instant now
 	ike_settle(new);
 }
 
-/* Whoever made the successor deletes this one. */
-static void await_delete(struct ike_sa *sa, struct instant now)
+/* The peer made the successor `heir` and deletes this one when it has our answer. */
+static void await_delete(struct ike_sa *sa, struct ike_sa *heir, struct instant now)
 {
 	sa->state = IKE_SA_REPLACED;
 	sa->expires = instant_after(now, delete_wait);
+	sa->heir_spi = ike_sa_own_spi(heir);
+	ike_settle(sa);
+}
+
+void rekey_ike_heard(struct ike_sa *sa, struct instant now)
+{
+	if (!sa->is_unheard)
+		return;
+	sa->is_unheard = false;
+	request_pump(sa, now);
 	ike_settle(sa);
 }
 
@@ -118,14 +129,20 @@ void rekey_ike_settle(struct ike_sa *rival, struct instant now)
 	struct ike_sa *old = rival->rival_of;
 
 	(void)part_from_rival(old);
+	rival->is_unheard = true;
 	take_over(rival, old, now);
-	await_delete(old, now);
+	await_delete(old, rival, now);
 }
 
 void rekey_ike_on_delete(struct ike_sa *old, struct instant now)
 {
+	struct ike_sa *heir;
+
 	if (old->rival != NULL)
 		rekey_ike_settle(old->rival, now);
+	heir = old->heir_spi == 0 ? NULL : ike_find_spi(old->ike, old->heir_spi);
+	if (heir != NULL)
+		rekey_ike_heard(heir, now);
 }
 
 /*
@@ -317,8 +334,11 @@ static void settle_ours(struct ike_sa *old, struct ike_sa *new, struct bytes low
 		return ike_settle(new);
 	}
 	rival = part_from_rival(old);
-	if (rival != NULL)
-		await_delete(rival, now);
+	if (rival != NULL) {
+		rival->state = IKE_SA_REPLACED;
+		rival->expires = instant_after(now, delete_wait);
+		ike_settle(rival);
+	}
 	take_over(new, old, now);
 	ike_sa_close(old, IKE_REASON_REPLACED, 0, now);
 }
@@ -431,8 +451,9 @@ static void adopt(struct ike_sa *sa, struct ike_sa *new, struct bytes lowest, st
 		new->rival_of = sa;
 		return ike_settle(new);
 	}
+	new->is_unheard = true;
 	take_over(new, sa, now);
-	await_delete(sa, now);
+	await_delete(sa, new, now);
 }
 
 static void agree(struct ike_sa *sa, const struct payloads *p, const struct ke *ke,
@@ -493,7 +514,7 @@ void rekey_ike_on_request(struct ike_sa *sa, const struct payloads *p,
 
 void rekey_ike_on_deadline(struct ike_sa *sa, struct instant now)
 {
-	bool is_idle = sa->child_count == 0 && instant_since(now, sa->heard).ns >= idle_max.ns;
+	bool is_idle = sa->child_count == 0 && instant_since(now, sa->used).ns >= idle_max.ns;
 
 	if (instant_reached(sa->life.end, now))
 		ike_sa_close(sa, IKE_REASON_EXPIRED, 0, now);

@@ -31,6 +31,8 @@ bool rekey_ike_is_under_way(const struct ike_sa *sa);
 void rekey_ike_on_request(struct ike_sa *sa, const struct payloads *p,
                           const struct proposal_list *offered, struct instant now);
 
+/* The peer has the successor it asked for: requests that wait may go by it. */
+void rekey_ike_heard(struct ike_sa *sa, struct instant now);
 /* Something that only the survivor is asked came by this rival: the peer has settled it. */
 void rekey_ike_settle(struct ike_sa *rival, struct instant now);
 /* The peer deletes the old one: its rekey survived, if there was one. */

@@ -167,7 +167,7 @@ enum retransmit_step request_on_deadline(struct ike_sa *sa, struct instant now)
 static uint8_t request_exchange(const struct request *request)
 {
 	return request->kind <= REQUEST_REKEY_IKE ? EXCHANGE_CREATE_CHILD_SA
-	                                            : EXCHANGE_INFORMATIONAL;
+	                                          : EXCHANGE_INFORMATIONAL;
 }
 
 /* False: the request cannot be made on this machine. */
@@ -221,7 +221,8 @@ static struct request *take_first(struct ike_sa *sa)
 
 void request_pump(struct ike_sa *sa, struct instant now)
 {
-	if (sa->sent.data != NULL || (sa->state != IKE_SA_UP && sa->state != IKE_SA_CLOSING))
+	if (sa->sent.data != NULL || sa->is_unheard ||
+	    (sa->state != IKE_SA_UP && sa->state != IKE_SA_CLOSING))
 		return;
 	while (sa->queue != NULL && !is_wanted(sa, sa->queue))
 		request_free(take_first(sa));

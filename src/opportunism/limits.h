@@ -37,5 +37,5 @@ enum {
 #define CONFIRM_TIME        SECONDS(2)         /* then held packets leave by it all the same */
 #define CROSSED_CHILD_TIME  SECONDS(300)       /* COL-27: unused, and the peer did not close it */
 #define RETIRED_CHILD_TIME  SECONDS(60)        /* AUZ-13 */
-#define TAKE_OVER_TIME      SECONDS(2) /* a rekey the peer made: our answer arrived long since */
-#define LEAVING_CHILD_TIME  SECONDS(2) /* what a Delete may have overtaken */
+#define TAKE_OVER_TIME      SECONDS(100)       /* a rekey the peer made: it has our answer */
+#define LEAVING_CHILD_TIME  SECONDS(2)         /* what a Delete may have overtaken */

@@ -1,0 +1,173 @@
+/*
+ * Rekeying under traffic: not one packet is lost, whoever begins, whatever crosses or is lost of
+ * IKE.
+ */
+#include <stdio.h>
+
+#include "sim/cases/cases.h"
+
+static const char *const source = "203.0.113.7", *const destination = "198.51.100.5";
+
+#define HOWTO(inside, lives)                                              \
+	"conn self\n\tleft=%defaultroute\n\tright=%opportunistic\n" lives \
+	"\tfailureshunt=drop\n\tauto=route\n"                             \
+	"conn clients\n\tleft=%defaultroute\n\tleftsubnet=" inside        \
+	"\n\tright=%opportunistic\n" lives "\tfailureshunt=drop\n\tauto=route\n"
+
+struct pair {
+	struct sim *sim;
+	struct gateway *west;
+	struct gateway *east;
+};
+
+static struct pair start(uint64_t seed, const char *west, const char *east)
+{
+	struct pair p = { .sim = sim_new(seed) };
+
+	p.west = sim_gateway_with(p.sim, "west", "192.0.2.1", "203.0.113.0/24", west);
+	p.east = sim_gateway_with(p.sim, "east", "192.0.2.2", "198.51.100.0/24", east);
+	sim_delegate(p.sim, source, p.west);
+	sim_delegate(p.sim, destination, p.east);
+	sim_publish_key(p.sim, p.west);
+	sim_publish_key(p.sim, p.east);
+	sim_ping(p.sim, source, destination);
+	sim_run_for(p.sim, SECONDS(3));
+	expect_tunnel(p.sim, source, destination);
+	return p;
+}
+
+/* Pings, one every 20 ms, and for a time in one direction alone. */
+static void stream(const struct pair *p, unsigned seconds)
+{
+	for (unsigned i = 0; i < seconds * 50; i++) {
+		unsigned part = i * 3 / (seconds * 50);
+
+		if (part == 0)
+			sim_ping(p->sim, source, destination);
+		else if (part == 1)
+			sim_packet(p->sim, source, destination);
+		else
+			sim_packet(p->sim, destination, source);
+		sim_run_for(p->sim, MILLISECONDS(20));
+	}
+}
+
+/* One of each is left, and no packet was lost: sim_end() checks that. */
+static void end(const struct pair *p)
+{
+	sim_run_for(p->sim, SECONDS(4));
+	expect_tunnel(p->sim, source, destination);
+	expect_tunnel(p->sim, destination, source);
+	expect_sas(p->sim, p->west, 1, 1);
+	expect_sas(p->sim, p->east, 1, 1);
+	expect_logged(p->sim, p->west, "rekeyed");
+	expect_logged(p->sim, p->east, "rekeyed");
+	sim_end(p->sim);
+}
+
+/* RKY-1..RKY-5: the Initiator's lives are shorter, or the Responder's; both kinds of SA. */
+void rekeys_under_traffic_lose_nothing(void)
+{
+	static const char brief[] =
+	    HOWTO("203.0.113.0/24", "\tkeylife=20\n\tikelifetime=45\n\trekeymargin=4\n");
+	static const char usual[] = HOWTO("198.51.100.0/24", "");
+	static const char brief_east[] =
+	    HOWTO("198.51.100.0/24", "\tkeylife=20\n\tikelifetime=45\n\trekeymargin=4\n");
+	static const char usual_west[] = HOWTO("203.0.113.0/24", "");
+	struct pair p = start(1, brief, usual);
+
+	stream(&p, 180);
+	end(&p);
+	p = start(2, usual_west, brief_east);
+	stream(&p, 180);
+	end(&p);
+}
+
+/* COL-2, COL-8: at the same moment by both, of one kind and of two kinds. The Initiator's margin is
+ * half of the Responder's, so the lives are chosen to meet. */
+void rekeys_that_cross_lose_nothing(void)
+{
+	static const char *const lives[][2] = {
+		/* children of both at 18 s */
+		{ HOWTO("203.0.113.0/24", "\tkeylife=20\n\trekeymargin=4\n\trekeyfuzz=0%\n"),
+		  HOWTO("198.51.100.0/24", "\tkeylife=22\n\trekeymargin=4\n\trekeyfuzz=0%\n") },
+		/* IKE SAs of both at 18 s */
+		{ HOWTO("203.0.113.0/24", "\tikelifetime=20\n\trekeymargin=4\n\trekeyfuzz=0%\n"),
+		  HOWTO("198.51.100.0/24", "\tikelifetime=22\n\trekeymargin=4\n\trekeyfuzz=0%\n") },
+		/* a child by west and the IKE SA by east at 18 s */
+		{ HOWTO("203.0.113.0/24", "\tkeylife=20\n\trekeymargin=4\n\trekeyfuzz=0%\n"),
+		  HOWTO("198.51.100.0/24", "\tikelifetime=22\n\trekeymargin=4\n\trekeyfuzz=0%\n") },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(lives); i++) {
+		for (uint64_t seed = 1; seed <= 4; seed++) {
+			struct pair p = start(seed, lives[i][0], lives[i][1]);
+
+			stream(&p, 60);
+			end(&p);
+		}
+	}
+}
+
+/* MID-9, COL-25: every fifth datagram of IKE is lost; ESP is not, and so nothing is lost of it. */
+void rekeys_with_losses_lose_nothing(void)
+{
+	static const char west[] =
+	    HOWTO("203.0.113.0/24", "\tkeylife=200\n\tikelifetime=420\n\trekeymargin=80\n");
+	static const char east[] =
+	    HOWTO("198.51.100.0/24", "\tkeylife=220\n\tikelifetime=390\n\trekeymargin=80\n");
+
+	for (uint64_t seed = 1; seed <= 8; seed++) {
+		struct pair p = start(seed, west, east);
+
+		sim_lose_some(p.sim, 20);
+		stream(&p, 1000);
+		sim_mend(p.sim);
+		stream(&p, 60);
+		sim_run_for(p.sim, SECONDS(2));
+		expect_tunnel(p.sim, source, destination);
+		expect_tunnel(p.sim, destination, source);
+		expect_logged(p.sim, p.west, "rekeyed");
+		sim_end(p.sim);
+	}
+}
+
+/* RKY-7, LIFE-6: what nobody uses is not rekeyed; the next packet makes a new one. */
+void idle_children_are_let_go(void)
+{
+	static const char west[] = HOWTO("203.0.113.0/24", "\tkeylife=100\n\trekeymargin=10\n");
+	static const char east[] = HOWTO("198.51.100.0/24", "");
+	struct pair p = start(1, west, east);
+
+	sim_run_for(p.sim, SECONDS(105));
+	expect_sas(p.sim, p.west, 1, 0);
+	expect_sas(p.sim, p.east, 1, 0);
+	expect_trap(p.sim, source, destination);
+	sim_ping(p.sim, source, destination);
+	sim_run_for(p.sim, SECONDS(3));
+	expect_tunnel(p.sim, source, destination);
+	expect_arrived(p.sim, destination, source, 2, 0);
+	sim_end(p.sim);
+}
+
+/* A configured tunnel of networks is rekeyed like a pair, and though nobody uses it. */
+void rekeys_of_a_configured_tunnel_lose_nothing(void)
+{
+	static const char conf[] =
+	    "conn sites\n\tleft=192.0.2.1\n\tleftsubnet=203.0.113.0/24\n\tright=192.0.2.2\n"
+	    "\trightsubnet=198.51.100.0/24\n\tauthby=secret\n\tkeylife=20\n\tikelifetime=45\n"
+	    "\trekeymargin=4\n\tauto=start\n";
+	struct sim *sim = sim_new(1);
+	struct pair p = { .sim = sim };
+
+	p.west = sim_gateway_with(sim, "west", "192.0.2.1", "203.0.113.0/24", conf);
+	p.east = sim_gateway_with(sim, "east", "192.0.2.2", "198.51.100.0/24", conf);
+	sim_arrange(sim, p.west);
+	sim_arrange(sim, p.east);
+	sim_run_for(sim, SECONDS(100));
+	stream(&p, 120);
+	sim_run_for(sim, SECONDS(100));
+	expect_logged(sim, p.west, "rekeyed");
+	expect_tunnel(sim, source, destination);
+	sim_end(sim);
+}
