@@ -43,6 +43,10 @@ static void check_entry(const struct secret_entry *e)
 	case SECRET_ECDSA_FILE:
 		assert(e->file != NULL && e->pem.len > 0);
 		break;
+	case SECRET_PPK:
+		assert(e->ppk_id != NULL && strlen(e->ppk_id) <= PPK_ID_MAX);
+		assert(e->psk.len > 0 && e->psk.len <= PSK_LEN_MAX && !e->is_next);
+		break;
 	case SECRET_PSK:
 		assert(e->psk.len > 0 && e->psk.len <= PSK_LEN_MAX && !e->is_next);
 		break;

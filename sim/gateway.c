@@ -104,6 +104,7 @@ static void start_job(void *ctx, uint64_t job_id, const struct crypto_job *job)
 	case CRYPTO_JOB_VERIFY:
 		verify(job, done);
 		break;
+	case CRYPTO_JOB_PPK:
 	case CRYPTO_JOB_VERIFY_CERT: /* no certificates in the simulator */
 		break;
 	case CRYPTO_JOB_QCD_TOKEN:

@@ -139,6 +139,7 @@ bool hostkey_of_entry(const struct secret_entry *entry, struct hostkey *out, cha
 	case SECRET_ECDSA_FILE:
 		return of_file(entry, &out->key, error, size);
 	case SECRET_PSK:
+	case SECRET_PPK:
 		return false;
 	}
 	return false;

@@ -144,6 +144,7 @@ static void entry_wipe(struct secret_entry *e)
 	free(e->file);
 	secret_free(&e->pem);
 	secret_free(&e->psk);
+	free(e->ppk_id);
 	*e = (struct secret_entry){ 0 };
 }
 
@@ -350,7 +351,8 @@ static bool read_psk(struct scan *s, struct secret_entry *e)
 	enum token token = next(s);
 	ssize_t len;
 
-	e->kind = SECRET_PSK;
+	if (e->kind != SECRET_PPK)
+		e->kind = SECRET_PSK;
 	if (token == TOKEN_STRING) {
 		e->psk = secret_copy(BYTES_STR(s->word));
 	} else if (token == TOKEN_WORD) {
@@ -370,6 +372,18 @@ static bool read_psk(struct scan *s, struct secret_entry *e)
 	return true;
 }
 
+static bool read_ppk(struct scan *s, struct secret_entry *e)
+{
+	enum token token = next(s);
+
+	e->kind = SECRET_PPK;
+	if (token != TOKEN_STRING || s->word[0] == '\0' || strlen(s->word) > PPK_ID_MAX)
+		return token != TOKEN_WRONG &&
+		       fail(s, "PPK", "write its name in quotes behind it, then the secret");
+	e->ppk_id = new_string(s->word);
+	return read_psk(s, e);
+}
+
 static bool read_kind(struct scan *s, struct secret_entry *e)
 {
 	static const struct {
@@ -379,7 +393,8 @@ static bool read_kind(struct scan *s, struct secret_entry *e)
 		{ "RSA", read_rsa },         { "RSA-NEXT", read_rsa_next },
 		{ "ED25519", read_ed25519 }, { "ED25519-NEXT", read_ed25519_next },
 		{ "ECDSA", read_ecdsa },     { "ECDSA-NEXT", read_ecdsa_next },
-		{ "PSK", read_psk },
+		{ "PSK", read_psk },         { "PPK", read_ppk },
+		{ "PPKS", read_ppk },
 	};
 	enum token token = next(s);
 
@@ -389,7 +404,7 @@ static bool read_kind(struct scan *s, struct secret_entry *e)
 	}
 	return token != TOKEN_WRONG &&
 	       fail(s, NULL,
-	            "what follows the colon is not known; write RSA, ED25519, ECDSA or PSK");
+	            "what follows the colon is not known; write RSA, ED25519, ECDSA, PSK or PPK");
 }
 
 /* Identities up to the colon */
@@ -576,11 +591,9 @@ static bool names(const struct secret_entry *e, const struct conf_id *id)
 }
 
 /* How well the entry fits: 0 not at all. */
-static unsigned psk_rank(const struct secret_entry *e, const struct conf_id *ours,
-                         const struct conf_id *theirs)
+static unsigned shared_rank(const struct secret_entry *e, const struct conf_id *ours,
+                            const struct conf_id *theirs)
 {
-	if (e->kind != SECRET_PSK)
-		return 0;
 	if (e->id_count == 0)
 		return 1;
 	if (names(e, ours) && names(e, theirs))
@@ -590,19 +603,34 @@ static unsigned psk_rank(const struct secret_entry *e, const struct conf_id *our
 	return names(e, theirs) ? 3 : names(e, ours) ? 2 : 0;
 }
 
-long secrets_find_psk(const struct secrets *secrets, const struct conf_id *ours,
-                      const struct conf_id *theirs)
+static long find(const struct secrets *secrets, enum secret_kind kind, const char *name,
+                 const struct conf_id *ours, const struct conf_id *theirs)
 {
 	unsigned best_rank = 0;
 	long best = -1;
 
 	for (size_t i = 0; i < secrets->count; i++) {
-		unsigned rank = psk_rank(&secrets->entries[i], ours, theirs);
+		const struct secret_entry *e = &secrets->entries[i];
+		unsigned rank = shared_rank(e, ours, theirs);
 
+		if (e->kind != kind || (name != NULL && strcmp(name, e->ppk_id) != 0))
+			continue;
 		if (rank > best_rank) {
 			best_rank = rank;
 			best = (long)i;
 		}
 	}
 	return best;
+}
+
+long secrets_find_psk(const struct secrets *secrets, const struct conf_id *ours,
+                      const struct conf_id *theirs)
+{
+	return find(secrets, SECRET_PSK, NULL, ours, theirs);
+}
+
+long secrets_find_ppk(const struct secrets *secrets, const struct conf_id *ours,
+                      const struct conf_id *theirs, const char *name)
+{
+	return find(secrets, SECRET_PPK, name, ours, theirs);
 }

@@ -7,6 +7,7 @@
  *      : RSA west.pem          : ED25519 west-ed.pem         (next: `: RSA-NEXT`, `: ED25519-NEXT`)
  *      : ECDSA west-ec.pem     : ECDSA-NEXT west-ec2.pem
  *      192.0.2.1 @east.example.net : PSK "secret", or 0x..., or 0s...
+ *      192.0.2.1 @east.example.net : PPK "its name" "secret", or 0x..., or 0s...
  *      include FILE
  *
  * An entry begins in the first column and goes on in indented lines, an inline key up to its `}`.
@@ -23,11 +24,12 @@ enum secret_kind {
 	SECRET_RSA_FILE,
 	SECRET_ED25519_FILE,
 	SECRET_ECDSA_FILE,
-	SECRET_PSK
+	SECRET_PSK,
+	SECRET_PPK
 };
 
 /* More are errors that say so. */
-enum { SECRET_IDS_MAX = 8, SECRETS_MAX = 4096, PSK_LEN_MAX = 1024 };
+enum { SECRET_IDS_MAX = 8, SECRETS_MAX = 4096, PSK_LEN_MAX = 1024, PPK_ID_MAX = 128 };
 
 /* The numbers of an inline RSA key, big-endian, no leading zeros. */
 struct rsa_numbers {
@@ -43,7 +45,8 @@ struct secret_entry {
 	struct rsa_numbers rsa; /* SECRET_RSA_INLINE: all of them, or the entry is refused */
 	char *file;             /* the name as written, of a PEM file */
 	struct secret pem;      /* contents of that file */
-	struct secret psk;
+	struct secret psk;      /* PSK, PPK */
+	char *ppk_id;           /* PPK: the name both ends call it by (RFC 8784 section 3) */
 	unsigned line;
 };
 
@@ -66,3 +69,6 @@ void secrets_wipe(struct secrets *secrets);
  */
 long secrets_find_psk(const struct secrets *secrets, const struct conf_id *ours,
                       const struct conf_id *theirs);
+/* The post-quantum secret for them, in the same way; of that name unless `name` is NULL. */
+long secrets_find_ppk(const struct secrets *secrets, const struct conf_id *ours,
+                      const struct conf_id *theirs, const char *name);

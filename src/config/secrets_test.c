@@ -172,7 +172,7 @@ static void a_wrong_entry_is_explained_without_its_secret(void **state)
 		  "1: PSK: a secret has 1 to 1024 octets; 32 random ones are good" },
 		{ ": PSK\n", "1: PSK: write the secret behind it, in quotes" },
 		{ ": XAUTH \"hush\"\n",
-		  "1: what follows the colon is not known; write RSA, ED25519, ECDSA or PSK" },
+		  "1: what follows the colon is not known; write RSA, ED25519, ECDSA, PSK or PPK" },
 		{ ": PSK \"x\" \"hush\"\n", "1: something follows the secret; begin a new entry in "
 		                            "the first column" },
 		{ " : PSK \"hush\"\n",
@@ -194,6 +194,8 @@ static void a_wrong_entry_is_explained_without_its_secret(void **state)
 		{ ": RSA {\n Modulus: 0x05\n",
 		  "2: RSA: the key has no end; write } behind it, indented" },
 		{ ": RSA\n", "1: RSA: write { and the key, or a file name" },
+		{ ": PPK west\n", "1: PPK: write its name in quotes behind it, then the secret" },
+		{ ": PPK \"west\"\n", "1: PSK: write the secret behind it, in quotes" },
 		{ ": ECDSA\n", "1: ECDSA: write the name of a PEM file behind it" },
 		{ ": ED25519\n", "1: ED25519: write the name of a PEM file behind it" },
 		{ ": RSA none.pem\n", "1: none.pem: this key file cannot be read; it belongs to "

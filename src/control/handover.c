@@ -6,6 +6,7 @@
 #include "config/value.h"
 #include "control/sealed.h"
 #include "crypto/signer_wire.h"
+#include "crypto/x509.h"
 #include "util/text.h"
 
 static const struct {
@@ -17,6 +18,7 @@ static const struct {
 	[SECRET_ED25519_FILE] = { "ed25519-file", SIGNER_SECRET_ED25519_PEM },
 	[SECRET_ECDSA_FILE] = { "ecdsa-file", SIGNER_SECRET_ECDSA_PEM },
 	[SECRET_PSK] = { "psk", SIGNER_SECRET_PSK },
+	[SECRET_PPK] = { "ppk", SIGNER_SECRET_PPK },
 };
 
 /* The secrets */
@@ -30,7 +32,7 @@ static void add_message(const struct secret_entry *entry, struct signer_message 
 		                           &rsa->exponent2,        &rsa->coefficient };
 
 	*m = (struct signer_message){ .kind = SIGNER_ADD, .algorithm = kinds[entry->kind].wire };
-	if (entry->kind == SECRET_PSK)
+	if (entry->kind == SECRET_PSK || entry->kind == SECRET_PPK)
 		m->parts[0] = secret_view(&entry->psk);
 	else if (entry->kind != SECRET_RSA_INLINE)
 		m->parts[0] = secret_view(&entry->pem);
@@ -85,6 +87,7 @@ int handover_secrets(const struct secrets *secrets, char *error, size_t size)
 static json_t *id_describe(const struct conf_id *id)
 {
 	char hex[2 * CONF_ID_OCTETS_MAX + 1];
+	char name[4 * CONF_ID_OCTETS_MAX + 1];
 
 	switch (id->kind) {
 	case CONF_ID_NONE:
@@ -98,6 +101,9 @@ static json_t *id_describe(const struct conf_id *id)
 	case CONF_ID_KEY:
 		hex_write(BYTES(id->octets, id->len), hex);
 		return json_sprintf("@#%s", hex);
+	case CONF_ID_DN:
+		dn_text(BYTES(id->octets, id->len), name, sizeof(name));
+		return json_string(name);
 	}
 	return json_null();
 }
@@ -126,10 +132,11 @@ json_t *handover_describe(const struct secrets *secrets)
 	for (size_t i = 0; i < secrets->count; i++) {
 		const struct secret_entry *e = &secrets->entries[i];
 
-		json_array_append_new(
-		    json, json_pack("{s:s, s:b, s:o, s:o, s:i}", "kind", kinds[e->kind].name,
-		                    "next", (int)e->is_next, "ids", ids_describe(e), "file",
-		                    file_describe(e->file), "line", (int)e->line));
+		json_array_append_new(json, json_pack("{s:s, s:b, s:o, s:o, s:i, s:o}", "kind",
+		                                      kinds[e->kind].name, "next", (int)e->is_next,
+		                                      "ids", ids_describe(e), "file",
+		                                      file_describe(e->file), "line", (int)e->line,
+		                                      "name", file_describe(e->ppk_id)));
 	}
 	return json;
 }
@@ -165,6 +172,7 @@ static bool ids_described(const json_t *ids, struct secret_entry *out)
 static bool entry_described(json_t *json, struct secret_entry *out)
 {
 	const char *file = json_string_value(json_object_get(json, "file"));
+	const char *name = json_string_value(json_object_get(json, "name"));
 	const char *kind;
 	json_t *ids;
 	int is_next;
@@ -176,8 +184,9 @@ static bool entry_described(json_t *json, struct secret_entry *out)
 		return false;
 	out->is_next = is_next != 0;
 	out->file = file != NULL ? new_string(file) : NULL;
+	out->ppk_id = name != NULL ? new_string(name) : NULL;
 	out->line = (unsigned)line;
-	return true;
+	return out->kind != SECRET_PPK || name != NULL;
 }
 
 bool handover_described(const json_t *json, struct secrets *out)

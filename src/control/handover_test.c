@@ -106,18 +106,53 @@ static void identities_of_every_kind_come_back(void **state)
 
 	assert_true(secrets_parse(
 	    &secrets, "ipsec.secrets",
-	    BYTES_STR(
-		"192.0.2.1 2001:db8::1 @east.example.net ann@example.net @#00ff : PSK \"x\"\n"),
+	    BYTES_STR("192.0.2.1 2001:db8::1 @east.example.net ann@example.net @#00ff "
+	              "/C=CH/O=Example,Ltd/CN=west : PSK \"x\"\n"),
 	    &reader, &messages));
 	json = handover_describe(&secrets);
 	assert_true(handover_described(json, &described));
-	assert_int_equal(described.entries[0].id_count, 5);
-	for (size_t i = 0; i < 5; i++)
+	assert_int_equal(described.entries[0].id_count, 6);
+	for (size_t i = 0; i < 6; i++)
 		assert_true(
 		    conf_id_equal(&secrets.entries[0].ids[i], &described.entries[0].ids[i]));
 	json_decref(json);
 	secrets_wipe(&described);
 	secrets_wipe(&secrets);
+}
+
+static void a_ppk_comes_with_its_name(void **state)
+{
+	static const char *const ids[] = { "192.0.2.1", "2001:db8::1", "@west.example.net",
+		                           "ann@example.net", "@#00ff" };
+
+	for (size_t i = 0; i < ARRAY_LEN(ids); i++) {
+		struct conf_reader reader = { .read = no_files };
+		struct conf_messages messages = { 0 };
+		CLEANUP(text_free) struct text text = { 0 };
+		struct secrets secrets;
+		struct secrets described;
+		json_t *json;
+
+		text_add(&text, "%s : PPK \"its name\" \"knock\"\n", ids[i]);
+		assert_true(secrets_parse(&secrets, "ipsec.secrets", BYTES(text.s, text.len),
+		                          &reader, &messages));
+		json = handover_describe(&secrets);
+		assert_true(handover_described(json, &described));
+		assert_int_equal(described.count, 1);
+		assert_int_equal(described.entries[0].id_count, 1);
+		assert_true(
+		    conf_id_equal(&described.entries[0].ids[0], &secrets.entries[0].ids[0]));
+		assert_string_equal(described.entries[0].ppk_id, "its name");
+		assert_int_equal(secrets_find_ppk(&described, &secrets.entries[0].ids[0],
+		                                  &secrets.entries[0].ids[0], "its name"),
+		                 0);
+		assert_int_equal(secrets_find_ppk(&described, &secrets.entries[0].ids[0],
+		                                  &secrets.entries[0].ids[0], "another"),
+		                 -1);
+		json_decref(json);
+		secrets_wipe(&described);
+		secrets_wipe(&secrets);
+	}
 }
 
 static void what_is_no_description_is_refused(void **state)
@@ -239,6 +274,7 @@ int main(void)
 		cmocka_unit_test(the_file_holds_a_set_as_the_signer_wants_it),
 		cmocka_unit_test(the_description_names_everything_but_the_secrets),
 		cmocka_unit_test(identities_of_every_kind_come_back),
+		cmocka_unit_test(a_ppk_comes_with_its_name),
 		cmocka_unit_test(what_is_no_description_is_refused),
 		cmocka_unit_test(a_token_opens_the_file_for_its_owner_and_nobody_else),
 		cmocka_unit_test(what_is_not_sealed_and_ours_is_not_opened),

@@ -7,10 +7,11 @@
 #include "crypto/pubkey.h"
 
 enum crypto_job_kind {
-	CRYPTO_JOB_SIGN,    /* by the signer, with host key `key` */
-	CRYPTO_JOB_VERIFY,  /* by the pool, against each of `keys` */
+	CRYPTO_JOB_SIGN,        /* by the signer, with host key `key` */
+	CRYPTO_JOB_VERIFY,      /* by the pool, against each of `keys` */
 	CRYPTO_JOB_VERIFY_CERT, /* by the pool, against the key of a certificate, and that one */
-	CRYPTO_JOB_QCD_TOKEN, /* by the signer: HMAC-SHA-256(crash secret, data) */
+	CRYPTO_JOB_QCD_TOKEN,   /* by the signer: HMAC-SHA-256(crash secret, data) */
+	CRYPTO_JOB_PPK,     /* by the signer: prf+(ppk, key) of the three keys in data (RFC 8784) */
 	CRYPTO_JOB_PSK_MAC, /* by the signer: prf(prf(psk, "Key Pad for IKEv2"), data) */
 };
 
@@ -27,15 +28,15 @@ struct x509_claim {
 /* All views are borrowed for the call; the port copies what it keeps. */
 struct crypto_job {
 	enum crypto_job_kind kind;
-	unsigned key; /* SIGN: index of the host key. PSK_MAC: index of the shared secret */
+	unsigned key; /* SIGN: index of the host key. PSK_MAC, PPK: of the secret */
 	enum signature_id signature_id; /* SIGN, VERIFY */
-	enum prf_id prf;		/* PSK_MAC */
-	struct bytes data;		/* the signed octets, RFC 7296 section 2.15. QCD_TOKEN: SPIi, SPIr */
-	struct bytes signature;		/* VERIFY */
-	const struct pubkey *keys;	/* VERIFY */
+	enum prf_id prf;                /* PSK_MAC, PPK */
+	struct bytes data; /* the signed octets, RFC 7296 section 2.15. QCD_TOKEN: SPIi, SPIr */
+	struct bytes signature;    /* VERIFY */
+	const struct pubkey *keys; /* VERIFY */
 	size_t key_count;
 	const struct x509_trust *trust; /* VERIFY_CERT: to be held by who keeps the job */
-	struct x509_claim claim;	/* VERIFY_CERT */
+	struct x509_claim claim;        /* VERIFY_CERT */
 };
 
 /*
@@ -44,5 +45,6 @@ struct crypto_job {
  *   VERIFY   one octet, the index of the key that made the signature; empty: none did
  *   VERIFY_CERT  as x509_job_result() reads it
  *   PSK_MAC  prf_len(prf) octets; empty: no such secret
+ *   PPK      three keys of prf_len(prf) octets, SK_d, SK_pi, SK_pr; empty: no such secret
  *   QCD_TOKEN 32 octets; empty: there is no crash secret
  */

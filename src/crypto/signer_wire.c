@@ -11,6 +11,7 @@ size_t signer_secret_parts(uint8_t kind)
 	case SIGNER_SECRET_ED25519_PEM:
 	case SIGNER_SECRET_ECDSA_PEM:
 	case SIGNER_SECRET_PSK:
+	case SIGNER_SECRET_PPK:
 		return 1;
 	default:
 		return 0;
@@ -49,6 +50,7 @@ static bool body_read(struct reader *r, struct signer_message *out)
 		break;
 	case SIGNER_SIGN:
 	case SIGNER_PSK_MAC:
+	case SIGNER_PPK:
 	case SIGNER_TOKEN:
 		job_read(r, out);
 		break;
@@ -112,6 +114,7 @@ static void body_write(struct writer *w, const struct signer_message *message)
 		break;
 	case SIGNER_SIGN:
 	case SIGNER_PSK_MAC:
+	case SIGNER_PPK:
 	case SIGNER_TOKEN:
 		write_be64(w, message->job_id);
 		write_be32(w, message->index);

@@ -8,7 +8,7 @@
  * rest of the frame, except the parts of a secret, which have a length(4) each.
  *
  *      daemon                                signer
- *        SIGN / PSK_MAC / TOKEN job, secret --->
+ *        SIGN / PSK_MAC / PPK / TOKEN job ----->
  *        <-------------------------- RESULT job   in the order of the jobs; empty: refused
  *
  *      keeper, in a file: ADD secret 0, ADD secret 1, ..., COMMIT 2
@@ -44,6 +44,7 @@ enum signer_message_kind {
 	SIGNER_LOADED,
 	SIGNER_RESULT,
 	SIGNER_TOKEN,
+	SIGNER_PPK,
 };
 
 enum signer_secret_kind {
@@ -52,17 +53,18 @@ enum signer_secret_kind {
 	SIGNER_SECRET_ED25519_PEM,     /* one part */
 	SIGNER_SECRET_PSK,             /* one part */
 	SIGNER_SECRET_ECDSA_PEM,       /* one part: SEC 1 or PKCS 8 */
+	SIGNER_SECRET_PPK,             /* one part */
 };
 
 /* Views are borrowed: from the caller when written, from the stream when parsed. */
 struct signer_message {
 	enum signer_message_kind kind;
-	uint64_t job_id;   /* SIGN PSK_MAC TOKEN RESULT */
-	uint32_t index;    /* SIGN PSK_MAC KEY: which secret. COMMIT: how many */
+	uint64_t job_id;   /* SIGN PSK_MAC PPK TOKEN RESULT */
+	uint32_t index;    /* SIGN PSK_MAC PPK KEY: which secret. COMMIT: how many */
 	uint32_t bad;      /* LOADED: the wrong one, or one of SIGNER_BAD_* */
-	uint8_t algorithm; /* SIGN: signature_id. PSK_MAC: prf_id. KEY: pubkey_type,
+	uint8_t algorithm; /* SIGN: signature_id. PSK_MAC PPK: prf_id. KEY: pubkey_type,
 	                      PUBKEY_NONE for a shared secret. ADD: secret kind */
-	struct bytes data; /* SIGN PSK_MAC TOKEN RESULT; KEY: octets as in struct pubkey */
+	struct bytes data; /* SIGN PSK_MAC PPK TOKEN RESULT; KEY: octets as in struct pubkey */
 	struct bytes parts[SIGNER_PARTS_MAX]; /* ADD */
 };
 

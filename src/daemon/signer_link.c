@@ -286,8 +286,8 @@ static bool queue_job(struct signer_link *link, uint64_t job_id, const struct cr
 
 	if (job->kind == CRYPTO_JOB_QCD_TOKEN) {
 		m.kind = SIGNER_TOKEN;
-	} else if (job->kind == CRYPTO_JOB_PSK_MAC) {
-		m.kind = SIGNER_PSK_MAC;
+	} else if (job->kind == CRYPTO_JOB_PSK_MAC || job->kind == CRYPTO_JOB_PPK) {
+		m.kind = job->kind == CRYPTO_JOB_PPK ? SIGNER_PPK : SIGNER_PSK_MAC;
 		m.algorithm = (uint8_t)job->prf;
 	} else {
 		if (job->key >= link->place_count)

@@ -71,6 +71,22 @@ static size_t sign(const struct end *end, const struct job *job, uint8_t *out, s
 	return len;
 }
 
+static size_t ppk_keys(const struct end *end, const struct job *job, uint8_t *out)
+{
+	size_t len = prf_len(job->job.prf);
+
+	assert_int_equal(job->data.len, 3 * len);
+	if (end->ppk == NULL)
+		return 0;
+	for (size_t i = 0; i < 3; i++) {
+		struct bytes key = BYTES(job->data.data + i * len, len);
+
+		assert_true(
+		    prf_plus(job->job.prf, BYTES_STR(end->ppk), &key, 1, out + i * len, len));
+	}
+	return 3 * len;
+}
+
 static size_t verify_certificate(const struct job *job, uint8_t *out, size_t size)
 {
 	struct crypto_job again = job->job;
@@ -490,6 +506,9 @@ static void do_job(struct two_ends *t, struct end *end)
 		break;
 	case CRYPTO_JOB_VERIFY:
 		len = verify(&job, result);
+		break;
+	case CRYPTO_JOB_PPK:
+		len = ppk_keys(end, &job, result);
 		break;
 	case CRYPTO_JOB_VERIFY_CERT:
 		len = verify_certificate(&job, result, sizeof(result));

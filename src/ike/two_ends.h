@@ -82,6 +82,7 @@ struct end {
 	enum ike_verdict child_verdict;
 	struct pubkey trusted; /* what it believes to be the other end's key */
 	const char *psk[2];
+	const char *ppk;        /* NULL: it has none */
 	struct ike_certs certs; /* unless empty: what it wants of the other end instead of a key */
 	const char *crash_secret;               /* NULL: none */
 	bool late_tokens;                       /* are made after what was asked for later */
@@ -89,9 +90,9 @@ struct end {
 	const struct ike_profile *profile;      /* for whoever calls */
 	const struct ike_profile *peer_profile; /* for whoever has said who he is */
 	bool holds_jobs;
-	bool lets_go; /* no child is wanted any longer than its life */
-	bool knows_no_keys;         /* the other's keys are not given by initiate() */
-	unsigned moves; /* of children, and where the last went */
+	bool lets_go;       /* no child is wanted any longer than its life */
+	bool knows_no_keys; /* the other's keys are not given by initiate() */
+	unsigned moves;     /* of children, and where the last went */
 	struct path moved_to;
 	unsigned keepalives; /* and along which path the last went */
 	struct path kept_alive;

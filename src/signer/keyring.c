@@ -10,6 +10,7 @@ struct secret_item {
 	EVP_PKEY *pkey; /* NULL for a shared secret */
 	struct pubkey public;
 	struct secret psk;
+	bool is_ppk; /* `psk` is one of RFC 8784, and good for nothing else */
 };
 
 struct secret_set {
@@ -89,7 +90,9 @@ static bool item_load(struct secret_item *item, enum signer_secret_kind kind,
 		item->pkey = private_from_pem(parts[0], EVP_PKEY_EC);
 		break;
 	case SIGNER_SECRET_PSK:
+	case SIGNER_SECRET_PPK:
 		item->psk = secret_copy(parts[0]);
+		item->is_ppk = kind == SIGNER_SECRET_PPK;
 		return parts[0].len > 0;
 	}
 	return item->pkey != NULL && key_works(item);
@@ -167,11 +170,34 @@ struct buf keyring_psk_mac(const struct keyring *keyring, uint32_t index, enum p
 	uint8_t mac[PRF_LEN_MAX];
 	struct buf result = { 0 };
 
-	if (item == NULL || item->pkey != NULL || prf_len(id) == 0)
+	if (item == NULL || item->pkey != NULL || item->is_ppk || prf_len(id) == 0)
 		return result;
 	if (prf(id, secret_view(&item->psk), &pad, 1, key) &&
 	    prf(id, BYTES(key, prf_len(id)), &data, 1, mac))
 		result = buf_copy(BYTES(mac, prf_len(id)));
 	secret_wipe(key, sizeof(key));
+	return result;
+}
+
+/* prf+ with as many octets as a key of that kind has is enough of the PPK in each. */
+struct buf keyring_ppk(const struct keyring *keyring, uint32_t index, enum prf_id id,
+                       struct bytes data)
+{
+	const struct secret_item *item = keyring_item(keyring, index);
+	size_t len = prf_len(id);
+	struct buf result = { 0 };
+
+	if (item == NULL || !item->is_ppk || len == 0 || data.len != KEYRING_PPK_KEYS * len)
+		return result;
+	result = buf_copy(data);
+	for (size_t i = 0; i < KEYRING_PPK_KEYS; i++) {
+		struct bytes key = BYTES(data.data + i * len, len);
+
+		if (!prf_plus(id, secret_view(&item->psk), &key, 1, result.data + i * len, len)) {
+			secret_wipe(result.data, result.len);
+			buf_free(&result);
+			return result;
+		}
+	}
 	return result;
 }

@@ -37,3 +37,10 @@ struct buf keyring_sign(const struct keyring *keyring, uint32_t index, enum sign
 /* prf(prf(secret, "Key Pad for IKEv2"), data), RFC 7296 section 2.15; empty: no such secret. */
 struct buf keyring_psk_mac(const struct keyring *keyring, uint32_t index, enum prf_id id,
                            struct bytes data);
+/*
+ * RFC 8784 section 3: SK_d', SK_pi' and SK_pr' one behind the other become prf+(PPK, each); empty:
+ * no such secret, or not three keys of that PRF.
+ */
+enum { KEYRING_PPK_KEYS = 3 };
+struct buf keyring_ppk(const struct keyring *keyring, uint32_t index, enum prf_id id,
+                       struct bytes data);

@@ -158,6 +158,10 @@ static bool handle(struct service *s, const struct signer_message *m)
 		return reply_result(
 		    s, m->job_id,
 		    keyring_psk_mac(s->keyring, m->index, (enum prf_id)m->algorithm, m->data));
+	case SIGNER_PPK:
+		return reply_result(
+		    s, m->job_id,
+		    keyring_ppk(s->keyring, m->index, (enum prf_id)m->algorithm, m->data));
 	case SIGNER_TOKEN:
 		return reply_result(s, m->job_id, crash_secret_token(s->crash_secret, m->data));
 	case SIGNER_ADD:

@@ -405,6 +405,37 @@ static void makes_the_auth_data_of_the_vectors(void **state)
 	json_decref(root);
 }
 
+/* PPK-2 */
+static void stirs_a_ppk_into_three_keys(void **state)
+{
+	json_t *root = vectors_load("ppk");
+	static const char *const names[] = { "sk_d", "sk_pi", "sk_pr" };
+	struct signer *s = signer_start();
+	uint8_t before[96], after[96];
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		CLEANUP(buf_free)
+		struct buf b = vector_octets(vector_member(root, "before"), names[i]);
+		CLEANUP(buf_free)
+		struct buf a = vector_octets(vector_member(root, "after"), names[i]);
+
+		memcpy(before + 32 * i, b.data, 32);
+		memcpy(after + 32 * i, a.data, 32);
+	}
+	add(s, SIGNER_SECRET_PPK, BYTES_STR(vector_string(root, "ppk_ascii")));
+	add(s, SIGNER_SECRET_PSK, BYTES_STR(vector_string(root, "ppk_ascii")));
+	assert_int_equal(commit(s, 2, NULL), SIGNER_BAD_NONE);
+	check_answer(s, SIGNER_PPK, 0, PRF_HMAC_SHA2_256, BYTES_OF(before),
+	             buf_copy(BYTES_OF(after)));
+	/* Each secret is good for one thing. */
+	check_answer(s, SIGNER_PPK, 1, PRF_HMAC_SHA2_256, BYTES_OF(before), (struct buf){ 0 });
+	check_answer(s, SIGNER_PSK_MAC, 0, PRF_HMAC_SHA2_256, BYTES_OF(before), (struct buf){ 0 });
+	check_answer(s, SIGNER_PPK, 0, PRF_HMAC_SHA2_256, BYTES(before, 95), (struct buf){ 0 });
+	check_answer(s, SIGNER_PPK, 9, PRF_HMAC_SHA2_256, BYTES_OF(before), (struct buf){ 0 });
+	assert_int_equal(signer_end(s), 0);
+	json_decref(root);
+}
+
 static void a_new_set_replaces_the_old_one_whole_or_not_at_all(void **state)
 {
 	struct bytes data = BYTES_STR("data");
@@ -747,6 +778,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(signs_with_every_kind_of_key),
 		cmocka_unit_test(makes_the_auth_data_of_the_vectors),
+		cmocka_unit_test(stirs_a_ppk_into_three_keys),
 		cmocka_unit_test(a_new_set_replaces_the_old_one_whole_or_not_at_all),
 		cmocka_unit_test(refuses_keys_that_cannot_sign),
 		cmocka_unit_test(ends_on_garbage),
