@@ -473,6 +473,35 @@ static void refuses_a_source_the_sa_was_not_made_for(void **state)
 	aead_free(aead);
 }
 
+static void move_child(struct gateway *gw, const struct gateway *peer, uint16_t port)
+{
+	const struct path path = { { ip_of(gw->outside), 4500 }, { ip_of(peer->outside), port } };
+
+	tables_move_child(&gw->shared.tables, gw->spi, &path);
+	tables_collect(&gw->shared.tables);
+}
+
+/* NAT-9, LIV-3: sends to where the peer is said to be; that nobody is there, it tells. */
+static void follows_its_peer_and_tells_that_nobody_is_there(void **state)
+{
+	struct ip outside = ip_of(east.outside);
+	int from = udp_socket(&west, 7012), to = udp_socket(&east, 7013);
+	struct letter letter;
+
+	while (mailbox_take(&west.shared.mailbox, &letter))
+		buf_free(&letter.datagram);
+	move_child(&west, &east, 9);
+	send_text(from, &east, 7013, "lost");
+	letter = wait_letter(&west);
+	assert_int_equal(letter.kind, LETTER_UNREACHABLE);
+	assert_true(ip_equal(&letter.path.remote.address, &outside));
+	move_child(&west, &east, 4500);
+	send_text(from, &east, 7013, "found");
+	expect_text(to, "found");
+	close(from);
+	close(to);
+}
+
 /* CLR-7, OUT-4 */
 static void holds_again_when_the_sa_has_gone(void **state)
 {
@@ -537,6 +566,7 @@ int main(void)
 		cmocka_unit_test(fragments_what_may_be_fragmented),
 		cmocka_unit_test(tells_the_sender_what_fits_into_the_tunnel),
 		cmocka_unit_test(drops_and_counts_what_is_not_esp_of_its_peer),
+		cmocka_unit_test(follows_its_peer_and_tells_that_nobody_is_there),
 		cmocka_unit_test(refuses_a_source_the_sa_was_not_made_for),
 		cmocka_unit_test(holds_again_when_the_sa_has_gone),
 	};
