@@ -5,6 +5,8 @@
  * Private to this folder. An IKE SA that ends within an event stays in memory until the event is
  * over (ike_end_event()), so that nobody on the way back up the stack holds a dangling pointer.
  */
+#include <sys/queue.h>
+
 #include "ike/gate.h"
 #include "ike/half_open.h"
 #include "ike/ike.h"
@@ -24,6 +26,7 @@ enum {
 	IKE_UNPROTECTED_ANSWERS_PER_SECOND = 100,
 	/* Answers that wait for a token; further ones go without. */
 	IKE_LOST_MAX = 32,
+	IKE_PEER_BUCKETS = 4096,
 };
 
 /* At most so many in a second that starts with the first. */
@@ -39,6 +42,8 @@ struct lost_sa {
 	struct ike_header header;
 };
 
+LIST_HEAD(ike_sas, ike_sa);
+
 struct ike {
 	/* settled at creation */
 	struct ike_ports ports;
@@ -50,8 +55,10 @@ struct ike {
 	struct hash by_init;   /* as Responder: SPI and source of IKE_SA_INIT */
 	struct hash by_job;    /* those that wait for a job */
 	struct hash by_token_job; /* those that wait for their token */
-	struct hash by_address; /* of the peer (peers.h) */
-	struct hash by_names;   /* both identities */
+	/* Buckets of lists that let go of one in the middle at once: many IKE SAs may have the same
+	 * address, or the same identities (peers.h). */
+	struct ike_sas by_address[IKE_PEER_BUCKETS];
+	struct ike_sas by_names[IKE_PEER_BUCKETS];
 	struct heap deadlines;
 	struct profiles profiles;
 	struct ike_sa *ended; /* freed at the end of the event */

@@ -160,8 +160,6 @@ struct ike *ike_new(const struct ike_ports *ports, const struct ike_owner *owner
 	hash_init(&ike->by_job, seed);
 	half_opens_init(&ike->half_opens, seed);
 	hash_init(&ike->by_token_job, seed);
-	hash_init(&ike->by_address, seed);
-	hash_init(&ike->by_names, seed);
 	return ike;
 }
 
@@ -180,8 +178,6 @@ void ike_free(struct ike *ike)
 	half_opens_wipe(&ike->half_opens);
 	cookies_wipe(&ike->gate.cookies);
 	hash_wipe(&ike->by_token_job);
-	hash_wipe(&ike->by_address);
-	hash_wipe(&ike->by_names);
 	heap_wipe(&ike->deadlines);
 	secret_wipe(ike->plain, sizeof(ike->plain));
 	free(ike);

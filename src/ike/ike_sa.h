@@ -165,8 +165,8 @@ struct ike_sa {
 	struct hash_node init_node;
 	struct hash_node job_node;
 	struct hash_node token_node;
-	struct hash_node address_node;
-	struct hash_node names_node;
+	LIST_ENTRY(ike_sa) at_address;
+	LIST_ENTRY(ike_sa) with_names;
 	struct heap_node deadline;
 	struct ike_sa *next_ended;
 	/* changing */

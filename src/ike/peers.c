@@ -1,8 +1,14 @@
 #include "ike/peers.h"
 
-static uint64_t address_hash(const struct ike *ike, const struct ip *address)
+/* Keyed with the seed of a table that is there anyway. */
+static size_t bucket(const struct ike *ike, const void *key, size_t len)
 {
-	return hash_octets(&ike->by_address, address, sizeof(*address));
+	return hash_octets(&ike->by_spi, key, len) % IKE_PEER_BUCKETS;
+}
+
+static size_t address_bucket(const struct ike *ike, const struct ip *address)
+{
+	return bucket(ike, address, sizeof(*address));
 }
 
 static bool is_name(const struct ike_id *id)
@@ -11,7 +17,7 @@ static bool is_name(const struct ike_id *id)
 }
 
 /* Names that id_equal() holds for one must hash to one: what may differ is left out. */
-static uint64_t names_hash(const struct ike_sa *sa)
+static size_t names_bucket(const struct ike_sa *sa)
 {
 	const struct ike_id *ids[] = { &sa->local_id, &sa->peer_id };
 	uint8_t key[2 * (1 + ID_DATA_MAX)];
@@ -30,7 +36,7 @@ static uint64_t names_hash(const struct ike_sa *sa)
 				key[len++] = c >= 'A' && c <= 'Z' ? c | 0x20 : c;
 		}
 	}
-	return hash_octets(&sa->ike->by_names, key, len);
+	return bucket(sa->ike, key, len);
 }
 
 void peers_add_address(struct ike_sa *sa)
@@ -40,7 +46,8 @@ void peers_add_address(struct ike_sa *sa)
 	if (sa->has_address)
 		return;
 	sa->has_address = true;
-	hash_add(&ike->by_address, &sa->address_node, address_hash(ike, &sa->path.remote.address));
+	LIST_INSERT_HEAD(&ike->by_address[address_bucket(ike, &sa->path.remote.address)], sa,
+	                 at_address);
 }
 
 void peers_add_names(struct ike_sa *sa)
@@ -48,13 +55,13 @@ void peers_add_names(struct ike_sa *sa)
 	if (sa->has_names)
 		return;
 	sa->has_names = true;
-	hash_add(&sa->ike->by_names, &sa->names_node, names_hash(sa));
+	LIST_INSERT_HEAD(&sa->ike->by_names[names_bucket(sa)], sa, with_names);
 }
 
 static void remove_address(struct ike_sa *sa)
 {
 	if (sa->has_address)
-		hash_remove(&sa->ike->by_address, &sa->address_node);
+		LIST_REMOVE(sa, at_address);
 	sa->has_address = false;
 }
 
@@ -62,7 +69,7 @@ void peers_remove(struct ike_sa *sa)
 {
 	remove_address(sa);
 	if (sa->has_names)
-		hash_remove(&sa->ike->by_names, &sa->names_node);
+		LIST_REMOVE(sa, with_names);
 	sa->has_names = false;
 }
 
@@ -76,45 +83,37 @@ void peers_move(struct ike_sa *sa, const struct endpoint *remote)
 		peers_add_address(sa);
 }
 
-static struct ike_sa *at_or_after(struct hash_node *node, const struct ip *address)
+static struct ike_sa *at_or_after(struct ike_sa *sa, const struct ip *address)
 {
-	for (; node != NULL; node = hash_following(node)) {
-		struct ike_sa *sa = CONTAINER_OF(node, struct ike_sa, address_node);
-
-		if (ip_equal(&sa->path.remote.address, address))
-			return sa;
-	}
-	return NULL;
+	while (sa != NULL && !ip_equal(&sa->path.remote.address, address))
+		sa = LIST_NEXT(sa, at_address);
+	return sa;
 }
 
 struct ike_sa *peers_first_at(const struct ike *ike, const struct ip *address)
 {
-	return at_or_after(hash_first(&ike->by_address, address_hash(ike, address)), address);
+	return at_or_after(LIST_FIRST(&ike->by_address[address_bucket(ike, address)]), address);
 }
 
 struct ike_sa *peers_next_at(const struct ike_sa *sa)
 {
-	return at_or_after(hash_following(&sa->address_node), &sa->path.remote.address);
+	return at_or_after(LIST_NEXT(sa, at_address), &sa->path.remote.address);
 }
 
-static struct ike_sa *named_or_after(struct hash_node *node, const struct ike_sa *like)
+static struct ike_sa *named_or_after(struct ike_sa *sa, const struct ike_sa *like)
 {
-	for (; node != NULL; node = hash_following(node)) {
-		struct ike_sa *sa = CONTAINER_OF(node, struct ike_sa, names_node);
-
-		if (id_equal(&sa->peer_id, &like->peer_id) &&
-		    id_equal(&sa->local_id, &like->local_id))
-			return sa;
-	}
-	return NULL;
+	while (sa != NULL && (!id_equal(&sa->peer_id, &like->peer_id) ||
+	                      !id_equal(&sa->local_id, &like->local_id)))
+		sa = LIST_NEXT(sa, with_names);
+	return sa;
 }
 
 struct ike_sa *peers_first_named(const struct ike_sa *sa)
 {
-	return named_or_after(hash_first(&sa->ike->by_names, names_hash(sa)), sa);
+	return named_or_after(LIST_FIRST(&sa->ike->by_names[names_bucket(sa)]), sa);
 }
 
 struct ike_sa *peers_next_named(const struct ike_sa *sa)
 {
-	return named_or_after(hash_following(&sa->names_node), sa);
+	return named_or_after(LIST_NEXT(sa, with_names), sa);
 }

@@ -82,7 +82,7 @@ void unknown_on_esp(struct ike *ike, const struct path *path, uint32_t spi, stru
 	struct ike_sa *sa = sa_at(ike, &path->remote.address, &is_busy);
 
 	if (is_busy || ike->is_shutting_down ||
-	    !once_take(&ike->told_of_esp, &ike->by_address, &path->remote.address, now) ||
+	    !once_take(&ike->told_of_esp, &ike->by_spi, &path->remote.address, now) ||
 	    !ike_may_answer_unprotected(ike, now))
 		return;
 	if (sa != NULL)
@@ -122,7 +122,7 @@ static void on_unknown_request(struct ike *ike, const struct path *path,
 {
 	if (header->spi_i == 0 || header->spi_r == 0 || ike->is_shutting_down)
 		return;
-	if (once_take(&ike->told_of_ike, &ike->by_address, &path->remote.address, now) &&
+	if (once_take(&ike->told_of_ike, &ike->by_spi, &path->remote.address, now) &&
 	    ike_may_answer_unprotected(ike, now))
 		crash_answer(ike, path, header);
 }
