@@ -106,6 +106,14 @@ static void on_peer_moved(void *ctx, uint32_t spi_in, const struct path *path)
 	core_settle(d);
 }
 
+static void on_worn(void *ctx, uint32_t spi_in)
+{
+	struct daemon *d = ctx;
+
+	opportunism_on_worn(d->core, spi_in, clock_now());
+	core_settle(d);
+}
+
 static void on_cleartext(void *ctx, const struct ip_pair *pair)
 {
 	struct daemon *d = ctx;
@@ -161,6 +169,7 @@ struct engine_events core_engine_events(struct daemon *d)
 		                       .unreachable = on_unreachable,
 		                       .cleartext = on_cleartext,
 		                       .peer_moved = on_peer_moved,
+		                       .worn = on_worn,
 		                       .steering_restored = on_steering_restored };
 }
 

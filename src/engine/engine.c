@@ -197,6 +197,9 @@ static void read_letter(struct engine *engine, struct letter *letter)
 	case LETTER_TOO_BIG:
 		too_big(engine, letter);
 		break;
+	case LETTER_WORN:
+		engine->events.worn(engine->events.ctx, letter->spi);
+		break;
 	case LETTER_MOVED:
 		engine->events.peer_moved(engine->events.ctx, letter->spi, &letter->path);
 		break;

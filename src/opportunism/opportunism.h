@@ -76,6 +76,8 @@ void opportunism_on_job_done(struct opportunism *opp, uint64_t job_id, struct by
 /* ESP that no SA has an SPI for; ICMP that says a peer cannot be reached. Both are hints. */
 void opportunism_on_unknown_spi(struct opportunism *opp, const struct path *path, uint32_t spi,
                                 struct instant now);
+/* The engine: a CHILD SA has sent what its soft limits allow. */
+void opportunism_on_worn(struct opportunism *opp, uint32_t spi_in, struct instant now);
 void opportunism_on_unreachable(struct opportunism *opp, const struct ip *peer, struct instant now);
 /* Cleartext came in for a pair that has a tunnel: a hint as well (CLR-3). */
 void opportunism_on_cleartext(struct opportunism *opp, const struct ip_pair *pair,

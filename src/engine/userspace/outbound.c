@@ -37,6 +37,10 @@ static void seal_payload(struct worker *worker, struct child *child, uint8_t nex
 		drop(worker, ENGINE_DROP_EXHAUSTED);
 		return;
 	}
+	if (child_wears_out(child, sequence))
+		mailbox_put(&worker->shared->mailbox,
+		            &(struct letter){ .kind = LETTER_WORN, .spi = child->spi_in },
+		            BYTES(NULL, 0));
 	len = esp_seal(&child->out, sequence, next_header, payload, outer_sender_slot(worker->tx));
 	if (len == 0) {
 		drop(worker, ENGINE_DROP_SEND);

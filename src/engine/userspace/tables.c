@@ -152,15 +152,26 @@ size_t child_inner_limit(const struct child *child, unsigned version)
 
 uint64_t child_next_sequence(struct child *child)
 {
-	uint64_t most = child->out.is_esn ? UINT64_MAX : UINT32_MAX;
+	uint64_t most = child->hard.packets;
 	uint64_t last = __atomic_load_n(&child->sequence, __ATOMIC_RELAXED);
 
+	if (__atomic_load_n(&child->use_out.octets, __ATOMIC_RELAXED) >= child->hard.octets)
+		return 0;
 	do {
 		if (last >= most)
 			return 0;
 	} while (!__atomic_compare_exchange_n(&child->sequence, &last, last + 1, true,
 	                                      __ATOMIC_RELAXED, __ATOMIC_RELAXED));
 	return last + 1;
+}
+
+bool child_wears_out(struct child *child, uint64_t sequence)
+{
+	if (sequence < child->soft.packets &&
+	    __atomic_load_n(&child->use_out.octets, __ATOMIC_RELAXED) < child->soft.octets)
+		return false;
+	return !__atomic_load_n(&child->is_worn, __ATOMIC_RELAXED) &&
+	       !__atomic_exchange_n(&child->is_worn, true, __ATOMIC_RELAXED);
 }
 
 /* Policy. */
@@ -206,6 +217,22 @@ static void child_free(struct child *child)
 	free(child);
 }
 
+static uint64_t limit_of(uint64_t limit, uint64_t most)
+{
+	return limit == 0 || limit > most ? most : limit;
+}
+
+/* Sequence numbers are a limit of their own, whatever was said. */
+static void child_set_limits(struct child *child, const struct child_sa *sa)
+{
+	uint64_t most = sa->is_esn ? UINT64_MAX : UINT32_MAX;
+
+	child->soft.packets = limit_of(sa->soft.packets, UINT64_MAX);
+	child->soft.octets = limit_of(sa->soft.octets, UINT64_MAX);
+	child->hard.packets = limit_of(sa->hard.packets, most);
+	child->hard.octets = limit_of(sa->hard.octets, UINT64_MAX);
+}
+
 static struct child *child_new(const struct child_sa *sa, unsigned mtu)
 {
 	struct child *child = new_zeroed(sizeof(*child));
@@ -220,6 +247,7 @@ static struct child *child_new(const struct child_sa *sa, unsigned mtu)
 	child->udp_encapsulation = sa->udp_encapsulation;
 	child->is_transport = sa->is_transport;
 	child->mtu = child->device_mtu = mtu;
+	child_set_limits(child, sa);
 	replay_init(&child->replay, REPLAY_WINDOW, sa->is_esn);
 	if (!child_expand_keys(child, sa)) {
 		child_free(child);

@@ -39,10 +39,12 @@ struct child {
 	bool udp_encapsulation;
 	bool is_transport; /* then `local` and `remote` are one address each */
 	unsigned device_mtu;
+	struct child_limits soft, hard; /* of what is sent; never 0 */
 	/* Changing: by the worker. */
 	uint64_t sequence; /* sent last */
 	struct replay replay;
 	struct use use_in, use_out;
+	bool is_worn; /* beyond its soft limits, and the control thread was told; atomic */
 	struct instant move_told; /* when the control thread heard of it last; 0 never */
 	/* Changing: by the control thread. */
 	unsigned mtu;               /* of the outer path, as far as it is known; atomic */
@@ -120,8 +122,11 @@ struct child *row_child(const struct row *row);
 size_t child_limit(const struct child *child);
 /* The same, as it is told to senders of that IP version. */
 size_t child_inner_limit(const struct child *child, unsigned version);
-/* The next number to send with; 0: they are used up (RFC 4303 section 3.3.3). */
+/* The next number to send with; 0: they are used up (RFC 4303 section 3.3.3), or what may be sent
+ * under the key is (RKY-6). */
 uint64_t child_next_sequence(struct child *child);
+/* Said once: it is beyond its soft limits, and it is time for another. */
+MUST_USE bool child_wears_out(struct child *child, uint64_t sequence);
 
 /* For the control thread. A TUNNEL row takes the newest CHILD SA with its SPI whose selectors hold
  * all of it; without one its packets are held. */

@@ -42,6 +42,52 @@ static int tear_down(void **state)
 	return 0;
 }
 
+/* RKY-6, RKY-5: at the soft limit it is said once, at the hard one nothing is sent any more. */
+static void wears_out_at_its_limits(void **state)
+{
+	static const struct {
+		struct child_limits soft, hard;
+		bool is_esn;
+	} cases[] = {
+		{ { 10, 0 }, { 12, 0 }, true },
+		{ { 0, 1000 }, { 0, 1200 }, true },
+		{ { 10, 5000 }, { 12, 9000 }, false },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		uint8_t key[36] = { 1 };
+		uint32_t spi = 0x3001 + (uint32_t)i;
+		struct child_sa sa = { .spi_in = spi,
+			               .spi_out = spi,
+			               .cipher = AEAD_AES_GCM_16_256,
+			               .is_esn = cases[i].is_esn,
+			               .key_in = { key, sizeof(key) },
+			               .key_out = { key, sizeof(key) },
+			               .soft = cases[i].soft,
+			               .hard = cases[i].hard };
+		unsigned sent = 0, told = 0, told_at = 0;
+		struct child *child;
+
+		assert_true(tables_add_child(*state, &sa, 1500));
+		child = tables_child(*state, spi);
+		for (int n = 0; n < 100; n++) {
+			uint64_t sequence = child_next_sequence(child);
+
+			if (sequence == 0)
+				continue;
+			use_add(&child->use_out, 100, (struct instant){ 1 });
+			sent++;
+			if (child_wears_out(child, sequence)) {
+				told++;
+				told_at = sent;
+			}
+		}
+		assert_int_equal(told, 1);
+		assert_int_equal(told_at, 10);
+		assert_int_equal(sent, 12);
+	}
+}
+
 /* SPD-9 */
 static void sends_by_the_newest_sa_of_the_pair(void **state)
 {
@@ -155,7 +201,7 @@ static void numbers_packets_from_one_and_never_wraps(void **state)
 	assert_int_equal(child_next_sequence(child), UINT32_MAX);
 	assert_int_equal(child_next_sequence(child), 0);
 	assert_int_equal(child_next_sequence(child), 0);
-	child->out.is_esn = true;
+	child->hard.packets = UINT64_MAX; /* extended numbers */
 	assert_int_equal(child_next_sequence(child), (uint64_t)UINT32_MAX + 1);
 	child->sequence = UINT64_MAX;
 	assert_int_equal(child_next_sequence(child), 0);
@@ -366,6 +412,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WITH_TABLES(sends_by_the_newest_sa_of_the_pair),
+		WITH_TABLES(wears_out_at_its_limits),
 		WITH_TABLES(tells_peers_with_the_same_spi_apart),
 		WITH_TABLES(sends_by_no_sa_that_has_gone),
 		WITH_TABLES(a_row_sends_by_the_sa_that_holds_all_of_it),
