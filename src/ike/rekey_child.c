@@ -75,6 +75,10 @@ void rekey_child_on_error(struct ike_sa *sa, const struct request *request, uint
 		owner->child_gone(owner->ctx, sa->handle, old->spi_in, IKE_REASON_DELETED_BY_PEER);
 		return children_remove(sa, old);
 	}
+	/* A peer that keeps one child at a time (TS-16): it lives to its end, and the packet after
+	 * that waits for the next one. */
+	if (error == NOTIFY_NO_ADDITIONAL_SAS)
+		return;
 	/* Whoever still wants it makes a new one. */
 	if (!lifetime_put_off(&old->life, ike_random_octet(sa->ike), now))
 		close_now(sa, old, IKE_REASON_EXPIRED, now);

@@ -388,6 +388,23 @@ static void a_refused_rekey_is_put_off_and_given_up(void **state)
 	expect_tunnels(&t, 0);
 }
 
+/* TS-16: a peer that allows one child only is not asked again; the child lives to its end. */
+static void a_child_that_cannot_be_rekeyed_lives_to_its_end(void **state)
+{
+	struct ike_sa *east;
+
+	bring_up_for(1000, true);
+	east = only_sa(&t, EAST);
+	east->child_count += 2 * IKE_SA_CHILDREN_MAX; /* no room */
+	live_ms(&t, 990000);
+	east->child_count -= 2 * IKE_SA_CHILDREN_MAX;
+	expect_tunnels(&t, 1);
+	assert_int_equal(count_news(&t.end[WEST], NEWS_CHILD_UP), 1);
+	live_ms(&t, 11000);
+	expect_tunnels(&t, 0);
+	assert_int_equal(last_news(&t.end[WEST], NEWS_CHILD_GONE)->reason, IKE_REASON_EXPIRED);
+}
+
 /* The rekey that waits in the queue has nothing to do any more when its turn comes. */
 static void a_rekey_waits_its_turn_and_may_be_too_late(void **state)
 {
@@ -426,6 +443,7 @@ int main(void)
 		CASE(a_child_ends_with_its_time),
 		CASE(an_idle_child_is_let_go),
 		CASE(a_refused_rekey_is_put_off_and_given_up),
+		CASE(a_child_that_cannot_be_rekeyed_lives_to_its_end),
 		CASE(a_rekey_waits_its_turn_and_may_be_too_late),
 	};
 

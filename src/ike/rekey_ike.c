@@ -301,6 +301,9 @@ static void on_error(struct ike_sa *sa, const struct notify *error, struct insta
 	/* COL-25: its own rekey is the one that counts. */
 	if (sa->rival != NULL)
 		return rekey_ike_settle(sa->rival, now);
+	/* A peer that does not rekey (RFC 7296 section 4): it lives to its end. */
+	if (error->type == NOTIFY_NO_ADDITIONAL_SAS)
+		return;
 	/* COL-24: whoever still wants it makes a new one. */
 	if (!lifetime_put_off(&sa->life, ike_random_octet(sa->ike), now))
 		ike_sa_close(sa, IKE_REASON_EXPIRED, 0, now);
