@@ -47,9 +47,28 @@ void promise_in_order(const struct gateway *gateway, struct pair_entry *entry,
 	entry->last_number = packet->number;
 }
 
+static bool names(const struct conn_end *end, const struct ip *address)
+{
+	return end->kind == END_ANY ||
+	       (end->kind == END_ADDRESS && ip_equal(&end->address, address));
+}
+
+/* One of its conns says that this peer, or anybody, may have these addresses. */
 static bool is_arranged(const struct gateway *gateway, const struct child_sa *sa)
 {
-	return gateway->is_configured && sa->remote.range.first.family != IP_NONE;
+	for (size_t i = 0; gateway->is_configured && i < gateway->conf.conn_count; i++) {
+		const struct conn *conn = &gateway->conf.conns[i];
+		const struct conn_end *theirs = NULL;
+
+		conn_ours(conn, &gateway->address, 1, &theirs);
+		if (!names(theirs, &sa->path.remote.address))
+			continue;
+		if (theirs->subnet_count == 0 ||
+		    (conn_end_contains(theirs, &sa->remote.range.first) &&
+		     conn_end_contains(theirs, &sa->remote.range.last)))
+			return true;
+	}
+	return false;
 }
 
 /* No impostor: whom we have an SA with is who the DNS says, with the key the DNS says. */

@@ -2,9 +2,79 @@
  * A run made of chance: some gateways, some published well and some not, a rough network, packets
  * between all of them; then the network is mended. The promises hold throughout.
  */
+#include <stdlib.h>
+
 #include "sim/world.h"
 
-enum { GATEWAYS_LEAST = 2, GATEWAYS_MORE = 4, HOSTS = 3 };
+enum { GATEWAYS_LEAST = 2, GATEWAYS_MORE = 4, GATEWAYS_MAX = 8, HOSTS = 3 };
+
+/* Which gateways have arranged a tunnel between their networks, and how one of them writes it. */
+struct arrangements {
+	bool are_any;
+	const char *automatic[GATEWAYS_MAX][GATEWAYS_MAX]; /* auto=; NULL: nothing arranged */
+	unsigned keylife_s[GATEWAYS_MAX][GATEWAYS_MAX];
+	bool is_split[GATEWAYS_MAX][GATEWAYS_MAX]; /* two subnets for one */
+};
+
+/* At least one side negotiates when a packet wants it. */
+static void arrange(struct sim *sim, struct arrangements *a, unsigned count)
+{
+	static const char *const words[] = { "route", "start", "route", "start", "add" };
+
+	a->are_any = sim_chance(sim, 30);
+	for (unsigned i = 0; a->are_any && i < count; i++) {
+		for (unsigned j = i + 1; j < count; j++) {
+			bool is_split = sim_chance(sim, 30);
+
+			if (!sim_chance(sim, 50))
+				continue;
+			a->automatic[i][j] = words[sim_below(sim, 4)];
+			a->automatic[j][i] = words[sim_below(sim, 5)];
+			a->is_split[i][j] = a->is_split[j][i] = is_split;
+			a->keylife_s[i][j] = 1200 + (unsigned)sim_below(sim, 5000);
+			a->keylife_s[j][i] = 1200 + (unsigned)sim_below(sim, 5000);
+		}
+	}
+}
+
+static void add_subnet(struct text *conf, const char *end, unsigned gateway, bool is_split)
+{
+	if (is_split)
+		text_add(conf, "\t%ssubnet=10.%u.0.0/17,10.%u.128.0/17\n", end, gateway + 1,
+		         gateway + 1);
+	else
+		text_add(conf, "\t%ssubnet=10.%u.0.0/16\n", end, gateway + 1);
+}
+
+static void add_arranged(struct text *conf, const struct arrangements *a, unsigned i, unsigned j)
+{
+	static const char *const actions[] = { "hold", "clear", "restart" };
+
+	text_add(conf, "conn to-%u\n\tleft=192.0.2.%u\n\tright=192.0.2.%u\n", j, i + 1, j + 1);
+	add_subnet(conf, "left", i, a->is_split[i][j]);
+	add_subnet(conf, "right", j, a->is_split[i][j]);
+	text_add(conf, "\tauthby=secret\n\tauto=%s\n\tkeylife=%u\n\tdpdaction=%s\n",
+	         a->automatic[i][j], a->keylife_s[i][j], actions[a->keylife_s[i][j] % 3]);
+	text_add(conf, "\tdpddelay=10\n\tkeyingtries=%%forever\n");
+}
+
+/* The HowTo's two conns, and those that were arranged. The caller frees. */
+static char *conf_of(const struct arrangements *a, unsigned i, bool is_private)
+{
+	const char *failure = is_private ? "\tfailureshunt=drop\n" : "";
+	struct text conf = { 0 };
+
+	text_add(&conf,
+	         "conn anyone\n\tleft=%%defaultroute\n\tright=%%opportunistic\n"
+	         "\tauto=route\n%s",
+	         failure);
+	text_add(&conf, "conn clients\n\tleftsubnet=10.%u.0.0/16\n\talso=anyone\n", i + 1);
+	for (unsigned j = 0; j < GATEWAYS_MAX; j++) {
+		if (a->automatic[i][j] != NULL)
+			add_arranged(&conf, a, i, j);
+	}
+	return conf.s;
+}
 
 static void host_address(char *out, size_t size, unsigned gateway, unsigned host)
 {
@@ -72,17 +142,33 @@ static void make_gateway(struct sim *sim, const char *name, const char *address,
 	text_free(&conf);
 }
 
-static void make_world(struct sim *sim)
+static void add_gateway(struct sim *sim, const struct arrangements *a, unsigned i,
+                        const char *address, const char *inside)
+{
+	char name[16];
+	char *conf;
+
+	snprintf(name, sizeof(name), "g%u", i);
+	if (!a->are_any) {
+		make_gateway(sim, name, address, inside);
+		return;
+	}
+	conf = conf_of(a, i, sim_chance(sim, 40));
+	sim_arrange(sim, sim_gateway_with(sim, name, address, inside, conf));
+	free(conf);
+}
+
+static void make_world(struct sim *sim, struct arrangements *a)
 {
 	unsigned count = GATEWAYS_LEAST + (unsigned)sim_below(sim, GATEWAYS_MORE);
 
+	arrange(sim, a, count);
 	for (unsigned i = 0; i < count; i++) {
-		char name[16], address[32], inside[32];
+		char address[32], inside[32];
 
-		snprintf(name, sizeof(name), "g%u", i);
 		snprintf(address, sizeof(address), "192.0.2.%u", i + 1);
 		snprintf(inside, sizeof(inside), "10.%u.0.0/16", i + 1);
-		make_gateway(sim, name, address, inside);
+		add_gateway(sim, a, i, address, inside);
 	}
 	for (unsigned i = 0; i < count; i++) {
 		if (!sim_chance(sim, 15))
@@ -131,19 +217,34 @@ static void replay(struct sim *sim)
 	          BYTES(octets, heard.len));
 }
 
-static void incident(struct sim *sim)
+static void reload(struct sim *sim, const struct arrangements *a, unsigned i)
 {
-	struct gateway *gateway = sim->gateways[sim_below(sim, sim->gateway_count)];
+	struct gateway *gateway = sim->gateways[i];
+	bool is_private = sim_chance(sim, 50);
+	char *conf;
+
+	if (!a->are_any) {
+		sim_reload(sim, gateway, is_private ? "drop" : NULL);
+		return;
+	}
+	conf = conf_of(a, i, is_private);
+	sim_reload_with(sim, gateway, conf);
+	free(conf);
+}
+
+static void incident(struct sim *sim, const struct arrangements *a)
+{
+	unsigned i = (unsigned)sim_below(sim, sim->gateway_count);
 
 	if (sim_chance(sim, 2))
-		sim_restart(sim, gateway);
+		sim_restart(sim, sim->gateways[i]);
 	if (sim_chance(sim, 2))
-		sim_reload(sim, gateway, sim_chance(sim, 50) ? "drop" : NULL);
+		reload(sim, a, i);
 	if (sim_chance(sim, 20))
 		replay(sim);
 }
 
-static void rough_times(struct sim *sim)
+static void rough_times(struct sim *sim, const struct arrangements *a)
 {
 	unsigned packets = 20 + (unsigned)sim_below(sim, 60);
 
@@ -152,7 +253,7 @@ static void rough_times(struct sim *sim)
 	sim->net.jitter_percent = (unsigned)sim_below(sim, 50);
 	for (unsigned i = 0; i < packets; i++) {
 		random_packet(sim);
-		incident(sim);
+		incident(sim, a);
 		sim_run_for(sim, MILLISECONDS(sim_below(sim, sim_chance(sim, 20) ? 30000 : 300)));
 	}
 }
@@ -201,7 +302,7 @@ static bool reaches_by_tunnel(struct sim *sim, const char *a, const char *b)
  * reach each other by tunnel. Not always at once: a gateway that restarted has to come by itself,
  * and an SA that only one side still has is found out when a request on it stays unanswered.
  */
-static void good_times(struct sim *sim)
+static void good_times(struct sim *sim, const struct arrangements *arranged)
 {
 	for (unsigned i = 0; i < 10; i++) {
 		unsigned from = (unsigned)sim_below(sim, sim->gateway_count);
@@ -211,8 +312,10 @@ static void good_times(struct sim *sim)
 
 		host_address(a, sizeof(a), from, (unsigned)sim_below(sim, HOSTS));
 		host_address(b, sizeof(b), to, (unsigned)sim_below(sim, HOSTS));
-		if (from == to || !is_good(sim, sim->gateways[from], a) ||
-		    !is_good(sim, sim->gateways[to], b))
+		if (from == to)
+			continue;
+		if (arranged->automatic[from][to] == NULL &&
+		    (!is_good(sim, sim->gateways[from], a) || !is_good(sim, sim->gateways[to], b)))
 			continue;
 		sim_run_for(sim, SECONDS(2000));
 		while (!reaches_by_tunnel(sim, a, b)) {
@@ -227,13 +330,14 @@ static void good_times(struct sim *sim)
 void random_run(uint64_t seed, uint64_t fates[FATE_COUNT])
 {
 	struct sim *sim = sim_new(seed);
+	struct arrangements arrangements = { 0 };
 
 	sim->is_rough = true;
-	make_world(sim);
-	rough_times(sim);
+	make_world(sim, &arrangements);
+	rough_times(sim, &arrangements);
 	sim_mend(sim);
 	sim_run_until_idle(sim);
-	good_times(sim);
+	good_times(sim, &arrangements);
 	for (size_t i = 0; i < sim->packet_count; i++)
 		fates[sim->packets[i]->fate]++;
 	sim_end(sim);

@@ -120,8 +120,9 @@ static void begin(struct flow *flow)
 	tunnel->is_ours = true;
 	tunnel->retry = INSTANT_NEVER;
 	flow_stop_inquiry(flow);
+	if (flow->state != FLOW_IKE)
+		flow->acquired = flow->opp->now; /* else it holds packets already */
 	flow->state = FLOW_IKE;
-	flow->acquired = flow->opp->now;
 	flow->since = flow->opp->now;
 	flow_apply(flow);
 	flow_discover(flow);
