@@ -61,6 +61,9 @@ static bool is_arranged(const struct gateway *gateway, const struct child_sa *sa
 		const struct conn_end *theirs = NULL;
 
 		conn_ours(conn, &gateway->address, 1, &theirs);
+		if (theirs->auth == CONN_NULL &&
+		    ip_equal(&sa->remote.range.first, &sa->path.remote.address))
+			return true;
 		if (!names(theirs, &sa->path.remote.address))
 			continue;
 		if (theirs->subnet_count == 0 ||

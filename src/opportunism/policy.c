@@ -6,12 +6,27 @@
  * the more general row behind them. */
 enum { FLAT_ROWS_MAX = 65536 };
 
-/* POL-2: fewer remote addresses first, then fewer local ones; the order written breaks ties. */
+static int compare_ranges(const struct ip_range *a_local, const struct ip_range *a_remote,
+                          const struct ip_range *b_local, const struct ip_range *b_remote)
+{
+	int order = range_compare_size(a_remote, b_remote);
+
+	return order != 0 ? order : range_compare_size(a_local, b_local);
+}
+
+/* POL-2: fewer remote addresses first, then fewer local ones; what came of a conn before the conn;
+ * the order written breaks ties. */
 static int compare_rows(const struct policy_row *a, const struct policy_row *b)
 {
-	int order = range_compare_size(&a->remote, &b->remote);
+	int order = compare_ranges(
+	    a->is_outcome ? &a->of_local : &a->local, a->is_outcome ? &a->of_remote : &a->remote,
+	    b->is_outcome ? &b->of_local : &b->local, b->is_outcome ? &b->of_remote : &b->remote);
 
-	return order != 0 ? order : range_compare_size(&a->local, &b->local);
+	if (order != 0)
+		return order;
+	if (a->is_outcome && b->is_outcome)
+		return compare_ranges(&a->local, &a->remote, &b->local, &b->remote);
+	return (int)b->is_outcome - (int)a->is_outcome;
 }
 
 static bool rows_same_ranges(const struct policy_row *a, const struct policy_row *b)

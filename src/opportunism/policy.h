@@ -25,8 +25,11 @@ struct policy_row {
 	unsigned conn;       /* index of the conn that made it */
 	uint32_t spi_out;    /* TUNNEL: names an SA that is installed */
 	struct ip nat;       /* leftnat=: what `local` is translated to in tunnels; or IP_NONE */
-	bool is_outcome; /* of negotiations, not of the configuration: stands before its conn's row
-	                  */
+	/* Of negotiations, not of the configuration: stands right before the row of its conn, whose
+	 * ranges are these. What another conn says of a part of them goes on to count. */
+	bool is_outcome;
+	struct ip_range of_local;
+	struct ip_range of_remote;
 	char name[CONN_NAME_MAX];
 };
 

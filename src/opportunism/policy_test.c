@@ -119,12 +119,50 @@ static void two_rows_of_one_place_clash_and_the_first_wins(void **state)
 	policy_wipe(&table);
 }
 
+/* A peer that asks for a part of its conn does not get what another conn says of that part. */
+static void what_came_of_a_conn_stands_where_the_conn_stands(void **state)
+{
+	struct policy_row rows[] = {
+		row("10.1.0.0/16", "10.2.3.7/32", POLICY_TUNNEL, "sites"),
+		row("10.1.0.0/16", "10.2.4.0/24", POLICY_TUNNEL, "sites"),
+		row("10.1.0.0/16", "10.2.0.0/16", POLICY_TRAP, "sites"),
+		row("10.1.0.0/16", "10.2.3.0/24", POLICY_DROP, "never"),
+		row("10.1.0.0/16", "0.0.0.0/0", POLICY_TRAP, "anyone"),
+	};
+	const struct {
+		struct ip to;
+		enum policy_action want;
+	} cases[] = {
+		{ ip_v4(10, 2, 3, 7), POLICY_DROP },
+		{ ip_v4(10, 2, 4, 9), POLICY_TUNNEL },
+		{ ip_v4(10, 2, 5, 9), POLICY_TRAP },
+	};
+	struct policy_table table;
+	long clash;
+
+	for (size_t i = 0; i < 2; i++) {
+		rows[i].is_outcome = true;
+		rows[i].of_local = rows[2].local;
+		rows[i].of_remote = rows[2].remote;
+	}
+	policy_build(&table, rows, ARRAY_LEN(rows), &clash);
+	assert_int_equal(clash, -1);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct ip_pair p = { ip_v4(10, 1, 0, 1), cases[i].to };
+
+		assert_int_equal(policy_lookup(&table, &p)->action, cases[i].want);
+		assert_ptr_equal(flat_lookup(&table, &p), policy_lookup(&table, &p));
+	}
+	policy_wipe(&table);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_most_specific_row_decides),
 		cmocka_unit_test(the_flat_rows_decide_as_longest_match_does),
 		cmocka_unit_test(two_rows_of_one_place_clash_and_the_first_wins),
+		cmocka_unit_test(what_came_of_a_conn_stands_where_the_conn_stands),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -326,6 +326,15 @@ static enum policy_action action_of(const struct flow *flow)
 	return flow->shunt == EROUTE_REJECT ? POLICY_REJECT : POLICY_DROP;
 }
 
+/* The range of a conn's side that this one is a part of. */
+static struct ip_range whole_of(const struct ip_range *part, const struct conn_end *end)
+{
+	for (size_t i = 0; i < end->subnet_count; i++)
+		if (range_within(part, &end->subnets[i]))
+			return end->subnets[i];
+	return *part;
+}
+
 static void add_row(struct policy_row **rows, size_t *count, const struct flow *flow,
                     const struct ip_range *local, const struct ip_range *remote)
 {
@@ -333,12 +342,18 @@ static void add_row(struct policy_row **rows, size_t *count, const struct flow *
 		                  .remote = *remote,
 		                  .action = action_of(flow),
 		                  .is_private = flow->is_private,
-		                  .is_outcome = true };
+		                  .is_outcome = true,
+		                  .of_local = *local,
+		                  .of_remote = *remote };
 
 	if (local->first.family != remote->first.family)
 		return;
 	if (flow->state == FLOW_TUNNEL)
 		row.spi_out = TAILQ_FIRST(&flow->children)->spi_out;
+	if (flow->conn != NULL) {
+		row.of_local = whole_of(local, &flow->conn->ours);
+		row.of_remote = whole_of(remote, &flow->conn->theirs);
+	}
 	string_copy(row.name, sizeof(row.name), flow->tunnel->conn);
 	*rows = grow_array(*rows, *count + 1, sizeof(row));
 	(*rows)[(*count)++] = row;
