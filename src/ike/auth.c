@@ -1,11 +1,12 @@
 #include "ike/auth.h"
 
 bool auth_signed_octets(enum prf_id prf_id, struct bytes sk_p, struct bytes message,
-                        struct bytes nonce, struct bytes id_body, struct buf *out)
+                        struct bytes nonce, struct bytes id_body, struct bytes int_auth,
+                        struct buf *out)
 {
 	uint8_t maced_id[PRF_LEN_MAX];
 	size_t mac_len = prf_len(prf_id);
-	size_t size = message.len + nonce.len + mac_len;
+	size_t size = message.len + nonce.len + mac_len + int_auth.len;
 	struct writer w;
 
 	if (!prf(prf_id, sk_p, &id_body, 1, maced_id))
@@ -14,6 +15,7 @@ bool auth_signed_octets(enum prf_id prf_id, struct bytes sk_p, struct bytes mess
 	write_bytes(&w, message);
 	write_bytes(&w, nonce);
 	write_bytes(&w, BYTES(maced_id, mac_len));
+	write_bytes(&w, int_auth);
 	*out = (struct buf){ .data = w.start, .len = w.len };
 	return true;
 }

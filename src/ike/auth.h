@@ -8,16 +8,19 @@
 #include "ike/message.h"
 
 /*
- * InitiatorSignedOctets or ResponderSignedOctets: RealMessage | Nonce | prf(SK_p, ID body).
+ * InitiatorSignedOctets or ResponderSignedOctets: RealMessage | Nonce | prf(SK_p, ID body), and
+ * IntAuth where there were intermediate exchanges (RFC 9242 section 3.3.1).
  *
  *   message  the signer's IKE_SA_INIT message as sent, without the non-ESP marker
  *   nonce    data of the *other* side's nonce
  *   sk_p     SK_pi for the Initiator's octets, SK_pr for the Responder's
  *   id_body  ID payload after its generic header, reserved octets as received (AUT-4)
+ *   int_auth empty: there were none
  *   out      the caller's to free
  */
 MUST_USE bool auth_signed_octets(enum prf_id prf_id, struct bytes sk_p, struct bytes message,
-                                 struct bytes nonce, struct bytes id_body, struct buf *out);
+                                 struct bytes nonce, struct bytes id_body, struct bytes int_auth,
+                                 struct buf *out);
 
 struct auth_payload {
 	uint8_t method;                 /* enum ike_auth_method, or a number we do not know */

@@ -14,6 +14,7 @@ void auth_on_job(struct ike_sa *sa, struct bytes result, struct instant now)
 	case IKE_SA_RESPONSE_MAKING:
 		return auth_on_response_made(sa, result, now);
 	case IKE_SA_INIT_SENT:
+	case IKE_SA_INTERMEDIATE_SENT:
 	case IKE_SA_AUTH_SENT:
 	case IKE_SA_KEYS_WANTED:
 	case IKE_SA_INIT_ANSWERED:

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "ike/auth_exchange.h"
+#include "ike/intermediate.h"
 
 static bool keep_own_id(struct ike_sa *sa, const struct ike_id *id)
 {
@@ -23,12 +24,14 @@ static bool signed_octets(const struct ike_sa *sa, bool by_initiator, struct buf
 {
 	const struct handshake *hs = sa->hs;
 	bool is_ours = by_initiator == sa->is_initiator;
+	uint8_t int_auth[2 * PRF_LEN_MAX + 4];
 
 	return auth_signed_octets(sa->suite.prf,
 	                          secret_view(by_initiator ? &sa->keys.sk_pi : &sa->keys.sk_pr),
 	                          buf_view(by_initiator ? &hs->request : &hs->response),
 	                          nonce_view(by_initiator ? &hs->nonce_r : &hs->nonce_i),
-	                          buf_view(is_ours ? &hs->id_body : &hs->peer_id_body), out);
+	                          buf_view(is_ours ? &hs->id_body : &hs->peer_id_body),
+	                          intermediate_int_auth(sa, int_auth), out);
 }
 
 /* RFC 7619 section 2.1: no secret but the keys of IKE_SA_INIT, so no job. */

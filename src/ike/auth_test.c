@@ -48,7 +48,7 @@ static void makes_the_signed_octets_of_both_sides(void **state)
 
 		assert_true(auth_signed_octets(PRF_HMAC_SHA2_256, buf_view(&sk_p),
 		                               buf_view(&message), buf_view(&nonce), buf_view(&id),
-		                               &got));
+		                               (struct bytes){ 0 }, &got));
 		assert_true(bytes_equal(buf_view(&got), buf_view(&want)));
 	}
 }
@@ -63,9 +63,9 @@ static void signs_the_reserved_octets_as_they_came(void **state)
 	struct bytes key = BYTES_STR("0123456789abcdef0123456789abcdef");
 
 	assert_true(auth_signed_octets(PRF_HMAC_SHA2_256, key, BYTES_STR("m"), BYTES_STR("n"),
-	                               BYTES_OF(id), &a));
+	                               BYTES_OF(id), (struct bytes){ 0 }, &a));
 	assert_true(auth_signed_octets(PRF_HMAC_SHA2_256, key, BYTES_STR("m"), BYTES_STR("n"),
-	                               BYTES_OF(plain), &b));
+	                               BYTES_OF(plain), (struct bytes){ 0 }, &b));
 	assert_false(bytes_equal(buf_view(&a), buf_view(&b)));
 }
 
@@ -183,7 +183,7 @@ static void makes_the_macs_of_both_sides(void **state)
 			secret = vector_octets(f->root, cases[i].sk_p);
 			assert_true(auth_signed_octets(PRF_HMAC_SHA2_256, buf_view(&secret),
 			                               buf_view(&message), buf_view(&nonce),
-			                               buf_view(&id), &octets));
+			                               buf_view(&id), (struct bytes){ 0 }, &octets));
 		}
 		assert_true(auth_mac(PRF_HMAC_SHA2_256, buf_view(&secret), buf_view(&octets), mac));
 		assert_true(bytes_equal(BYTES(mac, want.len), buf_view(&want)));

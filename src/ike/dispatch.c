@@ -4,6 +4,7 @@
 #include "ike/create_child.h"
 #include "ike/informational.h"
 #include "ike/init.h"
+#include "ike/intermediate.h"
 #include "ike/liveness.h"
 #include "ike/nat_path.h"
 #include "ike/pieces.h"
@@ -50,6 +51,8 @@ static const struct request_row {
 	uint64_t needed; /* one missing: INVALID_SYNTAX */
 	void (*handle)(struct ike_sa *sa, const struct payloads *p, struct instant now);
 } request_rows[] = {
+	{ IKE_SA_INIT_ANSWERED, EXCHANGE_IKE_INTERMEDIATE, HAS(PAYLOAD_KE),
+	  intermediate_on_request },
 	{ IKE_SA_INIT_ANSWERED, EXCHANGE_IKE_AUTH,
 	  HAS(PAYLOAD_ID_I), /* SA, TSi and TSr: all or none (RFC 6023) */
 	  auth_on_request },
@@ -104,6 +107,7 @@ static const struct response_row {
 	enum ike_sa_state state;
 	void (*handle)(struct ike_sa *sa, const struct payloads *p, struct instant now);
 } response_rows[] = {
+	{ IKE_SA_INTERMEDIATE_SENT, intermediate_on_response },
 	{ IKE_SA_AUTH_SENT, auth_on_response },
 	{ IKE_SA_UP, on_up_response },
 	{ IKE_SA_CLOSING, on_closing_response },
@@ -112,6 +116,10 @@ static const struct response_row {
 
 static const struct request_row *find_request_row(const struct ike_sa *sa, uint8_t exchange)
 {
+	/* IKE_AUTH does not come before, nor this exchange when it was not agreed on. */
+	if (sa->state == IKE_SA_INIT_ANSWERED &&
+	    intermediate_is_due(sa) != (exchange == EXCHANGE_IKE_INTERMEDIATE))
+		return NULL;
 	for (size_t i = 0; i < ARRAY_LEN(request_rows); i++) {
 		if (request_rows[i].state == sa->state && request_rows[i].exchange == exchange)
 			return &request_rows[i];
@@ -140,6 +148,8 @@ struct arrival {
 	struct bytes datagram;
 	struct payloads outer;
 	struct payloads inner;
+	struct bytes text; /* what was sealed, joined and without padding */
+	uint8_t first;     /* type of its first payload */
 };
 
 /* A half-open SA whose peer cannot seal is somebody's toy (DOS-6). */
@@ -152,7 +162,8 @@ static void count_forgery(struct ike_sa *sa)
 
 /* The integrity check, before anything else (SK-6); payloads beside SK are ignored (PLD-9). False:
  * dropped. The text is in ike->plain. */
-static bool unseal(struct arrival *a, struct bytes *text, enum payloads_verdict *verdict)
+static bool unseal(struct arrival *a, struct sk *sk, struct bytes *text,
+                   enum payloads_verdict *verdict)
 {
 	struct ike *ike = a->sa->ike;
 
@@ -162,7 +173,7 @@ static bool unseal(struct arrival *a, struct bytes *text, enum payloads_verdict 
 		return false;
 	}
 	*verdict = PAYLOADS_SYNTAX;
-	switch (sk_open(&a->sa->sk, a->datagram, &a->outer, ike->plain, text)) {
+	switch (sk_open(sk, a->datagram, &a->outer, ike->plain, text)) {
 	case SK_INTEGRITY:
 		count_forgery(a->sa);
 		return false;
@@ -220,20 +231,27 @@ static bool join(struct arrival *a, uint8_t *first, struct bytes *text)
  */
 static bool open_sealed(struct arrival *a, enum payloads_verdict *verdict)
 {
-	struct bytes text;
-	uint8_t first;
-
-	if (!unseal(a, &text, verdict))
+	if (!unseal(a, &a->sa->sk, &a->text, verdict))
 		return false;
-	first = a->outer.sk_first;
+	a->first = a->outer.sk_first;
 	if (*verdict == PAYLOADS_OK) {
-		if (!join(a, &first, &text))
+		if (!join(a, &a->first, &a->text))
 			return false;
-		*verdict = payloads_parse_inner(first, text, &a->inner);
+		*verdict = payloads_parse_inner(a->first, a->text, &a->inner);
 	}
 	if (*verdict != PAYLOADS_OK)
 		ike_drop(a->sa->ike, IKE_DROP_MALFORMED);
 	return true;
+}
+
+/* False: the crypto library refused; the SA has no future. */
+static bool note_intermediate(struct arrival *a)
+{
+	if (a->header.exchange != EXCHANGE_IKE_INTERMEDIATE ||
+	    intermediate_note(a->sa, &a->header, a->first, a->text))
+		return true;
+	ike_sa_end(a->sa, IKE_REASON_LOCAL, false);
+	return false;
 }
 
 /*
@@ -281,6 +299,8 @@ static void on_new_request(struct arrival *a, struct instant now)
 		verdict = PAYLOADS_SYNTAX;
 	if (verdict != PAYLOADS_OK)
 		return on_broken_request(a, verdict, now);
+	if (!note_intermediate(a))
+		return;
 	row->handle(sa, &a->inner, now);
 }
 
@@ -288,10 +308,13 @@ static void on_new_request(struct arrival *a, struct instant now)
  * MID-7, MID-15). Of its pieces the first asks for all of the answer (FRG-7). */
 static void on_repeated_request(struct arrival *a)
 {
+	struct ike_sa *sa = a->sa;
+	bool is_before = sa->state == IKE_SA_INIT_ANSWERED && sa->hs->intermediate.is_done;
 	enum payloads_verdict verdict;
 	struct bytes text;
 
-	if (!unseal(a, &text, &verdict) || a->outer.piece.number > 1)
+	if (!unseal(a, is_before ? &sa->hs->intermediate.before : &sa->sk, &text, &verdict) ||
+	    a->outer.piece.number > 1)
 		return;
 	learn_size(a->sa, &a->outer.piece, a->datagram.len);
 	response_repeat(a->sa, a->path);
@@ -346,6 +369,8 @@ static void on_broken_response(struct ike_sa *sa, struct instant now)
 {
 	if (sa->state == IKE_SA_AUTH_SENT)
 		return auth_on_bad_response(sa, now);
+	if (sa->state == IKE_SA_INTERMEDIATE_SENT)
+		return ike_sa_end(sa, IKE_REASON_PROTOCOL, false);
 	request_answered(sa);
 	if (sa->state == IKE_SA_UP)
 		return ike_sa_close(sa, IKE_REASON_PROTOCOL, NOTIFY_INVALID_SYNTAX, now);
@@ -369,7 +394,9 @@ static void on_response(struct arrival *a, struct instant now)
 	nat_path_follow(sa, a->path);
 	switch (verdict) {
 	case PAYLOADS_OK:
-		return row->handle(sa, &a->inner, now);
+		if (note_intermediate(a))
+			row->handle(sa, &a->inner, now);
+		return;
 	case PAYLOADS_SYNTAX:
 		return on_broken_response(sa, now);
 	case PAYLOADS_CRITICAL:

@@ -471,6 +471,7 @@ static void on_expiry(struct ike_sa *sa, struct instant now)
 	case IKE_SA_REQUEST_CHECKING:
 	case IKE_SA_RESPONSE_MAKING:
 	case IKE_SA_INIT_SENT:
+	case IKE_SA_INTERMEDIATE_SENT:
 	case IKE_SA_AUTH_SENT:
 		return ike_sa_end(sa, IKE_REASON_LOCAL, false);
 	case IKE_SA_CLOSING:

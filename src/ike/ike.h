@@ -177,6 +177,8 @@ struct ike_settings {
 	uint16_t port;     /* 500 */
 	uint16_t nat_port; /* 4500 */
 	unsigned tries;    /* sendings of one request (MID-10) */
+	/* The additional key exchange that is offered and taken (crypto/kem.h); NULL: none. */
+	const struct kem *kem;
 	/* Octets of an IP datagram; longer messages are cut (FRG-8). 0: 1280. */
 	uint16_t ip_size;
 };

@@ -7,6 +7,7 @@
 #include "ike/children.h"
 #include "ike/crash.h"
 #include "ike/liveness.h"
+#include "ike/intermediate.h"
 #include "ike/nat_path.h"
 #include "ike/peers.h"
 #include "ike/pieces.h"
@@ -110,6 +111,7 @@ static void handshake_free(struct handshake *hs)
 {
 	if (hs == NULL)
 		return;
+	intermediate_wipe(&hs->intermediate);
 	buf_free(&hs->request);
 	buf_free(&hs->response);
 	own_kex_wipe(&hs->kex);

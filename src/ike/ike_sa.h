@@ -5,7 +5,7 @@
  * Private to this folder; the exchanges (init, auth_exchange, create_child, informational) work
  * on it.
  *
- *   Initiator  INIT_SENT -> AUTH_MAKING -> AUTH_SENT -> [KEYS_WANTED] -> RESPONSE_CHECKING -> UP
+ *   Initiator  INIT_SENT -> [INTERMEDIATE_SENT] -> AUTH_MAKING -> AUTH_SENT -> [KEYS_WANTED] -> RESPONSE_CHECKING -> UP
  *   Responder  INIT_ANSWERED -> AUTH_WANTED -> REQUEST_CHECKING -> RESPONSE_MAKING -> UP
  *   both       ... -> CLOSING (our last request is under way; the owner believes it gone)
  *              UP -> REPLACED (the peer rekeyed it; its Delete will come)
@@ -16,6 +16,7 @@
 #include "ike/child.h"
 #include "ike/endpoint.h"
 #include "ike/join.h"
+#include "crypto/kem.h"
 #include "ike/keys.h"
 #include "ike/lifetime.h"
 #include "ike/nat.h"
@@ -28,6 +29,7 @@ struct request;
 
 #define IKE_SA_STATES(X)                                        \
 	X(INIT_SENT, "IKE_SA_INIT sent")                        \
+	X(INTERMEDIATE_SENT, "IKE_INTERMEDIATE sent")           \
 	X(AUTH_MAKING, "our AUTH is being made")                \
 	X(AUTH_SENT, "IKE_AUTH sent")                           \
 	X(KEYS_WANTED, "waiting for the peer's keys")           \
@@ -86,6 +88,16 @@ struct child_terms {
 	struct buf peer_public;
 };
 
+/* An additional key exchange between IKE_SA_INIT and IKE_AUTH (intermediate.h). */
+struct intermediate {
+	const struct kem *kem; /* chosen in IKE_SA_INIT; NULL: there is no such exchange */
+	bool is_done;
+	struct secret seed;          /* Initiator: of its key pair */
+	struct sk before;            /* Responder: the keys of repetitions of the request */
+	uint8_t auth_i[PRF_LEN_MAX]; /* IntAuth_i and IntAuth_r, once there */
+	uint8_t auth_r[PRF_LEN_MAX];
+};
+
 /* What is needed only until the IKE SA is up. */
 struct handshake {
 	struct buf request;  /* RealMessage1: the last one sent (INI-6), without the marker */
@@ -94,6 +106,7 @@ struct handshake {
 	struct nonce nonce_r;
 	struct own_kex kex; /* Initiator; Responder whose keys wait (init_finish()) */
 	hash_set peer_hashes;
+	struct intermediate intermediate;
 	/* Initiator */
 	struct ike_wish wish;
 	struct buf cookie;
@@ -298,6 +311,7 @@ struct instant ike_sa_due(const struct ike_sa *sa);
 
 /* A header of ours with the message ID of our next request or of the request being answered. */
 struct ike_header ike_sa_request_header(const struct ike_sa *sa, uint8_t exchange);
+struct ike_header ike_sa_response_header(const struct ike_sa *sa);
 
 /* A new key exchange; false: the crypto library refused. */
 MUST_USE bool own_kex_start(struct own_kex *kex, enum kex_id method, struct ike *ike);

@@ -6,6 +6,7 @@
 #include "ike/auth_exchange.h"
 #include "ike/cert.h"
 #include "ike/gate.h"
+#include "ike/intermediate.h"
 #include "ike/request.h"
 
 enum { INIT_MAX = 2048 };
@@ -34,6 +35,34 @@ static void add_hashes(struct message_writer *m)
 
 	hash_set_write(&w, HASH_SET_OURS);
 	message_add_notify(m, NOTIFY_SIGNATURE_HASH_ALGORITHMS, writer_view(&w));
+}
+
+/* Only beside our own proposals: a conn that names its algorithms means these. */
+static const struct kem *kem_for(const struct ike *ike, const struct ike_profile *profile)
+{
+	return profile->ike.count == 0 ? ike->settings.kem : NULL;
+}
+
+static void make_offer(const struct ike_sa *sa, struct proposal_list *offer)
+{
+	const struct kem *kem = kem_for(sa->ike, sa->profile);
+
+	profile_offer_ike(sa->profile, 0, offer);
+	if (kem != NULL)
+		proposals_add_kem(offer, kem->id);
+}
+
+/* RFC 9370 section 2.2.1: an additional key exchange takes the word of both. */
+static void add_intermediate(struct message_writer *m)
+{
+	message_add_notify(m, NOTIFY_INTERMEDIATE_EXCHANGE_SUPPORTED, (struct bytes){ 0 });
+}
+
+static bool takes_intermediate(const struct payloads *p)
+{
+	struct notify n;
+
+	return payloads_find_notify(p, NOTIFY_INTERMEDIATE_EXCHANGE_SUPPORTED, &n);
 }
 
 /* What both messages end with. */
@@ -98,13 +127,15 @@ static bool write_request(struct ike_sa *sa)
 	struct message_writer m;
 	struct bytes datagram;
 
-	profile_offer_ike(sa->profile, 0, &offer);
+	make_offer(sa, &offer);
 	message_start(&m, octets, sizeof(octets), &header);
 	if (sa->hs->cookie.data != NULL)
 		message_add_notify(&m, NOTIFY_COOKIE, buf_view(&sa->hs->cookie));
 	add_proposals(&m, &offer);
 	add_own_kex(&m, &sa->hs->kex);
 	message_add(&m, PAYLOAD_NONCE, nonce_view(&sa->hs->nonce_i));
+	if (kem_for(sa->ike, sa->profile) != NULL)
+		add_intermediate(&m);
 	if (!add_extensions(&m, sa))
 		return false;
 	datagram = message_end(&m);
@@ -133,7 +164,7 @@ bool init_start(struct ike_sa *sa, struct instant now)
 
 	sa->state = IKE_SA_INIT_SENT;
 	sa->hs->retries_left = INIT_RETRIES_MAX;
-	profile_offer_ike(sa->profile, 0, &offer);
+	make_offer(sa, &offer);
 	nonce_draw(&sa->hs->nonce_i, proposals_nonce_len(&offer), sa->ike);
 	if (!own_kex_start(&sa->hs->kex, profile_first_kex(&offer), sa->ike))
 		return false;
@@ -174,7 +205,7 @@ static void on_invalid_ke(struct ike_sa *sa, struct bytes data, struct instant n
 	struct proposal_list offer;
 	uint16_t method;
 
-	profile_offer_ike(sa->profile, 0, &offer);
+	make_offer(sa, &offer);
 	if (!invalid_ke_parse(data, &method) || !proposals_offer_kex(&offer, method))
 		return ike_drop(sa->ike, IKE_DROP_MALFORMED);
 	assert(method < 64);
@@ -210,11 +241,13 @@ static bool check_answer(struct ike_sa *sa, const struct payloads *p, struct sui
 	struct proposal_choice choice;
 	struct ke ke;
 
-	profile_offer_ike(sa->profile, 0, &offer);
+	make_offer(sa, &offer);
 	if (!proposals_parse(p->sa, &answer) || !proposals_check_answer(&answer, &offer, &choice) ||
 	    !ke_parse(p->ke, &ke) || !nonce_is_valid(p->nonce))
 		return false;
 	if (choice.suite.kex != sa->hs->kex.method || ke.method != choice.suite.kex)
+		return false;
+	if (choice.suite.addke != 0 && !takes_intermediate(p))
 		return false;
 	*suite = choice.suite;
 	return kex_shared(choice.suite.kex, secret_view(&sa->hs->kex.private_value), ke.value,
@@ -257,7 +290,11 @@ static void on_answer(struct ike_sa *sa, const struct ike_header *header, const 
 		return ike_sa_end(sa, IKE_REASON_LOCAL, false);
 	own_kex_wipe(&hs->kex);
 	move_ports(sa);
-	auth_start(sa, now);
+	if (sa->suite.addke == 0)
+		return auth_start(sa, now);
+	hs->intermediate.kem = sa->ike->settings.kem;
+	if (!intermediate_start(sa, now))
+		ike_sa_end(sa, IKE_REASON_LOCAL, false);
 }
 
 void init_on_response(struct ike_sa *sa, const struct path *path, const struct ike_header *header,
@@ -374,6 +411,7 @@ static bool exchange_keys(struct init_request *r, const struct ke *ke, struct in
 /* Algorithms and key exchange. False: the refusal has left. */
 static bool choose(struct init_request *r, struct instant now)
 {
+	const struct kem *kem = kem_for(r->ike, r->profile);
 	struct proposal_list offered;
 	struct proposal_list allowed;
 	uint8_t wanted[2];
@@ -385,6 +423,8 @@ static bool choose(struct init_request *r, struct instant now)
 		return false;
 	}
 	profile_allow_ike(r->profile, false, &allowed);
+	if (kem != NULL && takes_intermediate(&r->p))
+		proposals_add_kem(&allowed, kem->id);
 	sent = gate_prefers_quick(r->ike, ke.method, now) ? KEX_NONE : ke.method;
 	if (!proposals_choose(&offered, &allowed, sent, &r->choice)) {
 		refuse(r, NOTIFY_NO_PROPOSAL_CHOSEN, (struct bytes){ 0 }, now);
@@ -419,6 +459,8 @@ static bool write_response(struct ike_sa *sa, const struct init_request *r)
 	payload_end(&m);
 	add_own_kex(&m, &r->kex);
 	message_add(&m, PAYLOAD_NONCE, nonce_view(&sa->hs->nonce_r));
+	if (r->choice.suite.addke != 0)
+		add_intermediate(&m);
 	if (cert_is_wanted(sa, &ca_hashes))
 		cert_add_request(&m, ca_hashes);
 	if (!add_extensions(&m, sa))
@@ -441,6 +483,8 @@ static void keep_request(struct ike_sa *sa, const struct init_request *r)
 	memcpy(hs->nonce_i.octets, r->p.nonce.data, r->p.nonce.len);
 	nonce_draw(&hs->nonce_r, r->choice.suite.prf == PRF_HMAC_SHA2_512 ? 64 : 32, sa->ike);
 	sa->suite = r->choice.suite;
+	if (sa->suite.addke != 0)
+		hs->intermediate.kem = sa->ike->settings.kem;
 	note_extensions(sa, r->path, 0, &r->p);
 }
 

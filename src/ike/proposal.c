@@ -3,6 +3,8 @@
 #include <assert.h>
 #include <stdio.h>
 
+#include "crypto/kem.h"
+
 enum {
 	LAST = 0,
 	MORE_PROPOSALS = 2,
@@ -299,6 +301,26 @@ void proposals_taken_for_esp(struct proposal_list *out, bool with_kex)
 	for_esp(out, 0, with_kex, true);
 }
 
+void proposals_add_kem(struct proposal_list *list, uint16_t kem)
+{
+	const struct proposal *model = &list->proposals[0];
+	struct proposal p = *model;
+
+	if (list->count == 0 || list->count == PROPOSALS_MAX)
+		return;
+	p.transform_count = 0;
+	for (size_t i = 0; i < model->transform_count; i++) {
+		if (model->transforms[i].key_bits != 128)
+			p.transforms[p.transform_count++] = model->transforms[i];
+	}
+	proposal_add_transform(&p, TRANSFORM_ADDKE1, kem, 0);
+	memmove(&list->proposals[1], &list->proposals[0], list->count * sizeof(list->proposals[0]));
+	list->proposals[0] = p;
+	list->count++;
+	for (size_t i = 0; i < list->count; i++)
+		list->proposals[i].number = (uint8_t)(i + 1);
+}
+
 /*
  * The choice
  */
@@ -410,7 +432,7 @@ static const struct cipher_row *cipher_row(enum aead_id cipher)
 }
 
 /* `t`: the transform of each type, NULL where there is none. */
-static struct suite suite_of(const struct transform *const t[TRANSFORM_SN + 1])
+static struct suite suite_of(const struct transform *const t[TRANSFORM_ADDKE1 + 1])
 {
 	const struct transform *encr = t[TRANSFORM_ENCR], *integ = t[TRANSFORM_INTEG];
 	struct suite suite = { 0 };
@@ -424,14 +446,17 @@ static struct suite suite_of(const struct transform *const t[TRANSFORM_SN + 1])
 		suite.kex = (enum kex_id)t[TRANSFORM_KE]->id;
 	if (t[TRANSFORM_SN] != NULL)
 		suite.is_esn = t[TRANSFORM_SN]->id == SN_64;
+	if (t[TRANSFORM_ADDKE1] != NULL)
+		suite.addke = t[TRANSFORM_ADDKE1]->id;
 	return suite;
 }
 
 /* A type that `ours` does not have may only be there as NONE: integrity beside an AEAD (SA-6), a
- * key exchange where the secrets come from the IKE SA (SA-12). */
+ * key exchange where the secrets come from the IKE SA (SA-12), or one more (RFC 9370). */
 static bool is_none_option(uint8_t type)
 {
-	return type == TRANSFORM_INTEG || type == TRANSFORM_KE;
+	return type == TRANSFORM_INTEG || type == TRANSFORM_KE ||
+	       (type >= TRANSFORM_ADDKE1 && type <= TRANSFORM_ADDKE7);
 }
 
 /* Every type offered is one of ours, or could be NONE (SA-4). */
@@ -469,18 +494,22 @@ static void start_choice(struct proposal_choice *choice, const struct proposal *
 		.has_kex_none =
 		    count_type(theirs, TRANSFORM_KE) > 0 && count_type(ours, TRANSFORM_KE) == 0,
 	};
+	for (uint8_t type = TRANSFORM_ADDKE1; type <= TRANSFORM_ADDKE7; type++) {
+		if (count_type(theirs, type) > 0 && count_type(ours, type) == 0)
+			choice->addke_nones |= (uint8_t)(1 << (type - TRANSFORM_ADDKE1));
+	}
 }
 
 static bool choose_from(const struct proposal *theirs, const struct proposal *ours,
                         uint16_t kex_sent, struct proposal_choice *out)
 {
-	const struct transform *chosen[TRANSFORM_SN + 1] = { 0 };
+	const struct transform *chosen[TRANSFORM_ADDKE1 + 1] = { 0 };
 	struct proposal_choice choice;
 
 	if (!spi_fits(theirs, ours) || !types_fit(theirs, ours))
 		return false;
 	start_choice(&choice, theirs, ours);
-	for (uint8_t type = TRANSFORM_ENCR; type <= TRANSFORM_SN; type++) {
+	for (uint8_t type = TRANSFORM_ENCR; type <= TRANSFORM_ADDKE1; type++) {
 		uint16_t favourite = type == TRANSFORM_KE && kex_sent != 0 ? kex_sent : UINT16_MAX;
 
 		chosen[type] = common(ours, theirs, type, favourite);
@@ -541,6 +570,12 @@ static void suite_transforms(struct proposal *p, const struct proposal_choice *c
 		proposal_add_transform(p, TRANSFORM_KE, suite->kex, 0);
 	if (choice->protocol == PROTOCOL_ESP)
 		proposal_add_transform(p, TRANSFORM_SN, suite->is_esn ? SN_64 : SN_32, 0);
+	if (suite->addke != 0)
+		proposal_add_transform(p, TRANSFORM_ADDKE1, suite->addke, 0);
+	for (uint8_t type = TRANSFORM_ADDKE1; type <= TRANSFORM_ADDKE7; type++) {
+		if (choice->addke_nones >> (type - TRANSFORM_ADDKE1) & 1)
+			proposal_add_transform(p, type, 0, 0);
+	}
 }
 
 void proposals_write_choice(struct writer *w, const struct proposal_choice *choice, uint64_t spi,
@@ -587,8 +622,9 @@ struct suite_text suite_text(const struct suite *suite)
 {
 	struct suite_text text;
 
-	snprintf(text.s, sizeof(text.s), "%s%s%s%s%s", aead_name(suite->cipher),
-	         prf_word(suite->prf), suite->kex != KEX_NONE ? ", " : "",
-	         suite->kex != KEX_NONE ? kex_name(suite->kex) : "", suite->is_esn ? ", ESN" : "");
+	snprintf(
+	    text.s, sizeof(text.s), "%s%s%s%s%s%s", aead_name(suite->cipher), prf_word(suite->prf),
+	    suite->kex != KEX_NONE ? ", " : "", suite->kex != KEX_NONE ? kex_name(suite->kex) : "",
+	    suite->addke == KEX_ML_KEM_768 ? ", ML-KEM-768" : "", suite->is_esn ? ", ESN" : "");
 	return text;
 }

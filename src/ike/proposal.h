@@ -17,6 +17,9 @@ enum transform_type {
 	TRANSFORM_INTEG = 3,
 	TRANSFORM_KE = 4,
 	TRANSFORM_SN = 5,
+	/* RFC 9370: key exchanges after the first; we have use for one. */
+	TRANSFORM_ADDKE1 = 6,
+	TRANSFORM_ADDKE7 = 12,
 };
 
 enum encr_id { ENCR_AES_CBC = 12, ENCR_AES_GCM_16 = 20, ENCR_CHACHA20_POLY1305 = 28 };
@@ -62,6 +65,7 @@ struct suite {
 	enum prf_id prf;     /* IKE; PRF_NONE for ESP */
 	enum kex_id kex;     /* KEX_NONE for ESP without PFS */
 	bool is_esn;         /* ESP */
+	uint16_t addke;      /* IKE: the additional key exchange (crypto/kem.h); 0: none */
 };
 
 struct proposal_choice {
@@ -71,6 +75,7 @@ struct proposal_choice {
 	struct suite suite;
 	bool has_integ_none; /* the form of the offer, which the answer keeps (SA-8) */
 	bool has_kex_none;
+	uint8_t addke_nones; /* bits 1 << (type - TRANSFORM_ADDKE1) */
 };
 
 /* False: INVALID_SYNTAX. Unknown types, identifiers and attributes are kept and parse. */
@@ -87,6 +92,9 @@ void proposals_for_esp(struct proposal_list *out, uint32_t spi, bool with_kex);
  */
 void proposals_taken_for_ike(struct proposal_list *out, uint64_t spi);
 void proposals_taken_for_esp(struct proposal_list *out, bool with_kex);
+/* Puts the first proposal of the IKE profile, with this additional key exchange, before all others:
+ * who does not know it finds the same without it after it (MKE-7, MKE-9). */
+void proposals_add_kem(struct proposal_list *list, uint16_t kem);
 /* The cipher that two transforms make; AEAD_NONE: none of ours. INTEG_NONE beside an AEAD. */
 enum aead_id proposal_cipher(uint16_t encr, uint16_t key_bits, uint16_t integ);
 /* The header of proposal `number`, without transforms, and one transform more. */

@@ -230,7 +230,7 @@ void request_pump(struct ike_sa *sa, struct instant now)
 		request_start(sa, take_first(sa), now);
 }
 
-static struct ike_header response_header(const struct ike_sa *sa)
+struct ike_header ike_sa_response_header(const struct ike_sa *sa)
 {
 	return (struct ike_header){
 		.spi_i = sa->spi_i,
@@ -245,7 +245,7 @@ static struct ike_header response_header(const struct ike_sa *sa)
 void response_send(struct ike_sa *sa, struct message_writer *inner)
 {
 	struct ike *ike = sa->ike;
-	struct ike_header header = response_header(sa);
+	struct ike_header header = ike_sa_response_header(sa);
 	struct bytes text = message_end(inner);
 
 	assert(sa->is_answering);
@@ -261,7 +261,7 @@ void response_send(struct ike_sa *sa, struct message_writer *inner)
 
 void response_repeat(struct ike_sa *sa, const struct path *path)
 {
-	const struct ike_header header = response_header(sa);
+	const struct ike_header header = ike_sa_response_header(sa);
 
 	if (sa->response.data == NULL)
 		return;

@@ -349,7 +349,7 @@ void two_ends_reopen(struct two_ends *t, enum side side)
 		.wants_rekey = on_wants_rekey,
 		.traffic = on_traffic,
 	};
-	const struct ike_settings settings = { .port = 500, .nat_port = 4500, .tries = 5 };
+	const struct ike_settings settings = { .port = 500, .nat_port = 4500, .tries = 5, .kem = end->kem };
 
 	end->ike = ike_new(&ports, &owner, &settings);
 }

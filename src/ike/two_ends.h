@@ -87,6 +87,7 @@ struct end {
 	const char *crash_secret;               /* NULL: none */
 	bool late_tokens;                       /* are made after what was asked for later */
 	bool holds_answers;                     /* questions stay open: settle() leaves them */
+	const struct kem *kem; /* offered and taken after two_ends_reopen(); NULL: none */
 	const struct ike_profile *profile;      /* for whoever calls */
 	const struct ike_profile *peer_profile; /* for whoever has said who he is */
 	bool holds_jobs;

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "crypto/kem.h"
 #include "crypto/x509.h"
 
 /* ---- Life ---- */
@@ -44,7 +45,11 @@ struct opportunism *opportunism_new(const struct opportunism_settings *settings)
 {
 	struct opportunism *opp = new_zeroed(sizeof(*opp));
 	struct ike_settings ike = {
-		.log = settings->log, .port = 500, .nat_port = 4500, .tries = 5
+		.log = settings->log,
+		.port = 500,
+		.nat_port = 4500,
+		.tries = 5,
+		.kem = kem_ml_kem_768(),
 	};
 	struct hash *tables[] = { &opp->flows, &opp->attempts, &opp->claims,
 		                  &opp->sas,   &opp->children, &opp->memories };
