@@ -82,7 +82,7 @@ void create_child_for_packet(struct ike_sa *sa, const struct ip_pair *packet, ui
 	request->tag = tag;
 	request->local = ts_of_ip(&packet->source);
 	request->remote = ts_of_ip(&packet->destination);
-	request->method = sa->profile->pfs ? profile_first_kex(&offer) : KEX_NONE;
+	request->method = sa->profile->pfs ? profile_later_kex(&offer, sa->suite.kex) : KEX_NONE;
 	request_add(sa, request, now);
 }
 

@@ -280,7 +280,7 @@ void ike_create_wide_child(struct ike *ike, ike_handle handle, const struct traf
 	request->more_local = selectors_copy(more->local);
 	request->more_remote = selectors_copy(more->remote);
 	profile_reoffer_esp(sa->profile, 0, true, &offer);
-	request->method = sa->profile->pfs ? profile_first_kex(&offer) : KEX_NONE;
+	request->method = sa->profile->pfs ? profile_later_kex(&offer, sa->suite.kex) : KEX_NONE;
 	sa->expires = INSTANT_NEVER;
 	request_add(sa, request, now);
 	ike_end_event(ike, sa);

@@ -259,6 +259,24 @@ static void the_responder_gets_the_key_exchange_it_wants(void **state)
 	assert_int_equal(only_sa(&t, WEST)->own_next_id, next_id + 2);
 }
 
+/* TS-14: the method that the IKE SA ended with is tried first, also where it is not our first */
+static void the_key_exchange_of_the_ike_sa_is_that_of_its_children(void **state)
+{
+	struct words words = aes256;
+	struct ike_profile theirs;
+	uint32_t next_id;
+
+	words.kex = KEX_MODP_2048;
+	theirs = profile_of(&words);
+	t.end[EAST].profile = &theirs;
+	initiate(&t, WEST);
+	pass_all(&t);
+	next_id = only_sa(&t, WEST)->own_next_id;
+	add_pair("10.1.0.6", "10.2.0.7", 7);
+	expect_tunnels(&t, 2);
+	assert_int_equal(only_sa(&t, WEST)->own_next_id, next_id + 1);
+}
+
 /* INI-2: the Responder has no X25519; the same proposals, SPI, nonce and message ID come again */
 static void ike_sa_init_is_tried_again_with_the_wanted_method(void **state)
 {
@@ -622,6 +640,7 @@ int main(void)
 		CASE(sequence_numbers_are_agreed_on),
 		CASE(pfs_is_the_policy_of_each_side),
 		CASE(the_responder_gets_the_key_exchange_it_wants),
+		CASE(the_key_exchange_of_the_ike_sa_is_that_of_its_children),
 		CASE(ike_sa_init_is_tried_again_with_the_wanted_method),
 		CASE(a_peer_of_single_pairs_is_asked_for_the_packets_pair),
 		CASE(errors_in_place_of_a_child_are_told_apart),

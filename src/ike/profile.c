@@ -145,6 +145,11 @@ enum kex_id profile_first_kex(const struct proposal_list *offer)
 	return KEX_NONE;
 }
 
+enum kex_id profile_later_kex(const struct proposal_list *offer, enum kex_id taken)
+{
+	return proposals_offer_kex(offer, taken) ? taken : profile_first_kex(offer);
+}
+
 /*
  * The copies
  */

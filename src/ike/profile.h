@@ -59,6 +59,9 @@ void profile_allow_ike(const struct ike_profile *profile, bool with_spi, struct 
 void profile_allow_esp(const struct ike_profile *profile, bool with_kex, struct proposal_list *out);
 /* The method our KE payload is made for before the peer has said anything: our first. */
 enum kex_id profile_first_kex(const struct proposal_list *offer);
+/* And later on: the one that it took in the IKE SA, where that is offered. Some peers do not ask
+ * for another (INVALID_KE_PAYLOAD) in CREATE_CHILD_SA. */
+enum kex_id profile_later_kex(const struct proposal_list *offer, enum kex_id taken);
 
 /*
  * The copies an endpoint keeps: one for each distinct profile in use, so never more than IKE SAs.

@@ -18,7 +18,7 @@ void rekey_child_start(struct ike_sa *sa, struct child *child, struct instant no
 	request->more_local = selectors_copy(child->more_local);
 	request->more_remote = selectors_copy(child->more_remote);
 	profile_reoffer_esp(sa->profile, 0, true, &offer);
-	request->method = sa->profile->pfs ? profile_first_kex(&offer) : KEX_NONE;
+	request->method = sa->profile->pfs ? profile_later_kex(&offer, sa->suite.kex) : KEX_NONE;
 	child->is_rekeying = true;
 	request_add(sa, request, now);
 }

@@ -251,8 +251,7 @@ void rekey_ike_start(struct ike_sa *sa, struct instant now)
 		return;
 	request = request_new(REQUEST_REKEY_IKE);
 	offer(sa, 1, &list);
-	request->method =
-	    proposals_offer_kex(&list, sa->suite.kex) ? sa->suite.kex : profile_first_kex(&list);
+	request->method = profile_later_kex(&list, sa->suite.kex);
 	request_add(sa, request, now);
 }
 

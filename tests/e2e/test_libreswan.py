@@ -21,6 +21,10 @@ conn peer
 	right={peer}
 	rightrsasigkey={key}
 	auto=route
+	keylife={keylife}
+	ikelifetime={ikelifetime}
+	rekeymargin=3
+	rekeyfuzz=0%
 """
 
 STRANGERS = """
@@ -110,8 +114,9 @@ def stopped(bed):
     bed.stop()
 
 
-def arrange(bed):
-    bed.west.configure(SETUP, ARRANGED, west=WEST, peer=PEER, key=bed.their_key)
+def arrange(bed, **words):
+    words = {"keylife": 3600, "ikelifetime": 3600, **words}
+    bed.west.configure(SETUP, ARRANGED, west=WEST, peer=PEER, key=bed.their_key, **words)
     bed.peer.configure(THEIR_ARRANGED.format(peer=PEER, west=WEST, key=bed.their_key,
                                              our_key=bed.our_key))
 
@@ -147,6 +152,14 @@ def is_tunnelled(bed):
     until("pluto has a tunnel", bed.peer.traffic)
 
 
+def spis(bed, what):
+    """Of the tunnels in its kernel, or serial numbers of its IKE SAs."""
+    if what != "ike":
+        return set(re.findall(r"spi (0x\w+)", bed.peer.run("/usr/sbin/ip xfrm state")))
+    return set(re.findall(r"#(\d+): \S+ STATE_V2_ESTABLISHED_IKE_SA",
+                          bed.peer.whack("--showstates")))
+
+
 def carries(bed, octets=300_000):
     """Checksummed, begun by both sides; the internet sees ESP, plain, and nothing that is private."""
     with bed.lab.capture("west") as wire:
@@ -172,6 +185,31 @@ def test_raw_rsa_keys(bed, by):
     else:
         begin(bed, by)
     is_tunnelled(bed)
+    carries(bed)
+
+
+@pytest.mark.parametrize("what", ["ipsec", "ike"])
+def test_they_rekey(bed, what):
+    arrange(bed)
+    bed.peer.start("west")
+    start_ours(bed)
+    begin(bed, "us")
+    is_tunnelled(bed)
+    before = spis(bed, what)
+    bed.peer.whack(f"--rekey-{what} --name west")
+    until("it has new keys", lambda: spis(bed, what) - before, timeout=10)
+    carries(bed)
+
+
+@pytest.mark.parametrize("what, word", [("child", "keylife"), ("ike", "ikelifetime")])
+def test_we_rekey(bed, what, word):
+    arrange(bed, **{word: 8})
+    bed.peer.start("west")
+    start_ours(bed)
+    begin(bed, "us")
+    is_tunnelled(bed)
+    before = spis(bed, what)
+    until("it has new keys", lambda: spis(bed, what) - before, timeout=10)
     carries(bed)
 
 
