@@ -1,6 +1,7 @@
 """strongSwan at the other end of a configured tunnel, in both roles (doc/interop.md)."""
 import base64
 import re
+import shutil
 import signal
 import subprocess
 
@@ -8,6 +9,7 @@ import pytest
 
 from gateway import Gateway, SETUP
 from lab import (DEST, EAST, EAST_IN, EAST_LAN, PIECE, SOURCE, WEST, WEST_LAN, reverse, run, until)
+from pki import Authority
 from strongswan import Strongswan
 
 OURS = """
@@ -34,7 +36,7 @@ connections {{
       {key}
     }}
     remote {{
-      id = {west}
+      id = {peer_id}
       auth = {peer_auth}
       {peer_key}
     }}
@@ -127,7 +129,7 @@ class Bed:
     def theirs(self, **words):
         words = {"auth": "psk", "peer_auth": "psk", "key": "", "peer_key": "", "ike": "default",
                  "esp": "aes128gcm16-curve25519", "local_ts": f"{EAST_IN}/32", "remote_ts": f"{SOURCE}/32",
-                 "more": "", "child": "", "psk": PSK, "id": EAST, "remote": WEST, **PLACES, **words}
+                 "more": "", "child": "", "psk": PSK, "id": EAST, "peer_id": WEST, "remote": WEST, **PLACES, **words}
         self.east.configure(THEIRS.format(**words))
 
     def start(self):
@@ -254,6 +256,30 @@ def test_raw_keys_of_other_kinds(bed, by, kind):
     bed.theirs(**keys(kind))
     bed.start()
     bed.begin(by)
+    bed.carries(64)
+
+
+@ROLES
+@pytest.mark.parametrize("ours, theirs", [("ecdsa-256", "rsa"), ("rsa", "ecdsa-384")])
+def test_certificates(bed, by, ours, theirs):
+    """One identity is a name, the other a distinguished name; both come from one CA."""
+    root = Authority(bed.east.dir / f"ca-{ours}-{theirs}-{by}", "Root")
+    secret = (bed.west.dir / f"{ours}.secrets").read_text().split()[-1]
+    west = root.issue(bed.west.confs / "ipsec.d/private" / secret, "west", "DNS:west.example.net")
+    east = root.issue(bed.keys[theirs], "east", "DNS:east.example.net")
+    for name, file in (("certs", west), ("cacerts", root.dir / "ca.pem")):
+        folder = bed.west.confs / "ipsec.d" / name
+        folder.mkdir(exist_ok=True)
+        shutil.copy(file, folder)
+    shutil.copy(east, bed.east.dir / "x509")
+    shutil.copy(root.dir / "ca.pem", bed.east.dir / "x509ca")
+    bed.ours(ours, leftid="@west.example.net", leftcert="west.pem",
+             rightid='"C=CH, O=Example, CN=east"')
+    bed.theirs(auth="pubkey", peer_auth="pubkey", key="certs = east.pem", peer_key="cacerts = ca.pem",
+               id='"C=CH, O=Example, CN=east"', peer_id="west.example.net")
+    bed.start()
+    bed.begin(by)
+    assert "cert" in [row["strength"] for row in bed.west.eroutes()]
     bed.carries(64)
 
 
