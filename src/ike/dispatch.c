@@ -351,7 +351,10 @@ static void on_request(struct arrival *a, struct instant now)
 	struct ike_sa *sa = a->sa;
 
 	/* Before the Initiator has keys nothing can be sealed for it. */
-	if (!has_keys(sa))
+	if (sa->state == IKE_SA_INIT_ANSWERED &&
+	    !half_open_may_claim(&sa->ike->half_opens, sa->half_open))
+		ike_drop(sa->ike, IKE_DROP_CROWD);
+	else if (!has_keys(sa))
 		ike_drop(sa->ike, IKE_DROP_STATE);
 	else if (a->header.message_id == sa->peer_next_id && sa->peer_next_id < UINT32_MAX)
 		on_new_request(a, now);

@@ -22,6 +22,7 @@ struct half_open_origin {
 	struct hash_node node;
 	struct origin_key key;
 	unsigned count;
+	unsigned shielded; /* of a network */
 };
 
 static struct origin_key key_of(const struct ip *address, bool is_network)
@@ -141,12 +142,30 @@ struct half_open *half_open_add(struct half_opens *all, struct ike_sa *sa, const
 	return half_open;
 }
 
+bool half_open_may_claim(const struct half_opens *all, const struct half_open *half_open)
+{
+	return all->shielded < HALF_OPEN_SHIELDED_FREE ||
+	       half_open->network->shielded < HALF_OPEN_SHIELDED_PREFIX;
+}
+
+static void set_shielded(struct half_opens *all, struct half_open *half_open, bool is_shielded)
+{
+	half_open->is_shielded = is_shielded;
+	if (is_shielded) {
+		all->shielded++;
+		half_open->network->shielded++;
+	} else {
+		all->shielded--;
+		half_open->network->shielded--;
+	}
+}
+
 void half_open_shield(struct half_opens *all, struct half_open *half_open)
 {
 	if (half_open->is_shielded)
 		return;
 	unlink_one(all, half_open);
-	half_open->is_shielded = true;
+	set_shielded(all, half_open, true);
 }
 
 void half_open_expose(struct half_opens *all, struct half_open *half_open)
@@ -154,15 +173,15 @@ void half_open_expose(struct half_opens *all, struct half_open *half_open)
 	if (!half_open->is_shielded)
 		return;
 	link_newest(all, half_open);
-	half_open->is_shielded = false;
+	set_shielded(all, half_open, false);
 }
 
 void half_open_remove(struct half_opens *all, struct half_open *half_open)
 {
 	if (half_open == NULL)
 		return;
-	if (!half_open->is_shielded)
-		unlink_one(all, half_open);
+	half_open_expose(all, half_open);
+	unlink_one(all, half_open);
 	leave(all, half_open->source);
 	leave(all, half_open->network);
 	all->count--;

@@ -5,7 +5,8 @@
  *
  * A peer in good faith comes back with IKE_AUTH a round trip later, one that floods does not come
  * back at all. So the oldest goes first when there is no room. One whose IKE_AUTH was opened is
- * shielded from that; those are bounded by what the owner takes on.
+ * shielded from that; when there are many of those, the rest of what the owner can look into is for
+ * networks that have few.
  */
 #include "util/address.h"
 #include "util/hash.h"
@@ -19,6 +20,10 @@ enum {
 	 * while cookies are asked for (DOS-5), so that sources cannot be forged. */
 	HALF_OPEN_SOURCE_MAX = 10,
 	HALF_OPEN_PREFIX_MAX = 100,
+	/* Above so many shielded ones IKE_AUTH is dropped, to be sent again, if it comes from a
+	 * network with so many of them. */
+	HALF_OPEN_SHIELDED_FREE = 1024,
+	HALF_OPEN_SHIELDED_PREFIX = 8,
 };
 
 struct half_open;
@@ -28,6 +33,7 @@ struct half_opens {
 	struct half_open *oldest;
 	struct half_open *newest;
 	size_t count; /* the shielded ones too */
+	size_t shielded;
 	struct hash origins;
 };
 
@@ -39,6 +45,8 @@ bool half_opens_welcome(const struct half_opens *all, const struct ip *source);
 struct ike_sa *half_opens_oldest(const struct half_opens *all);
 
 struct half_open *half_open_add(struct half_opens *all, struct ike_sa *sa, const struct ip *source);
+/* May its IKE_AUTH be looked into now? */
+bool half_open_may_claim(const struct half_opens *all, const struct half_open *half_open);
 void half_open_shield(struct half_opens *all, struct half_open *half_open);
 /* The opposite: the newest of those that may go. */
 void half_open_expose(struct half_opens *all, struct half_open *half_open);

@@ -91,12 +91,52 @@ static void the_oldest_goes_first_unless_shielded(void **state)
 	half_opens_wipe(&all);
 }
 
+/* DOS-5: what one network claims does not keep the others from being looked into */
+static void the_last_places_are_for_networks_with_few(void **state)
+{
+	static struct half_open *opened[HALF_OPEN_SHIELDED_FREE];
+	const struct ip stranger = ip_v4(192, 0, 3, 1);
+	struct half_open *few[HALF_OPEN_SHIELDED_PREFIX + 1];
+	struct half_open *same;
+	struct half_opens all;
+
+	half_opens_init(&all, seed);
+	for (size_t i = 0; i < ARRAY_LEN(opened); i++) {
+		const struct ip source = ip_v4(192, 0, 2, (uint8_t)i);
+
+		opened[i] = half_open_add(&all, sa(i % ARRAY_LEN(places)), &source);
+		assert_true(half_open_may_claim(&all, opened[i]));
+		half_open_shield(&all, opened[i]);
+	}
+	same = half_open_add(&all, sa(0), &(struct ip){ IP_V4, { 192, 0, 2, 77 } });
+	assert_false(half_open_may_claim(&all, same));
+	for (size_t i = 0; i < ARRAY_LEN(few); i++) {
+		few[i] = half_open_add(&all, sa(0), &stranger);
+		assert_int_equal(half_open_may_claim(&all, few[i]), i < HALF_OPEN_SHIELDED_PREFIX);
+		half_open_shield(&all, few[i]);
+	}
+	/* Room again. */
+	for (size_t i = 0; i < ARRAY_LEN(few); i++)
+		half_open_expose(&all, opened[i]);
+	assert_false(half_open_may_claim(&all, same));
+	half_open_expose(&all, few[0]);
+	assert_true(half_open_may_claim(&all, same));
+	for (size_t i = 0; i < ARRAY_LEN(few); i++)
+		half_open_remove(&all, few[i]);
+	for (size_t i = 0; i < ARRAY_LEN(opened); i++)
+		half_open_remove(&all, opened[i]);
+	half_open_remove(&all, same);
+	assert_int_equal(all.shielded, 0);
+	half_opens_wipe(&all);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sources_and_networks_are_counted),
 		cmocka_unit_test(an_ipv6_source_is_a_prefix),
 		cmocka_unit_test(the_oldest_goes_first_unless_shielded),
+		cmocka_unit_test(the_last_places_are_for_networks_with_few),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
