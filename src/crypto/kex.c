@@ -2,8 +2,10 @@
 
 #include <openssl/bn.h>
 #include <openssl/ec.h>
+#include <openssl/core_names.h>
 #include <openssl/evp.h>
 #include <openssl/obj_mac.h>
+#include <openssl/params.h>
 
 enum { X25519_LEN = 32, FIELD_MAX = 48, POINT_MAX = 1 + 2 * FIELD_MAX, POINT_UNCOMPRESSED = 4 };
 
@@ -75,12 +77,35 @@ static bool x25519_public(struct bytes private_value, uint8_t *out)
 	return ok && len == X25519_LEN;
 }
 
+/*
+ * With a public half that is not its own: derivation never looks at it, and to work out the right
+ * one would cost as much as half of the derivation.
+ */
+static EVP_PKEY *x25519_private(struct bytes private_value)
+{
+	uint8_t some_public[X25519_LEN] = { 9 };
+	const OSSL_PARAM params[] = {
+		OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PRIV_KEY,
+		                                  (void *)private_value.data, private_value.len),
+		OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, some_public,
+		                                  sizeof(some_public)),
+		OSSL_PARAM_construct_end(),
+	};
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "X25519", NULL);
+	EVP_PKEY *key = NULL;
+
+	if (ctx == NULL || EVP_PKEY_fromdata_init(ctx) != 1 ||
+	    EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_KEYPAIR, (OSSL_PARAM *)params) != 1)
+		key = NULL;
+	EVP_PKEY_CTX_free(ctx);
+	return key;
+}
+
 static bool x25519_shared(struct bytes private_value, struct bytes peer_public, uint8_t *out)
 {
 	static const uint8_t zeros[X25519_LEN];
 	size_t len = X25519_LEN;
-	EVP_PKEY *ours = EVP_PKEY_new_raw_private_key(EVP_PKEY_X25519, NULL, private_value.data,
-	                                              private_value.len);
+	EVP_PKEY *ours = x25519_private(private_value);
 	EVP_PKEY *theirs =
 	    EVP_PKEY_new_raw_public_key(EVP_PKEY_X25519, NULL, peer_public.data, peer_public.len);
 	EVP_PKEY_CTX *ctx = ours == NULL ? NULL : EVP_PKEY_CTX_new(ours, NULL);

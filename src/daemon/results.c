@@ -82,20 +82,29 @@ void results_free(struct results *r)
 	free(r);
 }
 
+void results_tell(struct results *r, uint64_t job_id, struct bytes octets)
+{
+	r->done(r->ctx, job_id, octets);
+}
+
 void results_put(struct results *r, uint64_t job_id, struct bytes octets)
 {
 	struct result *result = new_zeroed(sizeof(*result) + octets.len);
 	uint64_t one = 1;
-	ssize_t n;
+	ssize_t n = 0;
+	bool is_first;
 
 	result->job_id = job_id;
 	result->len = octets.len;
 	if (octets.len > 0)
 		memcpy(result->octets, octets.data, octets.len);
 	pthread_mutex_lock(&r->lock);
+	is_first = r->first == NULL;
 	*r->end = result;
 	r->end = &result->next;
 	pthread_mutex_unlock(&r->lock);
-	n = write(r->fd, &one, sizeof(one));
-	(void)n; /* full means that it is readable already */
+	/* The others find it readable already. */
+	if (is_first)
+		n = write(r->fd, &one, sizeof(one));
+	(void)n; /* full means readable, too */
 }

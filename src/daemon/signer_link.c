@@ -22,6 +22,10 @@ struct signer_link {
 	void *ctx;
 	bool is_gone;
 
+	uint8_t frame[SIGNER_FRAME_MAX]; /* for the one being written */
+	struct event *turn;              /* at the end of a turn of the loop all of them go out */
+	bool is_waiting;                 /* in wait_loaded(): the core must not be called */
+
 	uint64_t *jobs; /* without a result, `job_count` of SIGNER_JOBS_MAX, oldest first */
 	size_t job_count;
 	uint32_t *places; /* of the host keys in the signer's set */
@@ -60,6 +64,8 @@ void signer_link_free(struct signer_link *link)
 		event_free(link->readable);
 	if (link->writable != NULL)
 		event_free(link->writable);
+	if (link->turn != NULL)
+		event_free(link->turn);
 	evbuffer_free(link->in);
 	evbuffer_free(link->out);
 	close(link->fd);
@@ -108,9 +114,12 @@ static void on_result(struct signer_link *link, const struct signer_message *m)
 {
 	if (link->job_count == 0 || link->jobs[0] != m->job_id)
 		return;
-	results_put(link->results, m->job_id, m->data);
 	link->job_count--;
 	memmove(link->jobs, link->jobs + 1, link->job_count * sizeof(*link->jobs));
+	if (link->is_waiting)
+		results_put(link->results, m->job_id, m->data);
+	else
+		results_tell(link->results, m->job_id, m->data);
 }
 
 static void on_message(struct signer_link *link, const struct signer_message *m)
@@ -179,20 +188,19 @@ bool signer_link_attach(struct signer_link *link, struct event_base *base, struc
 	link->ctx = ctx;
 	link->readable = event_new(base, link->fd, EV_READ | EV_PERSIST, on_readable, link);
 	link->writable = event_new(base, link->fd, EV_WRITE, on_writable, link);
-	return link->readable != NULL && link->writable != NULL &&
+	link->turn = event_new(base, -1, 0, on_writable, link);
+	return link->readable != NULL && link->writable != NULL && link->turn != NULL &&
 	       event_add(link->readable, NULL) == 0;
 }
 
 /* Queues one frame. */
 static bool link_queue(struct signer_link *link, const struct signer_message *m)
 {
-	uint8_t *octets = new_zeroed(SIGNER_FRAME_MAX);
-	struct writer w = writer_on(octets, SIGNER_FRAME_MAX);
+	struct writer w = writer_on(link->frame, sizeof(link->frame));
 	bool ok = signer_message_write(&w, m);
 
 	if (ok)
-		evbuffer_add(link->out, octets, w.len);
-	free(octets);
+		evbuffer_add(link->out, link->frame, w.len);
 	return ok;
 }
 
@@ -204,7 +212,7 @@ static int poll_ms_until(struct instant until)
 }
 
 /* Runs the socket until LOADED; jobs' results that come meanwhile are events as ever. */
-static bool wait_loaded(struct signer_link *link)
+static void wait_loaded(struct signer_link *link)
 {
 	struct instant until = instant_after(clock_now(), SECONDS(SIGNER_LOAD_WAIT_S));
 
@@ -215,11 +223,10 @@ static bool wait_loaded(struct signer_link *link)
 		if (evbuffer_get_length(link->out) > 0)
 			p.events |= POLLOUT;
 		if (poll(&p, 1, poll_ms_until(until)) == 0)
-			return false;
+			return;
 		if ((p.revents & (POLLIN | POLLHUP | POLLERR)) != 0)
 			on_readable(link->fd, EV_READ, link);
 	}
-	return link->loading.is_done;
 }
 
 static void take_keys(struct signer_link *link, const struct secrets *secrets,
@@ -274,7 +281,10 @@ bool signer_link_load(struct signer_link *link, struct keeper_link *keeper, int 
 		text_add(error, "the keeper does not answer; look into the log");
 		return false;
 	}
-	if (!wait_loaded(link) || link->loading.bad != SIGNER_BAD_NONE)
+	link->is_waiting = true;
+	wait_loaded(link);
+	link->is_waiting = false;
+	if (!link->loading.is_done || link->loading.bad != SIGNER_BAD_NONE)
 		return load_failed(link, secrets, error);
 	take_keys(link, secrets, keys, key_count);
 	return true;
@@ -307,5 +317,5 @@ void signer_link_job(struct signer_link *link, uint64_t job_id, const struct cry
 		return;
 	}
 	link->jobs[link->job_count++] = job_id;
-	link_flush(link);
+	event_active(link->turn, EV_WRITE, 0);
 }

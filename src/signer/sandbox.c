@@ -52,12 +52,14 @@ static bool drop_user(uid_t uid, gid_t gid)
 }
 
 static const int calls_allowed[] = {
-	SCMP_SYS(read),         SCMP_SYS(write),      SCMP_SYS(close),     SCMP_SYS(exit),
-	SCMP_SYS(exit_group),   SCMP_SYS(futex),      SCMP_SYS(getrandom), SCMP_SYS(brk),
-	SCMP_SYS(munmap),       SCMP_SYS(mremap),     SCMP_SYS(madvise),   SCMP_SYS(clock_gettime),
-	SCMP_SYS(getpid),       SCMP_SYS(gettid),     SCMP_SYS(tgkill),    SCMP_SYS(rt_sigprocmask),
-	SCMP_SYS(rt_sigreturn), SCMP_SYS(poll),       SCMP_SYS(ppoll),     SCMP_SYS(recvmsg),
-	SCMP_SYS(fstat),        SCMP_SYS(newfstatat),
+	SCMP_SYS(read),           SCMP_SYS(write),        SCMP_SYS(close),
+	SCMP_SYS(exit),           SCMP_SYS(exit_group),   SCMP_SYS(futex),
+	SCMP_SYS(getrandom),      SCMP_SYS(brk),          SCMP_SYS(munmap),
+	SCMP_SYS(mremap),         SCMP_SYS(madvise),      SCMP_SYS(clock_gettime),
+	SCMP_SYS(getpid),         SCMP_SYS(gettid),       SCMP_SYS(tgkill),
+	SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigreturn), SCMP_SYS(poll),
+	SCMP_SYS(ppoll),          SCMP_SYS(recvmsg),      SCMP_SYS(restart_syscall),
+	SCMP_SYS(fstat),          SCMP_SYS(newfstatat),
 };
 
 static bool allow_calls(scmp_filter_ctx filter)
