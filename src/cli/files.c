@@ -11,7 +11,7 @@
  * Lines of messages, each as an error line of ours. Names of files are told relative to the
  * directory they are all in.
  */
-static void print_lines(const struct cli *cli, const char *kind, const char *lines)
+void files_print_lines(const struct cli *cli, const char *kind, const char *lines)
 {
 	size_t len = strlen(cli->confs);
 
@@ -30,8 +30,8 @@ static void print_lines(const struct cli *cli, const char *kind, const char *lin
 
 static void print_messages(const struct cli *cli, struct files *files, struct conf_messages *m)
 {
-	print_lines(cli, "warning: ", m->warnings.s);
-	print_lines(cli, "", m->errors.s);
+	files_print_lines(cli, "warning: ", m->warnings.s);
+	files_print_lines(cli, "", m->errors.s);
 	if (m->error_count > CONF_ERRORS_SHOWN)
 		cli_fail("%u more errors are not shown", m->error_count - CONF_ERRORS_SHOWN);
 	files->warning_count += m->warning_count;

@@ -23,6 +23,8 @@ MUST_USE bool files_read_conf(const struct cli *cli, struct files *out);
 /* With `needs_file` a missing ipsec.secrets is an error, else the same as an empty one. */
 MUST_USE bool files_read_secrets(const struct cli *cli, bool needs_file, struct files *out);
 void files_wipe(struct files *files);
+/* Each of `lines` (may be NULL) on stderr, as "ipsec: KIND" and the line. */
+void files_print_lines(const struct cli *cli, const char *kind, const char *lines);
 /* {"conf": BUNDLE, "secrets": what handover_describe() makes} */
 json_t *files_to_json(const struct files *files);
 /* The secrets for the signer, unreadable on the way (control/handover.h). -1: `error` says why. */

@@ -29,6 +29,7 @@ int reload_command(struct cli *cli)
 	close(secrets);
 	if (result == NULL)
 		return status;
+	files_print_lines(cli, "warning: ", json_string_value(json_object_get(result, "notes")));
 	json_decref(result);
 	return CLI_DONE;
 }

@@ -107,7 +107,8 @@ static json_t *reload(void *ctx, const json_t *request, struct text *error)
 	conf = configuration_read(request, secrets, d->users.daemon, error);
 	if (conf == NULL || !daemon_reload(d, conf, error))
 		return NULL;
-	return json_pack("{s:s}", "warnings", d->conf->warnings);
+	return json_pack("{s:s, s:s}", "warnings", d->conf->warnings, "notes",
+	                 d->notes.s != NULL ? d->notes.s : "");
 }
 
 static json_t *stop(void *ctx, const json_t *request, struct text *error)

@@ -219,14 +219,39 @@ static bool change_resolver(struct daemon *d, const struct configuration *conf, 
 	return true;
 }
 
-/* What only a new start can change is said. */
-static void note_outer_change(struct daemon *d, const struct configuration *conf)
+static bool same_translation(const struct policy_table *a, const struct policy_table *b)
 {
-	if (!ip_equal(&d->conf->plan.own4, &conf->plan.own4) ||
-	    !ip_equal(&d->conf->plan.own6, &conf->plan.own6))
-		log_line(&d->log, LOG_WARNING,
-		         "reload: the outer address is another one now; ipsec stop and start will "
-		         "use it");
+	size_t i = 0, j = 0;
+
+	for (;; i++, j++) {
+		while (i < a->flat_count && a->flat[i].nat.family == IP_NONE)
+			i++;
+		while (j < b->flat_count && b->flat[j].nat.family == IP_NONE)
+			j++;
+		if (i == a->flat_count || j == b->flat_count)
+			return i == a->flat_count && j == b->flat_count;
+		if (!ip_equal(&a->flat[i].nat, &b->flat[j].nat) ||
+		    !range_equal(&a->flat[i].local, &b->flat[j].local))
+			return false;
+	}
+}
+
+/* What only a new start can change is said, in the log and to whoever asked for the reload. */
+static void note(struct daemon *d, const char *what)
+{
+	log_line(&d->log, LOG_WARNING, "reload: %s; ipsec stop and ipsec start will use it", what);
+	text_add(&d->notes, "%s; ipsec stop and ipsec start will use it\n", what);
+}
+
+static void note_what_stays(struct daemon *d, const struct configuration *conf)
+{
+	const struct plan *before = &d->conf->plan, *after = &conf->plan;
+
+	text_free(&d->notes);
+	if (!ip_equal(&before->own4, &after->own4) || !ip_equal(&before->own6, &after->own6))
+		note(d, "the outer address is another one now");
+	if (!same_translation(&before->policy, &after->policy))
+		note(d, "leftnat= has changed");
 }
 
 bool daemon_reload(struct daemon *d, struct configuration *conf, struct text *error)
@@ -235,7 +260,7 @@ bool daemon_reload(struct daemon *d, struct configuration *conf, struct text *er
 		configuration_free(conf);
 		return false;
 	}
-	note_outer_change(d, conf);
+	note_what_stays(d, conf);
 	configuration_free(d->conf);
 	d->conf = conf;
 	engine_set_inside(d->engine, conf->plan.inside, conf->plan.inside_count);
@@ -249,6 +274,7 @@ void daemon_free(struct daemon *d)
 	if (d->control != NULL)
 		control_server_finish(d->control);
 	life_close(d);
+	text_free(&d->notes);
 	resolver_free(d->resolver);
 	d->resolver = NULL;
 	pool_free(d->pool);

@@ -30,6 +30,7 @@ struct daemon {
 	struct event_base *base;
 
 	struct configuration *conf; /* the one that runs */
+	struct text notes; /* on the last reload: what it did not change, in lines */
 	struct host_key *host_keys;
 	size_t host_key_count;
 

@@ -70,6 +70,15 @@ def test_a_reload_with_an_error_keeps_the_running_configuration(lab, pair):
     assert lab.source.ping(DEST)
 
 
+def test_a_reload_says_what_only_a_new_start_changes(pair):
+    assert pair.west.ipsec("reload").stderr == ""
+    translated = HOWTO.replace("leftsubnet={lan}", "leftsubnet={lan}\n\tleftnat=198.18.1.1")
+    pair.west.configure(SETUP, translated)
+    assert "leftnat= has changed; ipsec stop and ipsec start" in pair.west.ipsec("reload").stderr
+    pair.west.configure(SETUP, HOWTO)
+    pair.west.ipsec("reload")
+
+
 def test_unroute_lets_go_and_route_traps_again(lab, pair):
     pair.west.ipsec("auto", "--unroute", "client-to-anyone")
     traps = [row["source"] for row in pair.west.eroutes() if row["action"] == "trap"]
