@@ -125,6 +125,18 @@ def test_nothing_of_the_range_leaves_or_comes_in_the_clear(lab, sites):
     assert not wire.frames().with_octets(PIECE)
 
 
+def test_stopped_the_range_stays_blocked(lab, sites):
+    configure(sites.west, SITES, auto="start")
+    configure(sites.east, SITES, auto="add")
+    sites.start()
+    up(sites.west)
+    done = sites.west.stop()
+    assert "conn sites" in done.stdout + done.stderr
+    with lab.capture("west") as wire:
+        assert not lab.source.ping(DEST, wait=1)
+    assert not wire.frames().with_octets(PIECE)
+
+
 def test_auto_start_waits_for_a_peer_that_comes_later(lab, sites):
     configure(sites.west, SITES, auto="start")
     configure(sites.east, SITES, auto="add")
