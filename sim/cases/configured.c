@@ -83,13 +83,15 @@ void several_networks_share_one_tunnel(void)
 	sim_end(p.sim);
 }
 
-/* TS-4, TS-6: the peer takes a part. That part has its tunnel, the rest its verdict. */
+/* TS-4, TS-6: the peer takes a part. That part has its tunnel; of the rest each pair is asked for
+ * by itself, and has what comes of it. */
 void the_peer_takes_less_than_all(void)
 {
 	struct pair p = start(SITES("\tauto=route\n"),
 	                      "conn sites\n\tleft=192.0.2.1\n\tleftsubnet=203.0.113.0/24\n"
 	                      "\tright=192.0.2.2\n\trightsubnet=198.51.100.0/26\n"
-	                      "\tauthby=secret\n\tauto=add\n");
+	                      "\tauthby=secret\n\tauto=add\n"
+	                      "conn more\n\trightsubnet=198.51.100.128/26\n\talso=sites\n");
 
 	sim_ping(p.sim, source, destination);
 	sim_run_until_idle(p.sim);
@@ -99,6 +101,11 @@ void the_peer_takes_less_than_all(void)
 	sim_run_until_idle(p.sim);
 	expect_drop(p.sim, source, "198.51.100.100");
 	expect_sas(p.sim, p.west, 1, 1);
+	sim_ping(p.sim, source, "198.51.100.130");
+	sim_run_until_idle(p.sim);
+	expect_tunnel(p.sim, source, "198.51.100.130");
+	expect_arrived(p.sim, "198.51.100.130", source, 1, 0);
+	expect_sas(p.sim, p.west, 1, 2);
 	sim_end(p.sim);
 }
 

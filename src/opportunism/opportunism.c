@@ -397,11 +397,6 @@ static void decide_pair(struct opportunism *opp, const struct ip_pair *pair)
 	flow = flow_new(opp, pair, conn);
 	if (flow == NULL)
 		return;
-	if (conn_has_tunnel(conn)) {
-		flow_settle_shunt(flow, flow->failure, FLOW_REASON_REFUSED);
-		timer_set(opp, &flow->timer, instant_after(opp->now, opp->shunt_idle));
-		return;
-	}
 	if (flow_is_translated(pair, conn)) {
 		flow_follow(flow);
 		return;

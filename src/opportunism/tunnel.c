@@ -160,7 +160,7 @@ bool tunnel_on_acquire(struct opportunism *opp, struct conn_state *conn, const s
 
 	if (flow == NULL)
 		return false;
-	/* The peer took less than we asked for. */
+	/* The peer took less than we asked for: this pair it is asked for by itself. */
 	return flow->state != FLOW_TUNNEL || reach_covers(&flow->tunnel->reach, pair);
 }
 
