@@ -49,6 +49,15 @@ def receive(host, port):
     return process
 
 
+def overrun(host):
+    """Packets that this machine could not keep up with: full queues of sockets and devices."""
+    snmp = host.run("cat", "/proc/net/snmp").stdout
+    names, values = [line.split()[1:] for line in snmp.splitlines() if line.startswith("Udp:")]
+    links = json.loads(host.run("ip", "-j", "-s", "link").stdout)
+    return (int(dict(zip(names, values))["RcvbufErrors"]) +
+            sum(link["stats64"][way]["dropped"] for link in links for way in ("rx", "tx")))
+
+
 def rekeys(gateway):
     """How many of CHILD SAs and of IKE SAs."""
     log = gateway.log()
@@ -63,6 +72,8 @@ def test_ten_thousand_packets_a_second_go_through_rekeys_of_both_kinds(lab, tunn
                lab.dest.start(STREAM, "send", SOURCE, 7002, RATE // 10, RATE // 10 * SECONDS)]
     for process in sending:
         assert process.wait(timeout=SECONDS * 4) == 0
+    for host in (lab.source, lab.west, lab.east, lab.dest):
+        print(host.name, overrun(host))
     results = [json.loads(process.communicate(timeout=10)[0]) for process in (there, back)]
     assert results == [
         {"received": RATE * SECONDS, "lost": 0, "doubled": 0, "first_lost": -1},

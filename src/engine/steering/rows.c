@@ -161,10 +161,39 @@ static void copy_policy(struct steering *s, const struct policy_table *table)
 	s->has_policy = true;
 }
 
+static bool is_same_to_kernel(const struct policy_row *a, const struct policy_row *b)
+{
+	return range_equal(&a->local, &b->local) && range_equal(&a->remote, &b->remote) &&
+	       a->action == b->action && a->is_private == b->is_private &&
+	       a->is_own_address == b->is_own_address && ip_equal(&a->nat, &b->nat);
+}
+
+/* The kernel knows ranges, not SAs: a tunnel that was rekeyed is the same row to it. */
+static bool is_known(const struct steering *s, const struct policy_table *table)
+{
+	const struct policy_table *known = &s->policy;
+
+	if (!s->has_policy || known->flat_count != table->flat_count ||
+	    known->row_count != table->row_count)
+		return false;
+	for (size_t i = 0; i < table->flat_count; i++) {
+		if (known->flat_row[i] != table->flat_row[i] ||
+		    !is_same_to_kernel(&known->flat[i], &table->flat[i]))
+			return false;
+	}
+	return true;
+}
+
 void steering_set_policy(struct steering *s, const struct policy_table *table)
 {
 	struct batch b = { 0 };
 
+	if (is_known(s, table)) {
+		if (table->flat_count > 0)
+			memcpy(s->policy.flat, table->flat,
+			       table->flat_count * sizeof(*table->flat));
+		return;
+	}
 	copy_policy(s, table);
 	policy_put(s, &b);
 	commit(s, &b, "policy");
