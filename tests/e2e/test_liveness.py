@@ -89,7 +89,7 @@ def test_esp_for_nobody_gets_one_word_and_no_icmp(lab, tunnel, stranger, west):
         lab.stranger.run("python3", "-c", f"""
 import socket
 s = socket.socket(socket.{family}, socket.SOCK_RAW, 50)
-for number in range(50):
+for number in range(4):  # few: a capture loses of a burst
     s.sendto(b"\\0\\1\\2\\3" + number.to_bytes(4, "big") + bytes(40), ("{west}", 0))
 """)
         until("west says so", lambda: capture.frames().ike(), timeout=10)
