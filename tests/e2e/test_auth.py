@@ -187,8 +187,8 @@ def certify(pair, root, setup="", left="", right=""):
 def test_certificates_of_one_ca(lab, idle_pair, root):
     certify(idle_pair, root)
     carries(lab, idle_pair)
-    assert idle_pair.west.eroute(SOURCE, DEST)["strength"] == "cert"
-    assert idle_pair.east.eroute(DEST, SOURCE)["strength"] == "cert"
+    assert idle_pair.west.range_of(SOURCE, DEST)["strength"] == "cert"
+    assert idle_pair.east.range_of(DEST, SOURCE)["strength"] == "cert"
 
 
 def test_a_revoked_certificate_is_refused(lab, idle_pair, root):
