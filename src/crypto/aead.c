@@ -41,11 +41,14 @@ static const struct aead_kind {
 #undef AEAD
 };
 
+enum { AEAD_GCM_KEY_MAX = 32 };
+
 struct aead {
 	const struct aead_shape *shape;
 	EVP_CIPHER_CTX *ctx; /* the key is expanded in here once; a packet only sets its nonce */
 	uint8_t salt[AEAD_SALT_LEN];
-	struct cbc_mac *cbc; /* instead of both */
+	uint8_t key[AEAD_GCM_KEY_MAX]; /* for the time after a rest */
+	struct cbc_mac *cbc;           /* instead of both */
 };
 
 static const struct aead_kind *aead_kind(enum aead_id id)
@@ -80,18 +83,24 @@ const struct aead_shape *aead_shape_of(const struct aead *aead)
 	return aead->shape;
 }
 
-static bool gcm_init(struct aead *aead, const struct aead_kind *kind, struct bytes key)
+static bool gcm_wake(struct aead *aead, const struct aead_kind *kind)
 {
 	EVP_CIPHER *cipher = EVP_CIPHER_fetch(NULL, kind->cipher, NULL);
 	bool ok;
 
-	memcpy(aead->salt, key.data + key.len - AEAD_SALT_LEN, AEAD_SALT_LEN);
 	aead->ctx = EVP_CIPHER_CTX_new();
 	/* Direction 1; aead_open() turns it for each packet, the expanded key serves both. */
 	ok = aead->ctx != NULL && cipher != NULL &&
-	     EVP_CipherInit_ex2(aead->ctx, cipher, key.data, NULL, 1, NULL) == 1;
+	     EVP_CipherInit_ex2(aead->ctx, cipher, aead->key, NULL, 1, NULL) == 1;
 	EVP_CIPHER_free(cipher); /* the context keeps its own reference */
 	return ok;
+}
+
+static bool gcm_init(struct aead *aead, const struct aead_kind *kind, struct bytes key)
+{
+	memcpy(aead->salt, key.data + key.len - AEAD_SALT_LEN, AEAD_SALT_LEN);
+	memcpy(aead->key, key.data, key.len - AEAD_SALT_LEN);
+	return gcm_wake(aead, kind);
 }
 
 static bool cbc_init(struct aead *aead, const struct aead_kind *kind, struct bytes key)
@@ -128,8 +137,14 @@ void aead_free(struct aead *aead)
 		return;
 	EVP_CIPHER_CTX_free(aead->ctx); /* wipes the expanded key */
 	cbc_mac_free(aead->cbc);
-	secret_wipe(aead->salt, sizeof(aead->salt));
+	secret_wipe(aead, sizeof(*aead));
 	free(aead);
+}
+
+void aead_rest(struct aead *aead)
+{
+	EVP_CIPHER_CTX_free(aead->ctx);
+	aead->ctx = NULL;
 }
 
 bool aead_iv(struct aead *aead, uint64_t number, uint8_t *iv)
@@ -148,6 +163,8 @@ static bool aead_start(struct aead *aead, const uint8_t *iv, struct bytes aad, i
 	uint8_t nonce[AEAD_SALT_LEN + AEAD_IV_LEN];
 	int len;
 
+	if (aead->ctx == NULL && !gcm_wake(aead, aead_kind(aead->shape->id)))
+		return false;
 	memcpy(nonce, aead->salt, AEAD_SALT_LEN);
 	memcpy(nonce + AEAD_SALT_LEN, iv, AEAD_IV_LEN);
 	if (aad.len > INT_MAX ||

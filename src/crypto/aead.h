@@ -55,6 +55,8 @@ struct aead;
 /* `key` is aead_key_len(id) octets. NULL: the crypto library refused. */
 struct aead *aead_new(enum aead_id id, struct bytes key);
 void aead_free(struct aead *aead);
+/* Gives back the expanded key, a kilobyte, until the next packet: for keys of seldom use. */
+void aead_rest(struct aead *aead);
 const struct aead_shape *aead_shape_of(const struct aead *aead);
 
 /*

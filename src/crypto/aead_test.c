@@ -218,9 +218,34 @@ static void the_ivs_of_cbc_cannot_be_foretold(void **state)
 	aead_free(gcm);
 }
 
+static void a_rested_key_is_the_same_key(void **state)
+{
+	static const enum aead_id ids[] = { AEAD_AES_GCM_16_128, AEAD_AES_GCM_16_256,
+		                            AEAD_CHACHA20_POLY1305 };
+	static const uint8_t iv[AEAD_IV_LEN] = { 7 };
+	const struct bytes aad = BYTES_STR("header"), plain = BYTES_STR("text");
+	uint8_t key[36] = { 1, 2, 3 };
+
+	for (size_t i = 0; i < ARRAY_LEN(ids); i++) {
+		struct aead *aead = aead_new(ids[i], BYTES(key, aead_key_len(ids[i])));
+		uint8_t before[4 + AEAD_TAG_LEN], after[4 + AEAD_TAG_LEN], opened[4];
+
+		assert_true(aead_seal(aead, iv, aad, plain, before));
+		aead_rest(aead);
+		aead_rest(aead);
+		assert_true(aead_open(aead, iv, aad, BYTES_OF(before), opened));
+		assert_memory_equal(opened, plain.data, plain.len);
+		aead_rest(aead);
+		assert_true(aead_seal(aead, iv, aad, plain, after));
+		assert_memory_equal(before, after, sizeof(before));
+		aead_free(aead);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_rested_key_is_the_same_key),
 		cmocka_unit_test(seals_and_opens_the_published_packets),
 		cmocka_unit_test(refuses_any_changed_bit_and_shows_no_plaintext),
 		cmocka_unit_test(seals_nothing_and_refuses_less_than_a_tag),

@@ -112,7 +112,7 @@ bool proof_start_checking(struct ike_sa *sa, unsigned psk, struct instant now)
 /* RFC 4945 section 3.1; the log says what is wrong, the peer hears nothing of it (AUT-6). */
 static bool is_certified(struct ike_sa *sa, struct bytes result)
 {
-	enum x509_verdict verdict = x509_job_result(result, &sa->peer_key);
+	enum x509_verdict verdict = x509_job_result(result, &sa->hs->peer_key);
 
 	sa->by_certificate = verdict == X509_VERDICT_OK;
 	if (verdict != X509_VERDICT_OK)
@@ -140,7 +140,7 @@ bool proof_is_good(struct ike_sa *sa, struct bytes result)
 		return is_certified(sa, result);
 	if (result.len != 1 || result.data[0] >= hs->key_count)
 		return false;
-	sa->peer_key = hs->keys[result.data[0]];
+	hs->peer_key = hs->keys[result.data[0]];
 	return true;
 }
 

@@ -252,7 +252,7 @@ void ike_sa_up(struct ike_sa *sa, struct instant now)
 		.path = sa->path,
 		.peer_id = sa->peer_id,
 		.peer_auth = sa->peer_auth,
-		.peer_key = sa->peer_key,
+		.peer_key = sa->hs->peer_key,
 		.by_certificate = sa->by_certificate,
 		.is_initiator = sa->is_initiator,
 	};
@@ -268,6 +268,7 @@ void ike_sa_up(struct ike_sa *sa, struct instant now)
 	lifetime_start(&sa->life, sa->profile->life.ike_s, &sa->profile->life, sa->is_initiator,
 	               ike_random_octet(ike), now);
 	ike_sa_drop_handshake_keys(sa);
+	sk_rest(&sa->sk);
 	log_line(&ike->settings.log, LOG_INFO, "ike %s: up, %s, %s",
 	         ip_text(&sa->path.remote.address).s, id_text(&sa->peer_id).s,
 	         suite_text(&sa->suite).s);
@@ -280,7 +281,6 @@ void ike_sa_inherit(struct ike_sa *heir, const struct ike_sa *old, struct instan
 	heir->local_id = old->local_id;
 	heir->peer_id = old->peer_id;
 	heir->peer_auth = old->peer_auth;
-	heir->peer_key = old->peer_key;
 	heir->nat = old->nat;
 	heir->up_since = now;
 	heir->peer_is_wildswan = old->peer_is_wildswan;
@@ -288,6 +288,7 @@ void ike_sa_inherit(struct ike_sa *heir, const struct ike_sa *old, struct instan
 	heir->cuts = old->cuts;
 	heir->ip_size = old->ip_size;
 	ike_sa_set_profile(heir, old->profile);
+	sk_rest(&heir->sk);
 	peers_remove(heir);
 	peers_add_address(heir);
 	peers_add_names(heir);

@@ -5,10 +5,10 @@
  * Private to this folder; the exchanges (init, auth_exchange, create_child, informational) work
  * on it.
  *
- *   Initiator  INIT_SENT -> [INTERMEDIATE_SENT] -> AUTH_MAKING -> AUTH_SENT -> [KEYS_WANTED] -> RESPONSE_CHECKING -> UP
- *   Responder  INIT_ANSWERED -> AUTH_WANTED -> REQUEST_CHECKING -> RESPONSE_MAKING -> UP
- *   both       ... -> CLOSING (our last request is under way; the owner believes it gone)
- *              UP -> REPLACED (the peer rekeyed it; its Delete will come)
+ *   Initiator  INIT_SENT -> [INTERMEDIATE_SENT] -> AUTH_MAKING -> AUTH_SENT -> [KEYS_WANTED] ->
+ * RESPONSE_CHECKING -> UP Responder  INIT_ANSWERED -> AUTH_WANTED -> REQUEST_CHECKING ->
+ * RESPONSE_MAKING -> UP both       ... -> CLOSING (our last request is under way; the owner
+ * believes it gone) UP -> REPLACED (the peer rekeyed it; its Delete will come)
  *              ... -> LINGERING (only our last response is kept, for its retransmissions)
  *              ... -> DEAD (freed at the end of the event)
  */
@@ -120,8 +120,9 @@ struct handshake {
 	struct buf child_offer;           /* body of SAi2 */
 	struct ike_permission permission; /* without its keys */
 	/* Both */
-	bool initial_contact; /* the peer's */
-	struct pubkey *keys;  /* candidates for the peer's AUTH */
+	bool initial_contact;   /* the peer's */
+	struct pubkey *keys;    /* candidates for the peer's AUTH */
+	struct pubkey peer_key; /* the one it was */
 	size_t key_count;
 	struct buf id_body;       /* our ID payload's */
 	struct buf peer_id_body;  /* as received (AUT-4) */
@@ -194,7 +195,6 @@ struct ike_sa {
 	struct ike_id local_id;
 	struct ike_id peer_id;
 	enum ike_auth peer_auth; /* how the peer proved its ID, or says it does */
-	struct pubkey peer_key;
 	bool by_certificate;
 	bool is_known_to_owner;      /* sa_gone is due */
 	struct half_open *half_open; /* Responder, until it is up; then NULL */

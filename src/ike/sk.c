@@ -27,6 +27,20 @@ void sk_wipe(struct sk *sk)
 	*sk = (struct sk){ 0 };
 }
 
+static void rest(struct sk *sk)
+{
+	if (!sk->rests)
+		return;
+	aead_rest(sk->out);
+	aead_rest(sk->in);
+}
+
+void sk_rest(struct sk *sk)
+{
+	sk->rests = true;
+	rest(sk);
+}
+
 /* Octets of what stands before the text and is authenticated with it, without the IV. */
 static size_t aad_len(struct piece piece)
 {
@@ -78,10 +92,12 @@ static bool encrypt(struct sk *sk, size_t aad, struct buf *message)
 {
 	const struct aead_shape *shape = aead_shape_of(sk->out);
 	size_t text = aad + shape->iv_len;
+	bool ok = aead_seal(sk->out, message->data + aad, BYTES(message->data, aad),
+	                    BYTES(message->data + text, message->len - text - shape->tag_len),
+	                    message->data + text);
 
-	return aead_seal(sk->out, message->data + aad, BYTES(message->data, aad),
-	                 BYTES(message->data + text, message->len - text - shape->tag_len),
-	                 message->data + text);
+	rest(sk);
+	return ok;
 }
 
 bool sk_seal_piece(struct sk *sk, const struct ike_header *header, struct piece piece,
@@ -129,12 +145,15 @@ enum sk_verdict sk_open(struct sk *sk, struct bytes datagram, const struct paylo
 	const struct aead_shape *shape = aead_shape_of(sk->in);
 	struct bytes sealed;
 	size_t len, padding;
+	bool ok;
 
 	assert(p->sk.data != NULL && p->sk_offset <= datagram.len);
 	if (p->sk.len < shape->iv_len + 1u + shape->tag_len)
 		return SK_INTEGRITY;
 	sealed = BYTES(p->sk.data + shape->iv_len, p->sk.len - shape->iv_len);
-	if (!aead_open(sk->in, p->sk.data, BYTES(datagram.data, p->sk_offset), sealed, plain))
+	ok = aead_open(sk->in, p->sk.data, BYTES(datagram.data, p->sk_offset), sealed, plain);
+	rest(sk);
+	if (!ok)
 		return SK_INTEGRITY;
 	len = sealed.len - shape->tag_len;
 	padding = plain[len - 1];

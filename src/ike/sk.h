@@ -18,12 +18,15 @@ struct sk {
 	struct aead *out;
 	struct aead *in;
 	uint64_t sealed; /* also the number of the next IV */
+	bool rests;      /* between messages */
 };
 
 /* `is_initiator`: we are the original initiator of the IKE SA (KDF-3). */
 MUST_USE bool sk_init(struct sk *sk, enum aead_id cipher, const struct ike_keys *keys,
                       bool is_initiator);
 void sk_wipe(struct sk *sk);
+/* From now on messages are seldom: keys are expanded for each, and memory is kept free between. */
+void sk_rest(struct sk *sk);
 
 /* Length of the whole datagram around inner payloads that long. */
 size_t sk_sealed_len(const struct sk *sk, size_t inner_len);
