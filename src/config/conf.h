@@ -85,6 +85,7 @@ struct conn_end {
 enum conn_type { CONN_TUNNEL, CONN_PASSTHROUGH, CONN_DROP, CONN_REJECT };
 enum conn_auto { AUTO_IGNORE, AUTO_ADD, AUTO_ROUTE, AUTO_START };
 enum shunt_choice { SHUNT_PASSTHROUGH, SHUNT_DROP, SHUNT_REJECT };
+enum ppk_use { PPK_USE_NO, PPK_USE_PROPOSE, PPK_USE_INSIST };
 enum dpd_action { DPD_HOLD, DPD_CLEAR, DPD_RESTART };
 
 /* How the peer of a conn is dealt with. A time of 0: not given. */
@@ -100,6 +101,7 @@ struct conn_dealings {
 	unsigned dpdtimeout_s;
 	enum dpd_action dpdaction;
 	bool encapsulation;
+	enum ppk_use ppk;
 	bool transport;            /* type=transport */
 	char ike[CONF_SUITES_MAX]; /* as written; "": ours */
 	char esp[CONF_SUITES_MAX];
@@ -207,6 +209,6 @@ bool conn_end_contains(const struct conn_end *end, const struct ip *address);
  */
 const struct conn_end *conn_ours(const struct conn *conn, const struct ip *own, size_t own_count,
                                  const struct conn_end **theirs);
-/* Is one end an address of this machine? Not always while its network is not up yet; conn_ours() then
- * takes the left one. */
+/* Is one end an address of this machine? Not always while its network is not up yet; conn_ours()
+ * then takes the left one. */
 bool conn_is_ours(const struct conn *conn, const struct ip *own, size_t own_count);

@@ -5,10 +5,10 @@
 #include "config/suites.h"
 #include "config/value.h"
 
-const char *const dealings_keys[] = { "ikelifetime", "keylife",       "rekey",    "rekeymargin",
-	                              "rekeyfuzz",   "pfs",           "dpddelay", "dpdtimeout",
-	                              "dpdaction",   "encapsulation", "ike",      "esp",
-	                              NULL };
+const char *const dealings_keys[] = {
+	"ikelifetime", "keylife",   "rekey",         "rekeymargin", "rekeyfuzz", "pfs", "dpddelay",
+	"dpdtimeout",  "dpdaction", "encapsulation", "ike",         "esp",       "ppk", NULL
+};
 const char *const dealings_list_keys[] = { "ike", "esp", NULL };
 
 static bool set_lifetime(const char *value, unsigned *out, struct text *why)
@@ -64,6 +64,18 @@ static bool set_dpdaction(struct conn_dealings *d, const char *value, struct tex
 	return true;
 }
 
+/* "yes" is another word for propose. */
+static bool set_ppk(struct conn_dealings *d, const char *value, struct text *why)
+{
+	static const char *const words[] = { "no", "propose", "insist", "yes", NULL };
+	unsigned use;
+
+	if (!value_word(value, words, &use, why))
+		return false;
+	d->ppk = use == 3 ? PPK_USE_PROPOSE : (enum ppk_use)use;
+	return true;
+}
+
 /* Kept as written: whoever makes proposals of it reads it once more. */
 static bool set_suites(char out[CONF_SUITES_MAX], const char *value, enum suites_use use,
                        struct text *why)
@@ -100,6 +112,8 @@ bool dealings_set(struct conn_dealings *d, const char *key, const char *value, s
 		return value_seconds(value, LIFETIME_MOST_S, &d->dpdtimeout_s, why);
 	if (strcmp(key, "dpdaction") == 0)
 		return set_dpdaction(d, value, why);
+	if (strcmp(key, "ppk") == 0)
+		return set_ppk(d, value, why);
 	if (strcmp(key, "encapsulation") == 0)
 		return value_yes(value, &d->encapsulation, why);
 	if (strcmp(key, "ike") == 0)

@@ -9,6 +9,7 @@
 #include "ike/create_child.h"
 #include "ike/crash.h"
 #include "ike/informational.h"
+#include "ike/ppk.h"
 #include "ike/request.h"
 
 /* An IKE SA whose first child was refused and that nobody has another use for (INI-13). */
@@ -19,6 +20,10 @@ void auth_start(struct ike_sa *sa, struct instant now)
 	sa->state = IKE_SA_AUTH_MAKING;
 	sa->expires = instant_after(now, AUTH_WAIT_MAX);
 	crash_start_token(sa); /* before the other: it is done before, too */
+	if (!ppk_begin(sa))
+		return ike_sa_end(sa, IKE_REASON_NO_PROPOSAL, false);
+	if (sa->hs->ppk_step == PPK_KEYS)
+		return ppk_start_job(sa, sa->hs->wish.ppk.key);
 	if (!proof_start_making(sa, &sa->hs->wish.self, now))
 		ike_sa_end(sa, IKE_REASON_NO_PROPOSAL, false);
 }
@@ -38,6 +43,25 @@ static void add_child_offer(struct message_writer *m, struct ike_sa *sa)
 	children_add_ts(m, PAYLOAD_TS_R, &hs->wish.remote, hs->wish.more_remote);
 }
 
+/* A step before the AUTH that is sent; false: this is it. */
+static bool is_on_the_way(struct ike_sa *sa, struct bytes result, struct instant now)
+{
+	switch (sa->hs->ppk_step) {
+	case PPK_UNUSED:
+	case PPK_USED:
+		break;
+	case PPK_PLAIN_AUTH:
+		ppk_keep_plain_auth(sa, result);
+		ppk_start_job(sa, sa->hs->wish.ppk.key);
+		return true;
+	case PPK_KEYS:
+		if (!ppk_take_keys(sa, result) || !proof_start_making(sa, &sa->hs->wish.self, now))
+			ike_sa_end(sa, IKE_REASON_LOCAL, false);
+		return true;
+	}
+	return false;
+}
+
 /* --> HDR, SK { IDi, [N(INITIAL_CONTACT)], [IDr], AUTH, SAi2, TSi, TSr } */
 void auth_on_request_made(struct ike_sa *sa, struct bytes proof, struct instant now)
 {
@@ -47,6 +71,8 @@ void auth_on_request_made(struct ike_sa *sa, struct bytes proof, struct instant 
 
 	if (proof.len == 0)
 		return ike_sa_end(sa, IKE_REASON_LOCAL, false);
+	if (is_on_the_way(sa, proof, now))
+		return;
 	message_start_inner(&m, inner, sizeof(inner));
 	message_add(&m, PAYLOAD_ID_I, buf_view(&hs->id_body));
 	cert_add(&m, hs, &hs->wish.self);
@@ -59,6 +85,7 @@ void auth_on_request_made(struct ike_sa *sa, struct bytes proof, struct instant 
 		payload_end(&m);
 	}
 	proof_add(&m, sa, hs->wish.self.auth, proof);
+	ppk_add_identity(&m, sa);
 	crash_add_token(sa, &m);
 	if (!hs->wish.is_childless)
 		add_child_offer(&m, sa);
@@ -149,6 +176,8 @@ static void on_proof(struct ike_sa *sa, const struct payloads *p, struct instant
 		return reject_peer(sa, IKE_REASON_BAD_SIGNATURE, NOTIFY_AUTHENTICATION_FAILED, now);
 	if (!is_expected_peer(sa))
 		return reject_peer(sa, IKE_REASON_BAD_IDENTITY, NOTIFY_AUTHENTICATION_FAILED, now);
+	if (!ppk_settle(sa, p))
+		return reject_peer(sa, IKE_REASON_BAD_SIGNATURE, NOTIFY_AUTHENTICATION_FAILED, now);
 	if (hs->trust != NULL)
 		cert_keep_chain(hs, p);
 	if (hs->has_keys || hs->trust != NULL || sa->peer_auth != IKE_AUTH_SIGNATURE)

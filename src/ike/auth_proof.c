@@ -172,6 +172,7 @@ bool proof_keep_peers(struct ike_sa *sa, struct bytes id, const struct auth_payl
 	hs->peer_id_body = buf_copy(id);
 	hs->peer_proof = buf_copy(auth->value);
 	hs->peer_signature = auth->signature_id;
+	hs->peer_method = auth->method;
 	sa->peer_auth = method_of(auth->method);
 	return true;
 }

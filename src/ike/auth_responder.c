@@ -7,7 +7,9 @@
 #include "ike/cert.h"
 #include "ike/children.h"
 #include "ike/crash.h"
+#include "ike/ppk.h"
 #include "ike/request.h"
+#include "util/text.h"
 
 void auth_refuse(struct ike_sa *sa, uint16_t notify, struct bytes data, enum ike_reason reason,
                  struct instant now)
@@ -72,6 +74,7 @@ static void ask_owner(struct ike_sa *sa, const struct ike_id *wanted_id, struct 
 		.initial_contact = hs->initial_contact,
 	};
 
+	string_copy(claim.ppk_id, sizeof(claim.ppk_id), hs->ppk_id);
 	children_claim(&claim, hs->child);
 	half_open_shield(&sa->ike->half_opens, sa->half_open);
 	sa->state = IKE_SA_AUTH_WANTED;
@@ -101,6 +104,7 @@ void auth_on_request(struct ike_sa *sa, const struct payloads *p, struct instant
 		return refuse_proof(sa, IKE_REASON_BAD_SIGNATURE, now);
 	crash_keep_token(sa, p);
 	cert_keep_request(sa->hs, p);
+	ppk_keep_request(sa, p);
 	if (cert_is_wanted(sa, &ca_hashes))
 		cert_keep_chain(sa->hs, p);
 	sa->hs->initial_contact = payloads_find_notify(p, NOTIFY_INITIAL_CONTACT, &n);
@@ -156,12 +160,22 @@ void auth_on_permission(struct ike_sa *sa, const struct ike_permission *permissi
 	proof_keep_keys(hs, permission->keys, permission->key_count);
 	sa->state = IKE_SA_REQUEST_CHECKING;
 	sa->expires = instant_after(now, AUTH_WAIT_MAX);
+	if (!ppk_choose(sa))
+		return refuse_proof(sa, IKE_REASON_NO_KEYS, now);
+	if (hs->ppk_step == PPK_KEYS)
+		return ppk_start_job(sa, permission->ppk.key);
 	if (!proof_start_checking(sa, permission->peer_psk, now))
 		refuse_proof(sa, IKE_REASON_NO_KEYS, now);
 }
 
 void auth_on_request_checked(struct ike_sa *sa, struct bytes result, struct instant now)
 {
+	if (sa->hs->ppk_step == PPK_KEYS) {
+		if (!ppk_take_keys(sa, result) ||
+		    !proof_start_checking(sa, sa->hs->permission.peer_psk, now))
+			refuse_proof(sa, IKE_REASON_NO_KEYS, now);
+		return;
+	}
 	if (!proof_is_good(sa, result))
 		return refuse_proof(sa, proof_failure(sa), now);
 	sa->state = IKE_SA_RESPONSE_MAKING;
@@ -230,6 +244,7 @@ void auth_on_response_made(struct ike_sa *sa, struct bytes proof, struct instant
 	message_start_inner(&m, inner, sizeof(inner));
 	message_add(&m, PAYLOAD_ID_R, buf_view(&hs->id_body));
 	cert_add(&m, hs, &hs->permission.self);
+	ppk_add_identity(&m, sa);
 	crash_add_token(sa, &m);
 	if (contact_is_first(sa))
 		message_add_notify(&m, NOTIFY_INITIAL_CONTACT, (struct bytes){ 0 });

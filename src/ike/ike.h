@@ -58,6 +58,14 @@ struct ike_self {
 	enum ike_send_cert send_cert;
 };
 
+/* A secret of RFC 8784, by its place in the signer and the name both ends call it by. */
+enum { IKE_PPK_ID_MAX = 128 };
+struct ike_ppk {
+	bool is_there;
+	unsigned key;
+	char id[IKE_PPK_ID_MAX + 1];
+};
+
 /* By which certificates the peer may be known. Borrowed for the call. */
 struct ike_certs {
 	const struct x509_trust *trust; /* NULL: by none */
@@ -110,6 +118,7 @@ struct ike_claim {
 	bool peer_is_wildswan; /* our Vendor ID was seen (NAT-12) */
 	bool peer_behind_nat;
 	bool initial_contact;
+	char ppk_id[IKE_PPK_ID_MAX + 1]; /* the PPK the peer used; "": none */
 	bool is_childless; /* no CHILD SA is asked for, there are no selectors (RFC 6023) */
 };
 
@@ -195,6 +204,7 @@ struct ike_wish {
 	enum ike_auth peer_auth;
 	unsigned peer_psk;      /* PSK: index of the shared secret */
 	struct ike_certs certs; /* signature: instead of keys */
+	struct ike_ppk ppk;     /* used as the profile says */
 	struct traffic_selector local;
 	struct traffic_selector remote;
 	struct selectors more_local; /* copied */
@@ -233,6 +243,7 @@ struct ike_permission {
 	const struct pubkey *keys; /* candidates for the peer's AUTH (signature) */
 	size_t key_count;
 	struct ike_certs certs;       /* instead of keys */
+	struct ike_ppk ppk;           /* the one the claim names, if we have it */
 	unsigned peer_psk;            /* PSK */
 	struct traffic_selector peer; /* narrowed selectors to grant */
 	struct traffic_selector ours;

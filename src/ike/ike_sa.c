@@ -121,6 +121,10 @@ static void handshake_free(struct handshake *hs)
 	buf_free(&hs->id_body);
 	buf_free(&hs->peer_id_body);
 	buf_free(&hs->token);
+	buf_free(&hs->plain_auth);
+	secret_free(&hs->plain_d);
+	secret_free(&hs->plain_pi);
+	secret_free(&hs->plain_pr);
 	buf_free(&hs->own_chain);
 	buf_free(&hs->peer_chain);
 	buf_free(&hs->peer_ca);

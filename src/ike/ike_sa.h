@@ -98,6 +98,9 @@ struct intermediate {
 	uint8_t auth_r[PRF_LEN_MAX];
 };
 
+/* How far the PPK of a handshake is. */
+enum ppk_step { PPK_UNUSED, PPK_PLAIN_AUTH, PPK_KEYS, PPK_USED };
+
 /* What is needed only until the IKE SA is up. */
 struct handshake {
 	struct buf request;  /* RealMessage1: the last one sent (INI-6), without the marker */
@@ -124,8 +127,15 @@ struct handshake {
 	struct pubkey *keys;    /* candidates for the peer's AUTH */
 	struct pubkey peer_key; /* the one it was */
 	size_t key_count;
-	struct buf id_body;       /* our ID payload's */
-	struct buf peer_id_body;  /* as received (AUT-4) */
+	struct buf id_body;      /* our ID payload's */
+	struct buf peer_id_body; /* as received (AUT-4) */
+	/* ppk.h */
+	enum ppk_step ppk_step;
+	bool peer_takes_ppk; /* and so do we */
+	uint8_t peer_method; /* of the AUTH payload */
+	char ppk_id[IKE_PPK_ID_MAX + 1];
+	struct buf plain_auth;
+	struct secret plain_d, plain_pi, plain_pr; /* the keys before it */
 	struct buf own_chain;     /* certificates of wish.self or permission.self */
 	struct buf peer_chain;    /* that the peer sent, as they came */
 	bool peer_wants_cert;     /* CERTREQ */

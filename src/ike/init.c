@@ -7,6 +7,7 @@
 #include "ike/cert.h"
 #include "ike/gate.h"
 #include "ike/intermediate.h"
+#include "ike/ppk.h"
 #include "ike/request.h"
 
 enum { INIT_MAX = 2048 };
@@ -72,6 +73,7 @@ static bool add_extensions(struct message_writer *m, const struct ike_sa *sa)
 		return false;
 	message_add_notify(m, NOTIFY_IKEV2_FRAGMENTATION_SUPPORTED, (struct bytes){ 0 });
 	add_hashes(m);
+	ppk_add_support(m, sa);
 	message_add(m, PAYLOAD_VENDOR_ID, BYTES_OF(vendor_id));
 	return true;
 }
@@ -96,6 +98,7 @@ static void note_extensions(struct ike_sa *sa, const struct path *path, uint64_t
 
 	sa->nat = nat_check(p, sa->spi_i, spi_r, path);
 	sa->peer_is_wildswan = has_our_vendor_id(p);
+	ppk_note_support(sa, p);
 	hs->peer_hashes = 0;
 	sa->cuts = payloads_find_notify(p, NOTIFY_IKEV2_FRAGMENTATION_SUPPORTED, &hashes);
 	hs->peer_takes_childless =

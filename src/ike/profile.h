@@ -19,6 +19,9 @@ struct ike_lifetimes {
 	bool rekey; /* false: they end instead */
 };
 
+/* Post-quantum preshared keys (RFC 8784). */
+enum ike_ppk_use { IKE_PPK_NO, IKE_PPK_PROPOSE, IKE_PPK_INSIST };
+
 struct ike_profile {
 	/* Numbers and SPIs are filled in when it is offered. Count 0: our defaults. Key exchange
 	 * methods of `esp` are left out in IKE_AUTH (SA-12). */
@@ -30,6 +33,7 @@ struct ike_profile {
 	unsigned dpd_timeout_s;
 	bool encapsulation; /* UDP around ESP even without a NAT (NAT-13) */
 	bool transport;     /* transport mode is asked for and granted (TS-9) */
+	enum ike_ppk_use ppk;
 	bool unique; /* nobody else has our identity, nor the peer's: INITIAL_CONTACT (IC-3) */
 };
 

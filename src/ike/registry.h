@@ -79,6 +79,9 @@ enum ike_payload {
 	X(REDIRECT, 16407)                      \
 	X(CHILDLESS_IKEV2_SUPPORTED, 16418)     \
 	X(QUICK_CRASH_DETECTION, 16419)         \
+	X(USE_PPK, 16435)                       \
+	X(PPK_IDENTITY, 16436)                  \
+	X(NO_PPK_AUTH, 16437)                   \
 	X(IKEV2_FRAGMENTATION_SUPPORTED, 16430) \
 	X(SIGNATURE_HASH_ALGORITHMS, 16431)     \
 	X(PUZZLE, 16434)                        \

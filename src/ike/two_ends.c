@@ -457,6 +457,7 @@ struct ike_wish wish_of(struct two_ends *t, enum side side)
 		.self = end->self,
 		.expected_id = id_of_ip(&peer->address),
 		.peer_auth = peer->self.auth,
+		.ppk = { .is_there = end->ppk != NULL, .id = "the ppk" },
 		.certs = end->certs,
 		.local = inside_ts(end),
 		.remote = inside_ts(peer),
@@ -530,6 +531,7 @@ static void answer(struct two_ends *t, struct end *end)
 	struct ike_permission permission = {
 		.verdict = q.is_child ? end->child_verdict : end->verdict,
 		.self = end->self,
+		.ppk = { .is_there = end->ppk != NULL && strcmp(q.claim.ppk_id, "the ppk") == 0 },
 		.keys = &end->trusted,
 		.key_count = 1,
 		.certs = end->certs,

@@ -155,6 +155,7 @@ static bool make_wish(const struct attempt *attempt, const struct reach_selector
 		                   .more_local = wanted->more.local,
 		                   .more_remote = wanted->more.remote,
 		                   .packet = wanted->more.packet,
+		                   .ppk = flow->conn->ppk,
 		                   .profile = flow->conn->profile,
 		                   .tag = attempt->tag,
 		                   .is_opportunistic = flow->conn->is_opportunistic };

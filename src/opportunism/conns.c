@@ -55,6 +55,25 @@ static long find_psk(const struct conn_state *state, const struct secrets *secre
 	return secrets_find_psk(secrets, &ours, &theirs);
 }
 
+static struct ike_ppk find_ppk(const struct conn_state *state, const struct secrets *secrets,
+                               const struct own_addresses *own)
+{
+	struct conf_id ours = end_id(&state->ours, own);
+	struct conf_id theirs = end_id(&state->theirs, NULL);
+	struct ike_ppk ppk = { 0 };
+	long place;
+
+	if (secrets == NULL || state->conn.dealings.ppk == PPK_USE_NO)
+		return ppk;
+	place = secrets_find_ppk(secrets, &ours, &theirs, NULL);
+	if (place < 0)
+		return ppk;
+	ppk.is_there = true;
+	ppk.key = (unsigned)place;
+	string_copy(ppk.id, sizeof(ppk.id), secrets->entries[place].ppk_id);
+	return ppk;
+}
+
 /* Conns that say the same share it. */
 static const struct ike_profile *profile_for(struct conns *conns, const struct conn *conn,
                                              const struct conf_setup *setup)
@@ -85,6 +104,7 @@ void conns_load(struct conns *conns, const struct conf *conf, const struct secre
 		conn_copy(&state->conn, &conf->conns[i]);
 		conn_orient(state, own);
 		state->psk = find_psk(state, secrets, own);
+		state->ppk = find_ppk(state, secrets, own);
 		state->profile = profile_for(conns, &state->conn, &conf->setup);
 		state->is_added = state->conn.auto_action != AUTO_IGNORE;
 		state->is_routed =

@@ -16,6 +16,7 @@ struct conn_state {
 	bool is_added;                     /* answers peers */
 	bool is_routed;                    /* traps packets */
 	long psk;                          /* index of the shared secret, -1 without */
+	struct ike_ppk ppk;                /* the post-quantum secret, if there is one */
 	const struct ike_profile *profile; /* one of `profiles` */
 };
 

@@ -60,6 +60,22 @@ static void fill_proposals(struct proposal_list *out, const char *value, enum su
 	}
 }
 
+/* PPK-3: strangers share no secret. */
+static enum ike_ppk_use ppk_use(const struct conn *conn)
+{
+	if (conn->left.kind == END_OPPORTUNISTIC || conn->right.kind == END_OPPORTUNISTIC)
+		return IKE_PPK_NO;
+	switch (conn->dealings.ppk) {
+	case PPK_USE_NO:
+		break;
+	case PPK_USE_PROPOSE:
+		return IKE_PPK_PROPOSE;
+	case PPK_USE_INSIST:
+		return IKE_PPK_INSIST;
+	}
+	return IKE_PPK_NO;
+}
+
 void profile_of_conn(struct ike_profile *out, const struct conn *conn,
                      const struct conf_setup *setup)
 {
@@ -74,5 +90,6 @@ void profile_of_conn(struct ike_profile *out, const struct conn *conn,
 	out->dpd_timeout_s = d->dpdtimeout_s;
 	out->encapsulation = d->encapsulation;
 	out->transport = d->transport;
+	out->ppk = ppk_use(conn);
 	out->unique = !setup->has_shared_ids;
 }

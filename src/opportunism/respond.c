@@ -194,6 +194,14 @@ static void check_existing(struct claim *claim)
 		claim->refusal = "another peer carries some of these addresses";
 }
 
+/* The one that the peer used, if it is the conn's. */
+static struct ike_ppk ppk_of(const struct claim *claim)
+{
+	if (claim->conn == NULL || strcmp(claim->conn->ppk.id, claim->said.ppk_id) != 0)
+		return (struct ike_ppk){ 0 };
+	return claim->conn->ppk;
+}
+
 /* The claim is answered; it stays until its CHILD SA is up, or for a minute. */
 static void answer(struct claim *claim, const struct pubkey *keys, size_t count, unsigned psk)
 {
@@ -204,6 +212,7 @@ static void answer(struct claim *claim, const struct pubkey *keys, size_t count,
 		                             .certs = claim->conn == NULL
 		                                          ? (struct ike_certs){ 0 }
 		                                          : conn_certs(claim->conn, opp->trust),
+		                             .ppk = ppk_of(claim),
 		                             .peer_psk = psk,
 		                             .peer = claim->said.peer,
 		                             .ours = claim->said.ours,

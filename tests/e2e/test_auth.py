@@ -227,3 +227,21 @@ def test_a_certificate_without_its_key_is_told_at_the_start(idle_pair, root):
     done = idle_pair.east.ipsec("checkconfig", check=False)
     assert done.returncode != 0
     assert "there is no private key" in done.stderr
+
+
+@pytest.mark.parametrize("east", ["insist", "propose"])
+def test_a_post_quantum_secret(lab, idle_pair, east):
+    for gateway in (idle_pair.west, idle_pair.east):
+        secrets(gateway, f"{WEST} {EAST} : PSK \"today's\"\n"
+                         f"{WEST} {EAST} : PPK \"shared 2026\" 0x{'5a' * 32}\n")
+        use = "propose" if gateway is idle_pair.west else east
+        gateway.configure(SETUP, TUNNEL, f"\tauthby=secret\n\tppk={use}\n", **PLACES)
+    carries(lab, idle_pair)
+
+
+def test_two_post_quantum_secrets_of_one_name_are_refused(lab, idle_pair):
+    for gateway, octet in ((idle_pair.west, "5a"), (idle_pair.east, "a5")):
+        secrets(gateway, f"{WEST} {EAST} : PSK \"today's\"\n"
+                         f"{WEST} {EAST} : PPK \"shared 2026\" 0x{octet * 32}\n")
+    configure(idle_pair, "authby=secret", "ppk=insist")
+    refuses(lab, idle_pair, "refused: the peer's signature does not fit")
