@@ -45,8 +45,11 @@ void nat_path_follow(struct ike_sa *sa, const struct path *path)
 	if (path->local.port != sa->path.local.port &&
 	    path->local.port != sa->ike->settings.nat_port)
 		return;
+	/* Where no NAT is, nothing moves by itself: whoever is quicker with a captured datagram
+	 * would draw the traffic to an address of his own. */
 	if (endpoint_equal(&path->remote, &sa->path.remote) || sa->nat.we_behind_nat ||
-	    sa->state != IKE_SA_UP || path->remote.address.family != was->family)
+	    !sa->nat.peer_behind_nat || sa->state != IKE_SA_UP ||
+	    path->remote.address.family != was->family)
 		return;
 	log_line(&sa->ike->settings.log, LOG_INFO, "ike %s: the peer is at %s now",
 	         endpoint_text(&sa->path.remote).s, endpoint_text(&path->remote).s);

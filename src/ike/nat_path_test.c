@@ -163,6 +163,18 @@ static void a_rekey_does_not_forget_the_nat(void **state)
 	assert_int_equal(t.end[EAST].keepalives, 0);
 }
 
+/* Nobody moves by himself where no NAT is: a captured request that comes from the forger first. */
+static void without_a_nat_nobody_is_followed(void **state)
+{
+	const struct path forger = { { t.end[EAST].address, 4500 }, { ip_v4(192, 0, 2, 66), 666 } };
+	ike_handle sa = bring_up(&t, WEST);
+
+	ike_hint_sa(t.end[WEST].ike, sa, t.now);
+	inject(&t, EAST, &forger, buf_view(&first_out(&t, WEST)->datagram));
+	assert_int_equal(t.end[EAST].moves, 0);
+	assert_true(ip_equal(&only_sa(&t, EAST)->path.remote.address, &t.end[WEST].address));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -172,6 +184,7 @@ int main(void)
 		CASE(a_request_from_elsewhere_is_followed),
 		CASE(a_replayed_request_from_elsewhere_is_not_followed),
 		CASE(esp_from_elsewhere_is_followed),
+		CASE(without_a_nat_nobody_is_followed),
 		CASE(behind_the_nat_nobody_is_followed),
 		CASE(a_rekey_does_not_forget_the_nat),
 	};
