@@ -143,19 +143,18 @@ static void a_command_answers_or_says_why_not(void **state)
 
 static void a_long_request_and_reply_arrive_whole(void **state)
 {
-	size_t len = 3 << 20;
-	char *request = new_array(len + 64, 1);
+	enum { LEN = 3 << 20 };
+	static char request[LEN + 64];
 	struct caller c;
 	size_t at = (size_t)sprintf(request, "{\"command\":\"echo\",\"value\":\"");
 
-	memset(request + at, 'x', len);
-	strcpy(request + at + len, "\"}");
+	memset(request + at, 'x', LEN);
+	strcpy(request + at + LEN, "\"}");
 	asks(&c, request);
 	finish(&c);
 	assert_non_null(c.reply);
-	assert_int_equal(json_string_length(json_object_get(c.reply, "result")), len);
+	assert_int_equal(json_string_length(json_object_get(c.reply, "result")), LEN);
 	json_decref(c.reply);
-	free(request);
 }
 
 static void an_unknown_command_is_said_to_be_so(void **state)
