@@ -21,7 +21,7 @@ void auth_start(struct ike_sa *sa, struct instant now)
 	sa->expires = instant_after(now, AUTH_WAIT_MAX);
 	crash_start_token(sa); /* before the other: it is done before, too */
 	if (!ppk_begin(sa))
-		return ike_sa_end(sa, IKE_REASON_NO_PROPOSAL, false);
+		return ike_sa_end(sa, IKE_REASON_NO_PPK, false);
 	if (sa->hs->ppk_step == PPK_KEYS)
 		return ppk_start_job(sa, sa->hs->wish.ppk.key);
 	if (!proof_start_making(sa, &sa->hs->wish.self, now))
@@ -177,7 +177,7 @@ static void on_proof(struct ike_sa *sa, const struct payloads *p, struct instant
 	if (!is_expected_peer(sa))
 		return reject_peer(sa, IKE_REASON_BAD_IDENTITY, NOTIFY_AUTHENTICATION_FAILED, now);
 	if (!ppk_settle(sa, p))
-		return reject_peer(sa, IKE_REASON_BAD_SIGNATURE, NOTIFY_AUTHENTICATION_FAILED, now);
+		return reject_peer(sa, IKE_REASON_NO_PPK, NOTIFY_AUTHENTICATION_FAILED, now);
 	if (hs->trust != NULL)
 		cert_keep_chain(hs, p);
 	if (hs->has_keys || hs->trust != NULL || sa->peer_auth != IKE_AUTH_SIGNATURE)

@@ -85,6 +85,7 @@ struct ike_certs {
 	X(NO_KEYS, "the peer's key could not be found")                          \
 	X(TS_UNACCEPTABLE, "the peer may not or will not carry these addresses") \
 	X(NO_PROPOSAL, "no common algorithms")                                   \
+	X(NO_PPK, "no post-quantum secret (PPK) that both sides have")           \
 	X(REFUSED, "the peer refused")                                           \
 	X(SINGLE_PAIR, "the peer carries single pairs of addresses only")        \
 	X(NO_MORE_CHILDREN, "the peer makes no more tunnels on this IKE SA")     \

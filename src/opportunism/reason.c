@@ -30,6 +30,7 @@ enum flow_reason flow_reason_of_ike(enum ike_reason reason)
 		return FLOW_REASON_NO_GATEWAY_KEY;
 	case IKE_REASON_TS_UNACCEPTABLE:
 	case IKE_REASON_NO_PROPOSAL:
+	case IKE_REASON_NO_PPK:
 	case IKE_REASON_REFUSED:
 	case IKE_REASON_SINGLE_PAIR:
 	case IKE_REASON_NO_MORE_CHILDREN:
