@@ -53,6 +53,7 @@ static void every_word_about_the_peer_is_read(void **state)
 	assert_int_equal(conf.conns[0].left.send_cert, SEND_CERT_ALWAYS);
 	assert_true(conf.setup.has_shared_ids);
 	conf_wipe(&conf);
+	conf_messages_wipe(&m);
 }
 
 static void what_is_not_said_is_left_to_the_defaults(void **state)

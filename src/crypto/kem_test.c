@@ -13,10 +13,8 @@ static void a_library_without_it_has_none(void **state)
 	assert_null(kem_ml_kem_768());
 }
 
-/* MKE-9, FIPS 203 */
-static void agrees_with_the_known_key_ciphertext_and_secret(void **state)
+static void expect_known(const struct kem *kem)
 {
-	const struct kem *kem = kem_ml_kem_768();
 	json_t *root = vectors_load("pq");
 	const json_t *v = vector_member(root, "mlkem768");
 	CLEANUP(buf_free) struct buf seed = vector_octets(v, "seed_d_and_z");
@@ -27,14 +25,21 @@ static void agrees_with_the_known_key_ciphertext_and_secret(void **state)
 	uint8_t public_key[KEM_MESSAGE_MAX];
 
 	json_decref(root);
-	if (kem == NULL)
-		skip();
 	assert_int_equal(kem->public_len, want_public.len);
 	assert_true(kem->make_public(buf_view(&seed), public_key));
 	assert_memory_equal(public_key, want_public.data, want_public.len);
 	assert_true(kem->decapsulate(buf_view(&seed), buf_view(&ciphertext), &shared));
 	assert_int_equal(shared.len, want_shared.len);
 	assert_memory_equal(shared.data, want_shared.data, want_shared.len);
+}
+
+/* MKE-9, FIPS 203 */
+static void agrees_with_the_known_key_ciphertext_and_secret(void **state)
+{
+	/* skip() does not come back: nothing may be owned yet. */
+	if (kem_ml_kem_768() == NULL)
+		skip();
+	expect_known(kem_ml_kem_768());
 }
 
 /* MKE-10 */
