@@ -45,7 +45,7 @@ class Gateway:
         self.host, self.lan, self.outer = host, lan, outer
         self.dir = host.lab.dir / host.name
         self.confs, self.rundir = self.dir / "etc", self.dir / "run"
-        self.confs.mkdir(parents=True)
+        self.confs.mkdir(parents=True, exist_ok=True)
         self.env = {**os.environ, "IPSEC_CONFS": str(self.confs), "IPSEC_RUNDIR": str(self.rundir)}
 
     def configure(self, *parts, **words):
