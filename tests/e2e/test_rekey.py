@@ -66,20 +66,19 @@ def rekeys(gateway):
 
 
 def test_ten_thousand_packets_a_second_go_through_rekeys_of_both_kinds(lab, tunnel):
-    """RKY-3: and a tenth of that comes back. What the machine's own full queues dropped does not
-    count; there are none of that on one that has nothing else to do."""
+    """RKY-3: and a tenth of that comes back."""
     hosts = (lab.source, lab.west, lab.internet, lab.east, lab.dest)
-    before = sum(overrun(host) for host in hosts)
     there, back = receive(lab.dest, 7001), receive(lab.source, 7002)
     sending = [lab.source.start(STREAM, "send", DEST, 7001, RATE, RATE * SECONDS),
                lab.dest.start(STREAM, "send", SOURCE, 7002, RATE // 10, RATE // 10 * SECONDS)]
     for process in sending:
         assert process.wait(timeout=SECONDS * 4) == 0
     results = [json.loads(process.communicate(timeout=10)[0]) for process in (there, back)]
-    overrun_now = sum(overrun(host) for host in hosts) - before
-    lost = RATE * SECONDS + RATE // 10 * SECONDS - sum(r["received"] for r in results)
-    assert lost <= overrun_now, (results, overrun_now)
-    assert not any(result["doubled"] for result in results)
+    for host in hosts:  # what a failure needs to be understood: full queues of the machine
+        print(host.name, overrun(host))
+    assert results == [
+        {"received": RATE * SECONDS, "lost": 0, "doubled": 0, "first_lost": -1},
+        {"received": RATE // 10 * SECONDS, "lost": 0, "doubled": 0, "first_lost": -1}]
     for gateway in (tunnel.west, tunnel.east):
         children, ikes = rekeys(gateway)
         assert children >= 3 and ikes >= 1
