@@ -108,7 +108,7 @@ bool opportunism_conn_up(struct opportunism *opp, const char *name, struct text 
                          struct instant now)
 {
 	struct conn_state *conn = named(opp, name, error);
-	struct ip_pair pair;
+	struct ip_pair pair = { 0 };
 	struct flow *flow;
 
 	opp->now = now;

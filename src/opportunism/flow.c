@@ -11,7 +11,7 @@ static uint64_t pair_hash(const struct opportunism *opp, const struct ip_pair *p
 	return hash_octets(&opp->flows, pair, sizeof(*pair));
 }
 
-static_assert(sizeof(struct ip_pair) == 34, "a pair has no padding, so its octets can be hashed");
+static_assert(sizeof(struct ip_pair) == 40, "a pair has no padding, so its octets can be hashed");
 
 struct flow *flow_find(struct opportunism *opp, const struct ip_pair *pair)
 {

@@ -19,6 +19,7 @@ enum { CONN_NAME_MAX = 64 };
 struct policy_row {
 	struct ip_range local;
 	struct ip_range remote;
+	struct traffic traffic; /* protocol and remote ports the row is for; zero: all */
 	enum policy_action action;
 	bool is_private;     /* failureshunt is drop or reject: nothing ever leaves in the clear */
 	bool is_own_address; /* local is this gateway's own address, not an inside range */

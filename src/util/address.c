@@ -276,9 +276,45 @@ int range_compare_size(const struct ip_range *a, const struct ip_range *b)
 	return order < 0 ? -1 : order > 0;
 }
 
+bool traffic_equal(const struct traffic *a, const struct traffic *b)
+{
+	return a->protocol == b->protocol && a->has_ports == b->has_ports &&
+	       a->first_port == b->first_port && a->last_port == b->last_port;
+}
+
+bool traffic_is_any(const struct traffic *t)
+{
+	return t->protocol == 0;
+}
+
+bool traffic_contains(const struct traffic *t, uint8_t protocol, int32_t remote_port)
+{
+	if (t->protocol == 0)
+		return true;
+	if (t->protocol != protocol)
+		return false;
+	return !t->has_ports || (remote_port >= t->first_port && remote_port <= t->last_port);
+}
+
+/* 65536 and more where any port will do, more still for any protocol. */
+static unsigned traffic_width(const struct traffic *t)
+{
+	if (t->protocol == 0)
+		return 65538;
+	return t->has_ports ? t->last_port - t->first_port + 1u : 65537;
+}
+
+int traffic_compare(const struct traffic *a, const struct traffic *b)
+{
+	unsigned wa = traffic_width(a), wb = traffic_width(b);
+
+	return (wa > wb) - (wa < wb);
+}
+
 bool pair_equal(const struct ip_pair *a, const struct ip_pair *b)
 {
-	return ip_equal(&a->source, &b->source) && ip_equal(&a->destination, &b->destination);
+	return ip_equal(&a->source, &b->source) && ip_equal(&a->destination, &b->destination) &&
+	       traffic_equal(&a->traffic, &b->traffic);
 }
 
 bool endpoint_equal(const struct endpoint *a, const struct endpoint *b)

@@ -20,10 +20,25 @@ struct ip_range {
 	struct ip last;
 };
 
-/* Seen from this side: source is local, destination remote. */
+/*
+ * What kind of packets: all of them, one protocol, or some remote ports of it. All zero means
+ * everything; `has_ports` only with a protocol that has ports. No padding: octets can be hashed.
+ */
+struct traffic {
+	uint8_t protocol; /* IANA number; 0: any */
+	uint8_t has_ports;
+	uint16_t first_port; /* remote ports, host order; both 0 without has_ports */
+	uint16_t last_port;
+};
+
+/*
+ * Seen from this side: source is local, destination remote. `traffic` is that of the policy row
+ * which decides for these packets: a pair with port rules has one eroute per rule.
+ */
 struct ip_pair {
 	struct ip source;
 	struct ip destination;
+	struct traffic traffic;
 };
 
 struct endpoint {
@@ -89,6 +104,14 @@ bool range_is_single(const struct ip_range *r);
 /* -1, 0, 1: fewer, as many, more addresses in `a` than in `b`. */
 int range_compare_size(const struct ip_range *a, const struct ip_range *b);
 
+bool traffic_equal(const struct traffic *a, const struct traffic *b);
+bool traffic_is_any(const struct traffic *t);
+/* Whether packets of that protocol to that remote port belong to it; a fragment without ports, or a
+ * protocol that has none, is port -1 and belongs to no rule with ports. */
+bool traffic_contains(const struct traffic *t, uint8_t protocol, int32_t remote_port);
+/* Protocol before none, ports before none, fewer ports first: <0 if `a` is more specific, 0 if
+ * neither is (POL-2). */
+int traffic_compare(const struct traffic *a, const struct traffic *b);
 bool pair_equal(const struct ip_pair *a, const struct ip_pair *b);
 bool endpoint_equal(const struct endpoint *a, const struct endpoint *b);
 /* "192.0.2.1:500", "[2001:db8::1]:500". */

@@ -258,6 +258,26 @@ static void pairs_have_a_direction(void **state)
 	assert_false(pair_equal(&there, &back));
 }
 
+static void traffic_is_told_by_protocol_and_remote_port(void **state)
+{
+	const struct traffic any = { 0 };
+	const struct traffic tcp = { .protocol = 6 };
+	const struct traffic web = { 6, 1, 80, 80 };
+	const struct traffic low = { 6, 1, 1, 1023 };
+	struct ip_pair pair = { ip_of("10.0.0.1"), ip_of("10.0.0.2") };
+	struct ip_pair of_web = { pair.source, pair.destination, web };
+
+	assert_true(traffic_contains(&any, 47, -1));
+	assert_true(traffic_contains(&tcp, 6, -1));
+	assert_false(traffic_contains(&tcp, 17, 80));
+	assert_true(traffic_contains(&low, 6, 80) && traffic_contains(&low, 6, 1023));
+	assert_false(traffic_contains(&low, 6, 1024) || traffic_contains(&low, 6, 0));
+	assert_false(traffic_contains(&web, 6, -1));
+	assert_true(traffic_compare(&web, &low) < 0 && traffic_compare(&low, &tcp) < 0);
+	assert_true(traffic_compare(&tcp, &any) < 0 && traffic_compare(&any, &any) == 0);
+	assert_false(pair_equal(&pair, &of_web));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -271,6 +291,7 @@ int main(void)
 		cmocka_unit_test(any_is_the_whole_family),
 		cmocka_unit_test(endpoints_print_with_their_port),
 		cmocka_unit_test(pairs_have_a_direction),
+		cmocka_unit_test(traffic_is_told_by_protocol_and_remote_port),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

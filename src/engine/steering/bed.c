@@ -146,7 +146,7 @@ static void show_network(void)
 static void one_pair(struct bed *bed, const char *verb, const char *source, const char *destination,
                      const char *action)
 {
-	struct ip_pair pair;
+	struct ip_pair pair = { 0 };
 
 	if (!ip_parse(source, &pair.source) || !ip_parse(destination, &pair.destination))
 		exit(2);

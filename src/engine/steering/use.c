@@ -43,7 +43,7 @@ static void on_pair(void *ctx, const struct element_report *report)
 	const struct reading *r = ctx;
 	struct instant last = r->now;
 	struct pair_node *node;
-	struct ip_pair pair;
+	struct ip_pair pair = { 0 };
 
 	if (!read_pair(r, report->key, &pair))
 		return;
@@ -60,7 +60,7 @@ static void on_row(void *ctx, const struct element_report *report)
 {
 	const struct reading *r = ctx;
 	const struct policy_table *policy = &r->steering->policy;
-	struct ip_pair first;
+	struct ip_pair first = { 0 };
 
 	if (!read_pair(r, report->key, &first))
 		return;
@@ -147,7 +147,7 @@ uint64_t steering_dropped(struct steering *s, enum engine_drop drop)
 static void on_suspect(void *ctx, const struct element_report *report)
 {
 	const struct reading *r = ctx;
-	struct ip_pair pair;
+	struct ip_pair pair = { 0 };
 
 	if (read_pair(r, report->key, &pair))
 		r->suspect(r->ctx, &pair);
