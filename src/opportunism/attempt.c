@@ -39,6 +39,7 @@ void attempt_free(struct attempt *attempt)
 	if (attempt->state == ATTEMPT_WAITING)
 		TAILQ_REMOVE(&memory_of(opp, &attempt->gateway->address)->waiting, attempt,
 		             in_waiting);
+	evidence_left(&attempt->flow->evidence, attempt->gateway, opp->now);
 	attempt->flow->inquiry->running--;
 	LIST_REMOVE(attempt, of_flow);
 	hash_remove(&opp->attempts, &attempt->by_tag);
@@ -125,6 +126,7 @@ static void on_keys(struct key_search *search);
 static void search_keys(struct attempt *attempt)
 {
 	attempt->keys = new_zeroed(sizeof(*attempt->keys));
+	attempt->keys_asked = attempt->opp->now;
 	key_search_start(attempt->keys, &attempt->opp->lookups, &attempt->gateway->address, "",
 	                 false, on_keys, attempt);
 }
@@ -247,6 +249,7 @@ static void on_keys(struct key_search *search)
 		log_line(&opp->log, LOG_INFO, "gateway %s: no key in the DNS, %s",
 		         ip_text(&attempt->gateway->address).s, key_search_lack(search));
 	found_keys_wipe(&found);
+	evidence_search(&attempt->flow->evidence, search, attempt->keys_asked, opp->now);
 	key_search_stop(search, &opp->lookups);
 	free(search);
 	attempt->keys = NULL;
@@ -264,9 +267,12 @@ static void on_address(struct lookup_client *client, unsigned slot, const struct
 {
 	struct attempt *attempt = CONTAINER_OF(client, struct attempt, address_client);
 	struct gateway *gateway = attempt->gateway;
+	struct evidence_log *log = &attempt->flow->evidence;
 	bool is_usable = answer->status == DNS_FOUND && answer->trust != DNS_BOGUS &&
 	                 (attempt->opp->dnssec != DNSSEC_REQUIRE || answer->trust == DNS_SECURE);
 
+	evidence_address(log, slot == SLOT_A ? DNS_TYPE_A : DNS_TYPE_AAAA, gateway->name, answer,
+	                 attempt->opp->now);
 	if (is_usable && answer->count > 0 &&
 	    (gateway->address.family == IP_NONE || slot == SLOT_A)) {
 		struct ip address = ip_from_octets(answer->rdata[0]);
@@ -317,7 +323,20 @@ static struct attempt *attempt_new(struct flow *flow, struct gateway *gateway)
 	         hash_octets(&opp->attempts, &attempt->tag, sizeof(attempt->tag)));
 	LIST_INSERT_HEAD(&flow->inquiry->attempts, attempt, of_flow);
 	flow->inquiry->running++;
+	evidence_tried(&flow->evidence, gateway, opp->now);
 	return attempt;
+}
+
+static void tell_failure(struct attempt *attempt, enum ike_reason reason)
+{
+	const struct flow *flow = attempt->flow;
+	const char *said = ike_reason_text(reason);
+
+	if (reason == IKE_REASON_SILENT && attempt->state != ATTEMPT_INIT)
+		said = "not asked again, it was silent a moment ago";
+	if (reason == IKE_REASON_LOCAL && flow->reason == FLOW_REASON_NO_HOST_KEY)
+		said = flow_reason_text(flow->reason);
+	evidence_said(&attempt->flow->evidence, attempt->gateway, said, attempt->opp->now);
 }
 
 void flow_try_next_gateway(struct flow *flow)
@@ -333,6 +352,7 @@ void flow_try_next_gateway(struct flow *flow)
 		return;
 	if (reason != IKE_REASON_LOCAL)
 		flow->reason = flow_reason_of_ike(reason);
+	tell_failure(attempt, reason);
 	attempt_free(attempt);
 }
 
@@ -367,6 +387,7 @@ void attempt_failed(struct attempt *attempt, enum ike_reason reason)
 	}
 	if (flow->state != FLOW_TUNNEL)
 		flow->reason = flow_reason_of_ike(reason);
+	tell_failure(attempt, reason);
 	attempt_free(attempt);
 	flow_step(flow);
 }

@@ -12,6 +12,7 @@ struct claim {
 	struct hash_node by_sa;
 	struct timer timer;
 	struct opportunism *opp;
+	struct instant began;
 	ike_handle sa;
 	uint64_t tag;
 	bool is_child;   /* CREATE_CHILD_SA: who the peer is, is proven already */

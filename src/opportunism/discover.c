@@ -15,16 +15,19 @@ static bool has_data(const struct record_set *set)
 static void on_answer(struct lookup_client *client, unsigned slot, const struct dns_answer *answer)
 {
 	struct inquiry *inquiry = CONTAINER_OF(client, struct inquiry, client);
+	struct flow *flow = inquiry->flow;
+	bool is_txt = slot == SLOT_TXT;
+	enum dns_type type = is_txt ? DNS_TYPE_TXT : DNS_TYPE_IPSECKEY;
+	struct record_set *set = is_txt ? &inquiry->discovery.txt : &inquiry->discovery.ipseckey;
 
-	if (slot == SLOT_IPSECKEY)
-		record_set_read(&inquiry->discovery.ipseckey, DNS_TYPE_IPSECKEY, answer);
-	else
-		record_set_read(&inquiry->discovery.txt, DNS_TYPE_TXT, answer);
+	record_set_read(set, type, answer);
+	evidence_answered(&flow->evidence, type, reverse_name(&flow->pair.destination).s, set,
+	                  flow->opp->now);
 	if (inquiry->first_usable.ns == INSTANT_NEVER.ns &&
 	    (has_data(&inquiry->discovery.ipseckey) || has_data(&inquiry->discovery.txt)))
-		inquiry->first_usable = inquiry->flow->opp->now;
-	flow_look_at_answers(inquiry->flow);
-	flow_step(inquiry->flow);
+		inquiry->first_usable = flow->opp->now;
+	flow_look_at_answers(flow);
+	flow_step(flow);
 }
 
 /* Fisher-Yates over the runs of equal precedence (CHS-2: ties in random order, drawn anew). */
@@ -69,6 +72,7 @@ void flow_look_at_answers(struct flow *flow)
 	inquiry->is_denied = outcome == DISCOVERY_DENY;
 	flow->trust = trust_min(inquiry->discovery.ipseckey.trust, inquiry->discovery.txt.trust);
 	lookup_cancel(&opp->lookups, &inquiry->client);
+	evidence_unanswered(&flow->evidence, "not waited for", opp->now);
 	shuffle_ties(opp, &inquiry->gateways);
 	if (outcome == DISCOVERY_GATEWAYS)
 		flow->state = FLOW_IKE;
@@ -119,6 +123,7 @@ void flow_discover(struct flow *flow)
 	struct lookups *lookups = &flow->opp->lookups;
 	struct dns_name name = reverse_name(&flow->pair.destination);
 
+	evidence_wipe(&flow->evidence);
 	flow->inquiry = inquiry;
 	inquiry->flow = flow;
 	inquiry->client.on_answer = on_answer;
@@ -134,6 +139,8 @@ void flow_discover(struct flow *flow)
 		take_destination(flow);
 		return;
 	}
+	evidence_asked(&flow->evidence, name.s, DNS_TYPE_IPSECKEY, flow->opp->now);
+	evidence_asked(&flow->evidence, name.s, DNS_TYPE_TXT, flow->opp->now);
 	lookup_start(lookups, &inquiry->client, SLOT_IPSECKEY, name.s, DNS_TYPE_IPSECKEY);
 	lookup_start(lookups, &inquiry->client, SLOT_TXT, name.s, DNS_TYPE_TXT);
 }

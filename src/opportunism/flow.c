@@ -194,6 +194,7 @@ static void time_out_discovery(struct flow *flow)
 		lookup_cancel(&flow->opp->lookups, &inquiry->client);
 		record_set_time_out(&inquiry->discovery.ipseckey);
 		record_set_time_out(&inquiry->discovery.txt);
+		evidence_unanswered(&flow->evidence, "no answer", flow->opp->now);
 	}
 	flow_look_at_answers(flow);
 }
@@ -269,6 +270,7 @@ struct flow *flow_new_wide(struct opportunism *opp, const struct ip_pair *pair,
 	flow->timer.fire = flow_fire;
 	TAILQ_INIT(&flow->children);
 	LIST_INIT(&flow->followers);
+	evidence_init(&flow->evidence);
 	return flow;
 }
 
@@ -330,6 +332,7 @@ void flow_free(struct flow *flow)
 	if (!is_wide(flow))
 		hash_remove(&flow->opp->flows, &flow->by_pair);
 	tunnel_free(flow);
+	evidence_wipe(&flow->evidence);
 	free(flow);
 }
 

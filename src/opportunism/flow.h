@@ -13,6 +13,7 @@
  */
 #include "opportunism/core.h"
 #include "opportunism/discovery.h"
+#include "opportunism/evidence.h"
 
 enum flow_state {
 	FLOW_DNS,
@@ -43,6 +44,7 @@ struct attempt {
 	unsigned tries_left;     /* whole IKE attempts; UINT32_MAX: forever */
 	ike_handle sa;
 	struct key_search *keys; /* NULL unless the record had none */
+	struct instant keys_asked;
 	struct lookup_client address_client;
 	enum dns_trust trust;
 };
@@ -82,6 +84,7 @@ struct flow {
 	 * until something has come by that SA. INSTANT_NEVER: not so. */
 	struct instant confirm_due;
 	struct inquiry *inquiry; /* NULL when nothing is being found out */
+	struct evidence_log evidence;
 	struct tunnel *tunnel;   /* of a configured conn, see tunnel.h; NULL: of opportunism */
 	struct flow *carrier;    /* the pair this one is translated to (leftnat=), or NULL */
 	LIST_ENTRY(flow) of_carrier;
@@ -163,9 +166,10 @@ void flow_look_at_starting(struct flow *flow);
 /* respond.c */
 void respond_auth_wanted(struct opportunism *opp, const struct event *event);
 void respond_child_wanted(struct opportunism *opp, const struct event *event);
-/* The claim a CHILD SA came from: its strength and its conn, and the end of the claim. */
+/* The claim a CHILD SA came from: its strength, its conn and what it rests on, and its end. */
 bool respond_take_claim(struct opportunism *opp, ike_handle sa, uint64_t tag,
-                        enum strength *strength, struct conn_state **conn);
+                        enum strength *strength, struct conn_state **conn,
+                        struct evidence_log *evidence);
 enum strength respond_key_strength(struct opportunism *opp, ike_handle sa);
 void respond_forget_sa(struct opportunism *opp, ike_handle sa);
 void respond_forget_all(struct opportunism *opp);

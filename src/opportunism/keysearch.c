@@ -27,22 +27,18 @@ void key_search_start(struct key_search *search, struct lookups *lookups, const 
                       const char *name, bool wants_txt, void (*done)(struct key_search *search),
                       void *owner)
 {
-	struct dns_name asked = { "" };
-
 	*search = (struct key_search){ .client.on_answer = on_answer,
 		                       .address = *address,
 		                       .wants_txt = wants_txt,
 		                       .done = done,
 		                       .owner = owner };
-	if (address->family != IP_NONE)
-		asked = reverse_name(address);
-	else
-		string_copy(asked.s, sizeof(asked.s), name);
+	string_copy(search->name, sizeof(search->name),
+	            address->family != IP_NONE ? reverse_name(address).s : name);
 	LIST_INIT(&search->client.lookups);
-	lookup_start(lookups, &search->client, SLOT_IPSECKEY, asked.s, DNS_TYPE_IPSECKEY);
-	lookup_start(lookups, &search->client, SLOT_KEY, asked.s, DNS_TYPE_KEY);
+	lookup_start(lookups, &search->client, SLOT_IPSECKEY, search->name, DNS_TYPE_IPSECKEY);
+	lookup_start(lookups, &search->client, SLOT_KEY, search->name, DNS_TYPE_KEY);
 	if (wants_txt)
-		lookup_start(lookups, &search->client, SLOT_TXT, asked.s, DNS_TYPE_TXT);
+		lookup_start(lookups, &search->client, SLOT_TXT, search->name, DNS_TYPE_TXT);
 }
 
 void key_search_stop(struct key_search *search, struct lookups *lookups)

@@ -24,6 +24,10 @@ enum {
 	GATEWAYS_REMEMBERED_MAX = 65536,
 	/* CHILD SAs of one pair that still receive; at the bound the oldest is deleted. */
 	CHILDREN_PER_FLOW_MAX = 4,
+	/* Of what a flow keeps for whoever asks why; at the bound the oldest goes, and it says so. */
+	EVIDENCE_OCTETS_MAX = 1536,
+	/* Records of an answer that are kept in words; the others are counted. */
+	EVIDENCE_RECORDS_MAX = 4,
 };
 
 #define DNS_TIME            MILLISECONDS(4000) /* TTL-5: then the result is "no answer" */

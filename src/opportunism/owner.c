@@ -191,6 +191,7 @@ static struct flow *flow_of_new_child(struct opportunism *opp, const struct even
 	struct attempt *attempt = attempt_find(opp, event->tag);
 	const struct peer_sa *sa = sa_find(opp, event->sa);
 	struct conn_state *conn = NULL;
+	struct evidence_log evidence;
 	struct flow *flow;
 
 	*was_ours = attempt != NULL;
@@ -199,16 +200,23 @@ static struct flow *flow_of_new_child(struct opportunism *opp, const struct even
 		    attempt->flow->conn != NULL && !attempt->flow->conn->is_opportunistic;
 
 		flow = attempt->flow;
+		evidence_said(&flow->evidence, attempt->gateway, "tunnel", opp->now);
 		*strength = strength_of_trust(attempt->gateway->trust);
 		if (sa != NULL && (is_arranged || sa->auth == IKE_AUTH_NULL))
 			*strength = sa->by_certificate ? STRENGTH_CERT : strength_of_auth(sa->auth);
 		attempt_free(attempt);
 		return flow;
 	}
-	if (!respond_take_claim(opp, event->sa, event->tag, strength, &conn))
+	evidence_init(&evidence);
+	if (!respond_take_claim(opp, event->sa, event->tag, strength, &conn, &evidence))
 		return NULL;
 	flow = event->is_pair ? flow_find(opp, &event->pair) : NULL;
-	return flow != NULL || conn == NULL ? flow : tunnel_of_peer(opp, conn, event->reach);
+	if (flow == NULL && conn != NULL)
+		flow = tunnel_of_peer(opp, conn, event->reach);
+	if (flow != NULL)
+		evidence_move(&flow->evidence, &evidence);
+	evidence_wipe(&evidence);
+	return flow;
 }
 
 /* Nobody knew of it a moment ago, so nothing of it is held. */

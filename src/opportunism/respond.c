@@ -558,6 +558,7 @@ static struct claim *claim_new(struct opportunism *opp, const struct event *even
 		claim_free(old);
 	claim = new_zeroed(sizeof(*claim));
 	claim->opp = opp;
+	claim->began = opp->now;
 	claim->sa = event->sa;
 	claim->tag = opp->next_tag++;
 	claim->said = *event->claim;
@@ -634,7 +635,8 @@ void respond_child_wanted(struct opportunism *opp, const struct event *event)
 }
 
 bool respond_take_claim(struct opportunism *opp, ike_handle sa, uint64_t tag,
-                        enum strength *strength, struct conn_state **conn)
+                        enum strength *strength, struct conn_state **conn,
+                        struct evidence_log *evidence)
 {
 	struct claim *claim = claim_find(opp, sa);
 
@@ -642,6 +644,7 @@ bool respond_take_claim(struct opportunism *opp, ike_handle sa, uint64_t tag,
 		return false;
 	*strength = claim->strength;
 	*conn = claim->conn;
+	evidence_claim(evidence, claim, opp->now);
 	claim_free(claim);
 	return true;
 }
