@@ -27,6 +27,7 @@
 	X(BEHIND_NAT, "we are behind a NAT")                            \
 	X(FAILED, "the negotiation failed")                             \
 	X(BUDGET, "time is over, the attempt goes on")                  \
+	X(OVERLOAD, "too many others of its Source wait")               \
 	X(NEGOTIATED, "negotiated by us")                               \
 	X(PEER_CAME, "negotiated by the peer")
 

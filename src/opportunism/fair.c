@@ -1,0 +1,104 @@
+#include "opportunism/fair.h"
+
+#include <stdlib.h>
+
+struct fair_host {
+	struct hash_node node;
+	struct ip address;
+	TAILQ_ENTRY(fair_host) in_turns;
+	TAILQ_HEAD(, fair_entry) line;
+	size_t count;
+	struct heap_node by_count; /* due: minus the count, so that the fullest comes first */
+};
+
+void fair_init(struct fair_queue *queue, const uint64_t seed[2])
+{
+	*queue = (struct fair_queue){ 0 };
+	hash_init(&queue->hosts, seed);
+	TAILQ_INIT(&queue->turns);
+}
+
+static struct fair_host *host_get(struct fair_queue *queue, const struct ip *address)
+{
+	uint64_t hash = hash_octets(&queue->hosts, address, sizeof(*address));
+	struct fair_host *host;
+
+	for (struct hash_node *n = hash_first(&queue->hosts, hash); n; n = hash_following(n)) {
+		host = CONTAINER_OF(n, struct fair_host, node);
+		if (ip_equal(&host->address, address))
+			return host;
+	}
+	host = new_zeroed(sizeof(*host));
+	host->address = *address;
+	TAILQ_INIT(&host->line);
+	hash_add(&queue->hosts, &host->node, hash);
+	/* Behind the others: who comes and goes does not get ahead of who waits. */
+	TAILQ_INSERT_TAIL(&queue->turns, host, in_turns);
+	return host;
+}
+
+static void host_count(struct fair_queue *queue, struct fair_host *host, int change)
+{
+	host->count += (size_t)change;
+	queue->count += (size_t)change;
+	heap_set(&queue->fullest, &host->by_count, (struct instant){ -(int64_t)host->count });
+	if (host->count > 0)
+		return;
+	heap_remove(&queue->fullest, &host->by_count);
+	TAILQ_REMOVE(&queue->turns, host, in_turns);
+	hash_remove(&queue->hosts, &host->node);
+	free(host);
+}
+
+void fair_add(struct fair_queue *queue, struct fair_entry *entry, const struct ip *source)
+{
+	entry->host = host_get(queue, source);
+	TAILQ_INSERT_TAIL(&entry->host->line, entry, in_line);
+	host_count(queue, entry->host, 1);
+}
+
+void fair_remove(struct fair_queue *queue, struct fair_entry *entry)
+{
+	struct fair_host *host = entry->host;
+
+	if (host == NULL)
+		return;
+	TAILQ_REMOVE(&host->line, entry, in_line);
+	entry->host = NULL;
+	host_count(queue, host, -1);
+}
+
+struct fair_entry *fair_next(struct fair_queue *queue)
+{
+	struct fair_host *host = TAILQ_FIRST(&queue->turns);
+	struct fair_entry *entry;
+
+	if (host == NULL)
+		return NULL;
+	TAILQ_REMOVE(&queue->turns, host, in_turns);
+	TAILQ_INSERT_TAIL(&queue->turns, host, in_turns);
+	entry = TAILQ_FIRST(&host->line);
+	fair_remove(queue, entry);
+	return entry;
+}
+
+struct fair_entry *fair_oldest_of_fullest(const struct fair_queue *queue)
+{
+	struct heap_node *first = heap_first(&queue->fullest);
+
+	return first == NULL ? NULL
+	                     : TAILQ_FIRST(&CONTAINER_OF(first, struct fair_host, by_count)->line);
+}
+
+void fair_wipe(struct fair_queue *queue)
+{
+	struct heap_node *first;
+
+	while ((first = heap_first(&queue->fullest)) != NULL) {
+		struct fair_host *host = CONTAINER_OF(first, struct fair_host, by_count);
+
+		fair_remove(queue, TAILQ_FIRST(&host->line));
+	}
+	hash_wipe(&queue->hosts);
+	heap_wipe(&queue->fullest);
+}
