@@ -202,8 +202,7 @@ static void see_tunnel(const struct flow *flow, struct eroute_view *view)
 	view->strength = sending->strength;
 }
 
-static void see_row(const struct opportunism *opp, size_t i,
-                    void (*see)(void *ctx, const struct eroute_view *view), void *ctx)
+struct eroute_view eroute_of_row(const struct opportunism *opp, size_t i)
 {
 	const struct policy_row *row = &opp->policy.rows[i];
 	struct eroute_view view = { .source = row->local,
@@ -214,11 +213,10 @@ static void see_row(const struct opportunism *opp, size_t i,
 		                    .reason = "configured" };
 
 	see_tunnel(tunnel_of_row(opp, row), &view);
-	see(ctx, &view);
+	return view;
 }
 
-static void see_flow(const struct opportunism *opp, const struct flow *flow,
-                     void (*see)(void *ctx, const struct eroute_view *view), void *ctx)
+struct eroute_view eroute_of_flow(const struct opportunism *opp, const struct flow *flow)
 {
 	const struct flow *carrier = flow->carrier == NULL ? flow : flow->carrier;
 	const struct child *sending = TAILQ_FIRST(&carrier->children);
@@ -240,17 +238,24 @@ static void see_flow(const struct opportunism *opp, const struct flow *flow,
 		view.gateway = sending->gateway;
 		view.strength = sending->strength;
 	}
-	see(ctx, &view);
+	return view;
 }
 
 void opportunism_list_eroutes(const struct opportunism *opp,
                               void (*see)(void *ctx, const struct eroute_view *view), void *ctx)
 {
-	for (size_t i = 0; i < opp->policy.row_count; i++)
-		see_row(opp, i, see, ctx);
+	for (size_t i = 0; i < opp->policy.row_count; i++) {
+		struct eroute_view view = eroute_of_row(opp, i);
+
+		see(ctx, &view);
+	}
 	for (struct hash_node *node = hash_walk(&opp->flows, NULL); node != NULL;
-	     node = hash_walk(&opp->flows, node))
-		see_flow(opp, CONTAINER_OF(node, struct flow, by_pair), see, ctx);
+	     node = hash_walk(&opp->flows, node)) {
+		struct eroute_view view =
+		    eroute_of_flow(opp, CONTAINER_OF(node, struct flow, by_pair));
+
+		see(ctx, &view);
+	}
 }
 
 const char *conn_progress_name(enum conn_progress progress)

@@ -159,6 +159,10 @@ void flow_settle_tunnel(struct flow *flow, struct child *child, enum flow_reason
 void flow_apply(struct flow *flow);
 void flow_child_gone(struct flow *flow, struct child *child, enum ike_reason reason);
 
+/* commands.c: as the listings show them; row `i` of the policy. */
+struct eroute_view eroute_of_row(const struct opportunism *opp, size_t i);
+struct eroute_view eroute_of_flow(const struct opportunism *opp, const struct flow *flow);
+
 /* replace.c: a CHILD SA that takes over from another came up; those whose time to send has come. */
 void flow_replace_child(struct opportunism *opp, const struct event *event);
 void flow_look_at_starting(struct flow *flow);
