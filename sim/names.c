@@ -7,6 +7,7 @@
 #include "sim/world.h"
 
 #define USUAL_DELAY MILLISECONDS(5)
+#define USUAL_TTL_S 300
 #define SILENCE     SECONDS(5) /* then the resolver says that nobody answered */
 
 static struct dns_name name_of(const char *text)
@@ -112,7 +113,7 @@ static struct sim_rule *rule_for(struct sim *sim, const char *address)
 		return rule;
 	names->rules = grow_array(names->rules, names->rule_count + 1, sizeof(*names->rules));
 	rule = &names->rules[names->rule_count++];
-	*rule = (struct sim_rule){ .name = name, .delay = USUAL_DELAY };
+	*rule = (struct sim_rule){ .name = name, .delay = USUAL_DELAY, .ttl_s = USUAL_TTL_S };
 	return rule;
 }
 
@@ -134,6 +135,16 @@ void sim_dns_delay(struct sim *sim, const char *address, struct duration delay)
 	rule_for(sim, address)->delay = delay;
 }
 
+void sim_dns_ttl(struct sim *sim, const char *address, unsigned seconds)
+{
+	rule_for(sim, address)->ttl_s = seconds;
+}
+
+void sim_dns_recovers(struct sim *sim, const char *address)
+{
+	rule_for(sim, address)->fails = false;
+}
+
 struct question {
 	struct gateway *gateway;
 	unsigned generation;
@@ -146,7 +157,7 @@ static void answer(struct sim *sim, void *what)
 {
 	struct question *q = what;
 	const struct sim_rule *rule = find_rule(&sim->names, &q->name);
-	struct dns_answer answer = { .status = DNS_NO_NAME, .ttl_s = 300 };
+	struct dns_answer answer = { .status = DNS_NO_NAME, .ttl_s = USUAL_TTL_S };
 	struct bytes rdata[64];
 
 	for (size_t i = 0; i < sim->names.record_count; i++) {
@@ -162,8 +173,10 @@ static void answer(struct sim *sim, void *what)
 		}
 	}
 	answer.rdata = rdata;
-	if (rule != NULL)
+	if (rule != NULL) {
 		answer.trust = rule->trust;
+		answer.ttl_s = rule->ttl_s;
+	}
 	if (rule != NULL && rule->fails)
 		answer = (struct dns_answer){ .status = rule->status, .trust = rule->trust };
 	if (q->gateway->generation == q->generation && !q->gateway->is_down) {

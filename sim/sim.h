@@ -53,6 +53,10 @@ void sim_authorise_name(struct sim *sim, const char *address, const char *fqdn);
 void sim_dns_fails(struct sim *sim, const char *address, enum dns_status status);
 void sim_dns_trust(struct sim *sim, const char *address, enum dns_trust trust);
 void sim_dns_delay(struct sim *sim, const char *address, struct duration delay);
+/* TTL of its answers, negative ones too; 300 otherwise. 0: they say none. */
+void sim_dns_ttl(struct sim *sim, const char *address, unsigned seconds);
+/* They are answered again. */
+void sim_dns_recovers(struct sim *sim, const char *address);
 /* Removes all records at the reverse name. */
 void sim_withdraw(struct sim *sim, const char *address);
 

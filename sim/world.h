@@ -168,6 +168,7 @@ struct sim_rule {
 	enum dns_status status;
 	enum dns_trust trust;
 	struct duration delay;
+	uint32_t ttl_s;
 };
 
 struct names {

@@ -37,6 +37,7 @@ void idle_shunt_is_asked_again(void)
 	struct gateway *east = sim_gateway(sim, "east", "192.0.2.2", "198.51.100.0/24", NULL);
 
 	sim_delegate(sim, source, west);
+	sim_dns_ttl(sim, destination, 7200);
 	sim_ping(sim, source, destination);
 	sim_run_until_idle(sim);
 	expect_pass(sim, source, destination);

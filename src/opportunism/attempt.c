@@ -212,8 +212,10 @@ static enum ike_reason attempt_contact(struct attempt *attempt)
 		return IKE_REASON_NONE;
 	}
 	/* A configured peer is tried whenever it is wanted: it may be back by now. */
-	if (memory->silent_until.ns > opp->now.ns && attempt->flow->tunnel == NULL)
+	if (memory->silent_until.ns > opp->now.ns && attempt->flow->tunnel == NULL) {
+		attempt->flow->inquiry->silent_until = memory->silent_until;
 		return IKE_REASON_SILENT;
+	}
 	if (needs_keys(attempt) && attempt->keys == NULL && any_sa_up(attempt)) {
 		attempt->state = ATTEMPT_KEYS;
 		search_keys(attempt);
@@ -378,7 +380,7 @@ void attempt_failed(struct attempt *attempt, enum ike_reason reason)
 			attempt->tries_left--;
 		if (attempt->tries_left > 0 && initiate(attempt, memory) == IKE_REASON_NONE)
 			return;
-		memory->silent_until = instant_after(attempt->opp->now, SILENT_GATEWAY_TIME);
+		memory_silent(memory, attempt->opp->now);
 	}
 	if (reason == IKE_REASON_NO_MORE_CHILDREN && attempt->state == ATTEMPT_CHILD) {
 		reason = try_another_sa(attempt);

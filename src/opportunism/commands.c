@@ -186,6 +186,14 @@ static enum eroute_action row_action(enum policy_action action)
 	return EROUTE_DROP;
 }
 
+static void see_next(const struct flow *flow, struct eroute_view *view)
+{
+	struct flow_next next = flow_next(flow);
+
+	view->next = next.what;
+	view->next_at = next.at;
+}
+
 /* What became of a conn's row. */
 static void see_tunnel(const struct flow *flow, struct eroute_view *view)
 {
@@ -193,8 +201,9 @@ static void see_tunnel(const struct flow *flow, struct eroute_view *view)
 
 	if (flow == NULL)
 		return;
-	view->reason = flow_reason_text(flow->reason);
+	view->reason = flow_reason_text(flow_cause(flow));
 	view->since = flow->since;
+	see_next(flow, view);
 	if (flow->state != FLOW_TUNNEL)
 		return;
 	view->spi_out = sending->spi_out;
@@ -210,7 +219,9 @@ struct eroute_view eroute_of_row(const struct opportunism *opp, size_t i)
 		                    .packets = opp->engine.row_use(opp->engine.ctx, i).packets,
 		                    .action = row_action(row->action),
 		                    .conn = row->name,
-		                    .reason = "configured" };
+		                    .reason = "configured",
+		                    .expires = INSTANT_NEVER,
+		                    .next_at = INSTANT_NEVER };
 
 	see_tunnel(tunnel_of_row(opp, row), &view);
 	return view;
@@ -220,18 +231,26 @@ struct eroute_view eroute_of_flow(const struct opportunism *opp, const struct fl
 {
 	const struct flow *carrier = flow->carrier == NULL ? flow : flow->carrier;
 	const struct child *sending = TAILQ_FIRST(&carrier->children);
+	struct eroute_use use = opp->engine.pair_use(opp->engine.ctx, &flow->pair);
 	struct eroute_view view = {
 		.source = range_of_ip(&flow->pair.source),
 		.destination = range_of_ip(&flow->pair.destination),
-		.packets = opp->engine.pair_use(opp->engine.ctx, &flow->pair).packets,
+		.packets = use.packets,
+		.last = use.last,
 		.action = EROUTE_HOLD,
 		.conn = flow->conn == NULL ? "" : flow->conn->conn.name,
-		.reason = flow_reason_text(flow->reason),
+		.reason = flow_reason_text(flow_cause(flow)),
+		.trust = flow->trust,
 		.since = flow->since,
+		.expires = INSTANT_NEVER,
 	};
 
-	if (flow->state == FLOW_SHUNT)
+	see_next(flow, &view);
+	if (flow->state == FLOW_SHUNT) {
 		view.action = flow->shunt;
+		view.confirmed = flow->confirmed;
+		view.expires = flow->carrier == NULL ? flow->expires : INSTANT_NEVER;
+	}
 	if (flow->state == FLOW_TUNNEL) {
 		view.action = EROUTE_TUNNEL;
 		view.spi_out = sending->spi_out;
@@ -288,7 +307,7 @@ static void count_in(struct conn_view *view, const struct flow *flow)
 	if (progress <= view->progress)
 		return;
 	view->progress = progress;
-	view->reason = flow_reason_text(flow->reason);
+	view->reason = flow_reason_text(flow_cause(flow));
 }
 
 static void fill_progress(const struct opportunism *opp, const struct conn_state *conn,

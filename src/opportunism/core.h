@@ -60,6 +60,8 @@ struct gateway_memory {
 	struct hash_node by_address;
 	struct ip address;
 	struct instant silent_until;
+	struct duration silence;       /* of the last one; 0: it has answered since */
+	struct instant tunnel_seen;    /* a CHILD SA with it was there; 0 never */
 	ike_handle negotiating;        /* 0 if no IKE_SA_INIT of ours is under way */
 	TAILQ_HEAD(, attempt) waiting; /* for that negotiation */
 };
@@ -145,6 +147,12 @@ struct peer_sa *sa_find(struct opportunism *opp, ike_handle handle);
 struct peer_sa *sa_add(struct opportunism *opp, ike_handle handle, const struct ip *gateway);
 void sa_forget(struct opportunism *opp, struct peer_sa *sa);
 struct gateway_memory *memory_of(struct opportunism *opp, const struct ip *address);
+/* NULL: there is nothing to remember. */
+struct gateway_memory *memory_find(struct opportunism *opp, const struct ip *address);
+/* It did not answer, and is left alone for a while; it did. */
+void memory_silent(struct gateway_memory *memory, struct instant now);
+void memory_heard(struct gateway_memory *memory);
+bool memory_had_tunnel(const struct gateway_memory *memory, struct instant now);
 struct child *child_find(struct opportunism *opp, uint32_t spi_in);
 void child_add(struct opportunism *opp, struct flow *flow, const struct event *up, bool is_ours,
                enum strength strength);

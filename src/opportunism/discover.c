@@ -75,7 +75,7 @@ void flow_look_at_answers(struct flow *flow)
 	evidence_unanswered(&flow->evidence, "not waited for", opp->now);
 	shuffle_ties(opp, &inquiry->gateways);
 	if (outcome == DISCOVERY_GATEWAYS)
-		flow->state = FLOW_IKE;
+		flow_begins_ike(flow);
 }
 
 /* A configured conn knows its gateway, and perhaps its key, without asking. */
@@ -93,7 +93,7 @@ static void take_configured_gateway(struct flow *flow)
 	    (struct gateway){ .address = theirs->address, .trust = DNS_INSECURE };
 	if (theirs->has_key)
 		gateway_add_key(&inquiry->gateways.list[0], &theirs->key);
-	flow->state = FLOW_IKE;
+	flow_begins_ike(flow);
 }
 
 /*
@@ -114,7 +114,7 @@ static void take_destination(struct flow *flow)
 	inquiry->gateways.count = 1;
 	inquiry->gateways.list[0] =
 	    (struct gateway){ .address = *destination, .trust = DNS_INSECURE };
-	flow->state = FLOW_IKE;
+	flow_begins_ike(flow);
 }
 
 void flow_discover(struct flow *flow)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "opportunism/shunt.h"
 #include "opportunism/tunnel.h"
 
 static uint64_t pair_hash(const struct opportunism *opp, const struct ip_pair *pair)
@@ -44,9 +45,10 @@ static bool gateways_left(const struct inquiry *inquiry)
 
 static struct instant flow_budget(const struct flow *flow)
 {
-	struct duration held = flow->failure == EROUTE_PASS ? HELD_TIME_PASS : HELD_TIME_PRIVATE;
+	/* Where nothing is held there is more time. */
+	bool is_pressing = flow->failure == EROUTE_PASS && !flow->is_asking_again;
 
-	return instant_after(flow->acquired, held);
+	return instant_after(flow->acquired, is_pressing ? HELD_TIME_PASS : HELD_TIME_PRIVATE);
 }
 
 static struct instant retired_due(const struct flow *flow)
@@ -73,12 +75,15 @@ static struct instant inquiry_due(const struct flow *flow)
 	return gateways_left(inquiry) ? inquiry->next_due : INSTANT_NEVER;
 }
 
-static struct instant idle_due(const struct flow *flow)
+static bool is_out_of_time(const struct flow *flow)
 {
-	struct eroute_use use = flow->opp->engine.pair_use(flow->opp->engine.ctx, &flow->pair);
-	struct instant last = use.last.ns > flow->since.ns ? use.last : flow->since;
+	return instant_reached(flow_budget(flow), flow->opp->now);
+}
 
-	return instant_after(last, flow->opp->shunt_idle);
+/* A shunt about which something is being found out. */
+static bool is_asking(const struct flow *flow)
+{
+	return flow->inquiry != NULL && flow->is_asking_again && !is_out_of_time(flow);
 }
 
 static struct instant flow_due(const struct flow *flow)
@@ -93,7 +98,8 @@ static struct instant flow_due(const struct flow *flow)
 		due = flow_is_unconfirmed(flow) ? instant_after(flow->opp->now, CONFIRM_STEP)
 		                                : retired_due(flow);
 	if (flow->state == FLOW_SHUNT)
-		due = idle_due(flow);
+		due = is_asking(flow) ? instant_min(inquiry_due(flow), flow_budget(flow))
+		                      : flow_shunt_due(flow);
 	return due;
 }
 
@@ -225,10 +231,12 @@ static void flow_fire(struct opportunism *opp, struct timer *timer)
 	case FLOW_FOLLOWS:
 		break;
 	case FLOW_SHUNT:
-		if (instant_reached(idle_due(flow), opp->now))
-			flow_end(flow, "idle");
-		else
-			timer_set(opp, &flow->timer, flow_due(flow));
+		if (!is_asking(flow)) {
+			flow_look_at_shunt(flow);
+			break;
+		}
+		time_out_discovery(flow);
+		flow_step(flow);
 		break;
 	}
 }
@@ -267,6 +275,7 @@ struct flow *flow_new_wide(struct opportunism *opp, const struct ip_pair *pair,
 	flow->acquired = opp->now;
 	flow->since = opp->now;
 	flow->confirm_due = INSTANT_NEVER;
+	flow->expires = INSTANT_NEVER;
 	flow->timer.fire = flow_fire;
 	TAILQ_INIT(&flow->children);
 	LIST_INIT(&flow->followers);
@@ -359,7 +368,7 @@ static struct evidence flow_evidence(const struct flow *flow)
 		.gateways_left = inquiry != NULL && gateways_left(inquiry),
 		.next_gateway_due = inquiry != NULL && instant_reached(inquiry->next_due, opp->now),
 		.attempts_running = inquiry == NULL ? 0 : inquiry->running,
-		.out_of_time = instant_reached(flow_budget(flow), opp->now),
+		.out_of_time = is_out_of_time(flow),
 	};
 }
 
@@ -378,14 +387,14 @@ static enum eroute_action flow_failure(const struct flow *flow)
 static void flow_give_up(struct flow *flow)
 {
 	bool goes_on = flow->inquiry != NULL && flow->inquiry->running > 0;
+	enum flow_reason reason = goes_on ? FLOW_REASON_BUDGET : flow->reason;
 
-	if (flow->state != FLOW_SHUNT) {
-		enum flow_reason reason = goes_on ? FLOW_REASON_BUDGET : flow->reason;
-
-		if (reason == FLOW_REASON_NONE)
-			reason = FLOW_REASON_DNS_SILENT;
+	if (reason == FLOW_REASON_NONE)
+		reason = FLOW_REASON_DNS_SILENT;
+	if (flow->state != FLOW_SHUNT)
 		flow_settle_shunt(flow, flow_failure(flow), reason);
-	}
+	else if (!goes_on && flow->inquiry != NULL)
+		flow_restate_shunt(flow, flow_failure(flow), reason);
 	if (goes_on)
 		return;
 	flow_stop_inquiry(flow);
@@ -415,4 +424,32 @@ void flow_step(struct flow *flow)
 		timer_set(flow->opp, &flow->timer, flow_due(flow));
 		return;
 	}
+}
+
+struct flow_next flow_next(const struct flow *flow)
+{
+	struct instant due = flow_due(flow);
+
+	switch (flow->state) {
+	case FLOW_DNS:
+		return (struct flow_next){ "the DNS is asked; decided at the latest", due };
+	case FLOW_IKE:
+		return (struct flow_next){ "its gateway is asked; the next step", due };
+	case FLOW_TUNNEL:
+		return (struct flow_next){ NULL, INSTANT_NEVER };
+	case FLOW_FOLLOWS:
+		return (struct flow_next){ "its translated address is being decided",
+			                   INSTANT_NEVER };
+	case FLOW_SHUNT:
+		break;
+	}
+	if (is_asking(flow))
+		return (struct flow_next){ "is being asked again", due };
+	if (flow->inquiry != NULL)
+		return (struct flow_next){ "replaced if the attempt succeeds", INSTANT_NEVER };
+	if (flow->carrier != NULL)
+		return (struct flow_next){ "forgotten unless used", due };
+	if (!shunt_is_renewed(flow->cause) || flow->tunnel != NULL)
+		return (struct flow_next){ "forgotten; the next packet asks", due };
+	return (struct flow_next){ "asked again if used, else forgotten", due };
 }

@@ -7,7 +7,7 @@
  *                |       |        ^ \
  *                v       v        |  \--gone--> (trap: no flow)
  *               SHUNT <--+--------+
- *                 \--idle--> (trap: no flow)
+ *                 \--its time is over (shunt.h)--> (trap: no flow)
  *
  * An inbound CHILD SA makes or turns a flow TUNNEL from any state.
  */
@@ -60,6 +60,7 @@ struct inquiry {
 	struct gateways gateways;
 	size_t next_gateway;
 	struct instant next_due; /* when the next gateway may start beside the others */
+	struct instant silent_until; /* of a gateway that was not tried, being silent; 0: none */
 	LIST_HEAD(, attempt) attempts;
 	unsigned running;
 };
@@ -73,11 +74,16 @@ struct flow {
 	bool is_private;
 	enum eroute_action failure; /* PASS, DROP or REJECT */
 	enum flow_state state;
-	struct instant acquired;
+	struct instant acquired; /* or asked again */
 	struct instant since;
-	enum flow_reason reason;
+	enum flow_reason reason; /* what was found out last; of a shunt that stands see `cause` */
 	enum dns_trust trust;
-	enum eroute_action shunt;               /* FLOW_SHUNT */
+	/* FLOW_SHUNT, see shunt.h */
+	enum eroute_action shunt;
+	enum flow_reason cause;
+	struct instant confirmed; /* decided, or asked again with the same result */
+	struct instant expires;
+	bool is_asking_again;                   /* what `inquiry` is for */
 	TAILQ_HEAD(child_list, child) children; /* the first one sends */
 	/* The peer made the tunnel while we held packets of this pair: they would overtake our
 	 * IKE_AUTH response, or find the peer still verifying it, and be lost there. They wait
@@ -94,6 +100,19 @@ struct flow {
 static inline bool flow_is_unconfirmed(const struct flow *flow)
 {
 	return flow->confirm_due.ns != INSTANT_NEVER.ns;
+}
+
+/* The gateways are known. A shunt that is asked again stays as it is meanwhile. */
+static inline void flow_begins_ike(struct flow *flow)
+{
+	if (flow->state != FLOW_SHUNT)
+		flow->state = FLOW_IKE;
+}
+
+/* Why its verdict is what it is. */
+static inline enum flow_reason flow_cause(const struct flow *flow)
+{
+	return flow->state == FLOW_SHUNT ? flow->cause : flow->reason;
 }
 
 /* decide.c: the decision, over plain evidence. */
@@ -130,6 +149,26 @@ void flow_end(struct flow *flow, const char *why);
 void flow_free(struct flow *flow);
 void flow_step(struct flow *flow);
 void flow_stop_inquiry(struct flow *flow);
+
+/* What happens next without anybody's doing, for people; `at` INSTANT_NEVER: not known. */
+struct flow_next {
+	const char *what;
+	struct instant at;
+};
+struct flow_next flow_next(const struct flow *flow);
+
+/* shunt.c */
+/* The shunt stands for a lifetime of that cause from now on. */
+void flow_stand(struct flow *flow, enum flow_reason cause);
+/* The result of asking again, or of an attempt that went on. */
+void flow_restate_shunt(struct flow *flow, enum eroute_action action, enum flow_reason cause);
+/* Asks about the pair of a shunt while that stays as it is. */
+void flow_ask_again(struct flow *flow);
+/* Its deadline, and what to do then. */
+struct instant flow_shunt_due(const struct flow *flow);
+void flow_look_at_shunt(struct flow *flow);
+/* There is no time for its question: `action` for a short while, never pass where it is private. */
+void flow_overload(struct flow *flow, enum eroute_action action);
 
 /* discover.c */
 void flow_discover(struct flow *flow);

@@ -36,10 +36,21 @@ enum {
 #define HELD_TIME_PASS      SECONDS(10)        /* TTL-6: where failure means pass */
 #define HELD_TIME_PRIVATE   SECONDS(60)        /* TTL-6: where failure means drop */
 #define NEXT_GATEWAY_TIME   SECONDS(2)         /* CHS-6 */
-#define SILENT_GATEWAY_TIME SECONDS(60)        /* OIN-11 */
+#define SILENT_GATEWAY_TIME SECONDS(60)        /* OIN-11; doubles with each silence in a row */
+#define SILENT_GATEWAY_MOST SECONDS(600)
+#define TUNNEL_REMEMBERED   SECONDS(3600)      /* LIFE-5: who was a peer so lately is restarting */
 #define CONFIRM_STEP        MILLISECONDS(20)   /* looking whether the peer has the SA by now */
 #define CONFIRM_TIME        SECONDS(2)         /* then held packets leave by it all the same */
 #define CROSSED_CHILD_TIME  SECONDS(300)       /* COL-27: unused, and the peer did not close it */
 #define RETIRED_CHILD_TIME  SECONDS(60)        /* AUZ-13 */
 #define TAKE_OVER_TIME      SECONDS(100)       /* a rekey the peer made: it has our answer */
+/* Lifetimes of shunts, FAIL-1. */
+#define ABSENCE_TIME_LEAST  SECONDS(60) /* whatever TTL an answer has */
+#define ABSENCE_TIME_MOST   SECONDS(10800)
+#define NO_SOA_TIME         SECONDS(300) /* TTL-2: a negative answer without an SOA */
+#define NO_ANSWER_TIME      SECONDS(120)
+#define FAILURE_TIME        SECONDS(600)
+#define RESTARTING_TIME     SECONDS(60) /* LIFE-5 */
+#define REFUSAL_TIME        SECONDS(3600)
+#define OVERLOAD_TIME       SECONDS(10)
 #define LEAVING_CHILD_TIME  SECONDS(2)         /* what a Delete may have overtaken */

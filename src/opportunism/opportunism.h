@@ -115,6 +115,12 @@ struct eroute_view {
 	enum strength strength;
 	const char *reason; /* why it is so, for people */
 	struct instant since;
+	struct instant last;      /* packet out; 0 if never */
+	enum dns_trust trust;     /* of the DNS answers it rests on; not for rows */
+	struct instant confirmed; /* of a shunt: asked again last, with the same result */
+	struct instant expires;   /* of a shunt; INSTANT_NEVER for others */
+	const char *next;         /* what happens next by itself, for people; NULL: nothing known */
+	struct instant next_at;   /* or INSTANT_NEVER */
 };
 void opportunism_list_eroutes(const struct opportunism *opp,
                               void (*see)(void *ctx, const struct eroute_view *view), void *ctx);

@@ -168,6 +168,7 @@ static void handle_sa_up(struct opportunism *opp, const struct event *event)
 	struct peer_sa *sa = sa_add(opp, event->sa, &up->path.remote.address);
 
 	sa->is_up = true;
+	memory_heard(memory_of(opp, &sa->gateway));
 	sa->auth = up->peer_auth;
 	sa->by_certificate = up->by_certificate;
 	sa->key = up->peer_key;

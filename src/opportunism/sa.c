@@ -59,24 +59,60 @@ static void memories_trim(struct opportunism *opp)
 	}
 }
 
-struct gateway_memory *memory_of(struct opportunism *opp, const struct ip *address)
+struct gateway_memory *memory_find(struct opportunism *opp, const struct ip *address)
 {
 	uint64_t hash = hash_octets(&opp->memories, address, sizeof(*address));
 	struct hash_node *node = hash_first(&opp->memories, hash);
-	struct gateway_memory *memory;
 
 	for (; node != NULL; node = hash_following(node)) {
-		memory = CONTAINER_OF(node, struct gateway_memory, by_address);
+		struct gateway_memory *memory =
+		    CONTAINER_OF(node, struct gateway_memory, by_address);
+
 		if (ip_equal(&memory->address, address))
 			return memory;
 	}
+	return NULL;
+}
+
+struct gateway_memory *memory_of(struct opportunism *opp, const struct ip *address)
+{
+	struct gateway_memory *memory = memory_find(opp, address);
+
+	if (memory != NULL)
+		return memory;
 	if (opp->memories.count >= GATEWAYS_REMEMBERED_MAX)
 		memories_trim(opp);
 	memory = new_zeroed(sizeof(*memory));
 	memory->address = *address;
 	TAILQ_INIT(&memory->waiting);
-	hash_add(&opp->memories, &memory->by_address, hash);
+	hash_add(&opp->memories, &memory->by_address,
+	         hash_octets(&opp->memories, address, sizeof(*address)));
 	return memory;
+}
+
+bool memory_had_tunnel(const struct gateway_memory *memory, struct instant now)
+{
+	return memory->tunnel_seen.ns != 0 &&
+	       instant_since(now, memory->tunnel_seen).ns < TUNNEL_REMEMBERED.ns;
+}
+
+void memory_silent(struct gateway_memory *memory, struct instant now)
+{
+	bool is_restarting = memory_had_tunnel(memory, now);
+	bool is_in_a_row = memory->silence.ns > 0 &&
+	                   instant_since(now, memory->silent_until).ns < SILENT_GATEWAY_MOST.ns;
+
+	memory->silence =
+	    is_in_a_row && !is_restarting
+		? duration_min((struct duration){ memory->silence.ns * 2 }, SILENT_GATEWAY_MOST)
+		: SILENT_GATEWAY_TIME;
+	memory->silent_until = instant_after(now, memory->silence);
+}
+
+void memory_heard(struct gateway_memory *memory)
+{
+	memory->silence = (struct duration){ 0 };
+	memory->silent_until = (struct instant){ 0 };
 }
 
 struct child *child_find(struct opportunism *opp, uint32_t spi_in)
@@ -111,10 +147,15 @@ void child_add(struct opportunism *opp, struct flow *flow, const struct event *u
 	hash_add(&opp->children, &child->by_spi,
 	         hash_octets(&opp->children, &child->spi_in, sizeof(child->spi_in)));
 	TAILQ_INSERT_HEAD(&flow->children, child, in_flow);
+	memory_of(opp, &child->gateway)->tunnel_seen = opp->now;
 }
 
 void child_forget(struct opportunism *opp, struct child *child)
 {
+	struct gateway_memory *memory = memory_find(opp, &child->gateway);
+
+	if (memory != NULL)
+		memory->tunnel_seen = opp->now;
 	if (child->is_replaced)
 		child_remove_later(opp, child->spi_in);
 	else

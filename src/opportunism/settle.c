@@ -61,11 +61,13 @@ void flow_settle_shunt(struct flow *flow, enum eroute_action action, enum flow_r
 
 	flow->state = FLOW_SHUNT;
 	flow->shunt = action;
-	flow->reason = reason;
+	flow->cause = flow->reason = reason;
 	flow->since = opp->now;
-	log_line(&opp->log, is_failure ? LOG_WARNING : LOG_INFO, "flow %s: %s, %s, dns %s",
-	         flow_text(flow).s, action_word(action), flow_reason_text(reason),
-	         dns_trust_name(flow->trust));
+	flow_stand(flow, reason);
+	log_line(&opp->log, is_failure ? LOG_WARNING : LOG_INFO,
+	         "flow %s: %s for %lld s, %s, dns %s", flow_text(flow).s, action_word(action),
+	         (long long)instant_since(flow->expires, opp->now).ns / 1000000000,
+	         flow_reason_text(reason), dns_trust_name(flow->trust));
 	flow_apply(flow);
 	flow_lead(flow);
 }

@@ -26,7 +26,7 @@ static enum eroute_action own_failure(const struct flow *flow)
 static void settle_shunt(struct flow *flow, enum eroute_action action, enum flow_reason reason)
 {
 	flow_settle_shunt(flow, action, reason);
-	timer_set(flow->opp, &flow->timer, instant_after(flow->opp->now, flow->opp->shunt_idle));
+	timer_set(flow->opp, &flow->timer, flow_shunt_due(flow));
 }
 
 static void take_verdict(struct flow *flow)
@@ -40,7 +40,7 @@ static void take_verdict(struct flow *flow)
 	case FLOW_FOLLOWS:
 		return;
 	case FLOW_SHUNT:
-		settle_shunt(flow, own_failure(flow), carrier->reason);
+		settle_shunt(flow, own_failure(flow), carrier->cause);
 		return;
 	case FLOW_TUNNEL:
 		flow->state = FLOW_TUNNEL;
