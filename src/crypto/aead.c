@@ -45,9 +45,9 @@ enum { AEAD_GCM_KEY_MAX = 32 };
 
 struct aead {
 	const struct aead_shape *shape;
-	EVP_CIPHER_CTX *ctx; /* the key is expanded in here once; a packet only sets its nonce */
+	EVP_CIPHER_CTX *ctx; /* the key, expanded at first use; a packet only sets its nonce */
 	uint8_t salt[AEAD_SALT_LEN];
-	uint8_t key[AEAD_GCM_KEY_MAX]; /* for the time after a rest */
+	uint8_t key[AEAD_GCM_KEY_MAX]; /* until then, and after a rest */
 	struct cbc_mac *cbc;           /* instead of both */
 };
 
@@ -96,11 +96,11 @@ static bool gcm_wake(struct aead *aead, const struct aead_kind *kind)
 	return ok;
 }
 
-static bool gcm_init(struct aead *aead, const struct aead_kind *kind, struct bytes key)
+/* An expanded key takes over a kilobyte, and most SAs of a gateway rest: first use expands it. */
+static void gcm_init(struct aead *aead, struct bytes key)
 {
 	memcpy(aead->salt, key.data + key.len - AEAD_SALT_LEN, AEAD_SALT_LEN);
 	memcpy(aead->key, key.data, key.len - AEAD_SALT_LEN);
-	return gcm_wake(aead, kind);
 }
 
 static bool cbc_init(struct aead *aead, const struct aead_kind *kind, struct bytes key)
@@ -117,16 +117,16 @@ struct aead *aead_new(enum aead_id id, struct bytes key)
 {
 	const struct aead_kind *kind = aead_kind(id);
 	struct aead *aead;
-	bool ok;
 
 	if (kind == NULL || key.len != kind->shape.key_len)
 		return NULL;
 	aead = new_zeroed(sizeof(*aead));
 	aead->shape = &kind->shape;
-	ok = kind->digest == NULL ? gcm_init(aead, kind, key) : cbc_init(aead, kind, key);
-	if (!ok) {
+	if (kind->digest == NULL) {
+		gcm_init(aead, key);
+	} else if (!cbc_init(aead, kind, key)) {
 		aead_free(aead);
-		aead = NULL;
+		return NULL;
 	}
 	return aead;
 }

@@ -50,9 +50,10 @@ const struct aead_shape *aead_shape(enum aead_id id);
 size_t aead_key_len(enum aead_id id);
 const char *aead_name(enum aead_id id);
 
-/* One key of one direction, expanded. Not shared between threads. */
+/* One key of one direction, expanded when it is first used. Not shared between threads. */
 struct aead;
-/* `key` is aead_key_len(id) octets. NULL: the crypto library refused. */
+/* `key` is aead_key_len(id) octets. NULL: no such algorithm, or the crypto library refused; a
+ * refusal at first use fails that use. */
 struct aead *aead_new(enum aead_id id, struct bytes key);
 void aead_free(struct aead *aead);
 /* Gives back the expanded key, a kilobyte, until the next packet: for keys of seldom use. */

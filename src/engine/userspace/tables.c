@@ -316,6 +316,7 @@ void tables_remove_child(struct tables *t, uint32_t spi_in)
 	if (child == NULL)
 		return;
 	hash_remove(&t->children_out, &child->node_out);
+	t->mtus_learned -= child->mtu != child->device_mtu;
 	__atomic_store_n(&child->is_gone, true, __ATOMIC_RELAXED);
 	if (child->eroutes == 0)
 		child_discard(t, child);
@@ -403,6 +404,7 @@ bool tables_learn_mtu(struct tables *t, const struct letter *letter, struct inst
 		return false;
 	if (child->mtu_learned.ns != 0 && instant_since(now, child->mtu_learned).ns < SECONDS(1).ns)
 		return false;
+	t->mtus_learned += child->mtu == child->device_mtu;
 	child->mtu_learned = now;
 	__atomic_store_n(&child->mtu, mtu, __ATOMIC_RELAXED);
 	return true;
@@ -410,6 +412,8 @@ bool tables_learn_mtu(struct tables *t, const struct letter *letter, struct inst
 
 void tables_forget_mtus(struct tables *t, struct instant now)
 {
+	if (t->mtus_learned == 0)
+		return;
 	for (struct hash_node *n = hash_walk(&t->children_out, NULL); n != NULL;
 	     n = hash_walk(&t->children_out, n)) {
 		struct child *child = CONTAINER_OF(n, struct child, node_out);
@@ -418,6 +422,7 @@ void tables_forget_mtus(struct tables *t, struct instant now)
 		    instant_since(now, child->mtu_learned).ns < MTU_KEPT.ns)
 			continue;
 		__atomic_store_n(&child->mtu, child->device_mtu, __ATOMIC_RELAXED);
+		t->mtus_learned--;
 	}
 }
 

@@ -90,6 +90,7 @@ struct tables {
 	struct cds_lfht *eroutes;
 	struct cds_lfht *children;
 	struct hash children_out; /* control thread only */
+	size_t mtus_learned;      /* children whose mtu is less than the device's; control thread */
 	struct row_table *rows;   /* RCU */
 	size_t eroute_count;
 	uint64_t serial;
