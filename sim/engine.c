@@ -24,6 +24,7 @@ void engine_wipe(struct sim_engine *e)
 	policy_wipe(&e->policy);
 	free(e->pairs);
 	free(e->children);
+	free(e->told);
 	free(e->lost_spis);
 	*e = (struct sim_engine){ .gateway = e->gateway,
 		                  .lost_spis = e->spis,
@@ -488,6 +489,39 @@ uint32_t engine_new_spi(struct sim_engine *e)
 	return spi;
 }
 
+static void add_strength(void *ctx, const struct ip_pair *pair, enum strength strength)
+{
+	struct sim_engine *e = &((struct gateway *)ctx)->engine;
+
+	e->told = grow_array(e->told, e->told_count + 1, sizeof(*e->told));
+	e->told[e->told_count++] = (struct told){ *pair, strength };
+}
+
+static void remove_strength(void *ctx, const struct ip_pair *pair, enum strength strength)
+{
+	struct gateway *gateway = ctx;
+	struct sim_engine *e = &gateway->engine;
+
+	for (size_t i = 0; i < e->told_count; i++) {
+		if (e->told[i].strength != strength || !pair_equal(&e->told[i].pair, pair))
+			continue;
+		e->told[i] = e->told[--e->told_count];
+		return;
+	}
+	sim_fail(gateway->sim, "%s: a strength that was not told", gateway->name);
+}
+
+enum strength engine_strength(const struct sim_engine *e, const struct ip_pair *pair)
+{
+	enum strength weakest = STRENGTH_NONE;
+
+	for (size_t i = 0; i < e->told_count; i++)
+		if (pair_equal(&e->told[i].pair, pair) &&
+		    (weakest == STRENGTH_NONE || e->told[i].strength < weakest))
+			weakest = e->told[i].strength;
+	return weakest;
+}
+
 static uint32_t new_spi(void *ctx)
 {
 	struct gateway *gateway = ctx;
@@ -502,6 +536,8 @@ struct engine_port engine_port_of(struct gateway *gateway)
 		                     .set_pair = set_pair,
 		                     .add_child = add_child,
 		                     .remove_child = remove_child,
+		                     .add_strength = add_strength,
+		                     .remove_strength = remove_strength,
 		                     .move_child = move_child,
 		                     .pair_use = pair_use,
 		                     .row_use = row_use,

@@ -122,6 +122,17 @@ void expect_children_at(struct sim *sim, const struct gateway *gateway, size_t c
 		         gateway->engine.child_count, children);
 }
 
+void expect_strength_at(struct sim *sim, const struct gateway *gateway, const char *from,
+                        const char *to, const char *strength, const char *file, int line)
+{
+	struct ip_pair pair = { sim_ip(from), sim_ip(to) };
+	const char *is = strength_name(engine_strength(&gateway->engine, &pair));
+
+	if (strcmp(is, strength) != 0)
+		sim_fail(sim, "%s:%d: %s > %s is known to be %s, not %s", file, line, from, to, is,
+		         strength);
+}
+
 void expect_logged_at(struct sim *sim, const struct gateway *gateway, const char *words,
                       const char *file, int line)
 {

@@ -99,6 +99,8 @@ struct instant sim_now(const struct sim *sim);
 /* IKE SAs and CHILD SAs of the gateway now. */
 #define expect_sas(sim, gateway, ike_sas, children) \
 	expect_sas_at(sim, gateway, ike_sas, children, __FILE__, __LINE__)
+#define expect_strength(sim, gateway, from, to, strength) \
+	expect_strength_at(sim, gateway, from, to, strength, __FILE__, __LINE__)
 #define expect_children(sim, gateway, children) \
 	expect_children_at(sim, gateway, children, __FILE__, __LINE__)
 #define expect_logged(sim, gateway, words) expect_logged_at(sim, gateway, words, __FILE__, __LINE__)
@@ -112,6 +114,8 @@ void expect_arrived_at(struct sim *sim, const char *from, const char *to, unsign
                        unsigned in_clear, const char *file, int line);
 void expect_sas_at(struct sim *sim, const struct gateway *gateway, size_t ike_sas, size_t children,
                    const char *file, int line);
+void expect_strength_at(struct sim *sim, const struct gateway *gateway, const char *from,
+                        const char *to, const char *strength, const char *file, int line);
 void expect_children_at(struct sim *sim, const struct gateway *gateway, size_t children,
                         const char *file, int line);
 void expect_logged_at(struct sim *sim, const struct gateway *gateway, const char *words,

@@ -94,6 +94,11 @@ struct sim_engine {
 	size_t pair_count;
 	struct engine_child *children;
 	size_t child_count;
+	struct told {
+		struct ip_pair pair;
+		enum strength strength;
+	} * told; /* strengths of the pairs' SAs */
+	size_t told_count;
 	uint32_t *spis; /* all that were ever given out */
 	size_t spi_count;
 	uint32_t *lost_spis; /* in use when it crashed last */
@@ -105,6 +110,8 @@ void engine_wipe(struct sim_engine *engine);
 struct engine_port engine_port_of(struct gateway *gateway);
 uint32_t engine_new_spi(struct sim_engine *engine);
 const struct pair_entry *engine_pair(const struct sim_engine *engine, const struct ip_pair *pair);
+/* What a firewall is told of packets that come in by the tunnels of the pair. */
+enum strength engine_strength(const struct sim_engine *engine, const struct ip_pair *pair);
 /* A packet of a host of ours wants out. */
 void engine_outbound(struct sim_engine *engine, struct packet *packet);
 /* One in the clear, or one in ESP, has come from the internet. */

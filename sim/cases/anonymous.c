@@ -85,6 +85,7 @@ void no_proof_does_not_replace_one(void)
 	sim_ping(sim, west_address, east_address);
 	sim_run_until_idle(sim);
 	expect_tunnel(sim, west_address, east_address);
+	expect_strength(sim, east, east_address, west_address, "dns");
 	sim_restart(sim, west);
 	sim_reload_with(sim, west, anonymous_private);
 	sim_arrange(sim, west);
@@ -93,5 +94,6 @@ void no_proof_does_not_replace_one(void)
 	expect_logged(sim, east, "another gateway carries it with more strength");
 	expect_children(sim, east, 1);
 	expect_eroute(sim, east_address, west_address, "tunnel");
+	expect_strength(sim, east, east_address, west_address, "dns");
 	sim_end(sim);
 }

@@ -46,7 +46,7 @@ static int clean_up(const struct cli *cli)
 static int open_up(void)
 {
 	const struct steering_settings settings = { .device = PLAN_DEVICE,
-		                                    .marks = ENGINE_MARKS_DEFAULT,
+		                                    .marks = engine_marks_of(ENGINE_MARK_MASK),
 		                                    .route_table = PLAN_ROUTE_TABLE,
 		                                    .rule_priority = PLAN_RULE_PRIORITY };
 	char error[512];

@@ -143,6 +143,7 @@ struct conf_setup {
 	char *trust_anchor; /* file name; never NULL after conf_parse */
 	unsigned shunt_idle_s;
 	unsigned daemon_down_s;
+	uint32_t mark_mask;   /* mark-mask=: the bits of packet marks that are ours */
 	bool seccomp;         /* the daemon may make only the system calls it needs */
 	bool has_strict_crls; /* strictcrlpolicy=yes: a CA without a CRL counts for nothing */
 	bool has_shared_ids;  /* uniqueids=no: several peers may have one identity */

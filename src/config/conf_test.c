@@ -124,6 +124,7 @@ static void every_key_of_setup_is_read(void **state)
 	                  "  trust-anchor=/etc/anchor\n"
 	                  "  shunt-idle=10m\n"
 	                  "  daemon-down=0\n"
+	                  "  mark-mask=0x000f0000\n"
 	                  "  seccomp=no\n"
 	                  "  log=\"/var/log/wild swan\"\n"
 	                  "  x-mine=whatever\n");
@@ -140,6 +141,7 @@ static void every_key_of_setup_is_read(void **state)
 	assert_string_equal(conf.setup.trust_anchor, "/etc/anchor");
 	assert_int_equal(conf.setup.shunt_idle_s, 600);
 	assert_int_equal(conf.setup.daemon_down_s, 0);
+	assert_int_equal(conf.setup.mark_mask, 0x000f0000);
 	assert_false(conf.setup.seccomp);
 	assert_string_equal(conf.setup.log, "/var/log/wild swan");
 	conf_wipe(&conf);
@@ -166,6 +168,7 @@ static void an_empty_file_means_the_defaults(void **state)
 		assert_string_equal(conf.setup.trust_anchor, "/usr/share/dns/root.key");
 		assert_int_equal(conf.setup.shunt_idle_s, 900);
 		assert_int_equal(conf.setup.daemon_down_s, 30);
+		assert_int_equal(conf.setup.mark_mask, 0x0f000000);
 		assert_true(conf.setup.seccomp);
 		assert_null(conf.setup.log);
 		assert_int_equal(conf.conn_count, 0);
@@ -516,6 +519,11 @@ static void a_wrong_value_in_setup_is_explained(void **state)
 		{ "shunt-idle=0", "a shunt lives for some time; write 1 or more" },
 		{ "shunt-idle=2w",
 		  "not a time; write seconds from 0 to 86400, or a number with s, m, h or d" },
+		{ "mark-mask=0x07000000",
+		  "not four bits side by side; write 0x0f000000 or the like" },
+		{ "mark-mask=15", "not four bits side by side; write 0x0f000000 or the like" },
+		{ "mark-mask=0xf00000000",
+		  "not four bits side by side; write 0x0f000000 or the like" },
 		{ "daemon-down=2d",
 		  "not a time; write seconds from 0 to 86400, or a number with s, m, h or d" },
 	};

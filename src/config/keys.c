@@ -150,6 +150,24 @@ static bool set_trust_anchor(struct setting *s)
 	return set_file(s, &s->setup->trust_anchor);
 }
 
+enum { MARK_BITS = 4 };
+
+/* Four bits side by side: their values are in doc/firewall.md. */
+static bool set_mark_mask(struct setting *s)
+{
+	char *end;
+	unsigned long long mask = strtoull(s->value, &end, 16);
+	unsigned long long one = mask & -mask;
+
+	if (strncmp(s->value, "0x", 2) != 0 || *end != '\0' || mask == 0 || mask > UINT32_MAX ||
+	    mask != one * ((1U << MARK_BITS) - 1)) {
+		text_add(s->why, "not four bits side by side; write 0x0f000000 or the like");
+		return false;
+	}
+	s->setup->mark_mask = (uint32_t)mask;
+	return true;
+}
+
 static bool set_log(struct setting *s)
 {
 	return set_file(s, &s->setup->log);
@@ -206,6 +224,7 @@ static const struct setup_key {
 	{ "trust-anchor", false, set_trust_anchor },
 	{ "shunt-idle", false, set_shunt_idle },
 	{ "daemon-down", false, set_daemon_down },
+	{ "mark-mask", false, set_mark_mask },
 	{ "log", false, set_log },
 	{ "uniqueids", false, set_uniqueids },
 	{ "strictcrlpolicy", false, set_strictcrlpolicy },

@@ -219,7 +219,7 @@ static bool find_policy(struct plan *p, const struct conf *conf, char *error, si
 
 static void settle(struct plan *p, const struct conf *conf, uid_t daemon_uid)
 {
-	static const struct engine_marks marks = ENGINE_MARKS_DEFAULT;
+	const struct engine_marks marks = engine_marks_of(conf->setup.mark_mask);
 	struct steering_settings *s = &p->steering;
 	struct engine_settings *e = &p->engine;
 

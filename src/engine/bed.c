@@ -349,7 +349,7 @@ int main(int argc, char **argv)
 		                                 .mtu = number_named(argv[3]),
 		                                 .port = 500,
 		                                 .nat_port = 4500,
-		                                 .marks = ENGINE_MARKS_DEFAULT,
+		                                 .marks = engine_marks_of(ENGINE_MARK_MASK),
 		                                 .route_table = 220,
 		                                 .rule_priority = 220,
 		                                 .daemon_down_s = 30,

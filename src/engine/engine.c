@@ -488,6 +488,22 @@ static void port_remove_child(void *ctx, uint32_t spi_in)
 	settle_soon(engine);
 }
 
+static void port_add_strength(void *ctx, const struct ip_pair *pair, enum strength strength)
+{
+	struct engine *engine = ctx;
+
+	steering_add_strength(engine->steering, pair, strength, 1);
+	settle_soon(engine);
+}
+
+static void port_remove_strength(void *ctx, const struct ip_pair *pair, enum strength strength)
+{
+	struct engine *engine = ctx;
+
+	steering_add_strength(engine->steering, pair, strength, -1);
+	settle_soon(engine);
+}
+
 static void port_move_child(void *ctx, uint32_t spi_in, const struct path *path)
 {
 	struct engine *engine = ctx;
@@ -580,6 +596,8 @@ struct engine_port engine_port(struct engine *engine)
 		.set_pair = port_set_pair,
 		.add_child = port_add_child,
 		.remove_child = port_remove_child,
+		.add_strength = port_add_strength,
+		.remove_strength = port_remove_strength,
 		.move_child = port_move_child,
 		.pair_use = port_pair_use,
 		.row_use = port_row_use,

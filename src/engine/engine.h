@@ -25,12 +25,28 @@ struct engine_marks {
 	uint32_t own;		 /* our IKE and ESP sockets */
 	uint32_t release_pass;	 /* held packet, leaves in the clear */
 	uint32_t release_tunnel; /* held packet, goes to ipsec0 once more, tracked */
-	uint32_t ct_exempt;	 /* bit of the ct mark: connection of an exempt socket */
+	uint32_t ct_exempt;      /* of the ct mark alone: connection of an exempt socket */
 	uint32_t released;	 /* release_pass once checked; only the ruleset sets it */
+	/* What came out of a tunnel, for others' filters (doc/firewall.md): weakest first. */
+	uint32_t strength[STRENGTH_COUNT];
 };
-#define ENGINE_MARKS_DEFAULT                                                                  \
-	((struct engine_marks){ 0x0f000000, 0x01000000, 0x02000000, 0x03000000, 0x04000000,   \
-				0x08000000, 0x05000000 })
+enum { ENGINE_MARK_BITS = 4, ENGINE_MARK_MASK = 0x0f000000 };
+/* `mask` is ENGINE_MARK_BITS bits side by side. All of them are used inside one chain only. */
+static inline struct engine_marks engine_marks_of(uint32_t mask)
+{
+	uint32_t one = mask & -mask;
+
+	return (struct engine_marks){
+		.mask = mask,
+		.trap = 1 * one,
+		.own = 2 * one,
+		.release_pass = 3 * one,
+		.release_tunnel = 4 * one,
+		.released = 5 * one,
+		.ct_exempt = 8 * one,
+		.strength = { 0, 9 * one, 10 * one, 11 * one, 12 * one, 13 * one, 14 * one },
+	};
+}
 
 struct engine_settings {
 	struct log log;

@@ -53,6 +53,7 @@ struct child {
 	uint32_t replaces;     /* spi_in of the one it takes over from; 0: none */
 	struct instant starts; /* to send, at the latest; INSTANT_NEVER: it does, or never will */
 	bool is_replaced;
+	bool is_told; /* the engine knows its strength */
 };
 
 /* What we remember of a gateway beyond a single flow (OIN-11, REU-5). */

@@ -93,17 +93,6 @@ void opportunism_shutdown(struct opportunism *opp, struct instant now);
 bool opportunism_is_quiet(const struct opportunism *opp);
 
 /* Listings. A row of `ipsec eroute`. */
-enum strength {
-	STRENGTH_NONE,
-	STRENGTH_NULL,
-	STRENGTH_DNS,
-	STRENGTH_DNSSEC,
-	STRENGTH_PSK,
-	STRENGTH_CERT,
-	STRENGTH_RAWKEY
-};
-const char *strength_name(enum strength strength);
-
 struct eroute_view {
 	struct ip_range source;
 	struct ip_range destination;

@@ -3,6 +3,7 @@
  * The policy table: disjoint rows (local range, remote range) and what happens to a packet that no
  * pair decides. Made from the routed conns by longest match (POL-2), replaced as a whole.
  */
+#include "opportunism/strength.h"
 #include "util/address.h"
 
 enum policy_action {
@@ -25,6 +26,7 @@ struct policy_row {
 	bool is_own_address; /* local is this gateway's own address, not an inside range */
 	unsigned conn;       /* index of the conn that made it */
 	uint32_t spi_out;    /* TUNNEL: names an SA that is installed */
+	enum strength strength; /* TUNNEL: of the weakest SA by which its packets come in */
 	struct ip nat;       /* leftnat=: what `local` is translated to in tunnels; or IP_NONE */
 	/* Of negotiations, not of the configuration: stands right before the row of its conn, whose
 	 * ranges are these. What another conn says of a part of them goes on to count. */

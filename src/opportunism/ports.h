@@ -57,6 +57,12 @@ struct engine_port {
 	/* Inbound and outbound halves of a CHILD SA; keys are copied. */
 	void (*add_child)(void *ctx, const struct child_sa *child);
 	void (*remove_child)(void *ctx, uint32_t spi_in);
+	/*
+	 * One CHILD SA more, or less, of that strength brings packets of the pair (ours first). The
+	 * weakest of them is what a firewall is told of such packets (AUZ-14). Ranges: policy_row.
+	 */
+	void (*add_strength)(void *ctx, const struct ip_pair *pair, enum strength strength);
+	void (*remove_strength)(void *ctx, const struct ip_pair *pair, enum strength strength);
 	/* Its peer is elsewhere now: another address or port of the same family. */
 	void (*move_child)(void *ctx, uint32_t spi_in, const struct path *path);
 	struct eroute_use (*pair_use)(void *ctx, const struct ip_pair *pair);

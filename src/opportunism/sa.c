@@ -1,8 +1,7 @@
 /*
  * IKE SAs, CHILD SAs and gateways as the flows see them.
  */
-#include "opportunism/core.h"
-#include "opportunism/flow.h"
+#include "opportunism/tunnel.h"
 
 #include <stdlib.h>
 
@@ -129,6 +128,27 @@ struct child *child_find(struct opportunism *opp, uint32_t spi_in)
 	return NULL;
 }
 
+/* The rows of a tunnel with ranges say its strength; a pair's is told by itself. */
+static void tell_strength(struct opportunism *opp, struct child *child)
+{
+	const struct tunnel *tunnel = child->flow->tunnel;
+
+	if (tunnel != NULL && tunnel->is_wide) {
+		opp->is_policy_stale = true;
+		return;
+	}
+	child->is_told = true;
+	opp->engine.add_strength(opp->engine.ctx, &child->flow->pair, child->strength);
+}
+
+static void untell_strength(struct opportunism *opp, const struct child *child)
+{
+	if (child->is_told)
+		opp->engine.remove_strength(opp->engine.ctx, &child->flow->pair, child->strength);
+	else
+		opp->is_policy_stale = true;
+}
+
 void child_add(struct opportunism *opp, struct flow *flow, const struct event *up, bool is_ours,
                enum strength strength)
 {
@@ -148,6 +168,7 @@ void child_add(struct opportunism *opp, struct flow *flow, const struct event *u
 	         hash_octets(&opp->children, &child->spi_in, sizeof(child->spi_in)));
 	TAILQ_INSERT_HEAD(&flow->children, child, in_flow);
 	memory_of(opp, &child->gateway)->tunnel_seen = opp->now;
+	tell_strength(opp, child);
 }
 
 void child_forget(struct opportunism *opp, struct child *child)
@@ -160,6 +181,7 @@ void child_forget(struct opportunism *opp, struct child *child)
 		child_remove_later(opp, child->spi_in);
 	else
 		opp->engine.remove_child(opp->engine.ctx, child->spi_in);
+	untell_strength(opp, child);
 	TAILQ_REMOVE(&child->flow->children, child, in_flow);
 	hash_remove(&opp->children, &child->by_spi);
 	free(child);

@@ -335,6 +335,19 @@ static struct ip_range whole_of(const struct ip_range *part, const struct conn_e
 	return *part;
 }
 
+/* AUZ-14 */
+static enum strength weakest_of(const struct flow *flow)
+{
+	enum strength weakest = STRENGTH_NONE;
+	const struct child *child;
+
+	TAILQ_FOREACH (child, &flow->children, in_flow) {
+		if (weakest == STRENGTH_NONE || child->strength < weakest)
+			weakest = child->strength;
+	}
+	return weakest;
+}
+
 static void add_row(struct policy_row **rows, size_t *count, const struct flow *flow,
                     const struct ip_range *local, const struct ip_range *remote)
 {
@@ -350,6 +363,7 @@ static void add_row(struct policy_row **rows, size_t *count, const struct flow *
 		return;
 	if (flow->state == FLOW_TUNNEL)
 		row.spi_out = TAILQ_FIRST(&flow->children)->spi_out;
+	row.strength = weakest_of(flow);
 	if (flow->conn != NULL) {
 		row.of_local = whole_of(local, &flow->conn->ours);
 		row.of_remote = whole_of(remote, &flow->conn->theirs);

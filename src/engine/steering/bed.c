@@ -290,7 +290,7 @@ int main(int argc, char **argv)
 	setvbuf(stdin, NULL, _IONBF, 0);
 	bed.settings = (struct steering_settings){
 		.device = "ipsec0",
-		.marks = ENGINE_MARKS_DEFAULT,
+		.marks = engine_marks_of(ENGINE_MARK_MASK),
 		.route_table = 220,
 		.rule_priority = 220,
 		.daemon_down_s = (unsigned)atoi(argv[1]),

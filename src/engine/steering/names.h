@@ -12,3 +12,8 @@ enum { NETLINK_REQUEST_SIZE = 8192 };
 
 /* The chain that a flat row of the policy map goes to. */
 const char *steering_row_chain(const struct policy_row *row);
+/* The chain that marks what came by a tunnel of that strength; NULL for none. */
+const char *steering_strength_chain(enum strength strength);
+/* The local side of the row as a peer sees it: where leftnat= translates, the translated address.
+ */
+struct ip_range steering_row_reached(const struct policy_row *row);

@@ -141,16 +141,22 @@ void steering_flush(struct steering *s)
 	struct batch b = { 0 };
 	int error;
 
-	if (s->change_count == 0)
+	if (s->change_count == 0) {
+		labels_flush(s);
 		return;
+	}
 	for (size_t i = 0; i < s->change_count; i++)
 		put_change(&b, &s->changes[i]);
+	labels_put_changes(s, &b);
 	error = nft_commit(&s->nft, &b, NULL);
-	if (error == ENOENT)
+	if (error == 0)
+		labels_told(s);
+	else if (error == ENOENT)
 		steering_note(s, "pairs", error); /* the table is made anew with these */
-	else if (error != 0)
+	else
 		flush_singly(s, &b);
 	s->change_count = 0;
+	labels_flush(s); /* unless they are told */
 	batch_wipe(&b);
 }
 

@@ -84,6 +84,45 @@ static void private_put(struct steering *s, struct batch *b)
 		put_rows(s, b, "private", families[i], is_private_row, false);
 }
 
+/* Two ranges that are translated to one address are one to the peer. */
+static bool is_reached_already(const struct policy_table *policy, size_t row)
+{
+	struct ip_range local = steering_row_reached(&policy->flat[row]);
+
+	for (size_t i = 0; i < row; i++) {
+		const struct policy_row *other = &policy->flat[i];
+		struct ip_range theirs = steering_row_reached(other);
+
+		if (other->action == POLICY_TUNNEL && range_equal(&local, &theirs) &&
+		    range_equal(&other->remote, &policy->flat[row].remote))
+			return true;
+	}
+	return false;
+}
+
+/* What configured tunnels bring, by their strength. */
+static void carried_put(struct steering *s, struct batch *b, enum ip_family family)
+{
+	char name[SET_NAME_SIZE];
+	struct elements e =
+	    elements_begin(b, NFT_MSG_NEWSETELEM, set_name(name, "carried", family));
+
+	batch_flush_set(b, name);
+	for (size_t i = 0; i < s->policy.flat_count; i++) {
+		const struct policy_row *row = &s->policy.flat[i];
+		struct ip_range local = steering_row_reached(row);
+		struct element element = element_of_ranges(&local, &row->remote);
+
+		element.chain = steering_strength_chain(row->strength);
+		if (row->action != POLICY_TUNNEL || row->local.first.family != family ||
+		    element.chain == NULL ||
+		    (row->nat.family != IP_NONE && is_reached_already(&s->policy, i)))
+			continue;
+		element_put(&e, &element);
+	}
+	elements_end(&e);
+}
+
 void kept_put(struct steering *s, struct batch *b)
 {
 	for (size_t i = 0; i < ARRAY_LEN(families); i++)
@@ -99,6 +138,7 @@ void policy_put(struct steering *s, struct batch *b)
 		put_cover(b, "local", families[i], &local);
 		put_rows(s, b, "policy", families[i], is_any_row, true);
 		put_rows(s, b, "rows", families[i], is_counted_row, false);
+		carried_put(s, b, families[i]);
 	}
 	private_put(s, b);
 	cover_wipe(&local);
@@ -165,7 +205,8 @@ static bool is_same_to_kernel(const struct policy_row *a, const struct policy_ro
 {
 	return range_equal(&a->local, &b->local) && range_equal(&a->remote, &b->remote) &&
 	       a->action == b->action && a->is_private == b->is_private &&
-	       a->is_own_address == b->is_own_address && ip_equal(&a->nat, &b->nat);
+	       a->is_own_address == b->is_own_address && ip_equal(&a->nat, &b->nat) &&
+	       a->strength == b->strength;
 }
 
 /* The kernel knows ranges, not SAs: a tunnel that was rekeyed is the same row to it. */

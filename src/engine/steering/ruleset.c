@@ -96,6 +96,11 @@ const char *steering_row_chain(const struct policy_row *row)
 	return "trap_private";
 }
 
+struct ip_range steering_row_reached(const struct policy_row *row)
+{
+	return row->nat.family == IP_NONE ? row->local : range_of_ip(&row->nat);
+}
+
 static void add_policy_map(struct text *out, const struct family *f,
                            const struct policy_table *policy)
 {
@@ -195,6 +200,16 @@ static void add_policy_sets(struct text *out, const struct family *f,
 	add_pair_set(out, f, "drop", "timeout", "\t\tcounter\n");
 	add_pair_set(out, f, "reject", "timeout", "\t\tcounter\n");
 	add_pair_set(out, f, "tunnel", "timeout", "");
+	/* What comes out of tunnels: how well its sender is known, by pair and by range. */
+	text_add(
+	    out,
+	    "	map strength%c {\n		type %s . %s : verdict\n		size %d\n"
+	    "		flags timeout\n	}\n",
+	    f->digit, f->type, f->type, STEERING_PAIRS_MAX);
+	text_add(out,
+	         "	map carried%c {\n		type %s . %s : verdict\n"
+	         "		flags interval\n	}\n",
+	         f->digit, f->type, f->type);
 	/* The packet path writes here and nowhere else: it counts, it never makes a verdict. */
 	add_pair_set(out, f, "used", "dynamic, timeout", "\t\ttimeout 1d\n\t\tcounter\n");
 	/* Pairs of a tunnel that cleartext came for: their peers may have lost it. */
@@ -262,8 +277,10 @@ static void words_of_settings(struct words *w, const struct steering_settings *s
 	w->count = 0;
 	word_add(w, "$dev", "\"%s\"", s->device);
 	word_add(w, "$clear", "meta mark set meta mark & 0x%08x", ~m->mask);
-	word_add(w, "$ct_is_exempt", "ct mark & 0x%08x == 0x%08x", m->ct_exempt, m->ct_exempt);
-	word_add(w, "$ct_set_exempt", "ct mark set ct mark | 0x%08x", m->ct_exempt);
+	/* No packet has this value as its mark, so that nobody who saves marks makes it. */
+	word_add(w, "$ct_is_exempt", "ct mark & 0x%08x == 0x%08x", m->mask, m->ct_exempt);
+	word_add(w, "$ct_set_exempt", "ct mark set ct mark & 0x%08x | 0x%08x", ~m->mask,
+	         m->ct_exempt);
 	word_mark(w, "$is_trap", "$set_trap", m->mask, m->trap);
 	word_mark(w, "$is_own", "$set_own", m->mask, m->own);
 	word_mark(w, "$is_release_pass", "$set_release_pass", m->mask, m->release_pass);
@@ -428,6 +445,26 @@ static void add_cleartext(struct text *out, const struct family *f)
 	    d, d);
 }
 
+/* Marks for others: how well the sender of what came out of a tunnel is known. */
+static void add_strengths(struct text *out, const struct steering_settings *s)
+{
+	for (size_t i = STRENGTH_NONE + 1; i < STRENGTH_COUNT; i++) {
+		text_add(out, "	chain %s {\n", steering_strength_chain((enum strength)i));
+		text_add(out, "		meta mark set meta mark & 0x%08x | 0x%08x\n	}\n",
+		         ~s->marks.mask, s->marks.strength[i]);
+	}
+	text_add(out, "	chain from_peer {\n");
+	for (size_t i = 0; i < ARRAY_LEN(families); i++) {
+		const struct family *f = &families[i];
+
+		text_add(out, "		%s daddr . %s saddr vmap @strength%c\n", f->proto, f->proto,
+		         f->digit);
+		text_add(out, "		%s daddr . %s saddr vmap @carried%c\n", f->proto, f->proto,
+		         f->digit);
+	}
+	text_add(out, "	}\n");
+}
+
 static const char shared_chains[] =
     "	chain decide {\n"
     "		meta nfproto ipv4 goto decide4\n"
@@ -475,7 +512,7 @@ static const char hook_chains[] =
     "		type filter hook prerouting priority mangle + 10; policy accept;\n"
     "		$clear\n"
     "		iifname \"lo\" accept\n"
-    "		iifname $dev accept\n"
+    "		iifname $dev goto from_peer\n"
     "		jump decide\n"
     "		$is_reject reject with icmpx admin-prohibited\n"
     "	}\n"
@@ -599,6 +636,7 @@ void steering_ruleset(struct text *out, const struct steering_settings *s,
 		add_decide(out, &families[i]);
 	for (size_t i = 0; i < ARRAY_LEN(families); i++)
 		add_cleartext(out, &families[i]);
+	add_strengths(out, s);
 	add_rules(out, &w, shared_chains);
 	add_rules(out, &w, keep_chain);
 	add_rules(out, &w, hook_chains);

@@ -18,7 +18,7 @@ static struct steering_settings settings_with(const struct ip_range *inside, siz
 {
 	return (struct steering_settings){
 		.device = "ipsec0",
-		.marks = ENGINE_MARKS_DEFAULT,
+		.marks = engine_marks_of(ENGINE_MARK_MASK),
 		.route_table = 220,
 		.rule_priority = 220,
 		.daemon_down_s = 30,
@@ -180,9 +180,43 @@ static void translates_a_source_in_tunnels_only_where_a_row_says_so(void **state
 	text_free(&t);
 }
 
+/* IN-12, TRU-7 */
+static void marks_what_comes_out_of_a_tunnel_by_strength(void **state)
+{
+	struct example x;
+	struct text t = { 0 };
+
+	example_fill(&x);
+	x.settings.marks = engine_marks_of(0x000000f0);
+	steering_ruleset(&t, &x.settings, &x.table);
+	assert_non_null(
+	    strstr(t.s, "chain from_dnssec {\n"
+	                "		meta mark set meta mark & 0xffffff0f | 0x000000b0\n"));
+	assert_non_null(strstr(t.s, "ip daddr . ip saddr vmap @strength4\n"
+	                            "		ip daddr . ip saddr vmap @carried4\n"));
+	assert_int_equal(count_of(t.s, "iifname \"ipsec0\" goto from_peer\n"), 1);
+	text_free(&t);
+}
+
+/* No packet mark, saved with its connection, makes it an exempt one. */
+static void no_mark_of_a_packet_is_that_of_an_exempt_connection(void **state)
+{
+	const struct engine_marks m = engine_marks_of(ENGINE_MARK_MASK);
+	const uint32_t marks[] = { m.trap, m.own, m.release_pass, m.release_tunnel, m.released };
+
+	for (size_t i = 0; i < ARRAY_LEN(marks); i++)
+		assert_int_not_equal(marks[i], m.ct_exempt);
+	for (size_t i = STRENGTH_NONE + 1; i < STRENGTH_COUNT; i++) {
+		assert_true(m.strength[i] > m.ct_exempt && m.strength[i] < m.mask);
+		assert_true(m.strength[i] > m.strength[i - 1]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(marks_what_comes_out_of_a_tunnel_by_strength),
+		cmocka_unit_test(no_mark_of_a_packet_is_that_of_an_exempt_connection),
 		cmocka_unit_test(translates_a_source_in_tunnels_only_where_a_row_says_so),
 		cmocka_unit_test(shows_every_row_in_its_class),
 		cmocka_unit_test(replaces_an_older_table_in_the_same_transaction),

@@ -5,6 +5,8 @@
 #include "engine/steering/steering.h"
 #include "util/hash.h"
 
+#include <sys/queue.h>
+
 /* A counter of the kernel, summed up over its rebirths. */
 struct counted {
 	struct eroute_use use;
@@ -27,6 +29,12 @@ struct pair_change {
 	enum eroute_action to;
 };
 
+/* Pairs that have an SA, with its strength: labels.c. */
+struct labels {
+	struct hash by_pair;
+	TAILQ_HEAD(, label) changed; /* since the last flush */
+};
+
 struct watch;
 
 struct steering {
@@ -46,6 +54,7 @@ struct steering {
 	size_t counts[2][EROUTE_TUNNEL + 1]; /* by family and verdict */
 	struct pair_change *changes;         /* queued for the next flush */
 	size_t change_count;
+	struct labels labels;
 	uint64_t refused; /* elements that the kernel or a bound refused */
 	struct counted drops[ENGINE_DROP_COUNT];
 	uint64_t cleartext_seen; /* when suspects were asked for last */
@@ -60,6 +69,17 @@ struct pair_node *pair_find(const struct steering *s, const struct ip_pair *pair
 void pairs_wipe(struct steering *s);
 /* Elements for all pairs that have a verdict, for a table made anew. */
 void pairs_put_all(struct steering *s, struct batch *b);
+void labels_init(struct labels *l, const uint64_t seed[2]);
+void labels_wipe(struct labels *l);
+bool labels_have_changed(const struct steering *s);
+/* What changed, into a batch of others; labels_told() once the kernel took it. */
+void labels_put_changes(struct steering *s, struct batch *b);
+void labels_told(struct steering *s);
+/* In a transaction of their own. */
+void labels_flush(struct steering *s);
+/* For a table made anew; the same and the transaction, with what is there taken out first. */
+void labels_put_all(struct steering *s, struct batch *b);
+void labels_put_anew(struct steering *s);
 /* Policy, inside ranges and heartbeat: each empties its sets and fills them again. */
 void policy_put(struct steering *s, struct batch *b);
 void kept_put(struct steering *s, struct batch *b);

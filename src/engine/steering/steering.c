@@ -38,6 +38,7 @@ struct steering *steering_open(const struct steering_settings *settings, const s
 
 	(void)!getrandom(seed, sizeof(seed), 0);
 	hash_init(&s->pairs, seed);
+	labels_init(&s->labels, seed);
 	s->settings = *settings;
 	snprintf(s->device, sizeof(s->device), "%s", settings->device);
 	s->settings.device = s->device;
@@ -64,6 +65,7 @@ void steering_free(struct steering *s)
 		return;
 	watch_free(s->watch);
 	pairs_wipe(s);
+	labels_wipe(&s->labels);
 	free(s->policy.flat);
 	free(s->policy.flat_row);
 	free(s->row_counted);
@@ -85,9 +87,11 @@ void steering_note(struct steering *s, const char *what, int error)
 		(void)steering_rebuild(s);
 }
 
-static const char *const policy_sets[] = { "local", "inside", "private", "rows", "policy" };
+static const char *const policy_sets[] = {
+	"local", "inside", "private", "rows", "policy", "carried"
+};
 static const char *const pair_sets[] = { "pass", "drop",    "reject", "tunnel",
-	                                 "used", "suspect", "alive" };
+	                                 "used", "suspect", "alive",  "strength" };
 
 static bool is_named(const char *set, const char *const *stems, size_t count)
 {
@@ -151,6 +155,8 @@ bool steering_rebuild(struct steering *s)
 	s->baseline.fingerprint = baseline_fingerprint(&s->nft);
 	s->change_count = 0; /* they are among the pairs */
 	put_back_pairs(s);
+	labels_put_anew(s);
+	labels_told(s);
 	return true;
 }
 

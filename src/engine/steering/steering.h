@@ -45,6 +45,9 @@ void steering_set_inside(struct steering *s, const struct ip_range *inside, size
 /* Adds, moves or (TRAP, HOLD) removes the pair's element. False: the set is full or the kernel
  * refused, counted and logged; the pair stays with the engine. */
 bool steering_set_pair(struct steering *s, const struct ip_pair *pair, enum eroute_action action);
+/* `more` SAs (1 or -1) of that strength bring packets of the pair; flushed like pairs. */
+void steering_add_strength(struct steering *s, const struct ip_pair *pair, enum strength strength,
+                           int more);
 /* Sends what was queued by set_pair in one batch; called by the engine at the end of each event. */
 void steering_flush(struct steering *s);
 /* Renews the element that says the daemon lives; to be called every second. */
