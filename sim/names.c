@@ -145,6 +145,11 @@ void sim_dns_recovers(struct sim *sim, const char *address)
 	rule_for(sim, address)->fails = false;
 }
 
+void sim_dns_slow(struct sim *sim, struct duration delay)
+{
+	sim->names.slow = delay;
+}
+
 struct question {
 	struct gateway *gateway;
 	unsigned generation;
@@ -203,7 +208,11 @@ static void lookup(void *ctx, uint64_t query, const char *name, enum dns_type ty
 	if (rule != NULL && rule->fails && rule->status == DNS_TIMED_OUT)
 		sim_later(sim, SILENCE, answer, q);
 	else
-		sim_later(sim, rule != NULL ? rule->delay : USUAL_DELAY, answer, q);
+		sim_later(sim,
+		          rule != NULL           ? rule->delay
+		          : sim->names.slow.ns > 0 ? sim->names.slow
+		                                   : USUAL_DELAY,
+		          answer, q);
 }
 
 struct resolver_port resolver_port_of(struct gateway *gateway)

@@ -57,6 +57,8 @@ void sim_dns_delay(struct sim *sim, const char *address, struct duration delay);
 void sim_dns_ttl(struct sim *sim, const char *address, unsigned seconds);
 /* They are answered again. */
 void sim_dns_recovers(struct sim *sim, const char *address);
+/* Every other question takes so long from now on: a storm, in which flows wait for their turn. */
+void sim_dns_slow(struct sim *sim, struct duration delay);
 /* Removes all records at the reverse name. */
 void sim_withdraw(struct sim *sim, const char *address);
 

@@ -183,6 +183,7 @@ struct names {
 	size_t record_count;
 	struct sim_rule *rules;
 	size_t rule_count;
+	struct duration slow; /* 0: as usual */
 };
 
 void names_wipe(struct names *names);

@@ -72,6 +72,8 @@
 	X(rekeys_that_cross_lose_nothing)         \
 	X(rekeys_with_losses_lose_nothing)        \
 	X(rekeys_of_a_configured_tunnel_lose_nothing) \
+	X(a_sprayer_waits_for_its_own)            \
+	X(a_full_queue_costs_the_sprayer)         \
 	X(idle_children_are_let_go)
 
 #define X(name) void name(void);

@@ -5,6 +5,7 @@
 #include <sys/queue.h>
 
 #include "opportunism/conns.h"
+#include "opportunism/fair.h"
 #include "opportunism/limits.h"
 #include "opportunism/lookup.h"
 #include "opportunism/opportunism.h"
@@ -117,6 +118,8 @@ struct opportunism {
 	struct duration shunt_idle;
 
 	struct hash flows;           /* by pair */
+	struct fair_queue waiting;   /* flows that wait for the resolver */
+	struct fair_queue shunts;    /* flows of opportunism with one, oldest first */
 	LIST_HEAD(, tunnel) tunnels; /* with ranges: in no table of pairs */
 	size_t tunnel_count;
 	bool is_policy_stale; /* a tunnel has another verdict than the rows say */

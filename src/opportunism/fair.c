@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 struct fair_host {
+	struct fair_queue *queue;
 	struct hash_node node;
 	struct ip address;
 	TAILQ_ENTRY(fair_host) in_turns;
@@ -29,6 +30,7 @@ static struct fair_host *host_get(struct fair_queue *queue, const struct ip *add
 			return host;
 	}
 	host = new_zeroed(sizeof(*host));
+	host->queue = queue;
 	host->address = *address;
 	TAILQ_INIT(&host->line);
 	hash_add(&queue->hosts, &host->node, hash);
@@ -37,8 +39,10 @@ static struct fair_host *host_get(struct fair_queue *queue, const struct ip *add
 	return host;
 }
 
-static void host_count(struct fair_queue *queue, struct fair_host *host, int change)
+static void host_count(struct fair_host *host, int change)
 {
+	struct fair_queue *queue = host->queue;
+
 	host->count += (size_t)change;
 	queue->count += (size_t)change;
 	heap_set(&queue->fullest, &host->by_count, (struct instant){ -(int64_t)host->count });
@@ -54,10 +58,10 @@ void fair_add(struct fair_queue *queue, struct fair_entry *entry, const struct i
 {
 	entry->host = host_get(queue, source);
 	TAILQ_INSERT_TAIL(&entry->host->line, entry, in_line);
-	host_count(queue, entry->host, 1);
+	host_count(entry->host, 1);
 }
 
-void fair_remove(struct fair_queue *queue, struct fair_entry *entry)
+void fair_remove(struct fair_entry *entry)
 {
 	struct fair_host *host = entry->host;
 
@@ -65,7 +69,12 @@ void fair_remove(struct fair_queue *queue, struct fair_entry *entry)
 		return;
 	TAILQ_REMOVE(&host->line, entry, in_line);
 	entry->host = NULL;
-	host_count(queue, host, -1);
+	host_count(host, -1);
+}
+
+const struct fair_queue *fair_queue_of(const struct fair_entry *entry)
+{
+	return entry->host == NULL ? NULL : entry->host->queue;
 }
 
 struct fair_entry *fair_next(struct fair_queue *queue)
@@ -78,7 +87,7 @@ struct fair_entry *fair_next(struct fair_queue *queue)
 	TAILQ_REMOVE(&queue->turns, host, in_turns);
 	TAILQ_INSERT_TAIL(&queue->turns, host, in_turns);
 	entry = TAILQ_FIRST(&host->line);
-	fair_remove(queue, entry);
+	fair_remove(entry);
 	return entry;
 }
 
@@ -97,7 +106,7 @@ void fair_wipe(struct fair_queue *queue)
 	while ((first = heap_first(&queue->fullest)) != NULL) {
 		struct fair_host *host = CONTAINER_OF(first, struct fair_host, by_count);
 
-		fair_remove(queue, TAILQ_FIRST(&host->line));
+		fair_remove(TAILQ_FIRST(&host->line));
 	}
 	hash_wipe(&queue->hosts);
 	heap_wipe(&queue->fullest);

@@ -33,11 +33,9 @@ void fair_wipe(struct fair_queue *queue);
 
 void fair_add(struct fair_queue *queue, struct fair_entry *entry, const struct ip *source);
 /* Nothing happens to one that is not in. */
-void fair_remove(struct fair_queue *queue, struct fair_entry *entry);
-static inline bool fair_is_in(const struct fair_entry *entry)
-{
-	return entry->host != NULL;
-}
+void fair_remove(struct fair_entry *entry);
+/* NULL: in none. */
+const struct fair_queue *fair_queue_of(const struct fair_entry *entry);
 
 /* Takes out the oldest entry of the host whose turn it is; NULL: there is none. */
 struct fair_entry *fair_next(struct fair_queue *queue);

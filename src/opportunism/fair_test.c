@@ -54,7 +54,7 @@ static void hosts_take_turns_whatever_each_has(void **state)
 
 		assert_int_equal(item->host, turns[i].host);
 		assert_int_equal(item->number, turns[i].number);
-		assert_false(fair_is_in(&item->entry));
+		assert_null(fair_queue_of(&item->entry));
 	}
 	assert_null(fair_next(&queue));
 	assert_int_equal(queue.count, 0);
@@ -91,13 +91,13 @@ static void the_oldest_of_the_fullest_host_is_known(void **state)
 	for (unsigned i = 4; i < 6; i++)
 		add(&queue, &items[i], 3, i);
 	assert_int_equal(item_of(fair_oldest_of_fullest(&queue))->number, 1);
-	fair_remove(&queue, &items[1].entry);
-	fair_remove(&queue, &items[1].entry); /* twice is once */
-	fair_remove(&queue, &items[2].entry);
+	fair_remove(&items[1].entry);
+	fair_remove(&items[1].entry); /* twice is once */
+	fair_remove(&items[2].entry);
 	assert_int_equal(item_of(fair_oldest_of_fullest(&queue))->number, 4);
 	assert_int_equal(queue.count, 4);
 	fair_wipe(&queue);
-	assert_false(fair_is_in(&items[5].entry));
+	assert_null(fair_queue_of(&items[5].entry));
 }
 
 int main(void)

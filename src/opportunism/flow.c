@@ -215,6 +215,10 @@ static void flow_fire(struct opportunism *opp, struct timer *timer)
 	}
 	switch (flow->state) {
 	case FLOW_DNS:
+		if (flow_waits(flow)) {
+			flow_overload(flow, EROUTE_DROP);
+			break;
+		}
 		time_out_discovery(flow);
 		flow_step(flow);
 		break;
@@ -332,6 +336,7 @@ void flow_free(struct flow *flow)
 	struct child *child;
 
 	flow_stop_inquiry(flow);
+	fair_remove(&flow->in_queue);
 	flow_abandon_followers(flow);
 	if (flow->carrier != NULL)
 		LIST_REMOVE(flow, of_carrier);

@@ -68,6 +68,7 @@ struct inquiry {
 struct flow {
 	struct hash_node by_pair;
 	struct timer timer;
+	struct fair_entry in_queue; /* of those that wait, or of those with a shunt */
 	struct opportunism *opp;
 	struct ip_pair pair;
 	struct conn_state *conn; /* rechecked at every change of the conns; NULL: none any more */
@@ -169,6 +170,15 @@ struct instant flow_shunt_due(const struct flow *flow);
 void flow_look_at_shunt(struct flow *flow);
 /* There is no time for its question: `action` for a short while, never pass where it is private. */
 void flow_overload(struct flow *flow, enum eroute_action action);
+/* admission.c */
+/* Begins to find out, as soon as it is the Source's turn (TTL-8). */
+void flow_begin(struct flow *flow);
+static inline bool flow_waits(const struct flow *flow)
+{
+	return fair_queue_of(&flow->in_queue) == &flow->opp->waiting;
+}
+/* At the end of every event: whose turn it is begins, and bounds are kept. */
+void admission_run(struct opportunism *opp);
 
 /* discover.c */
 void flow_discover(struct flow *flow);

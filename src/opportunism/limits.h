@@ -5,8 +5,16 @@
 #include "util/time.h"
 
 enum {
-	/* Questions to the resolver at once; further ones wait in order (TTL-8). */
+	/* Questions of ours to the resolver at once; further flows wait in the queue (TTL-8). */
 	LOOKUPS_MAX = 256,
+	/* Questions about claims of strangers at once; further ones wait in order. */
+	CLAIM_LOOKUPS_MAX = 128,
+	/* Flows that wait for the resolver, in lines by Source. At the bound the oldest of the
+	 * longest line ends as "overload" (TTL-8). */
+	FLOWS_WAITING_MAX = 16384,
+	/* Shunts of opportunism that are remembered. At the bound the oldest of the Source with the
+	 * most goes back to the trap. */
+	SHUNTS_MAX = 1 << 17,
 	/* Flows known at once. At the bound an acquire is not taken: the engine asks again, and the
 	 * packets stay held within the engine's own bounds. */
 	FLOWS_MAX = 1 << 20,
@@ -31,6 +39,7 @@ enum {
 };
 
 #define DNS_TIME            MILLISECONDS(4000) /* TTL-5: then the result is "no answer" */
+#define QUEUE_TIME          SECONDS(15)        /* then a flow that waits ends as "overload" */
 #define DNS_GRACE           MILLISECONDS(500)  /* CHS-1: for the slower of two answers */
 #define RESPONDER_DNS_TIME  MILLISECONDS(8000) /* AUZ-10: below the Initiator's patience */
 #define HELD_TIME_PASS      SECONDS(10)        /* TTL-6: where failure means pass */

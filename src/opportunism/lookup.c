@@ -14,7 +14,7 @@ struct lookup {
 	uint64_t id;
 	unsigned slot;
 	enum dns_type type;
-	bool is_asked;
+	bool is_asked, is_claim;
 	char name[DNS_NAME_MAX];
 };
 
@@ -22,7 +22,10 @@ void lookups_init(struct lookups *all, const struct resolver_port *resolver, con
 {
 	*all = (struct lookups){ .resolver = *resolver, .next_id = 1 };
 	hash_init(&all->by_id, seed);
-	TAILQ_INIT(&all->waiting);
+	all->ours.asked_max = LOOKUPS_MAX;
+	all->claims.asked_max = CLAIM_LOOKUPS_MAX;
+	TAILQ_INIT(&all->ours.waiting);
+	TAILQ_INIT(&all->claims.waiting);
 }
 
 void lookups_wipe(struct lookups *all)
@@ -36,14 +39,32 @@ void lookups_wipe(struct lookups *all)
 	hash_wipe(&all->by_id);
 }
 
-static void ask_waiting(struct lookups *all)
+static struct lookup_line *line_of(struct lookups *all, const struct lookup *lookup)
+{
+	return lookup->is_claim ? &all->claims : &all->ours;
+}
+
+static void unwait(struct lookup_line *line, struct lookup *lookup)
+{
+	TAILQ_REMOVE(&line->waiting, lookup, in_waiting);
+	line->waiting_count--;
+}
+
+unsigned lookups_room(const struct lookups *all)
+{
+	unsigned taken = all->ours.asked + all->ours.waiting_count;
+
+	return taken < all->ours.asked_max ? all->ours.asked_max - taken : 0;
+}
+
+static void ask_waiting(struct lookups *all, struct lookup_line *line)
 {
 	struct lookup *lookup;
 
-	while (all->asked < LOOKUPS_MAX && (lookup = TAILQ_FIRST(&all->waiting)) != NULL) {
-		TAILQ_REMOVE(&all->waiting, lookup, in_waiting);
+	while (line->asked < line->asked_max && (lookup = TAILQ_FIRST(&line->waiting)) != NULL) {
+		unwait(line, lookup);
 		lookup->is_asked = true;
-		all->asked++;
+		line->asked++;
 		all->resolver.lookup(all->resolver.ctx, lookup->id, lookup->name, lookup->type);
 	}
 }
@@ -52,18 +73,22 @@ void lookup_start(struct lookups *all, struct lookup_client *client, unsigned sl
                   const char *name, enum dns_type type)
 {
 	struct lookup *lookup = new_zeroed(sizeof(*lookup));
+	struct lookup_line *line;
 
 	lookup->id = all->next_id++;
 	lookup->client = client;
 	lookup->slot = slot;
 	lookup->type = type;
+	lookup->is_claim = client->is_claim;
 	string_copy(lookup->name, sizeof(lookup->name), name);
 	hash_add(&all->by_id, &lookup->by_id,
 	         hash_octets(&all->by_id, &lookup->id, sizeof(lookup->id)));
 	LIST_INSERT_HEAD(&client->lookups, lookup, of_client);
 	client->pending++;
-	TAILQ_INSERT_TAIL(&all->waiting, lookup, in_waiting);
-	ask_waiting(all);
+	line = line_of(all, lookup);
+	TAILQ_INSERT_TAIL(&line->waiting, lookup, in_waiting);
+	line->waiting_count++;
+	ask_waiting(all, line);
 }
 
 static void lookup_free(struct lookups *all, struct lookup *lookup)
@@ -80,7 +105,7 @@ void lookup_cancel(struct lookups *all, struct lookup_client *client)
 		LIST_REMOVE(lookup, of_client);
 		lookup->client = NULL;
 		if (!lookup->is_asked) {
-			TAILQ_REMOVE(&all->waiting, lookup, in_waiting);
+			unwait(line_of(all, lookup), lookup);
 			lookup_free(all, lookup);
 		}
 	}
@@ -104,10 +129,12 @@ bool lookups_on_answer(struct lookups *all, uint64_t id, const struct dns_answer
 {
 	struct lookup *lookup = lookup_find(all, id);
 	struct lookup_client *client;
+	struct lookup_line *line;
 	unsigned slot;
 
 	if (lookup == NULL || !lookup->is_asked)
 		return false;
+	line = line_of(all, lookup);
 	client = lookup->client;
 	slot = lookup->slot;
 	if (client != NULL) {
@@ -115,8 +142,8 @@ bool lookups_on_answer(struct lookups *all, uint64_t id, const struct dns_answer
 		client->pending--;
 	}
 	lookup_free(all, lookup);
-	all->asked--;
-	ask_waiting(all);
+	line->asked--;
+	ask_waiting(all, line);
 	if (client == NULL)
 		return false;
 	client->on_answer(client, slot, answer);

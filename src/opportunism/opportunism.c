@@ -65,6 +65,8 @@ struct opportunism *opportunism_new(const struct opportunism_settings *settings)
 	for (size_t i = 0; i < ARRAY_LEN(tables); i++)
 		hash_init(tables[i], seed);
 	lookups_init(&opp->lookups, settings->resolver, seed);
+	fair_init(&opp->waiting, seed);
+	fair_init(&opp->shunts, seed);
 	LIST_INIT(&opp->sa_list);
 	LIST_INIT(&opp->leaving);
 	LIST_INIT(&opp->self_searches);
@@ -119,6 +121,8 @@ void opportunism_free(struct opportunism *opp)
 	free_all_memories(opp);
 	ike_free(opp->ike);
 	lookups_wipe(&opp->lookups);
+	fair_wipe(&opp->waiting);
+	fair_wipe(&opp->shunts);
 	conns_wipe(&opp->conns);
 	x509_trust_release(opp->trust);
 	policy_wipe(&opp->policy);
@@ -401,8 +405,7 @@ static void decide_pair(struct opportunism *opp, const struct ip_pair *pair)
 		flow_follow(flow);
 		return;
 	}
-	flow_discover(flow);
-	flow_step(flow);
+	flow_begin(flow);
 }
 
 void opportunism_on_acquire(struct opportunism *opp, const struct acquire *acquire,

@@ -223,7 +223,7 @@ static struct flow *flow_of_new_child(struct opportunism *opp, const struct even
 /* Nobody knew of it a moment ago, so nothing of it is held. */
 static bool is_new_flow(const struct flow *flow)
 {
-	return flow->state == FLOW_DNS && flow->inquiry == NULL;
+	return flow->state == FLOW_DNS && flow->inquiry == NULL && !flow_waits(flow);
 }
 
 static void handle_child_up(struct opportunism *opp, const struct event *event)
@@ -336,6 +336,7 @@ void core_run_events(struct opportunism *opp)
 			handle_event(opp, event);
 			event_release(event);
 		}
+		admission_run(opp);
 		core_policy_renew(opp); /* once for all that happened */
 	} while (!TAILQ_EMPTY(&opp->events));
 }

@@ -59,6 +59,9 @@ void flow_settle_shunt(struct flow *flow, enum eroute_action action, enum flow_r
 	struct opportunism *opp = flow->opp;
 	bool is_failure = action != EROUTE_PASS || reason == FLOW_REASON_BAD_SIGNATURE;
 
+	fair_remove(&flow->in_queue);
+	if (flow->tunnel == NULL)
+		fair_add(&opp->shunts, &flow->in_queue, &flow->pair.source);
 	flow->state = FLOW_SHUNT;
 	flow->shunt = action;
 	flow->cause = flow->reason = reason;
@@ -97,6 +100,7 @@ void flow_settle_tunnel(struct flow *flow, struct child *child, enum flow_reason
 {
 	struct opportunism *opp = flow->opp;
 
+	fair_remove(&flow->in_queue);
 	flow->state = FLOW_TUNNEL;
 	flow->reason = reason;
 	flow->since = opp->now;

@@ -43,6 +43,7 @@ static void take_verdict(struct flow *flow)
 		settle_shunt(flow, own_failure(flow), carrier->cause);
 		return;
 	case FLOW_TUNNEL:
+		fair_remove(&flow->in_queue);
 		flow->state = FLOW_TUNNEL;
 		flow->reason = carrier->reason;
 		flow->since = flow->opp->now;
@@ -64,8 +65,7 @@ static struct flow *carrier_of(struct flow *flow)
 	if (carrier == NULL)
 		return NULL;
 	flow_apply(carrier); /* what goes out under that pair meanwhile is held as well */
-	flow_discover(carrier);
-	flow_step(carrier);
+	flow_begin(carrier);
 	return carrier;
 }
 

@@ -1,0 +1,91 @@
+/*
+ * Storms: one host sprays packets to thousands of new destinations, and the others hardly notice.
+ */
+#include <stdio.h>
+
+#include "opportunism/limits.h"
+#include "sim/cases/cases.h"
+
+static const char *const sprayer = "203.0.113.66";
+static const char *const source = "203.0.113.7", *const destination = "198.51.100.5";
+
+struct storm {
+	struct sim *sim;
+	struct gateway *west;
+	struct gateway *east;
+};
+
+static struct storm start(uint64_t seed, const char *failure)
+{
+	struct storm s = { .sim = sim_new(seed) };
+
+	s.west = sim_gateway(s.sim, "west", "192.0.2.1", "203.0.113.0/24", failure);
+	s.east = sim_gateway(s.sim, "east", "192.0.2.2", "198.51.100.0/24", failure);
+	sim_delegate(s.sim, source, s.west);
+	sim_delegate(s.sim, destination, s.east);
+	sim_publish_key(s.sim, s.west);
+	sim_publish_key(s.sim, s.east);
+	return s;
+}
+
+static const char *victim_of_spray(unsigned i)
+{
+	static char text[32];
+
+	snprintf(text, sizeof(text), "100.%u.%u.%u", 64 + (i >> 16), i >> 8 & 255, i & 255);
+	return text;
+}
+
+static void spray(const struct storm *s, unsigned first, unsigned count)
+{
+	for (unsigned i = first; i < first + count; i++)
+		sim_packet(s->sim, sprayer, victim_of_spray(i));
+}
+
+/* TTL-8, SEC-5: thousands wait, and another host's first packet is on its way at its next turn. */
+void a_sprayer_waits_for_its_own(void)
+{
+	struct storm s = start(1, NULL);
+
+	sim_dns_slow(s.sim, MILLISECONDS(500));
+	spray(&s, 0, 3000);
+	sim_run_for(s.sim, MILLISECONDS(100));
+	sim_ping(s.sim, source, destination);
+	/* Half a second for a place, half a second of DNS at the Responder, and the negotiation. */
+	sim_run_for(s.sim, MILLISECONDS(1500));
+	expect_tunnel(s.sim, source, destination);
+	expect_arrived(s.sim, source, destination, 1, 0);
+	expect_eroute(s.sim, sprayer, victim_of_spray(2999), "hold");
+	sim_run_until_idle(s.sim);
+	for (unsigned i = 0; i < 3000; i += 37)
+		expect_arrived(s.sim, sprayer, victim_of_spray(i), 0, 1);
+	sim_end(s.sim);
+}
+
+/* TTL-8, SEC-5, FAIL-1: at the bound it is the sprayer's oldest that are dropped, not passed. */
+void a_full_queue_costs_the_sprayer(void)
+{
+	enum { OVER = 300, ASKED = LOOKUPS_MAX / 2 };
+	struct storm s = start(2, NULL);
+
+	sim_dns_slow(s.sim, SECONDS(2));
+	sim_packet(s.sim, "203.0.113.8", victim_of_spray(60000));
+	sim_packet(s.sim, "203.0.113.8", victim_of_spray(60001));
+	spray(&s, 0, FLOWS_WAITING_MAX + ASKED + OVER);
+	sim_run_for(s.sim, MILLISECONDS(100));
+	for (unsigned i = ASKED; i < ASKED + OVER - 2; i += 7)
+		expect_drop(s.sim, sprayer, victim_of_spray(i));
+	expect_eroute(s.sim, sprayer, victim_of_spray(ASKED + OVER), "hold");
+	sim_ping(s.sim, source, destination);
+	sim_run_for(s.sim, SECONDS(6));
+	expect_tunnel(s.sim, source, destination);
+	expect_arrived(s.sim, "203.0.113.8", victim_of_spray(60001), 0, 1);
+	sim_run_until_idle(s.sim);
+	expect_arrived(s.sim, sprayer, victim_of_spray(0), 0, 1);
+	for (unsigned i = ASKED; i < ASKED + OVER - 2; i += 7)
+		expect_arrived(s.sim, sprayer, victim_of_spray(i), 0, 0);
+	/* Who waits for too long is dropped as well. */
+	expect_arrived(s.sim, sprayer, victim_of_spray(FLOWS_WAITING_MAX), 0, 0);
+	expect_logged(s.sim, s.west, "too many others of its Source wait");
+	sim_end(s.sim);
+}

@@ -1,0 +1,59 @@
+/*
+ * Admission: what is to be found out waits for its turn when too much is under way (TTL-8).
+ *
+ * Sources take turns, so one that sprays packets to ten thousand new destinations waits for its own
+ * decisions, and the others hardly notice. What has waited too long, or is the oldest of the longest
+ * line when all are full, is dropped for a while: to spray gains nobody cleartext.
+ */
+#include "opportunism/flow.h"
+
+static bool asks_the_dns(const struct flow *flow)
+{
+	return flow->conn->is_opportunistic && flow->conn->theirs.auth != CONN_NULL;
+}
+
+static void begin(struct flow *flow)
+{
+	flow_discover(flow);
+	flow_step(flow);
+}
+
+void flow_begin(struct flow *flow)
+{
+	struct opportunism *opp = flow->opp;
+
+	if (!asks_the_dns(flow)) {
+		begin(flow);
+		return;
+	}
+	fair_add(&opp->waiting, &flow->in_queue, &flow->pair.source);
+	timer_set(opp, &flow->timer, instant_after(flow->acquired, QUEUE_TIME));
+}
+
+static struct flow *flow_of(struct fair_entry *entry)
+{
+	return CONTAINER_OF(entry, struct flow, in_queue);
+}
+
+/* A flow takes two questions. */
+static void admit(struct opportunism *opp)
+{
+	while (opp->waiting.count > 0 && lookups_room(&opp->lookups) >= 2) {
+		struct flow *flow = flow_of(fair_next(&opp->waiting));
+
+		flow->acquired = opp->now; /* the time for the decision begins here */
+		if (flow->conn == NULL)
+			flow_end(flow, "no conn is for it any more");
+		else
+			begin(flow);
+	}
+}
+
+void admission_run(struct opportunism *opp)
+{
+	admit(opp);
+	while (opp->waiting.count > FLOWS_WAITING_MAX)
+		flow_overload(flow_of(fair_oldest_of_fullest(&opp->waiting)), EROUTE_DROP);
+	while (opp->shunts.count > SHUNTS_MAX)
+		flow_end(flow_of(fair_oldest_of_fullest(&opp->shunts)), "room for newer ones");
+}
