@@ -31,12 +31,24 @@ void engine_wipe(struct sim_engine *e)
 		                  .lost_spi_count = e->spi_count };
 }
 
+/* FNV-1a: storms have many thousands of pairs. */
+static size_t bucket_of(const struct ip_pair *pair)
+{
+	const uint8_t *octets = (const uint8_t *)pair;
+	uint32_t hash = 2166136261;
+
+	for (size_t i = 0; i < sizeof(*pair); i++)
+		hash = (hash ^ octets[i]) * 16777619;
+	return hash % PAIR_BUCKETS;
+}
+
 const struct pair_entry *engine_pair(const struct sim_engine *e, const struct ip_pair *pair)
 {
-	for (size_t i = 0; i < e->pair_count; i++)
-		if (pair_equal(&e->pairs[i].pair, pair))
-			return &e->pairs[i];
-	return NULL;
+	size_t at = e->pair_buckets[bucket_of(pair)];
+
+	while (at != 0 && !pair_equal(&e->pairs[at - 1].pair, pair))
+		at = e->pairs[at - 1].next;
+	return at == 0 ? NULL : &e->pairs[at - 1];
 }
 
 static struct pair_entry *find_pair(struct sim_engine *e, const struct ip_pair *pair)
@@ -47,13 +59,32 @@ static struct pair_entry *find_pair(struct sim_engine *e, const struct ip_pair *
 static struct pair_entry *add_pair(struct sim_engine *e, const struct ip_pair *pair)
 {
 	e->pairs = grow_array(e->pairs, e->pair_count + 1, sizeof(*e->pairs));
-	e->pairs[e->pair_count] = (struct pair_entry){ .pair = *pair };
+	e->pairs[e->pair_count] =
+	    (struct pair_entry){ .pair = *pair, .next = e->pair_buckets[bucket_of(pair)] };
+	e->pair_buckets[bucket_of(pair)] = e->pair_count + 1;
 	return &e->pairs[e->pair_count++];
+}
+
+/* What points to the entry at that place. */
+static size_t *link_to(struct sim_engine *e, size_t place)
+{
+	size_t *link = &e->pair_buckets[bucket_of(&e->pairs[place].pair)];
+
+	while (*link != place + 1)
+		link = &e->pairs[*link - 1].next;
+	return link;
 }
 
 static void remove_pair(struct sim_engine *e, struct pair_entry *entry)
 {
-	*entry = e->pairs[--e->pair_count];
+	size_t place = (size_t)(entry - e->pairs), last = e->pair_count - 1;
+
+	*link_to(e, place) = entry->next;
+	if (place != last) {
+		*link_to(e, last) = place + 1;
+		*entry = e->pairs[last];
+	}
+	e->pair_count--;
 }
 
 static struct engine_child *child_by_in(struct sim_engine *e, uint32_t spi)

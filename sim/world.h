@@ -70,6 +70,7 @@ struct packet {
 
 struct pair_entry {
 	struct ip_pair pair;
+	size_t next; /* of its bucket: place + 1, 0 none */
 	enum eroute_action action;
 	uint32_t spi_out;
 	bool is_private;
@@ -86,12 +87,15 @@ struct engine_child {
 	uint64_t next_sequence;
 };
 
+enum { PAIR_BUCKETS = 1024 };
+
 struct sim_engine {
 	struct gateway *gateway;
 	struct policy_table policy;
 	struct eroute_use row_use[64];
 	struct pair_entry *pairs;
 	size_t pair_count;
+	size_t pair_buckets[PAIR_BUCKETS]; /* place + 1 of the first, 0 none */
 	struct engine_child *children;
 	size_t child_count;
 	struct told {
