@@ -16,9 +16,11 @@
 #include "engine/userspace/tun.h"
 #include "engine/userspace/worker.h"
 
-enum { ACQUIRES_PER_TURN = 256, LETTERS_PER_TURN = 256, REMIND_S = 10 };
+enum { LETTERS_PER_TURN = 256, REMIND_S = 10 };
 /* What one look at the IKE port may take before others have their turn. */
 static const struct duration look_max = MILLISECONDS(6);
+/* What deciding about new pairs may take of a turn, so that answers are not late in a storm. */
+static const struct duration acquires_max = MILLISECONDS(2);
 /* A queue that was not empty for so long does not get empty by serving everybody in it. */
 static const struct duration behind_max = MILLISECONDS(100);
 
@@ -213,14 +215,29 @@ static void read_letter(struct engine *engine, struct letter *letter)
 	buf_free(&letter->datagram);
 }
 
-static bool take_acquire(struct engine *engine, struct acquire *acquire)
+static bool take_acquire(struct engine *engine, struct acquire *acquire, struct instant now)
 {
 	bool is_there;
 
 	hold_lock(&engine->shared.holds);
-	is_there = hold_next_acquire(&engine->shared.holds, &acquire->pair, clock_now());
+	is_there = hold_next_acquire(&engine->shared.holds, &acquire->pair, now);
 	hold_unlock(&engine->shared.holds);
 	return is_there;
+}
+
+/* True: there may be more. */
+static bool raise_acquires(struct engine *engine)
+{
+	struct instant begin = clock_now(), now = begin;
+	struct acquire acquire;
+
+	while (instant_since(now, begin).ns < acquires_max.ns) {
+		if (!take_acquire(engine, &acquire, now))
+			return false;
+		engine->events.acquire(engine->events.ctx, &acquire);
+		now = clock_now();
+	}
+	return true;
 }
 
 /* A bounded look at the mail; what is left wakes us again. */
@@ -228,19 +245,14 @@ static void on_mail(evutil_socket_t fd, short what, void *ctx)
 {
 	struct engine *engine = ctx;
 	struct letter letter;
-	struct acquire acquire;
-	int letters = 0, acquires = 0;
+	int letters = 0;
 
 	mailbox_woken(&engine->shared.mailbox);
 	while (letters < LETTERS_PER_TURN && mailbox_take(&engine->shared.mailbox, &letter)) {
 		read_letter(engine, &letter);
 		letters++;
 	}
-	while (acquires < ACQUIRES_PER_TURN && take_acquire(engine, &acquire)) {
-		engine->events.acquire(engine->events.ctx, &acquire);
-		acquires++;
-	}
-	if (letters == LETTERS_PER_TURN || acquires == ACQUIRES_PER_TURN)
+	if (raise_acquires(engine) || letters == LETTERS_PER_TURN)
 		mailbox_wake(&engine->shared.mailbox);
 }
 

@@ -2,8 +2,8 @@
  * Admission: what is to be found out waits for its turn when too much is under way (TTL-8).
  *
  * Sources take turns, so one that sprays packets to ten thousand new destinations waits for its own
- * decisions, and the others hardly notice. What has waited too long, or is the oldest of the longest
- * line when all are full, is dropped for a while: to spray gains nobody cleartext.
+ * decisions, and the others hardly notice. What has waited too long, or is the oldest of the
+ * longest line when all are full, is dropped for a while: to spray gains nobody cleartext.
  */
 #include "opportunism/flow.h"
 

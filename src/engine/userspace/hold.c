@@ -9,17 +9,21 @@ struct hold_host {
 	struct ip address;
 	size_t octets;
 	unsigned holds;
+	TAILQ_HEAD(, hold) line; /* acquires to hand out */
+	TAILQ_ENTRY(hold_host) in_turns;
 };
 
 void hold_table_init(struct hold_table *t, const uint64_t seed[2])
 {
 	*t = (struct hold_table){ .octets_max = HOLD_OCTETS_MAX,
 		                  .host_octets_max = HOLD_HOST_OCTETS_MAX,
-		                  .pairs_max = HOLD_PAIRS_MAX };
+		                  .pairs_max = HOLD_PAIRS_MAX,
+		                  .host_pairs_max = HOLD_HOST_PAIRS_MAX,
+		                  .few = HOLD_HOST_FEW };
 	pthread_mutex_init(&t->lock, NULL);
 	hash_init(&t->holds, seed);
 	hash_init(&t->hosts, seed);
-	t->last_unraised = &t->first_unraised;
+	TAILQ_INIT(&t->turns);
 }
 
 void hold_lock(struct hold_table *t)
@@ -44,6 +48,7 @@ static struct hold_host *host_get(struct hold_table *t, const struct ip *address
 	}
 	host = new_zeroed(sizeof(*host));
 	host->address = *address;
+	TAILQ_INIT(&host->line);
 	hash_add(&t->hosts, &host->node, hash);
 	return host;
 }
@@ -70,29 +75,43 @@ struct hold *hold_find(struct hold_table *t, const struct ip_pair *pair)
 	return NULL;
 }
 
+static bool has_room(const struct hold_table *t, const struct hold_host *host)
+{
+	if (host->holds >= t->host_pairs_max)
+		return false;
+	return t->holds.count < t->pairs_max ||
+	       (host->holds < t->few && t->holds.count < 2 * t->pairs_max);
+}
+
+/* NULL: above the bounds. */
 static struct hold *hold_new(struct hold_table *t, const struct ip_pair *pair)
 {
-	struct hold *hold = new_zeroed(sizeof(*hold));
+	struct hold_host *host = host_get(t, &pair->source);
+	bool is_bounded = !has_room(t, host);
+	struct hold *hold;
 
+	host->holds++;
+	if (is_bounded) {
+		host_put(t, host);
+		return NULL;
+	}
+	hold = new_zeroed(sizeof(*hold));
 	hold->pair = *pair;
-	hold->host = host_get(t, &pair->source);
-	hold->host->holds++;
+	hold->host = host;
 	hash_add(&t->holds, &hold->node, hash_octets(&t->holds, pair, sizeof(*pair)));
 	return hold;
 }
 
 static void unqueue(struct hold_table *t, struct hold *hold)
 {
-	struct hold **at = &t->first_unraised;
+	struct hold_host *host = hold->host;
 
 	if (!hold->is_queued)
 		return;
-	while (*at != hold)
-		at = &(*at)->next_unraised;
-	*at = hold->next_unraised;
-	if (*at == NULL)
-		t->last_unraised = at;
+	TAILQ_REMOVE(&host->line, hold, in_line);
 	hold->is_queued = false;
+	if (TAILQ_EMPTY(&host->line))
+		TAILQ_REMOVE(&t->turns, host, in_turns);
 }
 
 static void packet_drop(struct hold_table *t, struct hold *hold, struct buf *packet)
@@ -154,12 +173,14 @@ static void keep_packet(struct hold_table *t, struct hold *hold, struct bytes pa
 
 static bool queue_acquire(struct hold_table *t, struct hold *hold)
 {
+	struct hold_host *host = hold->host;
+
 	if (hold->is_queued)
 		return false;
 	hold->is_queued = true;
-	hold->next_unraised = NULL;
-	*t->last_unraised = hold;
-	t->last_unraised = &hold->next_unraised;
+	if (TAILQ_EMPTY(&host->line))
+		TAILQ_INSERT_TAIL(&t->turns, host, in_turns);
+	TAILQ_INSERT_TAIL(&host->line, hold, in_line);
 	return true;
 }
 
@@ -169,11 +190,11 @@ bool hold_keep(struct hold_table *t, const struct ip_pair *pair, struct bytes pa
 	struct hold *hold = hold_find(t, pair);
 
 	if (hold == NULL) {
-		if (t->holds.count >= t->pairs_max) {
+		hold = hold_new(t, pair);
+		if (hold == NULL) {
 			t->dropped++;
 			return false;
 		}
-		hold = hold_new(t, pair);
 	}
 	hold->caught++;
 	hold->caught_octets += packet.len;
@@ -186,10 +207,15 @@ bool hold_keep(struct hold_table *t, const struct ip_pair *pair, struct bytes pa
 
 bool hold_next_acquire(struct hold_table *t, struct ip_pair *pair, struct instant now)
 {
-	struct hold *hold = t->first_unraised;
+	struct hold_host *host = TAILQ_FIRST(&t->turns);
+	struct hold *hold;
 
-	if (hold == NULL)
+	if (host == NULL)
 		return false;
+	hold = TAILQ_FIRST(&host->line);
+	/* Behind the others, if it has more. */
+	TAILQ_REMOVE(&t->turns, host, in_turns);
+	TAILQ_INSERT_TAIL(&t->turns, host, in_turns);
 	unqueue(t, hold);
 	hold->raised = now;
 	*pair = hold->pair;

@@ -6,17 +6,25 @@
  * under it, so no packet slips in between a verdict and its release. The caller locks.
  *
  * Bounds: 16 packets for one pair (the first stays, at the bound the newest replaces the one kept
- * before it), 8 MiB for one inside host, 64 MiB and 65 536 pairs in all. Above the octets a new
- * pair is held without its packet; above the pairs the packet is dropped and nothing is asked.
- * All counted.
+ * before it), 8 MiB and 16 384 pairs for one inside host, 64 MiB and 65 536 pairs in all. Above the
+ * octets a new pair is held without its packet; above the pairs the packet is dropped and nothing
+ * is asked. All counted. A host with few pairs may still add some where others have used up all.
+ *
+ * Acquires are handed out host by host: one that sprays waits for its own.
  */
 #include <pthread.h>
+#include <sys/queue.h>
 
 #include "util/address.h"
 #include "util/hash.h"
 #include "util/time.h"
 
-enum { HOLD_PACKETS_MAX = 16, HOLD_PAIRS_MAX = 65536 };
+enum {
+	HOLD_PACKETS_MAX = 16,
+	HOLD_PAIRS_MAX = 65536,
+	HOLD_HOST_PAIRS_MAX = 16384, /* the core has no more than these wait (TTL-8) */
+	HOLD_HOST_FEW = 64,
+};
 #define HOLD_OCTETS_MAX      ((size_t)64 << 20)
 #define HOLD_HOST_OCTETS_MAX ((size_t)8 << 20)
 
@@ -29,9 +37,9 @@ struct hold {
 	unsigned count;
 	uint64_t caught; /* packets that came, kept or not */
 	uint64_t caught_octets;
-	struct instant last;        /* newest packet */
-	struct instant raised;      /* acquire handed out last; 0 never */
-	struct hold *next_unraised; /* queue of acquires to hand out */
+	struct instant last;       /* newest packet */
+	struct instant raised;     /* acquire handed out last; 0 never */
+	TAILQ_ENTRY(hold) in_line; /* of its host's acquires to hand out */
 	bool is_queued;
 };
 
@@ -40,10 +48,10 @@ struct hold_table {
 	struct hash holds;
 	struct hash hosts;
 	size_t octets;
-	uint64_t dropped; /* packets not kept, all bounds together */
-	struct hold *first_unraised, **last_unraised;
+	uint64_t dropped;              /* packets not kept, all bounds together */
+	TAILQ_HEAD(, hold_host) turns; /* hosts with acquires to hand out */
 	/* Settled at creation; smaller in tests. */
-	size_t octets_max, host_octets_max, pairs_max;
+	size_t octets_max, host_octets_max, pairs_max, host_pairs_max, few;
 };
 
 void hold_table_init(struct hold_table *t, const uint64_t seed[2]);
@@ -58,7 +66,7 @@ struct hold *hold_find(struct hold_table *t, const struct ip_pair *pair);
  */
 MUST_USE bool hold_keep(struct hold_table *t, const struct ip_pair *pair, struct bytes packet,
                         struct instant now);
-/* Hands out the next acquire; false: there is none. */
+/* Hands out the next acquire, of the host whose turn it is; false: there is none. */
 MUST_USE bool hold_next_acquire(struct hold_table *t, struct ip_pair *pair, struct instant now);
 /* Queues again what was handed out longer ago than `patience`: an acquire may have got lost. */
 void hold_remind(struct hold_table *t, struct duration patience, struct instant now);

@@ -95,6 +95,7 @@ static void drops_the_packets_of_pairs_beyond_the_bound(void **state)
 
 	hold_table_init(&t, seed);
 	t.pairs_max = 2;
+	t.few = 0;
 	assert_true(keep(&t, pair_of(1, 1), 1, 100, start));
 	assert_true(keep(&t, pair_of(1, 2), 2, 100, start));
 	assert_false(keep(&t, third, 3, 100, start));
@@ -173,6 +174,57 @@ static void hands_out_acquires_in_order_and_none_for_what_is_decided(void **stat
 	hold_table_wipe(&t);
 }
 
+/* SEC-5: who has few pairs gets them, whatever others have. */
+static void bounds_the_pairs_of_one_host_and_of_all(void **state)
+{
+	static const struct {
+		uint8_t host, pair;
+		bool is_kept;
+	} cases[] = {
+		{ 1, 1, true },  { 1, 2, true },  { 1, 3, true },
+		{ 1, 4, false },                  /* its own bound */
+		{ 2, 1, true },  { 2, 2, false }, /* that of all */
+		{ 3, 1, true },  { 3, 2, false }, { 1, 1, true },
+	};
+	struct hold_table t;
+
+	hold_table_init(&t, seed);
+	t.host_pairs_max = 3;
+	t.pairs_max = 4;
+	t.few = 1;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct ip_pair pair = pair_of(cases[i].host, cases[i].pair);
+
+		(void)keep(&t, pair, 1, 100, start);
+		assert_int_equal(hold_find(&t, &pair) != NULL, cases[i].is_kept);
+	}
+	assert_int_equal(t.hosts.count, 3);
+	hold_table_wipe(&t);
+}
+
+/* TTL-8, SEC-5 */
+static void hands_out_acquires_host_by_host(void **state)
+{
+	static const uint8_t turns[][2] = { { 1, 0 }, { 2, 0 }, { 1, 1 }, { 3, 0 }, { 1, 2 } };
+	struct hold_table t;
+	struct ip_pair asked;
+
+	hold_table_init(&t, seed);
+	for (uint8_t i = 0; i < 3; i++)
+		assert_true(keep(&t, pair_of(1, i), i, 100, start));
+	assert_true(keep(&t, pair_of(2, 0), 0, 100, start));
+	for (size_t i = 0; i < ARRAY_LEN(turns); i++) {
+		struct ip_pair due = pair_of(turns[i][0], turns[i][1]);
+
+		assert_true(hold_next_acquire(&t, &asked, start));
+		assert_true(pair_equal(&asked, &due));
+		if (i == 1)
+			assert_true(keep(&t, pair_of(3, 0), 0, 100, start));
+	}
+	assert_false(hold_next_acquire(&t, &asked, start));
+	hold_table_wipe(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -182,6 +234,8 @@ int main(void)
 		cmocka_unit_test(asks_again_after_a_second_and_not_before),
 		cmocka_unit_test(asks_again_for_a_pair_that_is_trapped_again),
 		cmocka_unit_test(hands_out_acquires_in_order_and_none_for_what_is_decided),
+		cmocka_unit_test(bounds_the_pairs_of_one_host_and_of_all),
+		cmocka_unit_test(hands_out_acquires_host_by_host),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
