@@ -133,6 +133,11 @@ void expect_strength_at(struct sim *sim, const struct gateway *gateway, const ch
 		         strength);
 }
 
+size_t sim_children(const struct gateway *gateway)
+{
+	return gateway->engine.child_count;
+}
+
 void expect_logged_at(struct sim *sim, const struct gateway *gateway, const char *words,
                       const char *file, int line)
 {

@@ -180,6 +180,8 @@ static void read_conf(struct gateway *gateway)
 	if (!conf_parse(&gateway->conf, "ipsec.conf", BYTES_STR(gateway->conf_text), &reader,
 	                &messages))
 		sim_fail(gateway->sim, "%s: %s", gateway->name, messages.errors.s);
+	if (gateway->sim->keeps_idle_tunnels)
+		gateway->conf.setup.tunnel_idle_s = 10 * 86400;
 	conf_messages_wipe(&messages);
 }
 

@@ -333,6 +333,7 @@ void random_run(uint64_t seed, uint64_t fates[FATE_COUNT])
 	struct arrangements arrangements = { 0 };
 
 	sim->is_rough = true;
+	sim_let_tunnels_end(sim);
 	make_world(sim, &arrangements);
 	rough_times(sim, &arrangements);
 	sim_mend(sim);

@@ -69,10 +69,16 @@ struct sim *sim_new(uint64_t seed)
 	struct sim *sim = new_zeroed(sizeof(*sim));
 
 	sim->seed = seed;
+	sim->keeps_idle_tunnels = true;
 	sim->now = (struct instant){ SECONDS(1000).ns };
 	sim->net.delay = MILLISECONDS(10);
 	seed_random(sim);
 	return sim;
+}
+
+void sim_let_tunnels_end(struct sim *sim)
+{
+	sim->keeps_idle_tunnels = false;
 }
 
 static void free_gateway(struct gateway *gateway)

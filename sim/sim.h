@@ -19,6 +19,9 @@ struct sim *sim_new(uint64_t seed);
 /* Checks what must hold at the end of every run, then frees. */
 void sim_end(struct sim *sim);
 
+/* Before the first gateway: idle tunnels end as they do, at the looks of a minute and later. */
+void sim_let_tunnels_end(struct sim *sim);
+
 /*
  * A gateway at `address`, of the HowTo's two conns: its own address, and `inside` (a range, or
  * NULL), to anyone. `failure` is failureshunt= or NULL. Its key is Ed25519 and not yet published.
@@ -87,6 +90,7 @@ void sim_ping(struct sim *sim, const char *source, const char *destination);
 void sim_run_for(struct sim *sim, struct duration time);
 /* Until nothing is under way and the next deadline is minutes off. */
 void sim_run_until_idle(struct sim *sim);
+size_t sim_children(const struct gateway *gateway);
 struct instant sim_now(const struct sim *sim);
 
 /* What came of it; each fails with the caller's line. */

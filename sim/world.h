@@ -277,6 +277,7 @@ struct sim {
 	struct text trace;
 	uint64_t steps;
 	struct instant active; /* when something happened last that was not just a look */
+	bool keeps_idle_tunnels; /* so that stories can wait for other things */
 	bool is_rough; /* a random run: packets under way may be lost with an SA that is replaced */
 };
 

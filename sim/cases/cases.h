@@ -68,6 +68,10 @@
 	X(narrow_path)                            \
 	X(narrow_path_with_losses)                \
 	X(forged_requests_keep_nobody_out)        \
+	X(idle_tunnels_are_closed_at_the_looks)   \
+	X(used_one_way_is_used)                   \
+	X(what_comes_back_soon_is_spared_once)    \
+	X(looks_come_by_chance)                   \
 	X(rekeys_under_traffic_lose_nothing)      \
 	X(rekeys_that_cross_lose_nothing)         \
 	X(rekeys_with_losses_lose_nothing)        \

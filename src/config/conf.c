@@ -8,7 +8,8 @@
 #include "config/keys.h"
 #include "crypto/x509.h"
 
-enum { SHUNT_IDLE_S = 900, DAEMON_DOWN_S = 30, KEYINGTRIES = 3, WARNED_MAX = 64 };
+enum { SHUNT_IDLE_S = 900, TUNNEL_IDLE_S = 600, DAEMON_DOWN_S = 30 };
+enum { KEYINGTRIES = 3, WARNED_MAX = 64 };
 enum { MARK_MASK = 0x0f000000 };
 
 static const char default_trust_anchor[] = "/usr/share/dns/root.key";
@@ -29,6 +30,7 @@ static void setup_init(struct conf_setup *setup)
 		.dnssec = DNSSEC_PREFER,
 		.trust_anchor = new_string(default_trust_anchor),
 		.shunt_idle_s = SHUNT_IDLE_S,
+		.tunnel_idle_s = TUNNEL_IDLE_S,
 		.daemon_down_s = DAEMON_DOWN_S,
 		.mark_mask = MARK_MASK,
 		.seccomp = true,

@@ -129,6 +129,8 @@ struct conn {
 
 enum dnssec_mode { DNSSEC_PREFER, DNSSEC_REQUIRE, DNSSEC_OFF };
 
+enum { CONF_TUNNEL_IDLE_LEAST_S = 40 };
+
 struct conf_setup {
 	bool uses_defaultroute;                                /* interfaces=%defaultroute */
 	char interfaces[CONF_INTERFACES_MAX][CONF_DEVICE_MAX]; /* device names of "ipsec0=eth0" */
@@ -142,6 +144,7 @@ struct conf_setup {
 	enum dnssec_mode dnssec;
 	char *trust_anchor; /* file name; never NULL after conf_parse */
 	unsigned shunt_idle_s;
+	unsigned tunnel_idle_s; /* of opportunistic tunnels; see opportunism/life.c */
 	unsigned daemon_down_s;
 	uint32_t mark_mask;   /* mark-mask=: the bits of packet marks that are ours */
 	bool seccomp;         /* the daemon may make only the system calls it needs */

@@ -123,6 +123,7 @@ static void every_key_of_setup_is_read(void **state)
 	                  "  dnssec=require\n"
 	                  "  trust-anchor=/etc/anchor\n"
 	                  "  shunt-idle=10m\n"
+	                  "  tunnel-idle=5m\n"
 	                  "  daemon-down=0\n"
 	                  "  mark-mask=0x000f0000\n"
 	                  "  seccomp=no\n"
@@ -140,6 +141,7 @@ static void every_key_of_setup_is_read(void **state)
 	assert_int_equal(conf.setup.dnssec, DNSSEC_REQUIRE);
 	assert_string_equal(conf.setup.trust_anchor, "/etc/anchor");
 	assert_int_equal(conf.setup.shunt_idle_s, 600);
+	assert_int_equal(conf.setup.tunnel_idle_s, 300);
 	assert_int_equal(conf.setup.daemon_down_s, 0);
 	assert_int_equal(conf.setup.mark_mask, 0x000f0000);
 	assert_false(conf.setup.seccomp);
@@ -517,6 +519,7 @@ static void a_wrong_value_in_setup_is_explained(void **state)
 		  "a daemon has no directory of its own; write the whole path, /etc/..." },
 		{ "log=x", "a daemon has no directory of its own; write the whole path, /etc/..." },
 		{ "shunt-idle=0", "a shunt lives for some time; write 1 or more" },
+		{ "tunnel-idle=39", "tunnels need some time to be used; write 40 or more" },
 		{ "shunt-idle=2w",
 		  "not a time; write seconds from 0 to 86400, or a number with s, m, h or d" },
 		{ "mark-mask=0x07000000",

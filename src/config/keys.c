@@ -187,6 +187,22 @@ static bool set_shunt_idle(struct setting *s)
 	return true;
 }
 
+static bool set_tunnel_idle(struct setting *s)
+{
+	unsigned seconds;
+
+	if (!value_seconds(s->value, 86400, &seconds, s->why))
+		return false;
+	/* When a tunnel was used last is known to the second. */
+	if (seconds < CONF_TUNNEL_IDLE_LEAST_S) {
+		text_add(s->why, "tunnels need some time to be used; write %d or more",
+		         CONF_TUNNEL_IDLE_LEAST_S);
+		return false;
+	}
+	s->setup->tunnel_idle_s = seconds;
+	return true;
+}
+
 static bool set_seccomp(struct setting *s)
 {
 	return value_yes(s->value, &s->setup->seccomp, s->why);
@@ -223,6 +239,7 @@ static const struct setup_key {
 	{ "dnssec", false, set_dnssec },
 	{ "trust-anchor", false, set_trust_anchor },
 	{ "shunt-idle", false, set_shunt_idle },
+	{ "tunnel-idle", false, set_tunnel_idle },
 	{ "daemon-down", false, set_daemon_down },
 	{ "mark-mask", false, set_mark_mask },
 	{ "log", false, set_log },

@@ -20,6 +20,7 @@ struct self_search;
 struct leaving;
 struct tunnel;
 struct reach;
+struct closed_pair;
 
 /* An IKE SA of ours as the flows see it: settled at sa_up, except for the SAs still negotiating. */
 struct peer_sa {
@@ -116,6 +117,9 @@ struct opportunism {
 	LIST_HEAD(, self_search) self_searches;
 	enum dnssec_mode dnssec;
 	struct duration shunt_idle;
+	struct duration tunnel_idle;
+	struct hash closed; /* life.c: pairs whose tunnels were closed lately */
+	TAILQ_HEAD(, closed_pair) closed_list;
 
 	struct hash flows;           /* by pair */
 	struct fair_queue waiting;   /* flows that wait for the resolver */
@@ -165,6 +169,8 @@ void child_forget(struct opportunism *opp, struct child *child);
 /* replace.c: rekeyed children. */
 void child_remove_later(struct opportunism *opp, uint32_t spi_in);
 void children_forget_leaving(struct opportunism *opp);
+/* life.c */
+void closed_forget_all(struct opportunism *opp);
 /* RKY-7 */
 bool child_is_wanted(struct opportunism *opp, uint32_t spi_in);
 

@@ -343,6 +343,7 @@ void flow_free(struct flow *flow)
 	while ((child = TAILQ_FIRST(&flow->children)) != NULL)
 		child_forget(flow->opp, child);
 	heap_remove(&flow->opp->timers, &flow->timer.node);
+	life_end(flow);
 	if (!is_wide(flow))
 		hash_remove(&flow->opp->flows, &flow->by_pair);
 	tunnel_free(flow);

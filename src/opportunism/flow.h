@@ -65,6 +65,14 @@ struct inquiry {
 	unsigned running;
 };
 
+/* When an opportunistic tunnel is looked at, whether anybody uses it (life.c). */
+struct life {
+	struct timer timer;
+	struct duration used_within; /* at the next look */
+	bool has_grace;              /* it came back soon after it was closed */
+	bool is_over;                /* nobody used it; its CHILD SAs are being closed */
+};
+
 struct flow {
 	struct hash_node by_pair;
 	struct timer timer;
@@ -90,6 +98,7 @@ struct flow {
 	 * IKE_AUTH response, or find the peer still verifying it, and be lost there. They wait
 	 * until something has come by that SA. INSTANT_NEVER: not so. */
 	struct instant confirm_due;
+	struct life life;
 	struct inquiry *inquiry; /* NULL when nothing is being found out */
 	struct evidence_log evidence;
 	struct tunnel *tunnel;   /* of a configured conn, see tunnel.h; NULL: of opportunism */
@@ -215,6 +224,13 @@ struct eroute_view eroute_of_flow(const struct opportunism *opp, const struct fl
 /* replace.c: a CHILD SA that takes over from another came up; those whose time to send has come. */
 void flow_replace_child(struct opportunism *opp, const struct event *event);
 void flow_look_at_starting(struct flow *flow);
+
+/* life.c: a tunnel begins; ends; was closed by us for a better reason than that; was closed because
+ * nobody used it, by us or by the peer. */
+void life_begin(struct flow *flow);
+void life_end(struct flow *flow);
+enum ike_reason life_reason(const struct flow *flow, enum ike_reason reason);
+void life_remember_closed(struct opportunism *opp, const struct ip_pair *pair);
 
 /* respond.c */
 void respond_auth_wanted(struct opportunism *opp, const struct event *event);

@@ -32,6 +32,8 @@ enum {
 	GATEWAYS_REMEMBERED_MAX = 65536,
 	/* CHILD SAs of one pair that still receive; at the bound the oldest is deleted. */
 	CHILDREN_PER_FLOW_MAX = 4,
+	/* Pairs remembered whose tunnels were closed lately; at the bound the oldest is forgotten. */
+	CLOSED_PAIRS_MAX = 65536,
 	/* Of what a flow keeps for whoever asks why; at the bound the oldest goes, and it says so. */
 	EVIDENCE_OCTETS_MAX = 1536,
 	/* Records of an answer that are kept in words; the others are counted. */
@@ -62,4 +64,5 @@ enum {
 #define RESTARTING_TIME     SECONDS(60) /* LIFE-5 */
 #define REFUSAL_TIME        SECONDS(3600)
 #define OVERLOAD_TIME       SECONDS(10)
+#define CLOSED_PAIR_TIME    SECONDS(600)       /* LIFE-3 */
 #define LEAVING_CHILD_TIME  SECONDS(2)         /* what a Delete may have overtaken */

@@ -52,7 +52,8 @@ struct opportunism *opportunism_new(const struct opportunism_settings *settings)
 		.kem = kem_ml_kem_768(),
 	};
 	struct hash *tables[] = { &opp->flows, &opp->attempts, &opp->claims,
-		                  &opp->sas,   &opp->children, &opp->memories };
+		                  &opp->sas,   &opp->children, &opp->memories,
+		                  &opp->closed };
 	struct ike_owner owner = core_owner(opp);
 	uint64_t seed[2];
 
@@ -72,6 +73,7 @@ struct opportunism *opportunism_new(const struct opportunism_settings *settings)
 	LIST_INIT(&opp->self_searches);
 	LIST_INIT(&opp->tunnels);
 	TAILQ_INIT(&opp->events);
+	TAILQ_INIT(&opp->closed_list);
 	opp->ike = ike_new(settings->ike, &owner, &ike);
 	return opp;
 }
@@ -112,6 +114,7 @@ void opportunism_free(struct opportunism *opp)
 	free_all_flows(opp);
 	tunnels_free(opp);
 	children_forget_leaving(opp);
+	closed_forget_all(opp);
 	self_forget(opp);
 	while ((event = TAILQ_FIRST(&opp->events)) != NULL) {
 		TAILQ_REMOVE(&opp->events, event, in_queue);
@@ -135,6 +138,7 @@ void opportunism_free(struct opportunism *opp)
 	hash_wipe(&opp->sas);
 	hash_wipe(&opp->children);
 	hash_wipe(&opp->memories);
+	hash_wipe(&opp->closed);
 	heap_wipe(&opp->timers);
 	free(opp);
 }
@@ -317,6 +321,7 @@ static void configure(struct opportunism *opp, const struct opportunism_config *
 		conns_keep_states(&opp->conns, before);
 	opp->dnssec = config->conf->setup.dnssec;
 	opp->shunt_idle = SECONDS(config->conf->setup.shunt_idle_s);
+	opp->tunnel_idle = SECONDS(config->conf->setup.tunnel_idle_s);
 	tunnels_recheck(opp);
 	rebuild_policy(opp);
 	recheck_flows(opp);

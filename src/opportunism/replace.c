@@ -133,25 +133,3 @@ void flow_look_at_starting(struct flow *flow)
 		}
 	}
 }
-
-/*
- * LIFE-6: what carries a configured tunnel always is; an opportunistic one if it was used in the
- * last half of its life, in either direction.
- */
-bool child_is_wanted(struct opportunism *opp, uint32_t spi_in)
-{
-	const struct child *child = child_find(opp, spi_in);
-	const struct conn_state *conn = child == NULL ? NULL : child->flow->conn;
-	struct child_use use;
-	struct instant last;
-	struct duration life;
-
-	if (conn == NULL)
-		return false;
-	if (!conn->is_opportunistic && TAILQ_FIRST(&child->flow->children) == child)
-		return true;
-	use = opp->engine.child_use(opp->engine.ctx, spi_in);
-	last = use.last_in.ns > use.last_out.ns ? use.last_in : use.last_out;
-	life = instant_since(opp->now, child->up);
-	return last.ns >= child->up.ns + life.ns / 2;
-}

@@ -110,6 +110,7 @@ void flow_settle_tunnel(struct flow *flow, struct child *child, enum flow_reason
 	         flow_reason_text(reason), strength_name(child->strength));
 	flow_apply(flow);
 	flow_lead(flow);
+	life_begin(flow);
 	retire_children(flow, child);
 	timer_set(
 	    opp, &flow->timer,
@@ -126,6 +127,9 @@ void flow_child_gone(struct flow *flow, struct child *child, enum ike_reason rea
 		child_forget(opp, child);
 		if (flow->tunnel != NULL && tunnel_survives(flow, reason))
 			return;
+		reason = life_reason(flow, reason);
+		if (reason == IKE_REASON_DELETED_BY_PEER || reason == IKE_REASON_IDLE)
+			life_remember_closed(opp, &flow->pair);
 		/* CLR-7: traffic goes back to the trap, never on in the clear by itself. */
 		flow_end(flow, ike_reason_text(reason));
 		return;

@@ -1,0 +1,137 @@
+/*
+ * Life of tunnels and IKE SAs: what nobody uses goes, and not before.
+ */
+#include <stdio.h>
+
+#include "sim/cases/cases.h"
+
+static const char *const source = "203.0.113.7", *const destination = "198.51.100.5";
+
+#define HOWTO(inside)                                               \
+	"conn self\n\tleft=%defaultroute\n\tright=%opportunistic\n" \
+	"\tfailureshunt=drop\n\tauto=route\n"                       \
+	"conn clients\n\tleft=%defaultroute\n\tleftsubnet=" inside  \
+	"\n\tright=%opportunistic\n\tfailureshunt=drop\n\tauto=route\n"
+/* One that looks so seldom that the other is alone with it. */
+#define PATIENT "config setup\n\ttunnel-idle=86400\n"
+
+struct pair {
+	struct sim *sim;
+	struct gateway *west;
+	struct gateway *east;
+};
+
+static struct pair start(uint64_t seed, const char *east_conf)
+{
+	struct pair p = { .sim = sim_new(seed) };
+
+	sim_let_tunnels_end(p.sim);
+	p.west = sim_gateway(p.sim, "west", "192.0.2.1", "203.0.113.0/24", "drop");
+	p.east = sim_gateway_with(p.sim, "east", "192.0.2.2", "198.51.100.0/24", east_conf);
+	sim_delegate(p.sim, source, p.west);
+	sim_delegate(p.sim, destination, p.east);
+	sim_publish_key(p.sim, p.west);
+	sim_publish_key(p.sim, p.east);
+	sim_ping(p.sim, source, destination);
+	sim_run_for(p.sim, SECONDS(3));
+	expect_tunnel(p.sim, source, destination);
+	return p;
+}
+
+static void end(const struct pair *p)
+{
+	sim_run_for(p->sim, SECONDS(4));
+	sim_end(p->sim);
+}
+
+/* LIFE-1, LIFE-4, LIFE-7: both ends are quit of it, the IKE SA is kept and used again. */
+void idle_tunnels_are_closed_at_the_looks(void)
+{
+	struct pair p = start(1, PATIENT HOWTO("198.51.100.0/24"));
+
+	sim_run_for(p.sim, SECONDS(56));
+	expect_children(p.sim, p.west, 1);
+	sim_run_for(p.sim, SECONDS(8));
+	expect_trap(p.sim, source, destination);
+	expect_sas(p.sim, p.west, 1, 0);
+	expect_sas(p.sim, p.east, 1, 0);
+	expect_logged(p.sim, p.west, "nobody used it");
+	expect_logged(p.sim, p.east, "deleted by the peer");
+	sim_ping(p.sim, source, destination);
+	sim_run_for(p.sim, SECONDS(3));
+	expect_sas(p.sim, p.west, 1, 1);
+	expect_arrived(p.sim, destination, source, 2, 0);
+	end(&p);
+}
+
+/* LIFE-2: as Initiator and as Responder, sending or receiving alone. Then 20 minutes and more. */
+void used_one_way_is_used(void)
+{
+	static const char *const ways[][2] = { { "203.0.113.7", "198.51.100.5" },
+		                               { "198.51.100.5", "203.0.113.7" } };
+
+	for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
+		struct pair p = start(i, HOWTO("198.51.100.0/24"));
+
+		for (int packet = 0; packet < 3; packet++) {
+			sim_packet(p.sim, ways[i][0], ways[i][1]);
+			sim_run_for(p.sim, SECONDS(25));
+		}
+		expect_sas(p.sim, p.west, 1, 1);
+		/* 78 s. Looked at again at 1260 s and a tenth at the latest: used at 700 s is
+		 * enough for nobody, at 800 s for neither. */
+		sim_run_for(p.sim, SECONDS(722));
+		sim_packet(p.sim, ways[i][0], ways[i][1]);
+		sim_run_for(p.sim, SECONDS(440));
+		expect_sas(p.sim, p.west, 1, 1);
+		expect_sas(p.sim, p.east, 1, 1);
+		sim_run_for(p.sim, SECONDS(1300 + 240));
+		expect_children(p.sim, p.west, 0);
+		expect_children(p.sim, p.east, 0);
+		expect_trap(p.sim, source, destination);
+		end(&p);
+	}
+}
+
+/* LIFE-3 */
+void what_comes_back_soon_is_spared_once(void)
+{
+	struct pair p = start(3, PATIENT HOWTO("198.51.100.0/24"));
+
+	sim_run_for(p.sim, SECONDS(70));
+	expect_children(p.sim, p.west, 0);
+	sim_run_for(p.sim, SECONDS(500));
+	sim_ping(p.sim, source, destination);
+	sim_run_for(p.sim, SECONDS(600));
+	expect_children(p.sim, p.west, 1);
+	sim_run_for(p.sim, SECONDS(140));
+	expect_children(p.sim, p.west, 0);
+	sim_run_for(p.sim, SECONDS(660)); /* later than 10 minutes: as any other */
+	sim_ping(p.sim, source, destination);
+	sim_run_for(p.sim, SECONDS(56));
+	expect_children(p.sim, p.west, 1);
+	sim_run_for(p.sim, SECONDS(14));
+	expect_children(p.sim, p.west, 0);
+	end(&p);
+}
+
+/* LIFE-9: forty tunnels made in one moment do not end in one. */
+void looks_come_by_chance(void)
+{
+	struct pair p = start(4, PATIENT HOWTO("198.51.100.0/24"));
+	char address[32];
+	size_t before;
+
+	for (int i = 0; i < 40; i++) {
+		snprintf(address, sizeof(address), "198.51.100.%d", 100 + i);
+		sim_delegate(p.sim, address, p.east);
+		sim_packet(p.sim, source, address);
+	}
+	sim_run_for(p.sim, SECONDS(60));
+	before = sim_children(p.west);
+	sim_run_for(p.sim, SECONDS(5)); /* closed, and received by for 2 s more */
+	expect_true(p.sim, sim_children(p.west) > 5 && sim_children(p.west) + 5 < before);
+	sim_run_for(p.sim, SECONDS(8));
+	expect_children(p.sim, p.west, 0);
+	end(&p);
+}
