@@ -57,6 +57,7 @@ int reload_command(struct cli *cli);
 int auto_command(struct cli *cli);
 int eroute_command(struct cli *cli);
 int look_command(struct cli *cli);
+int why_command(struct cli *cli);
 int showhostkey_command(struct cli *cli);
 int newhostkey_command(struct cli *cli);
 int checkconfig_command(struct cli *cli);

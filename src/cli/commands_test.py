@@ -87,6 +87,16 @@ class Words(Gateway):
             (["newhostkey", "--type", "dsa"], "--type is rsa, ed25519 or ecdsa"),
             (["newhostkey", "--type", "ed25519", "--bits", "3072"], "leave --bits out"),
             (["newhostkey", "west"], "west is not understood"),
+            (["why"], "about which address?"),
+            (["why", "example.net"], "example.net is no address"),
+            (["why", "192.0.2.1", "192.0.2.2"], "192.0.2.2 is not understood"),
+            (["why", "192.0.2.1", "from"], "from takes an address"),
+            (["why", "192.0.2.1", "from", "2001:db8::1"], "both addresses must be of one family"),
+            (["why", "192.0.2.1", "proto", "tcpp"], "proto takes a protocol's name or number"),
+            (["why", "192.0.2.1", "proto", "256"], "proto takes a protocol's name or number"),
+            (["why", "192.0.2.1", "proto", "tcp", "port", "65536"], "port takes a number"),
+            (["why", "192.0.2.1", "port", "80"], "port needs proto before it"),
+            (["why", "192.0.2.1", "--tyr"], "--tyr is not understood"),
         ]
         for words, why in cases:
             self.assertIn(why, self.refused(2, *words))
@@ -94,7 +104,8 @@ class Words(Gateway):
 
     def test_without_a_daemon_questions_are_status_3(self):
         for words in (["status"], ["eroute", "--json"], ["look"], ["auto", "--status"],
-                      ["auto", "--up", "west"]):
+                      ["auto", "--up", "west"], ["why", "192.0.2.1"],
+                      ["why", "192.0.2.1", "--try"]):
             self.assertIn("start it with: ipsec start", self.refused(3, *words))
 
 
@@ -366,6 +377,38 @@ class Daemon(Gateway):
         self.assertEqual(self.done("auto", "--status"),
                          "west                 10.2.1.0/24===%defaultroute...%opportunistic; added, "
                          "routed; type tunnel, failureshunt passthrough, auto route\n")
+
+    def test_why_is_for_people_and_for_programs(self):
+        self.reply["result"] = why = {
+            "source": "10.1.0.2", "destination": "198.51.100.5",
+            "rule": {"name": "client-to-anyone", "file": "ipsec.conf", "line": 8},
+            "questions": [
+                {"name": "5.100.51.198.in-addr.arpa", "type": "IPSECKEY",
+                 "answer": "10 192.0.2.1 Ed25519 11qYAYKxCrfVS/7T", "ttl": 3600, "security": "secure"},
+                {"name": "5.100.51.198.in-addr.arpa", "type": "TXT", "answer": "not waited for",
+                 "ttl": None, "security": None}],
+            "gateways": [{"address": "192.0.2.1", "result": "no answer",
+                          "at": "2026-02-03T04:05:06.789Z"}],
+            "identity": None, "key": None,
+            "eroute": {"source": "10.1.0.2/32", "destination": "198.51.100.5/32", "packets": 3,
+                       "action": "pass", "said": None, "conn": "client-to-anyone",
+                       "strength": None, "reason": "its gateway does not answer", "age_s": 12},
+            "next": {"what": "forgotten", "at": "2026-02-03T04:20:06.789Z"},
+            "hypothetical": False}
+        self.assertEqual(self.done("why", "198.51.100.5", "from", "10.1.0.2", "proto", "tcp",
+                                   "port", "80"),
+            "10.1.0.2 > 198.51.100.5\n"
+            "  rule      client-to-anyone (ipsec.conf:8)\n"
+            "  asked     IPSECKEY 5.100.51.198.in-addr.arpa: 10 192.0.2.1 Ed25519 "
+            "11qYAYKxCrfVS/7T, ttl 3600 s, secure\n"
+            "            TXT 5.100.51.198.in-addr.arpa: not waited for\n"
+            "  called    192.0.2.1: no answer, 2026-02-03T04:05:06.789Z\n"
+            "  eroute    10.1.0.2/32 -> 198.51.100.5/32 => %pass for 12 s, 3 packets\n"
+            "  because   its gateway does not answer\n"
+            "  next      forgotten (2026-02-03T04:20:06.789Z)\n")
+        self.assertEqual(self.requests[-1], {"command": "why", "destination": "198.51.100.5",
+                                             "source": "10.1.0.2", "protocol": 6, "port": 80})
+        self.assertEqual(json.loads(self.done("why", "198.51.100.5", "--json")), why)
 
     def test_a_refusal_of_the_daemon_is_status_1(self):
         self.reply = {"ok": False, "error": "there is no conn west"}

@@ -45,6 +45,16 @@ static const struct command {
 	  "Each line: outbound packets so far, source, destination, and what happens: a tunnel's\n"
 	  "SAID, or %trap, %hold, %pass, %drop, %reject.\n",
 	  eroute_command },
+	{ "why", "ADDRESS [from ADDRESS] [proto PROTOCOL] [port PORT] [--try] [--json]",
+	  "say why packets to an address are treated as they are",
+	  "Tells the rule that decided and its line, what was asked of the DNS and what it said,\n"
+	  "the gateways that were tried, the peer's proven identity and key, the eroute in force\n"
+	  "and what comes next. About an address that nobody sent to yet it says what would\n"
+	  "happen, and touches nothing.\n"
+	  "  from ADDRESS    packets from there (whoever talks to it now, else this gateway)\n"
+	  "  proto, port     packets of this protocol to this port there\n"
+	  "  --try           decide now, as if a packet had come, and tell each step\n",
+	  why_command },
 	{ "look", "[--json]", "list eroutes and security associations", "", look_command },
 	{ "showhostkey",
 	  "[--txt GATEWAY|@FQDN] [--key] [--ipseckey [GATEWAY|NAME]] [--precedence N] "

@@ -6,6 +6,7 @@
 #include "daemon/core.h"
 #include "daemon/life.h"
 #include "daemon/listing.h"
+#include "daemon/why.h"
 
 static json_t *status(void *ctx, const json_t *request, struct text *error)
 {
@@ -26,6 +27,16 @@ static json_t *look(void *ctx, const json_t *request, struct text *error)
 static json_t *conns(void *ctx, const json_t *request, struct text *error)
 {
 	return listing_conns(ctx);
+}
+
+static json_t *why(void *ctx, const json_t *request, struct text *error)
+{
+	return why_json(ctx, request, error);
+}
+
+static json_t *try_now(void *ctx, const json_t *request, struct text *error)
+{
+	return why_try(ctx, request, error);
 }
 
 typedef bool conn_fn(struct opportunism *opp, const char *name, struct text *error,
@@ -120,6 +131,7 @@ static json_t *stop(void *ctx, const json_t *request, struct text *error)
 const struct control_command daemon_commands[] = {
 	{ "status", false, status }, { "eroute", false, eroute },
 	{ "look", false, look },     { "conns", false, conns },
+	{ "why", false, why },       { "try", true, try_now },
 	{ "auto", true, run_auto },  { "reload", true, reload },
 	{ "stop", true, stop },      { 0 },
 };

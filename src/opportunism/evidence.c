@@ -298,7 +298,8 @@ void evidence_tried(struct evidence_log *log, const struct gateway *gateway, str
 	}
 	known->address = gateway->address;
 	known->result = NULL;
-	known->at = now;
+	known->tried = now;
+	known->at = INSTANT_NEVER;
 }
 
 void evidence_said(struct evidence_log *log, const struct gateway *gateway, const char *result,

@@ -34,7 +34,8 @@ struct evidence_question {
 /* One gateway that was tried. */
 struct evidence_gateway {
 	STAILQ_ENTRY(evidence_gateway) next;
-	struct instant at;  /* of the result; while it is NULL, of the beginning */
+	struct instant tried;
+	struct instant at;  /* of the result; INSTANT_NEVER: none yet */
 	const char *result; /* static; NULL: being tried */
 	struct ip address;  /* IP_NONE while only its name is known */
 	char name[];        /* of IPSECKEY gateway type 3, else empty */

@@ -43,7 +43,7 @@ static bool gateways_left(const struct inquiry *inquiry)
 	return inquiry->is_settled && inquiry->next_gateway < inquiry->gateways.count;
 }
 
-static struct instant flow_budget(const struct flow *flow)
+struct instant flow_budget(const struct flow *flow)
 {
 	/* Where nothing is held there is more time. */
 	bool is_pressing = flow->failure == EROUTE_PASS && !flow->is_asking_again;

@@ -159,6 +159,8 @@ void flow_end(struct flow *flow, const char *why);
 void flow_free(struct flow *flow);
 void flow_step(struct flow *flow);
 void flow_stop_inquiry(struct flow *flow);
+/* When packets of a pair under decision have waited enough (TTL-6). */
+struct instant flow_budget(const struct flow *flow);
 
 /* What happens next without anybody's doing, for people; `at` INSTANT_NEVER: not known. */
 struct flow_next {
