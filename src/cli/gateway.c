@@ -77,9 +77,10 @@ static void pretend_addresses(struct network *network)
 		network->source6 = (struct ip){ .family = IP_V6 };
 }
 
-static void widen_own_rows(struct plan *plan)
+static bool widen_own_rows(struct plan *plan)
 {
 	struct policy_table wide;
+	bool ok;
 
 	for (size_t i = 0; i < plan->policy.row_count; i++) {
 		struct policy_row *row = &plan->policy.rows[i];
@@ -87,9 +88,10 @@ static void widen_own_rows(struct plan *plan)
 		if (row->is_own_address)
 			row->local = range_any((enum ip_family)row->local.first.family);
 	}
-	policy_build(&wide, plan->policy.rows, plan->policy.row_count, NULL);
+	ok = policy_build(&wide, plan->policy.rows, plan->policy.row_count, NULL);
 	policy_wipe(&plan->policy);
 	plan->policy = wide;
+	return ok || told("the policy cuts the addresses into too many rows");
 }
 
 static bool make_plan(struct gateway *g, bool before_network)
@@ -106,9 +108,9 @@ static bool make_plan(struct gateway *g, bool before_network)
 	ok = ok &&
 	     plan_make(&g->plan, &g->files.conf, network, g->users.daemon, error, sizeof(error));
 	free(network);
-	if (ok && before_network)
-		widen_own_rows(&g->plan);
-	return ok || told(error);
+	if (!ok)
+		return told(error);
+	return !before_network || widen_own_rows(&g->plan);
 }
 
 static bool find_users(struct gateway *g)

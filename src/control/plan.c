@@ -206,15 +206,20 @@ static bool find_policy(struct plan *p, const struct conf *conf, char *error, si
 {
 	struct policy_row *rows = NULL;
 	size_t count = policy_rows_of_conf(conf, &p->own4, &p->own6, p->own, p->own_count, &rows);
-	long clash = -1;
+	struct policy_clash clash = { 0 };
+	bool ok = policy_build(&p->policy, rows, count, &clash);
 
-	policy_build(&p->policy, rows, count, &clash);
-	if (clash >= 0)
+	if (!ok)
 		snprintf(error, size,
-		         "conn %s: another conn is for the same addresses; take one of them out",
-		         rows[clash].name);
+		         "the policy cuts the addresses into more than %d rows; write fewer "
+		         "entries, or wider ones",
+		         POLICY_FLAT_MAX);
+	else if (clash.is_there)
+		snprintf(error, size,
+		         "conn %s: conn %s is for the same addresses; take one of them out",
+		         rows[clash.second].name, rows[clash.first].name);
 	free(rows);
-	return clash < 0;
+	return ok && !clash.is_there;
 }
 
 static void settle(struct plan *p, const struct conf *conf, uid_t daemon_uid)

@@ -150,7 +150,7 @@ static void what_does_not_fit_this_machine_is_told(void **state)
 	} cases[] = {
 		{ "config setup\n interfaces=ipsec0=eth7\n", "the device eth7 has no address" },
 		{ "config setup\n dns-users=no-such-user-here\n", "no user no-such-user-here" },
-		{ "conn a\n" SG "conn b\n" SG, "another conn is for the same addresses" },
+		{ "conn a\n" SG "conn b\n" SG, "conn a is for the same addresses" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {

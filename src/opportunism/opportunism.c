@@ -172,7 +172,8 @@ static void rebuild_policy(struct opportunism *opp)
 	struct policy_row *rows = NULL, *conn_rows = NULL;
 	size_t count = tunnel_rows(opp, &rows);
 	size_t conn_count = conns_rows(&opp->conns, &opp->own, &conn_rows);
-	long clash;
+	struct policy_clash clash;
+	struct policy_table table;
 
 	rows = grow_array(rows, count + conn_count + 1, sizeof(*rows));
 	if (conn_count > 0)
@@ -180,12 +181,18 @@ static void rebuild_policy(struct opportunism *opp)
 	count += conn_count;
 	free(conn_rows);
 	opp->is_policy_stale = false;
+	if (!policy_build(&table, rows, count, &clash)) {
+		log_line(&opp->log, LOG_ERROR,
+		         "policy: too many rows, the ones that are in force stay");
+		free(rows);
+		return;
+	}
 	policy_wipe(&opp->policy);
-	policy_build(&opp->policy, rows, count, &clash);
-	if (clash >= 0)
+	opp->policy = table;
+	if (clash.is_there)
 		log_line(&opp->log, LOG_WARNING,
-		         "conn %s: its addresses are those of an earlier conn, which wins",
-		         rows[clash].name);
+		         "conn %s: its addresses are those of conn %s, which wins",
+		         rows[clash.second].name, rows[clash.first].name);
 	free(rows);
 	opp->engine.set_policy(opp->engine.ctx, &opp->policy);
 }

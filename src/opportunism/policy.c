@@ -2,165 +2,119 @@
 
 #include <stdlib.h>
 
-/* Pieces of rows; a table that would need more keeps what fits, and the rest of its rows stay with
- * the more general row behind them. */
-enum { FLAT_ROWS_MAX = 65536 };
+#include "opportunism/policy_flat.h"
 
-static int compare_ranges(const struct ip_range *a_local, const struct ip_range *a_remote,
-                          const struct ip_range *b_local, const struct ip_range *b_remote)
+static const struct ip_range *rank_local(const struct policy_row *row)
 {
-	int order = range_compare_size(a_remote, b_remote);
-
-	return order != 0 ? order : range_compare_size(a_local, b_local);
+	return row->is_outcome ? &row->of_local : &row->local;
 }
 
-/* POL-2: fewer remote addresses first, then fewer local ones; what came of a conn before the conn;
- * the order written breaks ties. */
-static int compare_rows(const struct policy_row *a, const struct policy_row *b)
+static const struct ip_range *rank_remote(const struct policy_row *row)
 {
-	int order = compare_ranges(
-	    a->is_outcome ? &a->of_local : &a->local, a->is_outcome ? &a->of_remote : &a->remote,
-	    b->is_outcome ? &b->of_local : &b->local, b->is_outcome ? &b->of_remote : &b->remote);
+	return row->is_outcome ? &row->of_remote : &row->remote;
+}
+
+static int compare_numbers(unsigned a, unsigned b)
+{
+	return (a > b) - (a < b);
+}
+
+static int compare_traffic(const struct traffic *a, const struct traffic *b)
+{
+	int order = traffic_compare(a, b);
 
 	if (order != 0)
 		return order;
-	if (a->is_outcome && b->is_outcome)
-		return compare_ranges(&a->local, &a->remote, &b->local, &b->remote);
-	return (int)b->is_outcome - (int)a->is_outcome;
+	order = compare_numbers(a->protocol, b->protocol);
+	return order != 0 ? order : compare_numbers(a->first_port, b->first_port);
 }
 
-static bool rows_same_ranges(const struct policy_row *a, const struct policy_row *b)
+/* POL-2, and the addresses last, so that rows for the same stand together. */
+static int compare_rules(const struct policy_row *a, const struct policy_row *b)
 {
-	return range_equal(&a->local, &b->local) && range_equal(&a->remote, &b->remote);
+	int order = range_compare_size(rank_remote(a), rank_remote(b));
+
+	if (order == 0)
+		order = range_compare_size(rank_local(a), rank_local(b));
+	if (order == 0)
+		order = compare_traffic(&a->traffic, &b->traffic);
+	if (order == 0)
+		order = (int)a->is_group - (int)b->is_group;
+	if (order == 0)
+		order = ip_compare(&rank_remote(a)->first, &rank_remote(b)->first);
+	if (order == 0)
+		order = ip_compare(&rank_local(a)->first, &rank_local(b)->first);
+	return order;
 }
 
-/* Insertion keeps rows of equal rank in the order written. */
-static void sort_in(struct policy_table *table, const struct policy_row *row)
+/* What came of a conn before the conn; the order written breaks ties. */
+static int compare_rows(const void *x, const void *y)
 {
-	size_t place = table->row_count++;
+	const struct policy_row *a = *(const struct policy_row *const *)x;
+	const struct policy_row *b = *(const struct policy_row *const *)y;
+	int order = compare_rules(a, b);
 
-	while (place > 0 && compare_rows(row, &table->rows[place - 1]) < 0) {
-		table->rows[place] = table->rows[place - 1];
-		place--;
-	}
-	table->rows[place] = *row;
+	if (order == 0)
+		order = (int)b->is_outcome - (int)a->is_outcome;
+	if (order == 0 && a->is_outcome)
+		order = range_compare_size(&a->remote, &b->remote);
+	if (order == 0 && a->is_outcome)
+		order = range_compare_size(&a->local, &b->local);
+	return order != 0 ? order : (a > b) - (a < b);
 }
 
-struct pieces {
-	struct policy_row *rows;
-	size_t count;
-};
-
-static void add_piece(struct pieces *p, const struct policy_row *from, const struct ip_range *local,
-                      const struct ip_range *remote)
+static bool is_same_place(const struct policy_row *a, const struct policy_row *b)
 {
-	if (p->count >= FLAT_ROWS_MAX)
+	return range_equal(&a->local, &b->local) && range_equal(&a->remote, &b->remote) &&
+	       traffic_equal(&a->traffic, &b->traffic) && a->is_group == b->is_group;
+}
+
+/* Two rules for the same; the first in the order written. */
+static void note_clash(struct policy_clash *clash, const struct policy_row *rows,
+                       const struct policy_row *first, const struct policy_row *second)
+{
+	bool is_one = strcmp(first->name, second->name) == 0;
+	size_t place = (size_t)(second - rows);
+
+	if (clash == NULL || is_one || first->is_outcome || second->is_outcome ||
+	    (clash->is_there && clash->second < place))
 		return;
-	p->rows = grow_array(p->rows, p->count + 1, sizeof(*p->rows));
-	p->rows[p->count] = *from;
-	p->rows[p->count].local = *local;
-	p->rows[p->count++].remote = *remote;
+	*clash = (struct policy_clash){ true, (size_t)(first - rows), place };
 }
 
-/* What of `r` lies before and behind `hole`; `middle` is what lies in it. They do overlap. */
-static void split(const struct ip_range *r, const struct ip_range *hole, struct ip_range *before,
-                  bool *has_before, struct ip_range *middle, struct ip_range *behind,
-                  bool *has_behind)
+static void take_sorted(struct policy_table *table, const struct policy_row *rows,
+                        const struct policy_row *const *sorted, size_t count,
+                        struct policy_clash *clash)
 {
-	*middle = *r;
-	*before = *r;
-	*behind = *r;
-	*has_before =
-	    ip_compare(&r->first, &hole->first) < 0 && ip_previous(&hole->first, &before->last);
-	*has_behind = ip_compare(&hole->last, &r->last) < 0 && ip_next(&hole->last, &behind->first);
-	if (*has_before)
-		middle->first = hole->first;
-	if (*has_behind)
-		middle->last = hole->last;
-}
+	const struct policy_row *last = NULL;
 
-/* The rectangle `row` without the rectangle `hole`: up to four rectangles. */
-static void subtract(const struct policy_row *row, const struct policy_row *hole,
-                     struct pieces *out)
-{
-	struct ip_range before;
-	struct ip_range middle;
-	struct ip_range behind;
-	struct ip_range inner;
-	bool has_before;
-	bool has_behind;
-
-	if (!range_overlaps(&row->local, &hole->local) ||
-	    !range_overlaps(&row->remote, &hole->remote)) {
-		add_piece(out, row, &row->local, &row->remote);
-		return;
-	}
-	split(&row->remote, &hole->remote, &before, &has_before, &middle, &behind, &has_behind);
-	if (has_before)
-		add_piece(out, row, &row->local, &before);
-	if (has_behind)
-		add_piece(out, row, &row->local, &behind);
-	inner = middle;
-	split(&row->local, &hole->local, &before, &has_before, &middle, &behind, &has_behind);
-	if (has_before)
-		add_piece(out, row, &before, &inner);
-	if (has_behind)
-		add_piece(out, row, &behind, &inner);
-}
-
-/* What `row` still decides after the more specific rows before it took theirs. */
-static struct pieces remainder_of(const struct policy_table *table, size_t row)
-{
-	struct pieces left = { 0 };
-
-	add_piece(&left, &table->rows[row], &table->rows[row].local, &table->rows[row].remote);
-	for (size_t i = 0; i < row && left.count > 0; i++) {
-		struct pieces next = { 0 };
-
-		for (size_t j = 0; j < left.count; j++)
-			subtract(&left.rows[j], &table->rows[i], &next);
-		free(left.rows);
-		left = next;
-	}
-	return left;
-}
-
-static void flatten(struct policy_table *table)
-{
-	for (size_t row = 0; row < table->row_count; row++) {
-		struct pieces left = remainder_of(table, row);
-		size_t room = FLAT_ROWS_MAX - table->flat_count;
-		size_t taken = left.count < room ? left.count : room;
-		size_t count = table->flat_count + taken;
-
-		table->flat = grow_array(table->flat, count, sizeof(*table->flat));
-		table->flat_row = grow_array(table->flat_row, count, sizeof(*table->flat_row));
-		for (size_t i = 0; i < taken; i++) {
-			table->flat[table->flat_count] = left.rows[i];
-			table->flat_row[table->flat_count++] = (unsigned)row;
+	for (size_t i = 0; i < count; i++) {
+		if (last != NULL && is_same_place(last, sorted[i])) {
+			note_clash(clash, rows, last, sorted[i]);
+			continue;
 		}
-		free(left.rows);
+		last = sorted[i];
+		table->rows[table->row_count++] = *last;
 	}
 }
 
-void policy_build(struct policy_table *table, const struct policy_row *rows, size_t count,
-                  long *clash)
+bool policy_build(struct policy_table *table, const struct policy_row *rows, size_t count,
+                  struct policy_clash *clash)
 {
+	const struct policy_row **sorted = new_array(count, sizeof(*sorted));
+
 	*table = (struct policy_table){ .rows = new_array(count, sizeof(*rows)) };
 	if (clash != NULL)
-		*clash = -1;
-	for (size_t i = 0; i < count; i++) {
-		const struct policy_row *known = NULL;
-
-		for (size_t j = 0; j < table->row_count && known == NULL; j++)
-			if (rows_same_ranges(&rows[i], &table->rows[j]))
-				known = &table->rows[j];
-		if (known == NULL)
-			sort_in(table, &rows[i]);
-		else if (clash != NULL && *clash < 0 && !known->is_outcome)
-			*clash = (long)i;
-	}
-	flatten(table);
+		*clash = (struct policy_clash){ 0 };
+	for (size_t i = 0; i < count; i++)
+		sorted[i] = &rows[i];
+	qsort(sorted, count, sizeof(*sorted), compare_rows);
+	take_sorted(table, rows, sorted, count, clash);
+	free(sorted);
+	if (policy_flatten(table))
+		return true;
+	policy_wipe(table);
+	return false;
 }
 
 void policy_wipe(struct policy_table *table)
@@ -168,17 +122,32 @@ void policy_wipe(struct policy_table *table)
 	free(table->rows);
 	free(table->flat);
 	free(table->flat_row);
+	policy_index_wipe(&table->index);
 	*table = (struct policy_table){ 0 };
+}
+
+static const struct policy_row *row_of_cell(const struct policy_table *table,
+                                            const struct policy_cell *cell)
+{
+	return cell == NULL ? NULL : &table->rows[table->flat_row[cell->flat]];
+}
+
+const struct policy_row *policy_lookup_packet(const struct policy_table *table,
+                                              const struct ip_pair *pair, uint8_t protocol,
+                                              int32_t remote_port)
+{
+	return row_of_cell(table, policy_index_find(&table->index, &pair->source,
+	                                            &pair->destination, protocol, remote_port));
 }
 
 const struct policy_row *policy_lookup(const struct policy_table *table, const struct ip_pair *pair)
 {
-	for (size_t i = 0; i < table->row_count; i++) {
-		const struct policy_row *row = &table->rows[i];
+	size_t count = 0;
+	const struct policy_cell *cells =
+	    policy_index_cells(&table->index, &pair->source, &pair->destination, &count);
 
-		if (range_contains(&row->remote, &pair->destination) &&
-		    range_contains(&row->local, &pair->source))
-			return row;
-	}
+	for (size_t i = 0; i < count; i++)
+		if (traffic_within(&pair->traffic, &cells[i].traffic))
+			return row_of_cell(table, &cells[i]);
 	return NULL;
 }

@@ -1,8 +1,15 @@
 #pragma once
 /*
- * The policy table: disjoint rows (local range, remote range) and what happens to a packet that no
- * pair decides. Made from the routed conns by longest match (POL-2), replaced as a whole.
+ * The policy table: disjoint rows (local range, remote range, traffic) and what happens to a packet
+ * that no pair decides. Made from the routed conns and the policy groups by longest match (POL-2),
+ * replaced as a whole.
+ *
+ * The most specific row decides: fewer remote addresses, then fewer local ones, then protocol, then
+ * ports, then a conn before a group. `flat` says the same in rows whose ranges do not overlap, so
+ * that they fit sets of a kernel; rows of the same ranges follow one another there and differ in
+ * traffic, the most specific first.
  */
+#include "opportunism/policy_index.h"
 #include "opportunism/strength.h"
 #include "util/address.h"
 
@@ -14,7 +21,11 @@ enum policy_action {
 	POLICY_TUNNEL, /* a configured tunnel is up: one CHILD SA for the whole row */
 };
 
-enum { CONN_NAME_MAX = 64 };
+enum {
+	CONN_NAME_MAX = 64,
+	/* Flat rows; a configuration that makes more is refused as a whole. */
+	POLICY_FLAT_MAX = 1 << 18,
+};
 
 /* One row as an administrator wrote it; rows may overlap. */
 struct policy_row {
@@ -24,7 +35,9 @@ struct policy_row {
 	enum policy_action action;
 	bool is_private;     /* failureshunt is drop or reject: nothing ever leaves in the clear */
 	bool is_own_address; /* local is this gateway's own address, not an inside range */
+	bool is_group;       /* an entry of a policy group */
 	unsigned conn;       /* index of the conn that made it */
+	unsigned line;       /* of the entry in its group's file; 0: the conn itself says so */
 	uint32_t spi_out;    /* TUNNEL: names an SA that is installed */
 	enum strength strength; /* TUNNEL: of the weakest SA by which its packets come in */
 	struct ip nat;       /* leftnat=: what `local` is translated to in tunnels; or IP_NONE */
@@ -41,16 +54,33 @@ struct policy_table {
 	size_t row_count;
 	struct policy_row *flat; /* disjoint cover of the same, each with the action that wins */
 	size_t flat_count;
-	unsigned *flat_row; /* index into `rows` for each flat row */
+	unsigned *flat_row;        /* index into `rows` for each flat row */
+	struct policy_index index; /* finds the flat row of a packet */
+};
+
+/* Two rows for the same ranges and traffic, neither of them before the other: their indexes. */
+struct policy_clash {
+	bool is_there;
+	size_t first;
+	size_t second;
 };
 
 /*
- * `rows` are copied. Two rows of the same ranges: the earlier wins, and `clash` (may be NULL) gets
- * the index of the later one, else -1. A conn and what became of it are no clash.
+ * `rows` are copied. Of two rows for the same the earlier wins, and `clash` (may be NULL) gets the
+ * first such two, unless one conn or group said both. A conn and what became of it are no clash,
+ * nor are a conn and a group. False: more than POLICY_FLAT_MAX flat rows; the table is empty then.
  */
-void policy_build(struct policy_table *table, const struct policy_row *rows, size_t count,
-                  long *clash);
+MUST_USE bool policy_build(struct policy_table *table, const struct policy_row *rows, size_t count,
+                           struct policy_clash *clash);
 void policy_wipe(struct policy_table *table);
-/* The row that decides for this pair, or NULL. */
+/* The row that decides for this packet of the pair (whose own traffic is not looked at), or NULL.
+ * `remote_port`: -1 where there is none to see. */
+const struct policy_row *policy_lookup_packet(const struct policy_table *table,
+                                              const struct ip_pair *pair, uint8_t protocol,
+                                              int32_t remote_port);
+/*
+ * The row that decides for all that the pair stands for, or NULL: the one with the pair's own
+ * traffic, or, where no rule says just that, the most specific one which has it all in it.
+ */
 const struct policy_row *policy_lookup(const struct policy_table *table,
                                        const struct ip_pair *pair);

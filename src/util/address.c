@@ -296,6 +296,17 @@ bool traffic_contains(const struct traffic *t, uint8_t protocol, int32_t remote_
 	return !t->has_ports || (remote_port >= t->first_port && remote_port <= t->last_port);
 }
 
+bool traffic_within(const struct traffic *inner, const struct traffic *outer)
+{
+	if (outer->protocol == 0)
+		return true;
+	if (inner->protocol != outer->protocol)
+		return false;
+	return !outer->has_ports ||
+	       (inner->has_ports && inner->first_port >= outer->first_port &&
+	        inner->last_port <= outer->last_port);
+}
+
 /* 65536 and more where any port will do, more still for any protocol. */
 static unsigned traffic_width(const struct traffic *t)
 {

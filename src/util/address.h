@@ -109,6 +109,8 @@ bool traffic_is_any(const struct traffic *t);
 /* Whether packets of that protocol to that remote port belong to it; a fragment without ports, or a
  * protocol that has none, is port -1 and belongs to no rule with ports. */
 bool traffic_contains(const struct traffic *t, uint8_t protocol, int32_t remote_port);
+/* Whether all of `inner` belongs to `outer`. */
+bool traffic_within(const struct traffic *inner, const struct traffic *outer);
 /* Protocol before none, ports before none, fewer ports first: <0 if `a` is more specific, 0 if
  * neither is (POL-2). */
 int traffic_compare(const struct traffic *a, const struct traffic *b);
