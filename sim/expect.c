@@ -103,6 +103,73 @@ void expect_arrived_at(struct sim *sim, const char *from, const char *to, unsign
 		         file, line, from, to, tunnel, clear, by_tunnel, in_clear);
 }
 
+struct search {
+	struct ip_pair pair;
+	struct eroute_view found;
+	bool is_there;
+};
+
+static void see_eroute(void *ctx, const struct eroute_view *view)
+{
+	struct search *search = ctx;
+
+	if (!range_is_single(&view->source) || !range_is_single(&view->destination) ||
+	    !ip_equal(&view->source.first, &search->pair.source) ||
+	    !ip_equal(&view->destination.first, &search->pair.destination))
+		return;
+	search->found = *view;
+	search->is_there = true;
+}
+
+static struct search listed(struct sim *sim, const char *from, const char *to)
+{
+	struct search search = { .pair = { sim_ip(from), sim_ip(to) } };
+	struct gateway *gateway = sim_owner_of(sim, &search.pair.source);
+
+	if (gateway != NULL)
+		opportunism_list_eroutes(gateway->core, see_eroute, &search);
+	return search;
+}
+
+bool sim_reason_is(struct sim *sim, const char *from, const char *to, const char *words)
+{
+	struct search search = listed(sim, from, to);
+
+	return search.is_there && search.found.action != EROUTE_HOLD &&
+	       strstr(search.found.reason, words) != NULL;
+}
+
+static struct eroute_view look_up(struct sim *sim, const char *from, const char *to,
+                                  const char *file, int line)
+{
+	struct search search = listed(sim, from, to);
+
+	if (!search.is_there)
+		sim_fail(sim, "%s:%d: there is no eroute %s > %s", file, line, from, to);
+	return search.found;
+}
+
+void expect_reason_at(struct sim *sim, const char *from, const char *to, const char *words,
+                      const char *file, int line)
+{
+	struct eroute_view view = look_up(sim, from, to, file, line);
+
+	if (strstr(view.reason, words) == NULL)
+		sim_fail(sim, "%s:%d: %s > %s is so because of: %s; not: %s", file, line, from, to,
+		         view.reason, words);
+}
+
+void expect_expiry_at(struct sim *sim, const char *from, const char *to, int seconds,
+                      const char *file, int line)
+{
+	struct eroute_view view = look_up(sim, from, to, file, line);
+	long long left = (long long)instant_since(view.expires, sim->now).ns / 1000000000;
+
+	if (view.expires.ns == INSTANT_NEVER.ns || left < seconds - 2 || left > seconds + 2)
+		sim_fail(sim, "%s:%d: %s > %s expires in %lld s, not in %d", file, line, from, to,
+		         left, seconds);
+}
+
 void expect_sas_at(struct sim *sim, const struct gateway *gateway, size_t ike_sas, size_t children,
                    const char *file, int line)
 {

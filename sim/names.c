@@ -77,10 +77,16 @@ void sim_publish_key(struct sim *sim, struct gateway *gateway)
 void sim_authorise_name(struct sim *sim, const char *address, const char *fqdn)
 {
 	char text[128];
-	uint8_t octets[128];
-	struct writer w = writer_on(octets, sizeof(octets));
 
 	snprintf(text, sizeof(text), "X-IPsec-Server(10)=@%s", fqdn);
+	sim_publish_text(sim, address, text);
+}
+
+void sim_publish_text(struct sim *sim, const char *address, const char *text)
+{
+	uint8_t octets[256];
+	struct writer w = writer_on(octets, sizeof(octets));
+
 	write_u8(&w, (uint8_t)strlen(text));
 	write_bytes(&w, BYTES_STR(text));
 	add_record(sim, address, DNS_TYPE_TXT, writer_view(&w));

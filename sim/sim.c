@@ -228,6 +228,38 @@ void sim_shutdown(struct sim *sim, struct gateway *gateway)
 	opportunism_shutdown(gateway->core, sim->now);
 }
 
+void sim_order(struct sim *sim, struct gateway *gateway, enum sim_order order, const char *from,
+               const char *to)
+{
+	CLEANUP(text_free) struct text error = { 0 };
+	struct opportunism *core = gateway->core;
+	struct ip source = { 0 }, destination = { 0 };
+	bool ok = true;
+
+	if (from != NULL) {
+		source = sim_ip(from);
+		destination = sim_ip(to);
+	}
+	switch (order) {
+	case SIM_DELETE:
+		ok = opportunism_eroute_delete(core, &source, &destination, &error, sim->now);
+		break;
+	case SIM_TRY:
+		ok = opportunism_eroute_try(core, &source, &destination, &error, sim->now);
+		break;
+	case SIM_CLEAR:
+		ok = opportunism_eroute_clear(core, sim->now) > 0;
+		break;
+	}
+	if (!ok)
+		sim_fail(sim, "%s refuses: %s", gateway->name, error.s);
+}
+
+void sim_unreachable(struct sim *sim, struct gateway *gateway, struct gateway *peer)
+{
+	opportunism_on_unreachable(gateway->core, &peer->address, sim->now);
+}
+
 struct gateway *sim_owner_of(struct sim *sim, const struct ip *address)
 {
 	for (size_t i = 0; i < sim->gateway_count; i++)

@@ -43,6 +43,13 @@ void sim_reload(struct sim *sim, struct gateway *gateway, const char *failure);
 void sim_reload_with(struct sim *sim, struct gateway *gateway, const char *conf);
 void sim_shutdown(struct sim *sim, struct gateway *gateway);
 
+/* ipsec eroute --del, --try, --clear (without addresses); it must not refuse. */
+enum sim_order { SIM_DELETE, SIM_TRY, SIM_CLEAR };
+void sim_order(struct sim *sim, struct gateway *gateway, enum sim_order order, const char *from,
+               const char *to);
+/* ICMP says that the peer cannot be reached from there. */
+void sim_unreachable(struct sim *sim, struct gateway *gateway, struct gateway *peer);
+
 /* The DNS. `address` delegates to `gateway`, with its key: IPSECKEY at the reverse name. */
 void sim_delegate(struct sim *sim, const char *address, struct gateway *gateway);
 void sim_delegate_with(struct sim *sim, const char *address, unsigned precedence,
@@ -52,6 +59,8 @@ void sim_publish_key(struct sim *sim, struct gateway *gateway);
 void sim_publish_key_at(struct sim *sim, const char *name, struct gateway *gateway);
 /* TXT: `address` may be spoken for by whoever proves to be `fqdn`. */
 void sim_authorise_name(struct sim *sim, const char *address, const char *fqdn);
+/* TXT, as it is. */
+void sim_publish_text(struct sim *sim, const char *address, const char *text);
 /* How questions about the reverse name of `address` end, instead of with its records. */
 void sim_dns_fails(struct sim *sim, const char *address, enum dns_status status);
 void sim_dns_trust(struct sim *sim, const char *address, enum dns_trust trust);
@@ -99,6 +108,14 @@ struct instant sim_now(const struct sim *sim);
 #define expect_pass(sim, from, to)         expect_eroute(sim, from, to, "pass")
 #define expect_drop(sim, from, to)         expect_eroute(sim, from, to, "drop")
 #define expect_trap(sim, from, to)         expect_eroute(sim, from, to, "trap")
+/* What ipsec eroute says of the pair: the reason has these words, and the shunt lives for so many
+ * seconds yet, give or take two. */
+#define expect_reason(sim, from, to, words) \
+	expect_reason_at(sim, from, to, words, __FILE__, __LINE__)
+#define expect_expiry(sim, from, to, seconds) \
+	expect_expiry_at(sim, from, to, seconds, __FILE__, __LINE__)
+/* Is it so because of that already? For stories that wait. */
+bool sim_reason_is(struct sim *sim, const char *from, const char *to, const char *words);
 /* Packets of the pair that were delivered at its destination, by tunnel and in the clear. */
 #define expect_arrived(sim, from, to, by_tunnel, in_clear) \
 	expect_arrived_at(sim, from, to, by_tunnel, in_clear, __FILE__, __LINE__)
@@ -118,6 +135,10 @@ void expect_eroute_at(struct sim *sim, const char *from, const char *to, const c
                       const char *file, int line);
 void expect_arrived_at(struct sim *sim, const char *from, const char *to, unsigned by_tunnel,
                        unsigned in_clear, const char *file, int line);
+void expect_reason_at(struct sim *sim, const char *from, const char *to, const char *words,
+                      const char *file, int line);
+void expect_expiry_at(struct sim *sim, const char *from, const char *to, int seconds,
+                      const char *file, int line);
 void expect_sas_at(struct sim *sim, const struct gateway *gateway, size_t ike_sas, size_t children,
                    const char *file, int line);
 void expect_strength_at(struct sim *sim, const struct gateway *gateway, const char *from,

@@ -78,7 +78,19 @@
 	X(rekeys_of_a_configured_tunnel_lose_nothing) \
 	X(a_sprayer_waits_for_its_own)            \
 	X(a_full_queue_costs_the_sprayer)         \
-	X(idle_children_are_let_go)
+	X(idle_children_are_let_go) \
+	X(every_failure_has_its_lifetime) \
+	X(every_failure_has_its_lifetime_private) \
+	X(short_and_long_ttls_are_clamped) \
+	X(unused_shunt_ends_with_its_time) \
+	X(busy_pass_is_asked_again_while_it_stays) \
+	X(busy_drop_becomes_a_tunnel_while_it_stays) \
+	X(silence_of_the_dns_changes_no_verdict) \
+	X(late_success_replaces_the_shunt) \
+	X(peer_that_comes_replaces_the_shunt) \
+	X(silent_gateway_is_left_alone_for_longer) \
+	X(restarting_peer_is_asked_after_a_minute) \
+	X(eroutes_by_command)
 
 #define X(name) void name(void);
 SIM_CASES(X)

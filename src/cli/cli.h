@@ -49,6 +49,9 @@ int cli_print_json(const json_t *json);
 /* A member as text, "-" if it is not there or null. */
 const char *cli_text(const json_t *object, const char *key);
 
+/* ipsec eroute --del, --clear, --try. False: none of them was said. */
+bool eroute_order(struct cli *cli, int *status);
+
 /* The commands, one file for each or for a small family. */
 int start_command(struct cli *cli);
 int stop_command(struct cli *cli);

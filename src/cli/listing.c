@@ -70,6 +70,10 @@ static void print_eroutes(const json_t *rows)
 
 int eroute_command(struct cli *cli)
 {
+	int status;
+
+	if (eroute_order(cli, &status))
+		return status;
 	return list(cli, "eroute", print_eroutes);
 }
 

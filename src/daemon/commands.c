@@ -128,10 +128,45 @@ static json_t *stop(void *ctx, const json_t *request, struct text *error)
 	return CONTROL_LATER;
 }
 
+static json_t *change_pair(struct daemon *d, const char *action, const struct ip *source,
+                           const struct ip *destination, struct text *error)
+{
+	bool ok = false;
+
+	if (strcmp(action, "delete") == 0)
+		ok = opportunism_eroute_delete(d->core, source, destination, error, clock_now());
+	else if (strcmp(action, "try") == 0)
+		ok = opportunism_eroute_try(d->core, source, destination, error, clock_now());
+	else
+		text_add(error, "eroute-change: delete, clear or try");
+	return ok ? json_null() : NULL;
+}
+
+static json_t *change_eroutes(void *ctx, const json_t *request, struct text *error)
+{
+	struct daemon *d = ctx;
+	const char *action = json_string_value(json_object_get(request, "action"));
+	const char *source = json_string_value(json_object_get(request, "source"));
+	const char *destination = json_string_value(json_object_get(request, "destination"));
+	struct ip from, to;
+	json_t *result = NULL;
+
+	if (action != NULL && strcmp(action, "clear") == 0)
+		result = json_integer((json_int_t)opportunism_eroute_clear(d->core, clock_now()));
+	else if (action != NULL && source != NULL && destination != NULL &&
+	         ip_parse(source, &from) && ip_parse(destination, &to))
+		result = change_pair(d, action, &from, &to, error);
+	else
+		text_add(error, "eroute-change: an action, a source and a destination are needed");
+	core_settle(d);
+	return result;
+}
+
 const struct control_command daemon_commands[] = {
 	{ "status", false, status }, { "eroute", false, eroute },
 	{ "look", false, look },     { "conns", false, conns },
 	{ "why", false, why },       { "try", true, try_now },
 	{ "auto", true, run_auto },  { "reload", true, reload },
-	{ "stop", true, stop },      { 0 },
+	{ "stop", true, stop },      { "eroute-change", true, change_eroutes },
+	{ 0 },
 };

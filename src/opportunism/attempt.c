@@ -212,7 +212,8 @@ static enum ike_reason attempt_contact(struct attempt *attempt)
 		return IKE_REASON_NONE;
 	}
 	/* A configured peer is tried whenever it is wanted: it may be back by now. */
-	if (memory->silent_until.ns > opp->now.ns && attempt->flow->tunnel == NULL) {
+	if (memory->silent_until.ns > opp->now.ns && attempt->flow->tunnel == NULL &&
+	    !attempt->flow->is_ordered) {
 		attempt->flow->inquiry->silent_until = memory->silent_until;
 		return IKE_REASON_SILENT;
 	}

@@ -93,6 +93,7 @@ struct flow {
 	struct instant confirmed; /* decided, or asked again with the same result */
 	struct instant expires;
 	bool is_asking_again;                   /* what `inquiry` is for */
+	bool is_ordered;                        /* and somebody wants to know at once */
 	TAILQ_HEAD(child_list, child) children; /* the first one sends */
 	/* The peer made the tunnel while we held packets of this pair: they would overtake our
 	 * IKE_AUTH response, or find the peer still verifying it, and be lost there. They wait

@@ -64,6 +64,18 @@ MUST_USE bool opportunism_conn_up(struct opportunism *opp, const char *name, str
 MUST_USE bool opportunism_conn_down(struct opportunism *opp, const char *name, struct text *error,
                                     struct instant now);
 
+/* Commands (ipsec eroute --...). False: `error` says why not. Tunnels of configured conns are left
+ * alone. */
+MUST_USE bool opportunism_eroute_delete(struct opportunism *opp, const struct ip *source,
+                                        const struct ip *destination, struct text *error,
+                                        struct instant now);
+/* All of them; how many. */
+size_t opportunism_eroute_clear(struct opportunism *opp, struct instant now);
+/* The question is put again now, silent gateways included; what stands stays until the answer. */
+MUST_USE bool opportunism_eroute_try(struct opportunism *opp, const struct ip *source,
+                                     const struct ip *destination, struct text *error,
+                                     struct instant now);
+
 /* Events. */
 void opportunism_on_acquire(struct opportunism *opp, const struct acquire *acquire,
                             struct instant now);

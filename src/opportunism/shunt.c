@@ -162,7 +162,7 @@ void flow_stand(struct flow *flow, enum flow_reason cause)
 {
 	flow->confirmed = flow->opp->now;
 	flow->expires = expiry(flow, cause);
-	flow->is_asking_again = false;
+	flow->is_asking_again = flow->is_ordered = false;
 }
 
 static bool stands(const struct flow *flow, enum eroute_action action, enum flow_reason cause)
