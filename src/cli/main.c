@@ -62,13 +62,14 @@ static const struct command {
 	{ "look", "[--json]", "list eroutes and security associations", "", look_command },
 	{ "showhostkey",
 	  "[--txt GATEWAY|@FQDN] [--key] [--ipseckey [GATEWAY|NAME]] [--precedence N] "
-	  "[--owner NAME] [--left|--right] [--type rsa|ed25519|ecdsa]",
+	  "[--owner NAME] [--generic] [--left|--right] [--type rsa|ed25519|ecdsa]",
 	  "print our public keys as DNS records",
 	  "  --key                     KEY, for the reverse map of this gateway (the default)\n"
 	  "  --txt GATEWAY|@FQDN       TXT, for the reverse map of each client of this gateway\n"
 	  "  --ipseckey [GATEWAY|NAME] IPSECKEY, for either; without a gateway: the owner itself\n"
 	  "  --precedence N            lower is tried first (10)\n"
 	  "  --owner NAME              begin the lines with this name, not with a tab\n"
+	  "  --generic                 for servers that do not know such records (RFC 3597)\n"
 	  "  --type rsa|ed25519|ecdsa  keys of this type only; KEY and TXT hold RSA only\n"
 	  "  --left, --right           leftrsasigkey= or leftsigkey= for the peer's ipsec.conf\n",
 	  showhostkey_command },

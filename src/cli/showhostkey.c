@@ -10,6 +10,7 @@
 
 struct wish {
 	bool key, txt, ipseckey, json;
+	bool is_generic; /* as RFC 3597 has it */
 	const char *end; /* "left" or "right": for an ipsec.conf; NULL: none */
 	struct delegation txt_to;
 	struct delegation ipseckey_to;
@@ -110,6 +111,7 @@ static bool parse_records(struct cli *cli, struct wish *w, int *status)
 static bool parse_wish(struct cli *cli, struct wish *w, int *status)
 {
 	w->json = cli_option(cli, "--json");
+	w->is_generic = cli_option(cli, "--generic");
 	if (!parse_records(cli, w, status) || !parse_precedence(cli, w, status) ||
 	    !parse_type(cli, w, status) || !parse_owner(cli, w, status))
 		return false;
@@ -122,6 +124,17 @@ static bool parse_wish(struct cli *cli, struct wish *w, int *status)
 		return false;
 	}
 	return true;
+}
+
+static bool add_record(struct text *lines, const struct wish *w, enum dns_type type,
+                       const struct delegation *what)
+{
+	if (w->is_generic)
+		return publish_generic(lines, w->owner, type, what);
+	if (type == DNS_TYPE_KEY)
+		return publish_key(lines, w->owner, &what->key);
+	return type == DNS_TYPE_TXT ? publish_txt(lines, w->owner, what)
+	                            : publish_ipseckey(lines, w->owner, what);
 }
 
 /* The records of one key; false if it can be in none of those asked for. */
@@ -137,11 +150,11 @@ static bool add_records(struct text *lines, const struct wish *w, const struct p
 	if (w->end != NULL)
 		ok = publish_conf(lines, w->end, key);
 	if (w->key && key->type == PUBKEY_RSA)
-		ok = publish_key(lines, w->owner, key);
+		ok = add_record(lines, w, DNS_TYPE_KEY, &txt);
 	if (w->txt && key->type == PUBKEY_RSA)
-		ok = publish_txt(lines, w->owner, &txt) && ok;
+		ok = add_record(lines, w, DNS_TYPE_TXT, &txt) && ok;
 	if (w->ipseckey)
-		ok = publish_ipseckey(lines, w->owner, &ipseckey) && ok;
+		ok = add_record(lines, w, DNS_TYPE_IPSECKEY, &ipseckey) && ok;
 	return ok && lines->len > before;
 }
 

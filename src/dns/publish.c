@@ -1,5 +1,6 @@
 #include "dns/publish.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "crypto/pkey.h"
@@ -110,5 +111,38 @@ bool publish_ipseckey(struct text *out, const char *owner, const struct delegati
 	if (delegation->has_key)
 		publish_base64(out, pubkey_octets(&delegation->key));
 	text_add(out, "\n");
+	return true;
+}
+
+static bool write_rdata(enum dns_type type, const struct delegation *delegation, struct writer *w)
+{
+	switch (type) {
+	case DNS_TYPE_TXT:
+		return txt_write(delegation, w);
+	case DNS_TYPE_KEY:
+		return key_write(&delegation->key, w);
+	case DNS_TYPE_IPSECKEY:
+		return ipseckey_write(delegation, w);
+	case DNS_TYPE_A:
+	case DNS_TYPE_AAAA:
+		break;
+	}
+	return false;
+}
+
+bool publish_generic(struct text *out, const char *owner, enum dns_type type,
+                     const struct delegation *delegation)
+{
+	uint8_t rdata[RDATA_MAX];
+	char hex[2 * RDATA_MAX + 1];
+	struct writer w = writer_on(rdata, sizeof(rdata));
+	char name[16];
+
+	if (!write_rdata(type, delegation, &w))
+		return false;
+	snprintf(name, sizeof(name), "TYPE%d", (int)type);
+	hex_write(writer_view(&w), hex);
+	publish_start(out, owner, name);
+	text_add(out, "\\# %zu %s\n", writer_view(&w).len, hex);
 	return true;
 }

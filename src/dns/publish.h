@@ -6,11 +6,13 @@
  *      <tab>IN KEY 16896 4 1 AwEAAd...
  *      <tab>IN TXT "X-IPsec-Server(10)=192.0.2.1 AwEAAd..." "..."
  *      <tab>IN IPSECKEY 10 1 4 192.0.2.1 11qYAYKx...
+ *      <tab>IN TYPE45 \# 39 0a0104c0000201d75a98...
  *
  * A line without owner starts with a tab and so belongs to the owner above it in the zone; `owner`
  * may be NULL for that, else it is printed as given. Every function appends one whole line to
  * `out`; it returns false and appends nothing when the record cannot say that: see dns/record.h.
  */
+#include "dns/answer.h"
 #include "dns/record.h"
 #include "util/text.h"
 
@@ -26,3 +28,7 @@ MUST_USE bool publish_conf(struct text *out, const char *end, const struct pubke
 /* RFC 4025 section 3. */
 MUST_USE bool publish_ipseckey(struct text *out, const char *owner,
                                const struct delegation *delegation);
+/* The same records for a server that does not know the type, or IPSECKEY algorithm 4 (RFC 3597
+ * section 5); of `delegation` KEY takes the key alone. */
+MUST_USE bool publish_generic(struct text *out, const char *owner, enum dns_type type,
+                              const struct delegation *delegation);

@@ -114,6 +114,30 @@ static void prints_an_ipseckey_for_each_kind_of_gateway(void **state)
 	}
 }
 
+/* PUB-1: what the servers make of it, tests/e2e/test_zones.py shows. */
+static void prints_records_in_the_form_of_rfc_3597(void **state)
+{
+	struct delegation d = { .precedence = 10, .kind = GATEWAY_ADDRESS, .has_key = true };
+	struct text out = { 0 };
+
+	d.address = ip_v4(192, 0, 2, 1);
+	d.key = ed25519_key();
+	assert_true(publish_generic(&out, "west.", DNS_TYPE_IPSECKEY, &d));
+	assert_string_equal(
+	    out.s, "west.\tIN TYPE45 \\# 39 0a0104c0000201"
+	           "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a\n");
+	assert_false(publish_generic(&out, NULL, DNS_TYPE_TXT, &d));
+	assert_false(publish_generic(&out, NULL, DNS_TYPE_KEY, &d));
+	assert_false(publish_generic(&out, NULL, DNS_TYPE_A, &d));
+	text_free(&out);
+	d.has_key = false;
+	out = (struct text){ 0 };
+	assert_true(publish_generic(&out, NULL, DNS_TYPE_TXT, &d));
+	assert_string_equal(out.s, "\tIN TYPE16 \\# 29 1c"
+	                           "582d49507365632d536572766572283130293d3139322e302e322e31\n");
+	text_free(&out);
+}
+
 static void an_rsa_ipseckey_has_algorithm_2_and_no_key_has_0(void **state)
 {
 	const char *base64;
@@ -153,6 +177,7 @@ int main(void)
 		cmocka_unit_test(splits_a_txt_into_strings_of_255),
 		cmocka_unit_test(prints_a_txt_without_key_and_for_a_name),
 		cmocka_unit_test(prints_an_ipseckey_for_each_kind_of_gateway),
+		cmocka_unit_test(prints_records_in_the_form_of_rfc_3597),
 		cmocka_unit_test(an_rsa_ipseckey_has_algorithm_2_and_no_key_has_0),
 		cmocka_unit_test(appends_nothing_for_what_a_record_cannot_say),
 	};

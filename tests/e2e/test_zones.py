@@ -28,6 +28,8 @@ def printed(lab, keys):
     text = {}
     for owner, (kind, words) in kinds.items():
         text[owner, kind] = gateway.key(*words)
+    for owner, (kind, words) in list(kinds.items()):
+        text[f"g-{owner}", kind] = gateway.key(*words, "--generic")
     text["owned", "TXT"] = gateway.key("--txt", EAST, "--owner", f"owned.{ZONE}.")
     return text
 
@@ -111,6 +113,10 @@ def test_a_server_loads_it_all_and_serves_what_was_printed(lab, zone, printed, s
         assert answer, f"{owner} {kind}"
         for record in records(text, kind):
             assert record in answer, f"{owner} {kind}: {record} is not {answer}"
+        if owner.startswith("g-"):
+            plain = ask(owner.removeprefix("g-"), kind)
+            assert sorted(map(squeeze, plain.splitlines())) == \
+                sorted(map(squeeze, ask(owner, kind).splitlines())), owner
 
 
 def squeeze(text):
