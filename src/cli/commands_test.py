@@ -87,6 +87,7 @@ class Words(Gateway):
             (["newhostkey", "--type", "dsa"], "--type is rsa, ed25519 or ecdsa"),
             (["newhostkey", "--type", "ed25519", "--bits", "3072"], "leave --bits out"),
             (["newhostkey", "west"], "west is not understood"),
+            (["eroute", "--verbos"], "--verbos is not understood"),
             (["why"], "about which address?"),
             (["why", "example.net"], "example.net is no address"),
             (["why", "192.0.2.1", "192.0.2.2"], "192.0.2.2 is not understood"),
@@ -339,6 +340,22 @@ class Daemon(Gateway):
             "4119       10.44.73.97/32     -> 10.114.121.41/32   => %pass\n"
             "1          2001:db8:1:2:3:4:5:6/128 -> ::/0                     => %trap\n")
         self.assertEqual(json.loads(self.done("eroute", "--json")), self.reply["result"])
+
+    def test_eroute_verbose_tells_age_cause_strength_expiry_and_next(self):
+        row = {"packets": 7, "source": "10.2.1.1/32", "destination": "10.3.1.1/32", "conn": "c",
+               "age_s": 32, "reason": "no delegation (NXDOMAIN)", "strength": None, "idle_s": 2,
+               "confirmed_s": 9, "expires_s": 868, "next": "asked again if used", "next_s": 868,
+               "action": "pass", "said": None}
+        tunnel = {**row, "action": "tunnel", "said": "tun0x1002@10.3.1.254", "strength": "dnssec",
+                  "reason": "negotiated by us", "idle_s": None, "confirmed_s": None,
+                  "expires_s": None, "next": None, "next_s": None}
+        self.reply["result"] = [row, tunnel]
+        self.assertEqual(self.done("eroute", "--verbose"),
+            "7          10.2.1.1/32        -> 10.3.1.1/32        => %pass\n"
+            "           since 32 s by c: no delegation (NXDOMAIN); used 2 s ago; confirmed 9 s "
+            "ago; expires in 868 s; next: asked again if used, in 868 s\n"
+            "7          10.2.1.1/32        -> 10.3.1.1/32        => tun0x1002@10.3.1.254\n"
+            "           since 32 s by c: negotiated by us; strength dnssec\n")
 
     def test_auto_asks_for_one_action_on_one_conn(self):
         self.reply["result"] = None

@@ -49,7 +49,37 @@ static int selector_width(const json_t *rows, bool v6)
 	return (int)width;
 }
 
-static void print_eroutes(const json_t *rows)
+static bool is_number(const json_t *object, const char *key)
+{
+	return json_is_integer(json_object_get(object, key));
+}
+
+static long long number(const json_t *object, const char *key)
+{
+	return (long long)json_integer_value(json_object_get(object, key));
+}
+
+/* Age, cause, strength, expiry and what comes next, below the row. */
+static void print_details(const json_t *row)
+{
+	printf("           since %lld s by %s: %s", number(row, "age_s"), cli_text(row, "conn"),
+	       cli_text(row, "reason"));
+	if (json_is_string(json_object_get(row, "strength")))
+		printf("; strength %s", cli_text(row, "strength"));
+	if (is_number(row, "idle_s"))
+		printf("; used %lld s ago", number(row, "idle_s"));
+	if (is_number(row, "confirmed_s"))
+		printf("; confirmed %lld s ago", number(row, "confirmed_s"));
+	if (is_number(row, "expires_s"))
+		printf("; expires in %lld s", number(row, "expires_s"));
+	if (json_is_string(json_object_get(row, "next")))
+		printf("; next: %s", cli_text(row, "next"));
+	if (is_number(row, "next_s"))
+		printf(", in %lld s", number(row, "next_s"));
+	putchar('\n');
+}
+
+static void print_table(const json_t *rows, bool is_verbose)
 {
 	int widths[2] = { selector_width(rows, false), selector_width(rows, true) };
 	json_t *row;
@@ -65,16 +95,29 @@ static void print_eroutes(const json_t *rows)
 		       (long long)json_integer_value(json_object_get(row, "packets")), width,
 		       cli_text(row, "source"), width, cli_text(row, "destination"),
 		       is_tunnel ? "" : "%", is_tunnel ? cli_text(row, "said") : action);
+		if (is_verbose)
+			print_details(row);
 	}
+}
+
+static void print_eroutes(const json_t *rows)
+{
+	print_table(rows, false);
+}
+
+static void print_verbose(const json_t *rows)
+{
+	print_table(rows, true);
 }
 
 int eroute_command(struct cli *cli)
 {
+	bool is_verbose = cli_option(cli, "--verbose");
 	int status;
 
 	if (eroute_order(cli, &status))
 		return status;
-	return list(cli, "eroute", print_eroutes);
+	return list(cli, "eroute", is_verbose ? print_verbose : print_eroutes);
 }
 
 static void print_ike_sa(const json_t *sa)

@@ -41,10 +41,11 @@ static const struct command {
 	  "  --down      take its tunnels down\n"
 	  "  --status    list the conns\n",
 	  auto_command },
-	{ "eroute", "[--json] | --del SRC DST | --clear | --try SRC DST",
+	{ "eroute", "[--verbose] [--json] | --del SRC DST | --clear | --try SRC DST",
 	  "list what happens to which packets",
 	  "Each line: outbound packets so far, source, destination, and what happens: a tunnel's\n"
 	  "SAID, or %trap, %hold, %pass, %drop, %reject.\n"
+	  "  --verbose       with age, cause, strength, expiry and the next step below each line\n"
 	  "  --del SRC DST   take out what was decided for two hosts; the next packet asks again\n"
 	  "  --clear         the same for all, but not for the tunnels of configured conns\n"
 	  "  --try SRC DST   ask again now; what stands stays until there is an answer\n",
