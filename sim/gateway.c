@@ -212,6 +212,13 @@ void gateway_reload(struct gateway *gateway)
 	configure(gateway);
 }
 
+void sim_new_key(struct sim *sim, struct gateway *gateway)
+{
+	(void)sim;
+	key_make(gateway);
+	configure(gateway);
+}
+
 void gateway_start(struct gateway *gateway)
 {
 	struct opportunism_settings settings = {

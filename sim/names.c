@@ -28,7 +28,9 @@ static void add_record(struct sim *sim, const char *owner, enum dns_type type, s
 	names->records =
 	    grow_array(names->records, names->record_count + 1, sizeof(*names->records));
 	names->records[names->record_count++] =
-	    (struct sim_record){ .name = name_of(owner), .type = type, .rdata = buf_copy(rdata) };
+	    (struct sim_record){ .name = name_of(owner), .type = type, .rdata = buf_copy(rdata),
+		               .seen_by = names->is_cached ? SEEN_FRESH
+		                                           : SEEN_BY_CACHE | SEEN_FRESH };
 }
 
 static void publish(struct sim *sim, const char *owner, const struct delegation *d)
@@ -74,6 +76,16 @@ void sim_publish_key(struct sim *sim, struct gateway *gateway)
 	sim_publish_key_at(sim, ip_text(&gateway->address).s, gateway);
 }
 
+void sim_publish_txt(struct sim *sim, const char *owner, const char *text)
+{
+	uint8_t octets[256];
+	struct writer w = writer_on(octets, sizeof(octets));
+
+	write_u8(&w, (uint8_t)strlen(text));
+	write_bytes(&w, BYTES_STR(text));
+	add_record(sim, owner, DNS_TYPE_TXT, writer_view(&w));
+}
+
 void sim_authorise_name(struct sim *sim, const char *address, const char *fqdn)
 {
 	char text[128];
@@ -98,7 +110,15 @@ void sim_withdraw(struct sim *sim, const char *address)
 
 	for (size_t i = 0; i < sim->names.record_count; i++)
 		if (strcmp(sim->names.records[i].name.s, name.s) == 0)
-			sim->names.records[i].name.s[0] = '\0';
+			sim->names.records[i].seen_by &= sim->names.is_cached ? SEEN_BY_CACHE : 0;
+}
+
+void sim_cache(struct sim *sim, bool is_cached)
+{
+	sim->names.is_cached = is_cached;
+	for (size_t i = 0; i < sim->names.record_count && !is_cached; i++)
+		sim->names.records[i].seen_by =
+		    sim->names.records[i].seen_by & SEEN_FRESH ? SEEN_BY_CACHE | SEEN_FRESH : 0;
 }
 
 static struct sim_rule *find_rule(const struct names *names, const struct dns_name *name)
@@ -162,6 +182,7 @@ struct question {
 	uint64_t query;
 	struct dns_name name;
 	enum dns_type type;
+	bool is_fresh;
 };
 
 static void answer(struct sim *sim, void *what)
@@ -169,12 +190,13 @@ static void answer(struct sim *sim, void *what)
 	struct question *q = what;
 	const struct sim_rule *rule = find_rule(&sim->names, &q->name);
 	struct dns_answer answer = { .status = DNS_NO_NAME, .ttl_s = USUAL_TTL_S };
+	unsigned seen_by = q->is_fresh ? SEEN_FRESH : SEEN_BY_CACHE;
 	struct bytes rdata[64];
 
 	for (size_t i = 0; i < sim->names.record_count; i++) {
 		const struct sim_record *record = &sim->names.records[i];
 
-		if (strcmp(record->name.s, q->name.s) != 0)
+		if (strcmp(record->name.s, q->name.s) != 0 || (record->seen_by & seen_by) == 0)
 			continue;
 		if (answer.status == DNS_NO_NAME)
 			answer.status = DNS_NO_DATA;
@@ -198,7 +220,7 @@ static void answer(struct sim *sim, void *what)
 	free(q);
 }
 
-static void lookup(void *ctx, uint64_t query, const char *name, enum dns_type type)
+static void lookup(void *ctx, uint64_t query, const char *name, enum dns_type type, bool is_fresh)
 {
 	struct gateway *gateway = ctx;
 	struct sim *sim = gateway->sim;
@@ -209,7 +231,8 @@ static void lookup(void *ctx, uint64_t query, const char *name, enum dns_type ty
 		                .generation = gateway->generation,
 		                .query = query,
 		                .name = name_of(name),
-		                .type = type };
+		                .type = type,
+		                .is_fresh = is_fresh };
 	rule = find_rule(&sim->names, &q->name);
 	if (rule != NULL && rule->fails && rule->status == DNS_TIMED_OUT)
 		sim_later(sim, SILENCE, answer, q);
@@ -254,7 +277,8 @@ static void search(const struct sim *sim, const struct dns_name *name,
 		const struct sim_record *record = &sim->names.records[i];
 		struct delegation d;
 
-		if (strcmp(record->name.s, name->s) != 0 || !record_read(record, &d))
+		if (strcmp(record->name.s, name->s) != 0 || record->seen_by == 0 ||
+		    !record_read(record, &d))
 			continue;
 		*is_named |= names_gateway(&d, gateway);
 		*has_key |= d.has_key && pubkey_equal(&d.key, &gateway->key);

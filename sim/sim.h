@@ -74,6 +74,13 @@ void sim_dns_slow(struct sim *sim, struct duration delay);
 /* Removes all records at the reverse name. */
 void sim_withdraw(struct sim *sim, const char *address);
 
+/* From now on caches hide what changes from all but fresh questions; false: they have run out. */
+void sim_cache(struct sim *sim, bool is_cached);
+/* Another host key for the gateway, which takes it into use at once. Publishes nothing. */
+void sim_new_key(struct sim *sim, struct gateway *gateway);
+/* A TXT record of any text. */
+void sim_publish_txt(struct sim *sim, const char *owner, const char *text);
+
 /* The network. The nth next IKE datagram (1: the next) between the two is lost, doubled, or comes
  * later than it should. */
 void sim_lose_next(struct sim *sim, struct gateway *from, struct gateway *to, unsigned nth);

@@ -171,7 +171,11 @@ struct sim_record {
 	struct dns_name name;
 	enum dns_type type;
 	struct buf rdata;
+	unsigned seen_by;
 };
+
+/* What the caches say, and what the zones do. */
+enum { SEEN_BY_CACHE = 1, SEEN_FRESH = 2 };
 
 struct sim_rule {
 	struct dns_name name;
@@ -188,6 +192,7 @@ struct names {
 	struct sim_rule *rules;
 	size_t rule_count;
 	struct duration slow; /* 0: as usual */
+	bool is_cached; /* what changes now is behind everybody's cache */
 };
 
 void names_wipe(struct names *names);

@@ -50,6 +50,14 @@
 	X(fifty_destinations_behind_one_gateway)  \
 	X(flood_of_strangers)                     \
 	X(dnssec_required)                        \
+	X(changed_key_is_fetched_past_the_cache)  \
+	X(changed_key_of_the_gateway_is_fetched_past_the_cache) \
+	X(unchanged_key_makes_an_impostor)        \
+	X(unsigned_delegation_to_another)         \
+	X(unsigned_delegation_at_the_responder)   \
+	X(a_conn_has_its_own_word_on_dnssec)      \
+	X(weaker_key_does_not_stand_in_for_the_vouched_one) \
+	X(private_traffic_tries_every_gateway)    \
 	X(arranged_tunnel_with_a_shared_secret)   \
 	X(networks_share_one_tunnel) \
 	X(several_networks_share_one_tunnel) \

@@ -107,6 +107,15 @@ struct conn_dealings {
 	char esp[CONF_SUITES_MAX];
 };
 
+enum dnssec_mode { DNSSEC_PREFER, DNSSEC_REQUIRE, DNSSEC_OFF };
+
+/* How far a conn believes the DNS. */
+struct conn_trust {
+	bool has_dnssec; /* dnssec= was given; else config setup's counts */
+	enum dnssec_mode dnssec;
+	bool unsigned_self;   /* unsigned-delegation=self: unsigned, only for oneself */
+};
+
 /*
  * A connection. Settled when conf_parse() returns: both ends are set, at most one of them is
  * %opportunistic, %any or %defaultroute each. `failure` is passthrough by default where an end is
@@ -123,11 +132,10 @@ struct conn {
 	bool has_failure;     /* failureshunt= was given */
 	unsigned keyingtries; /* 0: %forever */
 	struct conn_dealings dealings;
+	struct conn_trust trust;
 	char *file; /* where the section starts */
 	unsigned line;
 };
-
-enum dnssec_mode { DNSSEC_PREFER, DNSSEC_REQUIRE, DNSSEC_OFF };
 
 enum { CONF_TUNNEL_IDLE_LEAST_S = 40 };
 

@@ -507,6 +507,29 @@ static bool set_keyingtries(struct setting *s)
 	return value_number(s->value, 1000, &s->conn->keyingtries, s->why);
 }
 
+static bool set_conn_dnssec(struct setting *s)
+{
+	static const char *const words[] = { "prefer", "require", NULL };
+	unsigned mode;
+
+	if (!set_word(s, words, &mode))
+		return false;
+	s->conn->trust.dnssec = (enum dnssec_mode)mode;
+	s->conn->trust.has_dnssec = true;
+	return true;
+}
+
+static bool set_unsigned_delegation(struct setting *s)
+{
+	static const char *const words[] = { "any", "self", NULL };
+	unsigned choice;
+
+	if (!set_word(s, words, &choice))
+		return false;
+	s->conn->trust.unsigned_self = choice == 1;
+	return true;
+}
+
 /* One of the keys of dealings.h. */
 static bool set_dealing(struct setting *s)
 {
@@ -522,6 +545,8 @@ static const struct conn_key {
 	{ "auto", set_auto },
 	{ "failureshunt", set_failureshunt },
 	{ "keyingtries", set_keyingtries },
+	{ "dnssec", set_conn_dnssec },
+	{ "unsigned-delegation", set_unsigned_delegation },
 };
 
 static bool is_among(const char *word, const char *const *words)

@@ -10,12 +10,13 @@ enum { REFRESH_SHARE = 20 };
 
 /* Ports: what the core wants. */
 
-static void port_lookup(void *ctx, uint64_t query, const char *name, enum dns_type type)
+static void port_lookup(void *ctx, uint64_t query, const char *name, enum dns_type type,
+                        bool is_fresh)
 {
 	struct daemon *d = ctx;
 	struct resolver_port port = resolver_port(d->resolver);
 
-	port.lookup(port.ctx, query, name, type);
+	port.lookup(port.ctx, query, name, type, is_fresh);
 }
 
 static void port_send(void *ctx, const struct path *path, struct bytes datagram)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "opportunism/keysearch.h"
+#include "opportunism/refetch.h"
 
 enum slot { SLOT_A, SLOT_AAAA };
 
@@ -35,6 +36,7 @@ void attempt_free(struct attempt *attempt)
 		if (attempt->state == ATTEMPT_INIT)
 			ike_set_peer_keys(opp->ike, attempt->sa, NULL, 0, opp->now);
 	}
+	refetch_stop(attempt);
 	lookup_cancel(&opp->lookups, &attempt->address_client);
 	if (attempt->state == ATTEMPT_WAITING)
 		TAILQ_REMOVE(&memory_of(opp, &attempt->gateway->address)->waiting, attempt,
@@ -128,7 +130,7 @@ static void search_keys(struct attempt *attempt)
 	attempt->keys = new_zeroed(sizeof(*attempt->keys));
 	attempt->keys_asked = attempt->opp->now;
 	key_search_start(attempt->keys, &attempt->opp->lookups, &attempt->gateway->address, "",
-	                 false, on_keys, attempt);
+	                 KEY_SEARCH_PLAIN, on_keys, attempt);
 }
 
 static bool needs_keys(const struct attempt *attempt)
@@ -230,7 +232,7 @@ static enum ike_reason attempt_contact(struct attempt *attempt)
 	return initiate(attempt, memory);
 }
 
-static void attempt_go_on(struct attempt *attempt)
+void attempt_go_on(struct attempt *attempt)
 {
 	enum ike_reason reason = attempt_contact(attempt);
 
@@ -242,7 +244,8 @@ static void on_keys(struct key_search *search)
 {
 	struct attempt *attempt = search->owner;
 	struct opportunism *opp = attempt->opp;
-	struct found_keys found = key_search_keys(search, opp->dnssec);
+	struct found_keys found =
+	    key_search_keys(search, conn_dnssec(attempt->flow->conn, opp->dnssec));
 
 	for (size_t i = 0; i < found.count; i++)
 		gateway_add_key(attempt->gateway, &found.keys[i]);
@@ -265,6 +268,14 @@ static void on_keys(struct key_search *search)
 		attempt_go_on(attempt);
 }
 
+static bool is_own(const struct opportunism *opp, const struct ip *address)
+{
+	for (size_t i = 0; i < opp->own.count; i++)
+		if (ip_equal(&opp->own.all[i], address))
+			return true;
+	return false;
+}
+
 /* IPSECKEY gateway type 3: the chain is as weak as its weakest link (IPK-5). */
 static void on_address(struct lookup_client *client, unsigned slot, const struct dns_answer *answer)
 {
@@ -272,7 +283,8 @@ static void on_address(struct lookup_client *client, unsigned slot, const struct
 	struct gateway *gateway = attempt->gateway;
 	struct evidence_log *log = &attempt->flow->evidence;
 	bool is_usable = answer->status == DNS_FOUND && answer->trust != DNS_BOGUS &&
-	                 (attempt->opp->dnssec != DNSSEC_REQUIRE || answer->trust == DNS_SECURE);
+	                 (conn_dnssec(attempt->flow->conn, attempt->opp->dnssec) != DNSSEC_REQUIRE ||
+	                  answer->trust == DNS_SECURE);
 
 	evidence_address(log, slot == SLOT_A ? DNS_TYPE_A : DNS_TYPE_AAAA, gateway->name, answer,
 	                 attempt->opp->now);
@@ -280,7 +292,8 @@ static void on_address(struct lookup_client *client, unsigned slot, const struct
 	    (gateway->address.family == IP_NONE || slot == SLOT_A)) {
 		struct ip address = ip_from_octets(answer->rdata[0]);
 
-		if (address.family != IP_NONE && !ip_is_never_peer(&address)) {
+		if (address.family != IP_NONE && !ip_is_never_peer(&address) &&
+		    !is_own(attempt->opp, &address)) {
 			gateway->address = address;
 			gateway->trust = trust_min(gateway->trust, answer->trust);
 		}
@@ -383,6 +396,8 @@ void attempt_failed(struct attempt *attempt, enum ike_reason reason)
 			return;
 		memory_silent(memory, attempt->opp->now);
 	}
+	if (reason == IKE_REASON_BAD_SIGNATURE && refetch_start(attempt))
+		return;
 	if (reason == IKE_REASON_NO_MORE_CHILDREN && attempt->state == ATTEMPT_CHILD) {
 		reason = try_another_sa(attempt);
 		if (reason == IKE_REASON_NONE)

@@ -67,6 +67,11 @@ bool conns_take_certificates(const struct conns *conns, const struct ip *remote)
 struct ike_certs conn_certs(const struct conn_state *conn, const struct x509_trust *trust);
 /* leftid, or the outer address. */
 struct ike_id conn_own_id(const struct conn_state *conn, const struct ip *outer);
+/* How far the conn believes unsigned answers; NULL: as config setup says. */
+static inline enum dnssec_mode conn_dnssec(const struct conn_state *conn, enum dnssec_mode setup)
+{
+	return conn != NULL && conn->conn.trust.has_dnssec ? conn->conn.trust.dnssec : setup;
+}
 /* In IKE's words. */
 enum ike_auth ike_auth_of(enum conn_auth auth);
 /* ID_NONE for none. */

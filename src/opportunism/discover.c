@@ -46,25 +46,33 @@ static void shuffle_ties(struct opportunism *opp, struct gateways *g)
 	}
 }
 
-void flow_look_at_answers(struct flow *flow)
+struct discovery_rules flow_discovery_rules(const struct flow *flow)
 {
-	struct opportunism *opp = flow->opp;
-	struct inquiry *inquiry = flow->inquiry;
-	struct discovery_rules rules = {
-		.dnssec = opp->dnssec,
+	const struct opportunism *opp = flow->opp;
+
+	return (struct discovery_rules){
+		.dnssec = conn_dnssec(flow->conn, opp->dnssec),
+		.unsigned_self = flow->conn != NULL && flow->conn->conn.trust.unsigned_self,
 		.waits_for_both = flow->is_private,
-		.grace_is_over =
-		    instant_reached(instant_after(inquiry->first_usable, DNS_GRACE), opp->now),
 		.destination = flow->pair.destination,
 		.own = opp->own.all,
 		.own_count = opp->own.count,
 		.has_v4 = opp->own.own4.family != IP_NONE,
 		.has_v6 = opp->own.own6.family != IP_NONE,
 	};
+}
+
+void flow_look_at_answers(struct flow *flow)
+{
+	struct opportunism *opp = flow->opp;
+	struct inquiry *inquiry = flow->inquiry;
+	struct discovery_rules rules = flow_discovery_rules(flow);
 	enum discovery_outcome outcome;
 
 	if (inquiry->is_settled)
 		return;
+	rules.grace_is_over =
+	    instant_reached(instant_after(inquiry->first_usable, DNS_GRACE), opp->now);
 	outcome = discovery_decide(&inquiry->discovery, &rules, &inquiry->gateways, &flow->reason);
 	if (outcome == DISCOVERY_WAIT)
 		return;

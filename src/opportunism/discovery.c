@@ -44,6 +44,15 @@ static bool names_gateway(const struct delegation *record, bool is_txt)
 	return record->kind != GATEWAY_NAME || !is_txt;
 }
 
+/* TRU-6: with unsigned-delegation=self an unsigned record may only name its owner. */
+static bool may_name(const struct delegation *record, enum dns_trust trust,
+                     const struct discovery_rules *rules)
+{
+	if (!rules->unsigned_self || trust == DNS_SECURE || record->kind == GATEWAY_NONE)
+		return true;
+	return record->kind == GATEWAY_ADDRESS && ip_equal(&record->address, &rules->destination);
+}
+
 static bool is_usable(const struct record_set *set, const struct discovery_rules *rules,
                       bool is_txt)
 {
@@ -51,7 +60,8 @@ static bool is_usable(const struct record_set *set, const struct discovery_rules
 	    !is_trusted(set, rules))
 		return false;
 	for (size_t i = 0; i < set->count; i++) {
-		if (names_gateway(&set->records[i], is_txt))
+		if (names_gateway(&set->records[i], is_txt) &&
+		    may_name(&set->records[i], set->trust, rules))
 			return true;
 	}
 	return false;
@@ -128,13 +138,22 @@ static void drop_gateway(struct gateways *g, size_t i)
 	memmove(&g->list[i], &g->list[i + 1], (g->count - i) * sizeof(g->list[0]));
 }
 
+/* One of the best ones: equal precedence leaves the order to chance. */
+static bool is_own_among_best(const struct gateways *g, const struct discovery_rules *rules)
+{
+	for (size_t i = 0; i < g->count && g->list[i].precedence == g->list[0].precedence; i++)
+		if (is_own(rules, &g->list[i].address))
+			return true;
+	return false;
+}
+
 /* CHS-4: gateways we cannot reach are skipped; if the best one is this machine, the Destination is
  * inside. */
 static enum discovery_outcome
 check_gateways(struct gateways *g, const struct discovery_rules *rules, enum flow_reason *reason)
 {
 	*reason = FLOW_REASON_UNUSABLE;
-	if (g->count > 0 && is_own(rules, &g->list[0].address)) {
+	if (is_own_among_best(g, rules)) {
 		*reason = FLOW_REASON_INSIDE;
 		gateways_wipe(g);
 		return DISCOVERY_NOTHING;
@@ -158,10 +177,19 @@ static enum discovery_outcome use_set(const struct record_set *set, bool is_txt,
                                       enum flow_reason *reason)
 {
 	for (size_t i = 0; i < set->count; i++) {
-		if (names_gateway(&set->records[i], is_txt))
+		if (names_gateway(&set->records[i], is_txt) &&
+		    may_name(&set->records[i], set->trust, rules))
 			take_record(g, &set->records[i], set->trust, rules);
 	}
 	return check_gateways(g, rules, reason);
+}
+
+static bool names_others(const struct record_set *set, const struct discovery_rules *rules)
+{
+	for (size_t i = 0; i < set->count; i++)
+		if (!may_name(&set->records[i], set->trust, rules))
+			return true;
+	return false;
 }
 
 /* Both answers are in and neither names a gateway: say what kind of nothing it is. */
@@ -175,6 +203,7 @@ static enum discovery_outcome nothing(const struct discovery *d,
 	bool is_silent = false;
 	bool is_unsigned = false;
 	bool is_unusable = false;
+	bool is_others = false;
 
 	for (size_t i = 0; i < ARRAY_LEN(sets); i++) {
 		is_bogus |= sets[i]->trust == DNS_BOGUS;
@@ -183,10 +212,12 @@ static enum discovery_outcome nothing(const struct discovery *d,
 		is_silent |= sets[i]->status == DNS_TIMED_OUT;
 		is_unsigned |= sets[i]->count > 0 && !is_trusted(sets[i], rules);
 		is_unusable |= sets[i]->count > 0;
+		is_others |= names_others(sets[i], rules);
 	}
 	*reason = is_bogus                            ? FLOW_REASON_BOGUS
 	          : is_malformed                      ? FLOW_REASON_MALFORMED
 	          : is_unsigned                       ? FLOW_REASON_UNSIGNED
+	          : is_others                         ? FLOW_REASON_UNSIGNED_OTHER
 	          : is_failed                         ? FLOW_REASON_DNS_FAILED
 	          : is_silent                         ? FLOW_REASON_DNS_SILENT
 	          : is_unusable                       ? FLOW_REASON_UNUSABLE

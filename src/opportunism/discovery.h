@@ -35,6 +35,7 @@ bool gateway_has_key(const struct gateway *gateway, const struct pubkey *key);
 
 struct discovery_rules {
 	enum dnssec_mode dnssec;
+	bool unsigned_self; /* TRU-6 */
 	bool waits_for_both; /* private: the slower answer may be the better one (CHS-1) */
 	bool grace_is_over;  /* DNS_GRACE since the first usable answer */
 	struct ip destination;

@@ -30,6 +30,7 @@ enum attempt_state {
 	ATTEMPT_WAITING, /* for a negotiation of another flow with the same gateway (REU-5) */
 	ATTEMPT_INIT,    /* IKE_SA_INIT and IKE_AUTH */
 	ATTEMPT_CHILD,   /* CREATE_CHILD_SA */
+	ATTEMPT_REFETCH, /* the signature was wrong: the records are asked for past the cache */
 };
 
 struct attempt {
@@ -45,6 +46,8 @@ struct attempt {
 	ike_handle sa;
 	struct key_search *keys; /* NULL unless the record had none */
 	struct instant keys_asked;
+	struct refetch *refetch; /* refetch.h */
+	bool is_refetched;
 	struct lookup_client address_client;
 	enum dns_trust trust;
 };
@@ -195,11 +198,15 @@ void admission_run(struct opportunism *opp);
 /* discover.c */
 void flow_discover(struct flow *flow);
 void flow_look_at_answers(struct flow *flow);
+/* What counts of an answer for this flow; `grace_is_over` is the caller's to say. */
+struct discovery_rules flow_discovery_rules(const struct flow *flow);
 
 /* attempt.c */
 void flow_try_next_gateway(struct flow *flow);
 void attempt_free(struct attempt *attempt);
 struct attempt *attempt_find(struct opportunism *opp, uint64_t tag);
+/* Its keys are there, or whatever it waited for: to the gateway. */
+void attempt_go_on(struct attempt *attempt);
 /* The gateway said no, or nothing. */
 void attempt_failed(struct attempt *attempt, enum ike_reason reason);
 /* Those that waited for a negotiation: it ended well (0) or not. */

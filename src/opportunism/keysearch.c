@@ -24,21 +24,25 @@ static void on_answer(struct lookup_client *client, unsigned slot, const struct 
 }
 
 void key_search_start(struct key_search *search, struct lookups *lookups, const struct ip *address,
-                      const char *name, bool wants_txt, void (*done)(struct key_search *search),
+                      const char *name, unsigned wants, void (*done)(struct key_search *search),
                       void *owner)
 {
+	void (*ask)(struct lookups *, struct lookup_client *, unsigned, const char *,
+	            enum dns_type) =
+	    wants & KEY_SEARCH_FRESH ? lookup_start_fresh : lookup_start;
+
 	*search = (struct key_search){ .client.on_answer = on_answer,
 		                       .address = *address,
-		                       .wants_txt = wants_txt,
+		                       .wants_txt = (wants & KEY_SEARCH_TXT) != 0,
 		                       .done = done,
 		                       .owner = owner };
 	string_copy(search->name, sizeof(search->name),
 	            address->family != IP_NONE ? reverse_name(address).s : name);
 	LIST_INIT(&search->client.lookups);
-	lookup_start(lookups, &search->client, SLOT_IPSECKEY, search->name, DNS_TYPE_IPSECKEY);
-	lookup_start(lookups, &search->client, SLOT_KEY, search->name, DNS_TYPE_KEY);
-	if (wants_txt)
-		lookup_start(lookups, &search->client, SLOT_TXT, search->name, DNS_TYPE_TXT);
+	ask(lookups, &search->client, SLOT_IPSECKEY, search->name, DNS_TYPE_IPSECKEY);
+	ask(lookups, &search->client, SLOT_KEY, search->name, DNS_TYPE_KEY);
+	if (search->wants_txt)
+		ask(lookups, &search->client, SLOT_TXT, search->name, DNS_TYPE_TXT);
 }
 
 void key_search_stop(struct key_search *search, struct lookups *lookups)

@@ -20,9 +20,12 @@ struct key_search {
 	void *owner;
 };
 
+/* FRESH: past the cache. */
+enum key_search_wants { KEY_SEARCH_PLAIN, KEY_SEARCH_TXT = 1, KEY_SEARCH_FRESH = 2 };
+
 /* `name` is the FQDN; ignored when `address` is one: then its reverse name is asked. */
 void key_search_start(struct key_search *search, struct lookups *lookups, const struct ip *address,
-                      const char *name, bool wants_txt, void (*done)(struct key_search *search),
+                      const char *name, unsigned wants, void (*done)(struct key_search *search),
                       void *owner);
 void key_search_stop(struct key_search *search, struct lookups *lookups);
 bool key_search_is_done(const struct key_search *search);

@@ -14,7 +14,7 @@ struct lookup {
 	uint64_t id;
 	unsigned slot;
 	enum dns_type type;
-	bool is_asked, is_claim;
+	bool is_asked, is_claim, is_fresh;
 	char name[DNS_NAME_MAX];
 };
 
@@ -65,12 +65,13 @@ static void ask_waiting(struct lookups *all, struct lookup_line *line)
 		unwait(line, lookup);
 		lookup->is_asked = true;
 		line->asked++;
-		all->resolver.lookup(all->resolver.ctx, lookup->id, lookup->name, lookup->type);
+		all->resolver.lookup(all->resolver.ctx, lookup->id, lookup->name, lookup->type,
+		                     lookup->is_fresh);
 	}
 }
 
-void lookup_start(struct lookups *all, struct lookup_client *client, unsigned slot,
-                  const char *name, enum dns_type type)
+static void start(struct lookups *all, struct lookup_client *client, unsigned slot,
+                  const char *name, enum dns_type type, bool is_fresh)
 {
 	struct lookup *lookup = new_zeroed(sizeof(*lookup));
 	struct lookup_line *line;
@@ -80,6 +81,7 @@ void lookup_start(struct lookups *all, struct lookup_client *client, unsigned sl
 	lookup->slot = slot;
 	lookup->type = type;
 	lookup->is_claim = client->is_claim;
+	lookup->is_fresh = is_fresh;
 	string_copy(lookup->name, sizeof(lookup->name), name);
 	hash_add(&all->by_id, &lookup->by_id,
 	         hash_octets(&all->by_id, &lookup->id, sizeof(lookup->id)));
@@ -89,6 +91,18 @@ void lookup_start(struct lookups *all, struct lookup_client *client, unsigned sl
 	TAILQ_INSERT_TAIL(&line->waiting, lookup, in_waiting);
 	line->waiting_count++;
 	ask_waiting(all, line);
+}
+
+void lookup_start(struct lookups *all, struct lookup_client *client, unsigned slot,
+                  const char *name, enum dns_type type)
+{
+	start(all, client, slot, name, type, false);
+}
+
+void lookup_start_fresh(struct lookups *all, struct lookup_client *client, unsigned slot,
+                        const char *name, enum dns_type type)
+{
+	start(all, client, slot, name, type, true);
 }
 
 static void lookup_free(struct lookups *all, struct lookup *lookup)

@@ -41,6 +41,9 @@ void lookups_init(struct lookups *all, const struct resolver_port *resolver,
 void lookups_wipe(struct lookups *all);
 void lookup_start(struct lookups *all, struct lookup_client *client, unsigned slot,
                   const char *name, enum dns_type type);
+/* The same, past the resolver's cache (OIN-8). */
+void lookup_start_fresh(struct lookups *all, struct lookup_client *client, unsigned slot,
+                        const char *name, enum dns_type type);
 void lookup_cancel(struct lookups *all, struct lookup_client *client);
 /* How many more of ours the resolver would get at once. */
 unsigned lookups_room(const struct lookups *all);

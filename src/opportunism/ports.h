@@ -13,8 +13,9 @@
 struct resolver_port {
 	void *ctx;
 	/* Ends with exactly one opportunism_on_answer(query) unless cancelled. `name` without the
-	 * final dot, copied. */
-	void (*lookup)(void *ctx, uint64_t query, const char *name, enum dns_type type);
+	 * final dot, copied. `is_fresh`: not from our own cache. */
+	void (*lookup)(void *ctx, uint64_t query, const char *name, enum dns_type type,
+	               bool is_fresh);
 };
 
 enum eroute_action {

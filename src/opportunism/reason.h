@@ -10,6 +10,8 @@
 	X(NO_RECORD, "no delegation (no record)")                       \
 	X(UNUSABLE, "no usable gateway in its delegation")              \
 	X(UNSIGNED, "its delegation is not signed, and dnssec=require") \
+	X(UNSIGNED_OTHER,                                               \
+	  "its delegation to another is not signed, and unsigned-delegation=self") \
 	X(DNS_SILENT, "no answer from the DNS")                         \
 	X(DNS_FAILED, "the DNS failed (SERVFAIL)")                      \
 	X(BOGUS, "forged or broken DNS answer (bogus)")                 \

@@ -254,31 +254,44 @@ static enum strength strength_min(enum strength a, enum strength b)
 	return a < b ? a : b;
 }
 
-static bool is_used(const struct opportunism *opp, const struct record_set *set)
+static enum dnssec_mode claim_dnssec(const struct claim *claim)
 {
+	return conn_dnssec(claim->conn, claim->opp->dnssec);
+}
+
+/* AUZ-8: unsigned, the Source's record names another gateway than its owner, always: who speaks
+ * for itself is not asked for one. */
+static bool is_used(const struct claim *claim, const struct record_set *set)
+{
+	bool wants_signed = claim_dnssec(claim) == DNSSEC_REQUIRE ||
+	                    (claim->conn != NULL && claim->conn->conn.trust.unsigned_self);
+
 	return set->status == DNS_FOUND && set->trust != DNS_BOGUS &&
-	       (opp->dnssec != DNSSEC_REQUIRE || set->trust == DNS_SECURE);
+	       (!wants_signed || set->trust == DNS_SECURE);
 }
 
 /* AUZ-4, AUZ-5: records at the Source's reverse name that name the Initiator authorise it, and
- * their keys are candidates. */
+ * their keys are candidates. The best such answer counts. */
 static bool take_source(const struct claim *claim, const struct record_set *set, bool is_txt,
-                        struct gateway *candidates, enum dns_trust *trust)
+                        struct gateway *vouched)
 {
 	bool is_named = false;
 
-	if (!is_used(claim->opp, set))
+	if (!is_used(claim, set))
 		return false;
 	for (size_t i = 0; i < set->count; i++) {
 		if (!record_names_initiator(&set->records[i], is_txt, &claim->said.peer_id))
 			continue;
 		is_named = true;
 		if (set->records[i].has_key)
-			gateway_add_key(candidates, &set->records[i].key);
+			gateway_add_key(vouched, &set->records[i].key);
 	}
-	if (is_named && (*trust != DNS_SECURE))
-		*trust = set->trust;
 	return is_named;
+}
+
+static bool has_unsigned(const struct record_set *set)
+{
+	return set->status == DNS_FOUND && set->count > 0 && set->trust == DNS_INSECURE;
 }
 
 static const char *missing_delegation(const struct claim *claim)
@@ -289,27 +302,51 @@ static const char *missing_delegation(const struct claim *claim)
 		return "the answer about its delegation is forged or broken (bogus)";
 	if (txt->status == DNS_TIMED_OUT || txt->status == DNS_FAILED)
 		return "its delegation could not be looked up, the DNS did not answer";
+	if (has_unsigned(txt) || has_unsigned(&claim->source.ipseckey))
+		return "no record at its reverse name names that gateway, or none that is signed "
+		       "as the conn wants";
 	return "no TXT or IPSECKEY record at its reverse name names that gateway";
 }
 
-static void weigh_source(struct claim *claim, struct gateway *candidates)
+/* Two sets with one trust are one; a secure one beside an insecure one stands alone (CHS-1). */
+static void weigh_source(struct claim *claim, struct gateway *vouched)
 {
-	enum dns_trust trust = DNS_INSECURE;
-	bool is_named = take_source(claim, &claim->source.ipseckey, false, candidates, &trust);
+	const struct record_set *sets[] = { &claim->source.ipseckey, &claim->source.txt };
+	static const enum dns_trust order[] = { DNS_SECURE, DNS_INSECURE };
+	bool is_named = false;
 
-	is_named |= take_source(claim, &claim->source.txt, true, candidates, &trust);
+	for (size_t t = 0; t < ARRAY_LEN(order) && !is_named; t++) {
+		vouched->trust = order[t];
+		for (size_t i = 0; i < ARRAY_LEN(sets); i++)
+			if (sets[i]->trust == order[t])
+				is_named |= take_source(claim, sets[i], i == 1, vouched);
+	}
 	if (!is_named && claim->refusal == NULL)
 		claim->refusal = missing_delegation(claim);
-	claim->strength = strength_min(claim->strength, strength_of_trust(trust));
+	claim->strength = strength_min(claim->strength, strength_of_trust(vouched->trust));
 }
 
-static void weigh_keys(struct claim *claim, struct gateway *candidates)
+/*
+ * The keys for AUTH: those of the Source's record, and those of the identity where the DNS is as
+ * sure of them (AUZ-6). The claim is worth what the weakest of them is.
+ */
+static void weigh_keys(struct claim *claim, const struct gateway *vouched,
+                       struct gateway *candidates)
 {
-	struct found_keys found = key_search_keys(&claim->keys, claim->opp->dnssec);
+	struct found_keys found = key_search_keys(&claim->keys, claim_dnssec(claim));
+	bool has_vouched = vouched->key_count > 0;
+	bool is_weaker = has_vouched && vouched->trust == DNS_SECURE && found.trust != DNS_SECURE;
+	enum dns_trust trust = DNS_INSECURE;
 
-	for (size_t i = 0; i < found.count; i++)
+	for (size_t i = 0; i < vouched->key_count; i++)
+		gateway_add_key(candidates, &vouched->keys[i]);
+	for (size_t i = 0; i < found.count && !is_weaker; i++)
 		gateway_add_key(candidates, &found.keys[i]);
-	claim->key_strength = strength_of_trust(found.count > 0 ? found.trust : DNS_INSECURE);
+	if (found.count > 0 && !is_weaker)
+		trust = has_vouched ? trust_min(found.trust, vouched->trust) : found.trust;
+	else if (has_vouched)
+		trust = vouched->trust;
+	claim->key_strength = strength_of_trust(trust);
 	/* AUZ-7: an FQDN proves the name, not the address. */
 	if (claim->said.peer_id.type == ID_FQDN && !claim->wants_source)
 		claim->key_strength = STRENGTH_DNS;
@@ -334,14 +371,15 @@ static void weigh_proven_key(struct claim *claim, const struct gateway *publishe
 static void decide(struct claim *claim)
 {
 	struct gateway candidates = { 0 };
+	struct gateway vouched = { 0 };
 
 	claim->strength = STRENGTH_DNSSEC;
 	if (claim->is_child)
 		claim->strength = claim->key_strength;
-	if (claim->wants_keys)
-		weigh_keys(claim, &candidates);
 	if (claim->wants_source)
-		weigh_source(claim, &candidates);
+		weigh_source(claim, &vouched);
+	if (claim->wants_keys)
+		weigh_keys(claim, &vouched, &candidates);
 	if (claim->wants_keys && claim->is_child)
 		weigh_proven_key(claim, &candidates);
 	if (claim->wants_keys && candidates.key_count == 0 && !claim->is_child) {
@@ -353,6 +391,7 @@ static void decide(struct claim *claim)
 	} else {
 		answer(claim, candidates.keys, candidates.key_count, 0);
 	}
+	free(vouched.keys);
 	free(candidates.keys);
 }
 
@@ -441,8 +480,8 @@ static void look(struct claim *claim, bool wants_keys)
 			return;
 		}
 		claim->wants_keys = true;
-		key_search_start(&claim->keys, &opp->lookups, &address, fqdn, true, on_keys_done,
-		                 claim);
+		key_search_start(&claim->keys, &opp->lookups, &address, fqdn, KEY_SEARCH_TXT,
+		                 on_keys_done, claim);
 	}
 	if (claim->refusal == NULL && !speaks_for_itself(claim) && !is_arranged(claim))
 		look_at_source(claim);

@@ -62,7 +62,8 @@ static void look_for(struct opportunism *opp, const struct ip *address, const ch
 	self->opp = opp;
 	string_copy(self->name, sizeof(self->name), name);
 	LIST_INSERT_HEAD(&opp->self_searches, self, in_list);
-	key_search_start(&self->search, &opp->lookups, address, fqdn, true, on_done, self);
+	key_search_start(&self->search, &opp->lookups, address, fqdn, KEY_SEARCH_TXT, on_done,
+	                 self);
 }
 
 void self_look(struct opportunism *opp)

@@ -20,6 +20,7 @@ struct duration shunt_lifetime(const struct shunt_facts *facts)
 	case FLOW_REASON_NO_RECORD:
 	case FLOW_REASON_UNUSABLE:
 	case FLOW_REASON_UNSIGNED:
+	case FLOW_REASON_UNSIGNED_OTHER:
 	case FLOW_REASON_INSIDE:
 	case FLOW_REASON_NO_FAMILY:
 	case FLOW_REASON_NO_GATEWAY_KEY:

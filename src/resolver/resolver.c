@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "resolver/response.h"
@@ -12,7 +13,7 @@
 /* Needs libevent and unbound.h before it. */
 #include <unbound-event.h>
 
-enum { TYPE_DNSKEY = 48, CLASS_IN = 1, PRIME_EVERY_S = 60 };
+enum { TYPE_DNSKEY = 48, CLASS_IN = 1, PRIME_EVERY_S = 60, PRIME_PATIENCE_S = 2, FRESH_S = 1 };
 
 enum mail_kind { MAIL_QUESTION, MAIL_ANSWER, MAIL_PRIMED, MAIL_NOT_PRIMED };
 
@@ -23,6 +24,7 @@ struct mail {
 	uint64_t query;
 	char name[DNS_NAME_MAX];  /* QUESTION */
 	enum dns_type type;       /* QUESTION */
+	bool is_fresh;            /* QUESTION */
 	struct dns_answer answer; /* ANSWER: rdata and its octets follow in `octets` */
 	struct bytes rdata[RESPONSE_RECORDS_MAX];
 	uint8_t octets[];
@@ -46,6 +48,8 @@ struct asked {
 	char name[DNS_NAME_MAX];
 	enum dns_type type;
 	bool is_validated;
+	bool is_fresh; /* asked of the context that knows nothing */
+	bool is_held;  /* libunbound has not got it yet */
 	bool is_answered; /* timed out: the late answer goes to the cache only */
 };
 
@@ -72,11 +76,19 @@ struct resolver {
 	struct event_base *base;
 	struct event *questions_event;
 	struct event *prime_event;
+	struct event *held_event; /* the first priming is over, or has had its time */
 	struct ub_ctx *validating; /* NULL with dnssec=off or without an anchor */
 	struct ub_ctx *plain;
+	/* For questions past the cache: a context of its own that knows nothing yet. */
+	struct resolver_settings settings; /* owned: servers, trust_anchor */
+	struct ub_ctx *fresh;
+	struct timespec fresh_born;
+	bool fresh_is_primed;
+	size_t fresh_asked;
 	struct asked *asked;
 	size_t asked_count;
 	bool is_primed;
+	bool is_prime_over;
 	bool is_stopping; /* under questions.lock */
 };
 
@@ -168,6 +180,7 @@ static void asked_free(struct asked *asked)
 	if (asked->next != NULL)
 		asked->next->place = asked->place;
 	asked->resolver->asked_count--;
+	asked->resolver->fresh_asked -= asked->is_fresh && !asked->is_held;
 	if (asked->timer != NULL)
 		event_free(asked->timer);
 	free(asked);
@@ -226,11 +239,89 @@ static struct timeval timeval_of(struct duration d)
 	return (struct timeval){ .tv_sec = d.ns / 1000000000, .tv_usec = d.ns % 1000000000 / 1000 };
 }
 
+/*
+ * A context whose cache is as young as FRESH_S: the library has no other way past its cache, and its
+ * limits of TTLs hold for all contexts at once. One that is busy is not thrown away.
+ */
+static struct ub_ctx *fresh_context(struct resolver *r)
+{
+	char error[256];
+	struct timespec now;
+	bool is_stale;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	is_stale = now.tv_sec - r->fresh_born.tv_sec > FRESH_S || r->fresh_is_primed != r->is_primed;
+	if (r->fresh != NULL && is_stale && r->fresh_asked == 0) {
+		ub_ctx_delete(r->fresh);
+		r->fresh = NULL;
+	}
+	if (r->fresh == NULL) {
+		r->fresh =
+		    upstream_new(&r->settings,
+		                 UPSTREAM_FRESH | (r->is_primed ? UPSTREAM_VALIDATING : 0),
+		                 r->base, error, sizeof(error));
+		r->fresh_born = now;
+		r->fresh_is_primed = r->is_primed;
+	}
+	return r->fresh;
+}
+
+static struct ub_ctx *context_for(struct resolver *r, const struct asked *asked)
+{
+	struct ub_ctx *ctx = asked->is_fresh ? fresh_context(r) : NULL;
+
+	if (ctx != NULL)
+		return ctx;
+	return r->is_primed ? r->validating : r->plain;
+}
+
+/* To libunbound with it. */
+static void put_question(struct asked *asked)
+{
+	struct resolver *r = asked->resolver;
+	struct ub_ctx *ctx = context_for(r, asked);
+
+	asked->is_held = false;
+	asked->is_validated = r->is_primed;
+	asked->is_fresh = ctx == r->fresh;
+	r->fresh_asked += asked->is_fresh;
+	/* What it knows by itself it answers before it returns; `asked` may be gone after it. */
+	if (ub_resolve_event(ctx, asked->name, asked->type, CLASS_IN, asked, on_resolved, NULL) !=
+	    0) {
+		if (!asked->is_answered)
+			mailbox_put(&r->answers,
+			            answer_mail(asked->query, DNS_FAILED, DNS_INSECURE, NULL));
+		asked_free(asked);
+	}
+}
+
+/*
+ * At the very first start nobody knows yet whether answers can be validated. Their questions wait
+ * for that, or they would all count as insecure; but not for long, since a network without the
+ * root has to be served as well (TRU-1).
+ */
+static bool must_wait(const struct resolver *r)
+{
+	return r->validating != NULL && !r->is_primed && !r->is_prime_over;
+}
+
+static void on_prime_over(evutil_socket_t fd, short what, void *ctx)
+{
+	struct resolver *r = ctx;
+	struct asked *next;
+
+	r->is_prime_over = true;
+	for (struct asked *asked = r->asked; asked != NULL; asked = next) {
+		next = asked->next;
+		if (asked->is_held)
+			put_question(asked);
+	}
+}
+
 static void ask(struct resolver *r, const struct mail *question)
 {
 	struct timeval timeout = timeval_of(r->timeout);
 	struct asked *asked;
-	struct ub_ctx *ctx;
 
 	/* Abandoned questions count too: a dead forwarder must not fill our memory. */
 	if (r->asked_count >= RESOLVER_QUESTIONS_MAX) {
@@ -241,19 +332,14 @@ static void ask(struct resolver *r, const struct mail *question)
 	asked = asked_new(r);
 	asked->query = question->query;
 	asked->type = question->type;
-	asked->is_validated = r->is_primed;
+	asked->is_fresh = question->is_fresh;
 	memcpy(asked->name, question->name, sizeof(asked->name));
 	asked->timer = evtimer_new(r->base, on_timeout, asked);
 	if (asked->timer == NULL || evtimer_add(asked->timer, &timeout) != 0)
 		abort();
-	ctx = r->is_primed ? r->validating : r->plain;
-	/* What it knows by itself it answers before it returns; `asked` may be gone after it. */
-	if (ub_resolve_event(ctx, asked->name, asked->type, CLASS_IN, asked, on_resolved, NULL) !=
-	    0) {
-		mailbox_put(&r->answers,
-		            answer_mail(question->query, DNS_FAILED, DNS_INSECURE, NULL));
-		asked_free(asked);
-	}
+	asked->is_held = must_wait(r);
+	if (!asked->is_held)
+		put_question(asked);
 }
 
 static void on_questions(evutil_socket_t fd, short what, void *ctx)
@@ -292,8 +378,10 @@ static void tell(struct resolver *r, enum mail_kind kind)
 static void on_primed(void *ctx, int rcode, void *packet, int len, int security, char *why_bogus,
                       int was_ratelimited)
 {
+	static const struct timeval now = { 0 };
 	struct resolver *r = ctx;
 
+	evtimer_add(r->held_event, &now); /* not from within the library's call */
 	if (rcode == 0 && security == 2) {
 		if (!r->is_primed)
 			tell(r, MAIL_PRIMED);
@@ -325,12 +413,15 @@ static void on_warm(void *ctx, int rcode, void *packet, int len, int security, c
 
 static void *thread_main(void *ctx)
 {
+	static const struct timeval patience = { .tv_sec = PRIME_PATIENCE_S };
 	struct resolver *r = ctx;
 
 	/* The library sets a context up with its first question: one it answers by itself. */
 	ub_resolve_event(r->plain, "localhost", DNS_TYPE_A, CLASS_IN, NULL, on_warm, NULL);
-	if (r->validating != NULL)
+	if (r->validating != NULL) {
+		evtimer_add(r->held_event, &patience);
 		prime_later(r, 0);
+	}
 	event_base_dispatch(r->base);
 	return NULL;
 }
@@ -352,7 +443,7 @@ static void open_remove(struct resolver *r, uint64_t query)
 	}
 }
 
-static void lookup(void *ctx, uint64_t query, const char *name, enum dns_type type)
+static void lookup(void *ctx, uint64_t query, const char *name, enum dns_type type, bool is_fresh)
 {
 	struct resolver *r = ctx;
 	struct mail *mail;
@@ -367,6 +458,7 @@ static void lookup(void *ctx, uint64_t query, const char *name, enum dns_type ty
 	mail->kind = MAIL_QUESTION;
 	mail->query = query;
 	mail->type = type;
+	mail->is_fresh = is_fresh;
 	strcpy(mail->name, name);
 	mailbox_put(&r->questions, mail);
 }
@@ -426,13 +518,24 @@ static void on_answers(evutil_socket_t fd, short what, void *ctx)
 	}
 }
 
+static void settings_keep(struct resolver *r, const struct resolver_settings *s)
+{
+	struct ip *servers = new_array(s->server_count, sizeof(*servers));
+
+	memcpy(servers, s->servers, s->server_count * sizeof(*servers));
+	r->settings = *s;
+	r->settings.servers = servers;
+	r->settings.trust_anchor = s->trust_anchor == NULL ? NULL : new_string(s->trust_anchor);
+}
+
 static bool contexts_open(struct resolver *r, const struct resolver_settings *s, char *error,
                           size_t size)
 {
 	bool validates = s->dnssec != DNSSEC_OFF && anchor_owner(s->trust_anchor, r->anchor);
 
 	r->trust = RESOLVER_OFF;
-	r->plain = upstream_new(s, false, r->base, error, size);
+	settings_keep(r, s);
+	r->plain = upstream_new(s, UPSTREAM_PLAIN, r->base, error, size);
 	if (r->plain == NULL)
 		return false;
 	if (s->dnssec != DNSSEC_OFF && !validates)
@@ -441,7 +544,7 @@ static bool contexts_open(struct resolver *r, const struct resolver_settings *s,
 		         "trust-anchor=FILE or dnssec=off; all answers count as insecure");
 	if (!validates)
 		return true;
-	r->validating = upstream_new(s, true, r->base, error, size);
+	r->validating = upstream_new(s, UPSTREAM_VALIDATING, r->base, error, size);
 	r->is_primed = s->was_primed;
 	r->trust = s->was_primed ? RESOLVER_PRIMED : RESOLVER_UNPRIMED;
 	return r->validating != NULL;
@@ -452,8 +555,10 @@ static bool events_add(struct resolver *r, struct event_base *control)
 	r->questions_event =
 	    event_new(r->base, r->questions.fd, EV_READ | EV_PERSIST, on_questions, r);
 	r->prime_event = evtimer_new(r->base, prime, r);
+	r->held_event = evtimer_new(r->base, on_prime_over, r);
 	r->answers_event = event_new(control, r->answers.fd, EV_READ | EV_PERSIST, on_answers, r);
-	return r->questions_event != NULL && r->prime_event != NULL && r->answers_event != NULL &&
+	return r->questions_event != NULL && r->prime_event != NULL && r->held_event != NULL &&
+	       r->answers_event != NULL &&
 	       event_add(r->questions_event, NULL) == 0 && event_add(r->answers_event, NULL) == 0;
 }
 
@@ -502,7 +607,8 @@ static void thread_stop(struct resolver *r)
 
 static void events_free(struct resolver *r)
 {
-	struct event *events[] = { r->questions_event, r->prime_event, r->answers_event };
+	struct event *events[] = { r->questions_event, r->prime_event, r->held_event,
+		                   r->answers_event };
 
 	for (size_t i = 0; i < ARRAY_LEN(events); i++) {
 		if (events[i] != NULL)
@@ -528,6 +634,7 @@ void resolver_free(struct resolver *r)
 	/* Contexts before what their callbacks point at; they do not call back any more. */
 	ub_ctx_delete(r->validating);
 	ub_ctx_delete(r->plain);
+	ub_ctx_delete(r->fresh);
 	while (r->asked != NULL)
 		asked_free(r->asked);
 	events_free(r);
@@ -535,6 +642,8 @@ void resolver_free(struct resolver *r)
 	mailbox_wipe(&r->answers);
 	if (r->base != NULL)
 		event_base_free(r->base);
+	free((void *)r->settings.servers);
+	free((void *)r->settings.trust_anchor);
 	free(r->open);
 	free(r);
 }

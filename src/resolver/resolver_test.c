@@ -283,12 +283,17 @@ static void resolver_open(enum dnssec_mode dnssec, bool was_primed, struct durat
 		fail_msg("%s", error);
 }
 
-static void ask(uint64_t query, const char *name)
+static void ask_for(uint64_t query, const char *name, bool is_fresh)
 {
 	struct resolver_port port = resolver_port(f.resolver);
 
-	port.lookup(port.ctx, query, name, DNS_TYPE_TXT);
+	port.lookup(port.ctx, query, name, DNS_TYPE_TXT, is_fresh);
 	f.wanted++;
+}
+
+static void ask(uint64_t query, const char *name)
+{
+	ask_for(query, name, false);
 }
 
 static void run(void)
@@ -411,6 +416,57 @@ static void an_anchor_primed_once_makes_unsigned_answers_bogus(void **state)
 	assert_int_equal(f.trust[1], DNS_BOGUS);
 }
 
+/* OIN-8: our cache is passed by, signed or not. */
+static void a_fresh_question_goes_past_the_cache(void **state)
+{
+	unsigned asked;
+
+	server_open(&f.server, true);
+	resolver_open(DNSSEC_PREFER, false, SECONDS(10));
+	run();
+	assert_true(f.was_primed);
+	ask(1, "found.x");
+	run();
+	assert_int_equal(f.trust[1], DNS_SECURE);
+	asked = f.server.asked;
+	ask(2, "found.x");
+	run();
+	assert_int_equal(f.server.asked, asked);
+	ask_for(3, "found.x", true);
+	run();
+	assert_true(f.server.asked > asked);
+	assert_int_equal(f.status[3], DNS_FOUND);
+	assert_int_equal(f.trust[3], DNS_SECURE);
+	assert_int_equal(f.ttl_s[3], 300);
+}
+
+/* DNS-6: the library merges them. */
+static void equal_questions_are_asked_once(void **state)
+{
+	server_open(&f.server, false);
+	resolver_open(DNSSEC_OFF, false, SECONDS(10));
+	for (uint64_t i = 1; i <= 5; i++)
+		ask(i, "found.example");
+	run();
+	assert_int_equal(f.answers, 5);
+	assert_int_equal(f.server.asked, 1);
+}
+
+/* TRU-1: the first questions of all wait until it is known whether they can be validated. */
+static void the_very_first_answers_are_validated(void **state)
+{
+	server_open(&f.server, true);
+	resolver_open(DNSSEC_PREFER, false, SECONDS(10));
+	ask(1, "found.x");
+	ask(2, "forged.x");
+	run();
+	if (f.answers < 2) /* being primed ended the loop */
+		run();
+	assert_int_equal(f.answers, 2);
+	assert_int_equal(f.trust[1], DNS_SECURE);
+	assert_int_equal(f.trust[2], DNS_BOGUS);
+}
+
 static void questions_under_way_fail_when_the_resolver_ends(void **state)
 {
 	server_open(&f.server, false);
@@ -455,6 +511,9 @@ int main(void)
 		CASE(tells_secure_from_forged_once_primed),
 		CASE(an_anchor_never_primed_makes_answers_insecure),
 		CASE(an_anchor_primed_once_makes_unsigned_answers_bogus),
+		CASE(a_fresh_question_goes_past_the_cache),
+		CASE(equal_questions_are_asked_once),
+		CASE(the_very_first_answers_are_validated),
 		CASE(an_anchor_that_is_no_record_is_named),
 		CASE(questions_under_way_fail_when_the_resolver_ends),
 	};

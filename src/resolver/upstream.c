@@ -32,18 +32,35 @@ static const char *const options[][2] = {
 	{ "verbosity:", "0" },
 };
 
-static bool options_set(struct ub_ctx *ctx, bool is_validating, char *error, size_t size)
-{
-	int result = ub_ctx_set_option(
-	    ctx, "module-config:", is_validating ? "validator iterator" : "iterator");
+/* What a context that asks few questions and soon goes has otherwise. */
+static const char *const fresh_options[][2] = {
+	{ "outgoing-range:", "128" },  { "num-queries-per-thread:", "128" },
+	{ "msg-cache-size:", "1m" },   { "rrset-cache-size:", "2m" },
+	{ "key-cache-size:", "256k" }, { "neg-cache-size:", "256k" },
+};
 
-	for (size_t i = 0; result == 0 && i < ARRAY_LEN(options); i++) {
-		result = ub_ctx_set_option(ctx, options[i][0], options[i][1]);
-		if (result != 0)
-			snprintf(error, size, "libunbound refuses %s %s (%s)", options[i][0],
-			         options[i][1], ub_strerror(result));
-	}
+static bool option_set(struct ub_ctx *ctx, const char *const option[2], char *error, size_t size)
+{
+	int result = ub_ctx_set_option(ctx, option[0], option[1]);
+
+	if (result != 0)
+		snprintf(error, size, "libunbound refuses %s %s (%s)", option[0], option[1],
+		         ub_strerror(result));
 	return result == 0;
+}
+
+static bool options_set(struct ub_ctx *ctx, unsigned kind, char *error, size_t size)
+{
+	const char *const modules[] = { "module-config:", kind & UPSTREAM_VALIDATING
+		                                              ? "validator iterator"
+		                                              : "iterator" };
+	bool ok = option_set(ctx, modules, error, size);
+
+	for (size_t i = 0; ok && i < ARRAY_LEN(options); i++)
+		ok = option_set(ctx, options[i], error, size);
+	for (size_t i = 0; ok && kind & UPSTREAM_FRESH && i < ARRAY_LEN(fresh_options); i++)
+		ok = option_set(ctx, fresh_options[i], error, size);
+	return ok;
 }
 
 static bool forwarders_set(struct ub_ctx *ctx, const struct resolver_settings *settings,
@@ -125,7 +142,7 @@ static bool settings_end(struct ub_ctx *ctx, char *error, size_t size)
 	return false;
 }
 
-struct ub_ctx *upstream_new(const struct resolver_settings *settings, bool is_validating,
+struct ub_ctx *upstream_new(const struct resolver_settings *settings, unsigned kind,
                             struct event_base *base, char *error, size_t size)
 {
 	struct ub_ctx *ctx = ub_ctx_create_event(base);
@@ -135,9 +152,9 @@ struct ub_ctx *upstream_new(const struct resolver_settings *settings, bool is_va
 		return NULL;
 	}
 	ub_ctx_debugout(ctx, NULL);
-	if (!options_set(ctx, is_validating, error, size) ||
+	if (!options_set(ctx, kind, error, size) ||
 	    !forwarders_set(ctx, settings, error, size) ||
-	    (is_validating && !anchors_set(ctx, settings->trust_anchor, error, size)) ||
+	    (kind & UPSTREAM_VALIDATING && !anchors_set(ctx, settings->trust_anchor, error, size)) ||
 	    !settings_end(ctx, error, size)) {
 		ub_ctx_delete(ctx);
 		return NULL;

@@ -1,0 +1,210 @@
+/*
+ * How far the DNS is believed: keys that change, records that are not signed, and what a conn says
+ * of both.
+ */
+#include "sim/cases/cases.h"
+
+static const char *const source = "203.0.113.7", *const destination = "198.51.100.5";
+
+#define CONN(words)                       \
+	"conn client-to-anyone\n"         \
+	"\tleft=%defaultroute\n"          \
+	"\tleftsubnet=203.0.113.0/24\n"   \
+	"\tright=%opportunistic\n" words  \
+	"\tauto=route\n"
+
+static struct gateway *make_west(struct sim *sim, const char *conf)
+{
+	struct gateway *west = sim_gateway_with(sim, "west", "192.0.2.1", "203.0.113.0/24", conf);
+
+	sim_delegate(sim, source, west);
+	sim_publish_key(sim, west);
+	return west;
+}
+
+static struct gateway *make_east(struct sim *sim)
+{
+	return sim_gateway(sim, "east", "192.0.2.2", "198.51.100.0/24", NULL);
+}
+
+/* OIN-8: the records in the cache are older than the gateway's key. */
+void changed_key_is_fetched_past_the_cache(void)
+{
+	struct sim *sim = sim_new(1);
+	struct gateway *west = make_west(sim, CONN("")), *east = make_east(sim);
+
+	sim_delegate(sim, destination, east);
+	sim_cache(sim, true);
+	sim_new_key(sim, east);
+	sim_withdraw(sim, destination);
+	sim_delegate(sim, destination, east);
+	sim_ping(sim, source, destination);
+	sim_run_for(sim, SECONDS(20));
+	expect_tunnel(sim, source, destination);
+	expect_arrived(sim, destination, source, 1, 0);
+	expect_logged(sim, west, "its published keys have changed, tried again");
+	sim_end(sim);
+}
+
+/* The same where the record has no key: it is at the gateway's own name (TXT-8). */
+void changed_key_of_the_gateway_is_fetched_past_the_cache(void)
+{
+	struct sim *sim = sim_new(1);
+	struct gateway *east;
+
+	make_west(sim, CONN(""));
+	east = make_east(sim);
+	sim_delegate_with(sim, destination, 10, east, NULL);
+	sim_publish_key(sim, east);
+	sim_cache(sim, true);
+	sim_new_key(sim, east);
+	sim_withdraw(sim, "192.0.2.2");
+	sim_publish_key(sim, east);
+	sim_ping(sim, source, destination);
+	sim_run_for(sim, SECONDS(20));
+	expect_tunnel(sim, source, destination);
+	sim_end(sim);
+}
+
+/* OIN-8: fetched again and the same: somebody else answers there. Once, not in circles. */
+void unchanged_key_makes_an_impostor(void)
+{
+	struct sim *sim = sim_new(1);
+	struct gateway *west = make_west(sim, CONN("")), *east = make_east(sim);
+
+	sim_delegate(sim, destination, east);
+	sim_impostor(sim, east);
+	sim_packet(sim, source, destination);
+	sim_run_for(sim, SECONDS(20));
+	expect_pass(sim, source, destination);
+	expect_logged(sim, west, "its gateway does not hold the published key");
+	expect_sas(sim, west, 0, 0);
+	sim_end(sim);
+}
+
+/* TRU-6: unsigned records and what they may name. */
+void unsigned_delegation_to_another(void)
+{
+	static const struct {
+		const char *conf;
+		enum dns_trust trust;
+		bool has_tunnel;
+	} cases[] = {
+		{ CONN(""), DNS_INSECURE, true },
+		{ CONN("\tunsigned-delegation=any\n"), DNS_INSECURE, true },
+		{ CONN("\tunsigned-delegation=self\n"), DNS_INSECURE, false },
+		{ CONN("\tunsigned-delegation=self\n"), DNS_SECURE, true },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct sim *sim = sim_new(1);
+		struct gateway *west = make_west(sim, cases[i].conf), *east = make_east(sim);
+
+		sim_delegate(sim, destination, east);
+		sim_delegate(sim, "192.0.2.2", east); /* names itself */
+		sim_dns_trust(sim, destination, cases[i].trust);
+		sim_packet(sim, source, destination);
+		sim_packet(sim, source, "192.0.2.2");
+		sim_run_for(sim, SECONDS(20));
+		expect_eroute(sim, source, destination, cases[i].has_tunnel ? "tunnel" : "pass");
+		expect_tunnel(sim, source, "192.0.2.2");
+		if (!cases[i].has_tunnel)
+			expect_logged(sim, west, "unsigned-delegation=self");
+		sim_end(sim);
+	}
+}
+
+/* AUZ-8: the same rule for who comes and says that it may speak for another. */
+void unsigned_delegation_at_the_responder(void)
+{
+	for (int is_signed = 0; is_signed <= 1; is_signed++) {
+		struct sim *sim = sim_new(1);
+		struct gateway *west = sim_gateway(sim, "west", "198.51.100.1", "198.51.100.0/24",
+		                                   NULL);
+		struct gateway *east =
+		    make_west(sim, CONN("\tunsigned-delegation=self\n"));
+
+		sim_delegate(sim, destination, west);
+		sim_publish_key(sim, west);
+		sim_dns_trust(sim, destination, is_signed ? DNS_SECURE : DNS_INSECURE);
+		sim_packet(sim, destination, source);
+		sim_run_for(sim, SECONDS(20));
+		expect_eroute(sim, destination, source, is_signed ? "tunnel" : "pass");
+		if (!is_signed)
+			expect_logged(sim, east, "none that is signed as the conn wants");
+		sim_end(sim);
+	}
+}
+
+/* TRU-5: by conn, whatever config setup says. */
+void a_conn_has_its_own_word_on_dnssec(void)
+{
+	static const struct {
+		const char *conf;
+		bool has_tunnel;
+	} cases[] = {
+		{ CONN("\tdnssec=require\n"), false },
+		{ CONN("\tdnssec=prefer\n"), true },
+		{ "config setup\n\tdnssec=require\n" CONN("\tdnssec=prefer\n"), true },
+		{ "config setup\n\tdnssec=off\n" CONN("\tdnssec=require\n"), false },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct sim *sim = sim_new(1);
+		struct gateway *east;
+
+		make_west(sim, cases[i].conf);
+		east = make_east(sim);
+		sim_delegate(sim, destination, east);
+		sim_packet(sim, source, destination);
+		sim_run_for(sim, SECONDS(20));
+		expect_eroute(sim, source, destination, cases[i].has_tunnel ? "tunnel" : "pass");
+		sim_end(sim);
+	}
+}
+
+/* AUZ-6, AUZ-7: a key that the DNS is less sure of than of the one that the Source's own signed
+ * record holds is none. */
+void weaker_key_does_not_stand_in_for_the_vouched_one(void)
+{
+	for (int is_signed = 0; is_signed <= 1; is_signed++) {
+		struct sim *sim = sim_new(1);
+		struct gateway *west = sim_gateway_with(sim, "west", "192.0.2.1",
+		                                        "203.0.113.0/24", CONN("\tfailureshunt=drop\n"));
+		struct gateway *east = make_east(sim);
+
+		sim_delegate_with(sim, source, 10, west, east); /* vouches for another key */
+		sim_publish_key(sim, west);
+		sim_dns_trust(sim, source, DNS_SECURE);
+		sim_dns_trust(sim, "192.0.2.1", is_signed ? DNS_SECURE : DNS_INSECURE);
+		sim_delegate(sim, destination, east);
+		sim_packet(sim, source, destination);
+		sim_run_for(sim, SECONDS(20));
+		expect_eroute(sim, source, destination, is_signed ? "tunnel" : "drop");
+		sim_end(sim);
+	}
+}
+
+/* CHS-5: what may not go in the clear tries all of them. */
+void private_traffic_tries_every_gateway(void)
+{
+	static const char *const names[] = { "dead1", "dead2", "dead3", "dead4" };
+	static const char *const addresses[] = { "192.0.2.11", "192.0.2.12", "192.0.2.13",
+		                                 "192.0.2.14" };
+	struct sim *sim = sim_new(1);
+	struct gateway *west = make_west(sim, CONN("\tfailureshunt=drop\n"));
+	struct gateway *east = make_east(sim);
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		struct gateway *dead = sim_gateway(sim, names[i], addresses[i], NULL, NULL);
+
+		sim_delegate_with(sim, destination, (unsigned)i, dead, dead);
+		sim_cut(sim, west, dead);
+	}
+	sim_delegate_with(sim, destination, 10, east, east);
+	sim_ping(sim, source, destination);
+	sim_run_for(sim, SECONDS(20));
+	expect_tunnel(sim, source, destination);
+	expect_arrived(sim, destination, source, 1, 0);
+	sim_end(sim);
+}
