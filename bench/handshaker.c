@@ -2,11 +2,15 @@
  * handshaker: many Initiators in one process, each with an address of its own, for one gateway.
  *
  *      handshaker GATEWAY FIRST-ADDRESS ADDRESSES COUNT AT-ONCE SUBNET OWN.pem GATEWAY.pem
+ *      handshaker ... GATEWAY.pem SECONDS
  *      handshaker limit COUNT OWN.pem GATEWAY.pem
  *
  * Makes COUNT IKE SAs with a CHILD SA each and keeps them, AT-ONCE of them at a time, known by a
  * signature to each other; both files hold private keys. Prints one line of JSON: how many came
  * up, the time it took, and from the first datagram to the IKE_AUTH response in ms.
+ *
+ * With SECONDS they then stay for that long and renew their CHILD SAs every LIFE_S or so, as two
+ * live gateways would: how many were renewed on either side's wish, and how many were lost.
  *
  * `limit` does what a Responder must do for each, and nothing else, in one thread: an X25519 key
  * pair and the shared secret, a signature, a verification, the PRF as often as the protocol says.
@@ -24,9 +28,10 @@
 #include "crypto/pubkey.h"
 #include "engine/userspace/outer.h"
 #include "ike/ike.h"
+#include "ike/profile.h"
 #include "util/secret.h"
 
-enum { JOBS_MAX = 4096, PATIENCE_S = 20 };
+enum { JOBS_MAX = 4096, PATIENCE_S = 20, LIFE_S = 140, MARGIN_S = 50 };
 
 struct job {
 	uint64_t id;
@@ -46,6 +51,8 @@ struct shaker {
 	EVP_PKEY *own;
 	struct pubkey own_public, peer_public;
 	unsigned addresses, wanted, at_once, begun, up, failed, in_flight;
+	bool stays;
+	unsigned renewed, lost;
 	struct instant *sent; /* by tag: the first datagram */
 	uint64_t beginning;   /* tag */
 	struct instant came;
@@ -161,7 +168,8 @@ static void on_child_up(void *ctx, ike_handle sa, uint64_t tag, const struct chi
 {
 	struct shaker *s = ctx;
 
-	if (tag == 0)
+	s->renewed += child->replaces != 0;
+	if (tag == 0 || child->replaces != 0)
 		return;
 	s->ms[s->up++] = (double)instant_since(s->came, s->sent[tag - 1]).ns / 1e6;
 	s->in_flight--;
@@ -173,6 +181,9 @@ static void on_claim(void *ctx, ike_handle sa, const struct ike_claim *claim)
 
 static void on_child_gone(void *ctx, ike_handle sa, uint32_t spi_in, enum ike_reason reason)
 {
+	struct shaker *s = ctx;
+
+	s->lost += reason != IKE_REASON_REPLACED;
 }
 
 static void on_child_failed(void *ctx, ike_handle sa, uint64_t tag, enum ike_reason reason,
@@ -194,6 +205,7 @@ static void on_sa_gone(void *ctx, ike_handle sa, enum ike_reason reason)
 static void begin(struct shaker *s)
 {
 	struct ip own = s->next;
+	struct ike_profile profile = ike_profile_default;
 	ike_handle sa;
 	struct ike_wish wish = {
 		.path = { { own, 500 }, { s->gateway, 500 } },
@@ -205,8 +217,12 @@ static void begin(struct shaker *s)
 		.local = { .range = range_of_ip(&own), .port_last = 65535 },
 		.remote = s->subnet,
 		.tag = s->begun + 1,
+		.profile = s->stays ? &profile : NULL,
 	};
 
+	profile.life.child_s = LIFE_S;
+	profile.life.margin_s = MARGIN_S;
+	profile.life.fuzz_percent = 100;
 	s->begun++;
 	if (s->begun % s->addresses == 0)
 		s->next = s->first;
@@ -299,6 +315,14 @@ static double shake(struct shaker *s)
 			break;
 	}
 	return (double)instant_since(last, start).ns / 1e9;
+}
+
+static void stay(struct shaker *s, unsigned seconds)
+{
+	struct instant end = instant_after(now(), SECONDS(seconds));
+
+	while (!instant_reached(end, now()))
+		turn(s);
 }
 
 static int compare(const void *a, const void *b)
@@ -395,10 +419,11 @@ int main(int argc, char **argv)
 		limit(&s, key_read(argv[4], &s.peer_public), (unsigned)atoi(argv[2]));
 		return 0;
 	}
-	if (argc != 9 || !ip_parse(argv[1], &s.gateway) || !ip_parse(argv[2], &s.first) ||
+	if ((argc != 9 && argc != 10) || !ip_parse(argv[1], &s.gateway) || !ip_parse(argv[2], &s.first) ||
 	    !range_parse(argv[6], &s.subnet.range))
 		errx(2,
-		     "usage: handshaker GATEWAY FIRST ADDRESSES COUNT AT-ONCE SUBNET OWN GATEWAY");
+		     "usage: handshaker GATEWAY FIRST ADDRESSES COUNT AT-ONCE SUBNET OWN GATEWAY "
+		     "[SECONDS]");
 	s.next = s.first;
 	s.addresses = (unsigned)atoi(argv[3]);
 	s.wanted = (unsigned)atoi(argv[4]);
@@ -410,11 +435,14 @@ int main(int argc, char **argv)
 		errx(1, "%s", error);
 	s.rx = outer_receiver_new();
 	s.ike = ike_new(&ports, &owner, &settings);
+	s.stays = argc == 10;
 	took = shake(&s);
+	if (s.stays)
+		stay(&s, (unsigned)atoi(argv[9]));
 	qsort(s.ms, s.up, sizeof(*s.ms), compare);
 	printf("{\"begun\": %u, \"up\": %u, \"failed\": %u, \"took_s\": %.3f, \"p50\": %.3f, "
-	       "\"p99\": %.3f, \"max\": %.3f}\n",
+	       "\"p99\": %.3f, \"max\": %.3f, \"renewed\": %u, \"lost\": %u}\n",
 	       s.begun, s.up, s.failed, took, quantile(&s, 0.5), quantile(&s, 0.99),
-	       quantile(&s, 1));
+	       quantile(&s, 1), s.renewed, s.lost);
 	return 0;
 }
