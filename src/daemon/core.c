@@ -19,6 +19,14 @@ static void port_lookup(void *ctx, uint64_t query, const char *name, enum dns_ty
 	port.lookup(port.ctx, query, name, type, is_fresh);
 }
 
+static unsigned port_window(void *ctx)
+{
+	struct daemon *d = ctx;
+	struct resolver_port port = resolver_port(d->resolver);
+
+	return port.window(port.ctx);
+}
+
 static void port_send(void *ctx, const struct path *path, struct bytes datagram)
 {
 	struct daemon *d = ctx;
@@ -249,7 +257,7 @@ bool core_open(struct daemon *d)
 		                                 .engine = &d->engine_port,
 		                                 .ike = &d->ike_ports };
 
-	d->resolver_port = (struct resolver_port){ .ctx = d, .lookup = port_lookup };
+	d->resolver_port = (struct resolver_port){ .ctx = d, .lookup = port_lookup, .window = port_window };
 	d->engine_port = engine_port(d->engine);
 	d->ike_ports = (struct ike_ports){ .ctx = d,
 		                           .send = port_send,

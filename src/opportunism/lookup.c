@@ -50,18 +50,30 @@ static void unwait(struct lookup_line *line, struct lookup *lookup)
 	line->waiting_count--;
 }
 
+/* The resolver's own bound: with more it would be late with each. */
+static unsigned most_of(const struct lookups *all, const struct lookup_line *line)
+{
+	unsigned window = line->asked_max;
+
+	if (all->resolver.window != NULL)
+		window = all->resolver.window(all->resolver.ctx);
+	return window < line->asked_max ? window : line->asked_max;
+}
+
 unsigned lookups_room(const struct lookups *all)
 {
 	unsigned taken = all->ours.asked + all->ours.waiting_count;
 
-	return taken < all->ours.asked_max ? all->ours.asked_max - taken : 0;
+	unsigned most = most_of(all, &all->ours);
+
+	return taken < most ? most - taken : 0;
 }
 
 static void ask_waiting(struct lookups *all, struct lookup_line *line)
 {
 	struct lookup *lookup;
 
-	while (line->asked < line->asked_max && (lookup = TAILQ_FIRST(&line->waiting)) != NULL) {
+	while (line->asked < most_of(all, line) && (lookup = TAILQ_FIRST(&line->waiting)) != NULL) {
 		unwait(line, lookup);
 		lookup->is_asked = true;
 		line->asked++;

@@ -16,6 +16,9 @@ struct resolver_port {
 	 * final dot, copied. `is_fresh`: not from our own cache. */
 	void (*lookup)(void *ctx, uint64_t query, const char *name, enum dns_type type,
 	               bool is_fresh);
+	/* How many questions at once it serves without letting them wait for each other for long;
+	 * changes with its load. NULL: any number. */
+	unsigned (*window)(void *ctx);
 };
 
 enum eroute_action {

@@ -8,12 +8,24 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "opportunism/limits.h"
 #include "resolver/response.h"
 #include "resolver/upstream.h"
 /* Needs libevent and unbound.h before it. */
 #include <unbound-event.h>
 
-enum { TYPE_DNSKEY = 48, CLASS_IN = 1, PRIME_EVERY_S = 60, PRIME_PATIENCE_S = 2, FRESH_S = 1 };
+enum {
+	TYPE_DNSKEY = 48,
+	CLASS_IN = 1,
+	PRIME_EVERY_S = 60,
+	PRIME_PATIENCE_S = 2,
+	FRESH_S = 1,
+	WINDOW_LEAST = 32,
+	WINDOW_STEP = 8,
+};
+/* A question that lies here for longer waits for others: libunbound has more than it can do. */
+#define LAG_MAX  MILLISECONDS(4)
+#define LAG_GOOD MILLISECONDS(2)
 
 enum mail_kind { MAIL_QUESTION, MAIL_ANSWER, MAIL_PRIMED, MAIL_NOT_PRIMED };
 
@@ -22,6 +34,7 @@ struct mail {
 	struct mail *next;
 	enum mail_kind kind;
 	uint64_t query;
+	struct instant put;       /* QUESTION */
 	char name[DNS_NAME_MAX];  /* QUESTION */
 	enum dns_type type;       /* QUESTION */
 	bool is_fresh;            /* QUESTION */
@@ -90,6 +103,7 @@ struct resolver {
 	bool is_primed;
 	bool is_prime_over;
 	bool is_stopping; /* under questions.lock */
+	unsigned window;  /* questions at once that it keeps up with; atomic */
 };
 
 static bool mailbox_init(struct mailbox *box)
@@ -342,13 +356,45 @@ static void ask(struct resolver *r, const struct mail *question)
 		put_question(asked);
 }
 
+static struct instant clock_now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (struct instant){ (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec };
+}
+
+/*
+ * One round of the loop serves everybody whose answer has come, and only then looks at questions:
+ * with hundreds of them under way a round takes tens of milliseconds, and whoever asks for the
+ * first time waits for two of them. So fewer are taken at once as soon as questions lie about; a
+ * network that is slow does not count.
+ */
+static void adapt_window(struct resolver *r, struct duration lag)
+{
+	unsigned window = __atomic_load_n(&r->window, __ATOMIC_RELAXED);
+
+	if (lag.ns > LAG_MAX.ns)
+		window -= window / 8;
+	else if (lag.ns < LAG_GOOD.ns)
+		window += WINDOW_STEP;
+	if (window < WINDOW_LEAST)
+		window = WINDOW_LEAST;
+	if (window > LOOKUPS_MAX)
+		window = LOOKUPS_MAX;
+	__atomic_store_n(&r->window, window, __ATOMIC_RELAXED);
+}
+
 static void on_questions(evutil_socket_t fd, short what, void *ctx)
 {
 	struct resolver *r = ctx;
 	struct mail *next;
+	struct mail *first = mailbox_take_all(&r->questions);
 	bool is_stopping;
 
-	for (struct mail *mail = mailbox_take_all(&r->questions); mail != NULL; mail = next) {
+	if (first != NULL)
+		adapt_window(r, instant_since(clock_now(), first->put));
+	for (struct mail *mail = first; mail != NULL; mail = next) {
 		next = mail->next;
 		ask(r, mail);
 		free(mail);
@@ -457,10 +503,18 @@ static void lookup(void *ctx, uint64_t query, const char *name, enum dns_type ty
 	mail = new_zeroed(sizeof(*mail));
 	mail->kind = MAIL_QUESTION;
 	mail->query = query;
+	mail->put = clock_now();
 	mail->type = type;
 	mail->is_fresh = is_fresh;
 	strcpy(mail->name, name);
 	mailbox_put(&r->questions, mail);
+}
+
+static unsigned window(void *ctx)
+{
+	struct resolver *r = ctx;
+
+	return __atomic_load_n(&r->window, __ATOMIC_RELAXED);
 }
 
 static void say_unprimed(struct resolver *r)
@@ -585,6 +639,7 @@ struct resolver *resolver_new(const struct resolver_settings *settings, struct e
 	r->log = settings->log;
 	r->events = *events;
 	r->timeout = settings->timeout;
+	r->window = LOOKUPS_MAX;
 	r->open = new_array(RESOLVER_QUESTIONS_MAX, sizeof(*r->open));
 	r->questions.fd = r->answers.fd = -1;
 	r->base = event_base_new();
@@ -650,7 +705,7 @@ void resolver_free(struct resolver *r)
 
 struct resolver_port resolver_port(struct resolver *resolver)
 {
-	return (struct resolver_port){ .ctx = resolver, .lookup = lookup };
+	return (struct resolver_port){ .ctx = resolver, .lookup = lookup, .window = window };
 }
 
 enum resolver_trust_state resolver_trust_state(const struct resolver *resolver)
