@@ -98,7 +98,9 @@
 	X(peer_that_comes_replaces_the_shunt) \
 	X(silent_gateway_is_left_alone_for_longer) \
 	X(restarting_peer_is_asked_after_a_minute) \
-	X(eroutes_by_command)
+	X(eroutes_by_command) \
+	X(every_event_in_every_state) \
+	X(every_event_in_every_state_private)
 
 #define X(name) void name(void);
 SIM_CASES(X)

@@ -15,6 +15,9 @@ enum {
 	/* Shunts of opportunism that are remembered. At the bound the oldest of the Source with the
 	 * most goes back to the trap. */
 	SHUNTS_MAX = 1 << 17,
+	/* Of those, for flows whose packets wait. With fewer left a shunt whose time is over stays
+	 * for some seconds more before it is asked again. */
+	LOOKUPS_FOR_NEW_FLOWS = 64,
 	/* Flows known at once. At the bound an acquire is not taken: the engine asks again, and the
 	 * packets stay held within the engine's own bounds. */
 	FLOWS_MAX = 1 << 20,
@@ -32,9 +35,11 @@ enum {
 	GATEWAYS_REMEMBERED_MAX = 65536,
 	/* CHILD SAs of one pair that still receive; at the bound the oldest is deleted. */
 	CHILDREN_PER_FLOW_MAX = 4,
-	/* Pairs remembered whose tunnels were closed lately; at the bound the oldest is forgotten. */
+	/* Pairs remembered whose tunnels were closed lately; at the bound the oldest is forgotten.
+	 */
 	CLOSED_PAIRS_MAX = 65536,
-	/* Of what a flow keeps for whoever asks why; at the bound the oldest goes, and it says so. */
+	/* Of what a flow keeps for whoever asks why; at the bound the oldest goes, and it says so.
+	 */
 	EVIDENCE_OCTETS_MAX = 1536,
 	/* Records of an answer that are kept in words; the others are counted. */
 	EVIDENCE_RECORDS_MAX = 4,

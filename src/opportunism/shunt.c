@@ -196,6 +196,21 @@ void flow_ask_again(struct flow *flow)
 	flow_step(flow);
 }
 
+/* Flows whose packets wait come first: who can wait does so for some seconds. */
+static bool must_wait(const struct flow *flow)
+{
+	return lookups_room(&flow->opp->lookups) < LOOKUPS_FOR_NEW_FLOWS;
+}
+
+static void wait_to_ask(struct flow *flow)
+{
+	struct opportunism *opp = flow->opp;
+	struct duration more = { (int64_t)(core_random(opp) % 5000) * 1000000 };
+
+	flow->expires = instant_after(instant_after(opp->now, SECONDS(5)), more);
+	timer_set(opp, &flow->timer, flow_shunt_due(flow));
+}
+
 void flow_look_at_shunt(struct flow *flow)
 {
 	struct opportunism *opp = flow->opp;
@@ -210,6 +225,8 @@ void flow_look_at_shunt(struct flow *flow)
 	else if (!shunt_is_renewed(flow->cause) || !is_in_use(flow) || flow->conn == NULL ||
 	         flow_is_translated(&flow->pair, flow->conn))
 		flow_end(flow, "its time is over");
+	else if (must_wait(flow))
+		wait_to_ask(flow);
 	else
 		flow_ask_again(flow);
 }
