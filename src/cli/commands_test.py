@@ -419,7 +419,7 @@ class Daemon(Gateway):
             "  asked     IPSECKEY 5.100.51.198.in-addr.arpa: 10 192.0.2.1 Ed25519 "
             "11qYAYKxCrfVS/7T, ttl 3600 s, secure\n"
             "            TXT 5.100.51.198.in-addr.arpa: not waited for\n"
-            "  called    192.0.2.1: no answer, 2026-02-03T04:05:06.789Z\n"
+            "  gateway   192.0.2.1: no answer, 2026-02-03T04:05:06.789Z\n"
             "  eroute    10.1.0.2/32 -> 198.51.100.5/32 => %pass for 12 s, 3 packets\n"
             "  because   its gateway does not answer\n"
             "  next      forgotten (2026-02-03T04:20:06.789Z)\n")

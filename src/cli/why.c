@@ -154,8 +154,10 @@ static void print_gateways(const json_t *gateways, bool would)
 
 	json_array_foreach(gateways, i, g)
 	{
-		printf("  %-10s%s", i > 0 ? "" : would ? "would call" : "called", would ? " " : "");
-		printf("%s", cli_text(g, "address"));
+		bool is_call = would && !is_there(g, "result");
+
+		printf("  %-10s%s%s", is_call ? "would call" : i > 0 ? "" : "gateway",
+		       is_call ? " " : "", cli_text(g, "address"));
 		if (is_there(g, "result"))
 			printf(": %s, %s", cli_text(g, "result"), cli_text(g, "at"));
 		else if (!would)

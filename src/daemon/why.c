@@ -140,8 +140,18 @@ static json_t *gateway_address(const struct evidence_gateway *gateway)
 	                                          : text_json(gateway->name);
 }
 
-static json_t *gateways_json(const struct evidence_log *log, const struct clocks *clocks)
+static json_t *refusal_json(const struct refusal *refused, const struct clocks *clocks)
 {
+	char result[REFUSAL_WHY_MAX + 32];
+
+	snprintf(result, sizeof(result), "came here and was refused: %s", refused->why);
+	return json_pack("{s:s, s:s, s:o}", "address", ip_text(&refused->gateway).s, "result",
+	                 result, "at", time_json(clocks, refused->at));
+}
+
+static json_t *gateways_json(const struct why *why, const struct clocks *clocks)
+{
+	const struct evidence_log *log = why->evidence;
 	const struct evidence_gateway *gateway;
 	json_t *rows = json_array();
 
@@ -149,6 +159,8 @@ static json_t *gateways_json(const struct evidence_log *log, const struct clocks
 	json_array_append_new(
 	    rows, json_pack("{s:o, s:o, s:o}", "address", gateway_address(gateway), "result",
 	                    text_json(gateway->result), "at", time_json(clocks, gateway->at)));
+	if (why->refused != NULL)
+		json_array_append_new(rows, refusal_json(why->refused, clocks));
 	return rows;
 }
 
@@ -229,7 +241,7 @@ json_t *why_json(struct daemon *d, const json_t *request, struct text *error)
 	    json_pack("{s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:{s:o, s:o}, s:b}", "source",
 	              ip_json(&why.pair.source), "destination", ip_text(&why.pair.destination).s,
 	              "rule", rule_json(&why), "questions", questions_json(why.evidence),
-	              "gateways", gateways_json(why.evidence, &clocks), "identity",
+	              "gateways", gateways_json(&why, &clocks), "identity",
 	              text_json(why.identity.s), "key", text_json(why.key.s), "eroute",
 	              why.has_eroute ? listing_eroute(&why.eroute, clocks.monotonic) : json_null(),
 	              "next", "what", text_json(why.next), "at", time_json(&clocks, why.next_at),

@@ -10,6 +10,7 @@
 #include "opportunism/lookup.h"
 #include "opportunism/opportunism.h"
 #include "opportunism/reason.h"
+#include "opportunism/refusal.h"
 #include "util/hash.h"
 #include "util/heap.h"
 
@@ -130,6 +131,7 @@ struct opportunism {
 	bool has_new_tunnel;
 	struct hash attempts; /* by tag */
 	struct hash claims;   /* by tag */
+	struct refusals refusals;
 	struct hash sas;      /* by handle */
 	LIST_HEAD(, peer_sa) sa_list;
 	struct hash children; /* by spi_in */

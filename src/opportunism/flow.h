@@ -227,6 +227,9 @@ void flow_settle_tunnel(struct flow *flow, struct child *child, enum flow_reason
 void flow_apply(struct flow *flow);
 void flow_child_gone(struct flow *flow, struct child *child, enum ike_reason reason);
 
+/* orders.c: at once, whatever its shunt's time; what stands stays until there is an answer. */
+void flow_ask_now(struct flow *flow);
+
 /* commands.c: as the listings show them; row `i` of the policy. */
 struct eroute_view eroute_of_row(const struct opportunism *opp, size_t i);
 struct eroute_view eroute_of_flow(const struct opportunism *opp, const struct flow *flow);
@@ -250,5 +253,5 @@ bool respond_take_claim(struct opportunism *opp, ike_handle sa, uint64_t tag,
                         enum strength *strength, struct conn_state **conn,
                         struct evidence_log *evidence);
 enum strength respond_key_strength(struct opportunism *opp, ike_handle sa);
-void respond_forget_sa(struct opportunism *opp, ike_handle sa);
+void respond_forget_sa(struct opportunism *opp, ike_handle sa, enum ike_reason reason);
 void respond_forget_all(struct opportunism *opp);

@@ -38,6 +38,8 @@ enum {
 	/* Pairs remembered whose tunnels were closed lately; at the bound the oldest is forgotten.
 	 */
 	CLOSED_PAIRS_MAX = 65536,
+	/* Peers that were refused, as remembered; the oldest goes. */
+	REFUSALS_MAX = 128,
 	/* Of what a flow keeps for whoever asks why; at the bound the oldest goes, and it says so.
 	 */
 	EVIDENCE_OCTETS_MAX = 1536,

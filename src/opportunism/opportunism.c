@@ -111,6 +111,7 @@ void opportunism_free(struct opportunism *opp)
 	if (opp == NULL)
 		return;
 	respond_forget_all(opp);
+	refusals_wipe(&opp->refusals);
 	free_all_flows(opp);
 	tunnels_free(opp);
 	children_forget_leaving(opp);

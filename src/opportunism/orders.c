@@ -68,7 +68,7 @@ size_t opportunism_eroute_clear(struct opportunism *opp, struct instant now)
 }
 
 /* What stands stays until there is an answer. */
-static void ask_now(struct flow *flow)
+void flow_ask_now(struct flow *flow)
 {
 	if (flow->carrier != NULL)
 		flow = flow->carrier;
@@ -106,7 +106,7 @@ bool opportunism_eroute_try(struct opportunism *opp, const struct ip *source,
 
 		if (flow == NULL || !is_between(&pairs[i], source, destination))
 			continue;
-		ask_now(flow);
+		flow_ask_now(flow);
 		asked++;
 	}
 	free(pairs);

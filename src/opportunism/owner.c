@@ -289,7 +289,7 @@ static void handle_sa_gone(struct opportunism *opp, const struct event *event)
 {
 	struct peer_sa *sa = sa_find(opp, event->sa);
 
-	respond_forget_sa(opp, event->sa);
+	respond_forget_sa(opp, event->sa, event->reason);
 	negotiation_over(opp, event->sa, event->reason);
 	if (sa == NULL)
 		return;

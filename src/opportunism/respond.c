@@ -136,6 +136,7 @@ static void refuse(struct claim *claim, const char *why)
 	struct opportunism *opp = claim->opp;
 	struct ike_permission no = { .verdict = IKE_VERDICT_UNAUTHENTICATED };
 
+	refusals_add(&opp->refusals, &claim->said, why, opp->now);
 	log_line(&opp->log, LOG_WARNING, "gateway %s (%s) refused: %s",
 	         ip_text(&claim->said.path.remote.address).s, id_text(&claim->said.peer_id).s, why);
 	if (claim->is_child) {
@@ -161,7 +162,10 @@ static bool fill_self(const struct claim *claim, struct ike_self *self)
 
 static void log_no_child(const struct claim *claim)
 {
-	log_line(&claim->opp->log, LOG_WARNING, "gateway %s (%s) may not speak for %s: %s",
+	struct opportunism *opp = claim->opp;
+
+	refusals_add(&opp->refusals, &claim->said, claim->refusal, opp->now);
+	log_line(&opp->log, LOG_WARNING, "gateway %s (%s) may not speak for %s: %s",
 	         ip_text(&claim->said.path.remote.address).s, id_text(&claim->said.peer_id).s,
 	         ip_text(&claim->said.peer.range.first).s, claim->refusal);
 }
@@ -695,12 +699,15 @@ enum strength respond_key_strength(struct opportunism *opp, ike_handle sa)
 	return claim == NULL ? STRENGTH_DNS : claim->key_strength;
 }
 
-void respond_forget_sa(struct opportunism *opp, ike_handle sa)
+void respond_forget_sa(struct opportunism *opp, ike_handle sa, enum ike_reason reason)
 {
 	struct claim *claim = claim_find(opp, sa);
 
-	if (claim != NULL)
-		claim_free(claim);
+	if (claim == NULL)
+		return;
+	if (claim->is_granted && claim->refusal == NULL) /* but it did not prove what it said */
+		refusals_add(&opp->refusals, &claim->said, ike_reason_text(reason), opp->now);
+	claim_free(claim);
 }
 
 void respond_forget_all(struct opportunism *opp)

@@ -49,8 +49,10 @@ static const struct policy_row *why_row(const struct opportunism *opp,
 {
 	const struct policy_row *row = NULL;
 
-	if (pair->source.family != IP_NONE)
+	if (pair->source.family != IP_NONE && request->protocol == 0)
 		row = policy_lookup(&opp->policy, pair);
+	else if (pair->source.family != IP_NONE)
+		row = policy_lookup_packet(&opp->policy, pair, request->protocol, request->port);
 	if (row != NULL && !row->is_outcome)
 		pair->traffic = row->traffic;
 	return row;
@@ -144,11 +146,20 @@ static void next_of_flow(struct why *why, const struct flow *flow)
 	}
 }
 
+/* A shunt that stands while the question is put again. */
+static bool is_being_asked(const struct flow *flow)
+{
+	const struct flow *carrier = flow->carrier == NULL ? flow : flow->carrier;
+
+	return carrier->inquiry != NULL && carrier->is_asking_again;
+}
+
 static void take_flow(struct why *why, struct opportunism *opp, const struct flow *flow)
 {
 	why->evidence = flow->carrier == NULL ? &flow->evidence : &flow->carrier->evidence;
 	why->began = flow->acquired;
-	why->is_decided = flow->state == FLOW_TUNNEL || flow->state == FLOW_SHUNT;
+	why->is_decided =
+	    flow->state == FLOW_TUNNEL || (flow->state == FLOW_SHUNT && !is_being_asked(flow));
 	if (flow->state == FLOW_TUNNEL)
 		take_proof(why, opp, flow);
 	next_of_flow(why, flow);
@@ -248,6 +259,17 @@ static void take_eroute(struct why *why, const struct opportunism *opp, const st
 		why->eroute = eroute_of_row(opp, (size_t)(row - opp->policy.rows));
 }
 
+/* What was refused before a tunnel came up says nothing of it. */
+static void take_refusal(struct why *why, const struct opportunism *opp)
+{
+	const struct refusal *refused =
+	    refusals_find(&opp->refusals, &why->pair.source, &why->pair.destination);
+
+	if (refused != NULL &&
+	    (why->eroute.action != EROUTE_TUNNEL || refused->at.ns > why->eroute.since.ns))
+		why->refused = refused;
+}
+
 void opportunism_why(struct opportunism *opp, const struct why_request *request, struct why *why)
 {
 	const struct policy_row *row;
@@ -262,6 +284,7 @@ void opportunism_why(struct opportunism *opp, const struct why_request *request,
 	tunnel = flow == NULL ? tunnel_for(opp, &why->pair, row) : NULL;
 	take_rule(why, opp, flow, row);
 	take_eroute(why, opp, flow, row);
+	take_refusal(why, opp);
 	if (flow != NULL)
 		take_flow(why, opp, flow);
 	else if (tunnel != NULL)
@@ -296,24 +319,13 @@ static const char *try_objection(const struct ip_pair *pair, const struct policy
 	return NULL;
 }
 
-/* What stands in the way of deciding anew; a tunnel, or a decision under way, does not. */
-static void forget_shunt(struct opportunism *opp, const struct ip_pair *pair)
-{
-	struct flow *flow = flow_find(opp, pair);
-
-	if (flow != NULL && flow->carrier != NULL && flow->carrier->state == FLOW_SHUNT)
-		flow_end(flow->carrier, "asked to try again");
-	flow = flow_find(opp, pair);
-	if (flow != NULL && flow->state == FLOW_SHUNT)
-		flow_end(flow, "asked to try again");
-}
-
 bool opportunism_try(struct opportunism *opp, const struct why_request *request,
                      struct ip_pair *pair, struct text *error, struct instant now)
 {
 	const struct policy_row *row;
 	struct acquire acquire;
 	const char *objection;
+	struct flow *flow;
 
 	*pair = pair_asked(opp, request);
 	row = why_row(opp, request, pair);
@@ -324,8 +336,13 @@ bool opportunism_try(struct opportunism *opp, const struct why_request *request,
 		return false;
 	}
 	opp->now = now;
-	forget_shunt(opp, pair);
-	acquire = (struct acquire){ .pair = *pair };
-	opportunism_on_acquire(opp, &acquire, now);
+	flow = flow_find(opp, pair);
+	if (flow != NULL) {
+		flow_ask_now(flow);
+		core_run_events(opp);
+	} else {
+		acquire = (struct acquire){ .pair = *pair };
+		opportunism_on_acquire(opp, &acquire, now);
+	}
 	return true;
 }

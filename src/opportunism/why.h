@@ -8,6 +8,7 @@
 #include "ike/id.h"
 #include "opportunism/evidence.h"
 #include "opportunism/opportunism.h"
+#include "opportunism/refusal.h"
 
 struct why_request {
 	struct ip source; /* IP_NONE: whoever talks to it now, else this gateway */
@@ -29,6 +30,7 @@ struct why {
 	const struct evidence_log *evidence;
 	struct id_text identity; /* the peer proved it; "": there is no tunnel */
 	struct evidence_key key; /* with this key; "": without one */
+	const struct refusal *refused; /* a peer that came for this pair, since the eroute stands */
 	bool has_eroute;
 	struct eroute_view eroute;
 	struct instant began;    /* of the first packet; INSTANT_NEVER while hypothetical */
@@ -42,8 +44,8 @@ void opportunism_why(struct opportunism *opp, const struct why_request *request,
 void why_wipe(struct why *why);
 
 /*
- * Decides now, as if a packet had come: a tunnel stays, anything else is found out anew with the
- * packets of the pair held meanwhile. False: `error` says why there is nothing to find out.
+ * Decides now, as if a packet had come; a tunnel stays, and a shunt too until there is an answer.
+ * False: `error` says why there is nothing to find out.
  */
 MUST_USE bool opportunism_try(struct opportunism *opp, const struct why_request *request,
                               struct ip_pair *pair, struct text *error, struct instant now);

@@ -43,6 +43,27 @@ def set_up(lab, pair, fault, *conf, **words):
 
 
 FAULTS = [wrong_key, wrong_initiator_key, no_delegation, another_gateway]
+# What each end says to `ipsec why`; None: the other end is not there to say anything.
+CAUSES = {
+    wrong_key: ("the peer's signature does not fit its published keys", None),
+    wrong_initiator_key: ("the peer refused our authentication",
+                          "came here and was refused: the peer's signature does not fit"),
+    no_delegation: ("the peer may not or will not carry these addresses",
+                    "came here and was refused: no TXT or IPSECKEY record at its reverse name"),
+    another_gateway: ("the peer may not or will not carry these addresses",
+                      "came here and was refused: no TXT or IPSECKEY record at its reverse name"),
+}
+
+
+def assert_causes_are_told(pair, fault):
+    ours, theirs = CAUSES[fault]
+    said = pair.west.json("why", DEST, "from", SOURCE)
+    assert any(ours in (gateway["result"] or "") for gateway in said["gateways"]), said
+    assert ours in pair.west.ipsec("why", DEST, "from", SOURCE).stdout
+    if theirs is not None:
+        said = pair.east.json("why", SOURCE, "from", DEST)
+        assert any(theirs in (gateway["result"] or "") and gateway["address"] == WEST
+                   for gateway in said["gateways"]), said
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -53,6 +74,7 @@ def test_private_or_clear_ends_in_pass(lab, prepared, fault):
         # East may come back to west with a tunnel that fails too: then west asks once more.
         until("the pair passes", lambda: lab.source.ping(DEST, wait=2)
               and prepared.west.action(SOURCE, DEST) == "pass")
+    assert_causes_are_told(prepared, fault)
     assert prepared.east.action(DEST, SOURCE) != "tunnel"
     assert not capture.frames().esp()
 
@@ -65,6 +87,7 @@ def test_private_never_sends_one_packet_in_the_clear(lab, prepared, fault, failu
         lab.source.ping(DEST, wait=1)
         prepared.west.until_action(SOURCE, DEST, failure, timeout=15)
         ping = lab.source.ping(DEST, wait=1)
+    assert_causes_are_told(prepared, fault)
     assert not ping.received
     assert ("prohibited" in ping.text or "filtered" in ping.text) == (failure == "reject")
     assert not capture.frames().with_octets(PIECE)
