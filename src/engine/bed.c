@@ -4,25 +4,28 @@
  *
  *      text                                  the ruleset, ended by a line "."
  *      open                                  takes over the table that `nft -f` loaded, starts
- *      child IN OUT LOCAL REMOTE OUTER PEER [plain]   both halves of an SA; keys are made of the
- * SPIs forget IN                             removes it answer SOURCE DESTINATION ACTION [OUT] what
- * an acquire will get at once pair SOURCE DESTINATION ACTION [OUT]  a verdict now use SOURCE
- * DESTINATION                packets of the pair row N                                 packets of a
- * row child-use IN                          packets in and out dropped WORD a counter acquires how
- * many have come stop [keep]
+ *      child IN OUT LOCAL REMOTE OUTER PEER [plain]   both halves of an SA; keys are of the SPIs
+ *      forget IN                             removes it
+ *      answer SOURCE DESTINATION ACTION [OUT [TRAFFIC]]   what an acquire will get at once
+ *      pair SOURCE DESTINATION ACTION [OUT [TRAFFIC]]     a verdict now
+ *      use SOURCE DESTINATION [TRAFFIC]      packets of the pair
+ *      row N                                 packets of a row
+ *      child-use IN                          packets in and out
+ *      dropped WORD                          a counter
+ *      acquires                              how many have come
+ *      stop [keep]
  *
- * Arguments: OUTER4 OUTER6 MTU, then rows and inside ranges: LOCAL REMOTE
- * trap|private|pass|drop|reject
- * ... -- INSIDE...
+ * Arguments: OUTER4 OUTER6 MTU, then rows and inside ranges: bed_rows.h.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "engine/bed_rows.h"
 #include "engine/engine.h"
 #include "engine/steering/steering.h"
 
-enum { ROWS_MAX = 64, ANSWERS_MAX = 32 };
+enum { ANSWERS_MAX = 32 };
 
 struct answer {
 	struct ip_pair pair;
@@ -35,10 +38,7 @@ struct bed {
 	struct engine *engine;
 	struct engine_port port;
 	struct engine_settings settings;
-	struct policy_row rows[ROWS_MAX];
-	unsigned flat_row[ROWS_MAX];
-	struct policy_table policy;
-	struct ip_range inside[ROWS_MAX];
+	struct bed_rows rows;
 	struct answer answers[ANSWERS_MAX];
 	size_t answer_count;
 	unsigned acquires;
@@ -132,35 +132,6 @@ static uint32_t number_named(const char *word)
 	return word == NULL ? 0 : (uint32_t)strtoul(word, NULL, 0);
 }
 
-static enum policy_action policy_named(const char *word)
-{
-	return strcmp(word, "pass") == 0     ? POLICY_PASS
-	       : strcmp(word, "drop") == 0   ? POLICY_DROP
-	       : strcmp(word, "reject") == 0 ? POLICY_REJECT
-	                                     : POLICY_TRAP;
-}
-
-static void parse_rows(struct bed *bed, char **words)
-{
-	size_t n = 0, inside = 0;
-
-	for (; *words != NULL && strcmp(*words, "--") != 0; words += 3, n++) {
-		struct policy_row *row = &bed->rows[n];
-
-		row->local = range_named(words[0]);
-		row->remote = range_named(words[1]);
-		row->action = policy_named(words[2]);
-		row->is_private = strcmp(words[2], "private") == 0;
-		snprintf(row->name, sizeof(row->name), "row%zu", n);
-		bed->flat_row[n] = (unsigned)n;
-	}
-	for (words += *words != NULL; *words != NULL; words++)
-		bed->inside[inside++] = range_named(*words);
-	bed->settings.inside = bed->inside;
-	bed->settings.inside_count = inside;
-	bed->policy = (struct policy_table){ bed->rows, n, bed->rows, n, bed->flat_row };
-}
-
 static void say_ruleset(const struct bed *bed)
 {
 	struct text t = { 0 };
@@ -173,11 +144,11 @@ static void say_ruleset(const struct bed *bed)
 		.port = bed->settings.port,
 		.nat_port = bed->settings.nat_port,
 		.daemon_uid = bed->settings.daemon_uid,
-		.inside = bed->inside,
+		.inside = bed->rows.inside,
 		.inside_count = bed->settings.inside_count,
 	};
 
-	steering_ruleset(&t, &settings, &bed->policy);
+	steering_ruleset(&t, &settings, &bed->rows.policy);
 	printf("%s.\n", t.s);
 	text_free(&t);
 }
@@ -201,7 +172,7 @@ static void open_engine(struct bed *bed)
 		return;
 	}
 	bed->port = engine_port(bed->engine);
-	bed->port.set_policy(bed->port.ctx, &bed->policy);
+	bed->port.set_policy(bed->port.ctx, &bed->rows.policy);
 	printf(engine_start(bed->engine, bed->base, &events) ? "ok\n" : "does not start\n");
 }
 
@@ -234,7 +205,7 @@ static void add_child(struct bed *bed, char **w)
 
 static void verdict(struct bed *bed, char **w)
 {
-	struct answer a = { { ip_named(w[1]), ip_named(w[2]) },
+	struct answer a = { { ip_named(w[1]), ip_named(w[2]), bed_traffic(w[4] ? w[5] : NULL) },
 		            action_named(w[3]),
 		            number_named(w[4]) };
 
@@ -252,9 +223,9 @@ static void say_use(struct bed *bed, char **w)
 
 	engine_refresh_use(bed->engine);
 	if (strcmp(w[0], "row") == 0) {
-		use = bed->port.row_use(bed->port.ctx, number_named(w[1]));
+		use = bed->port.row_use(bed->port.ctx, bed_row(&bed->rows, number_named(w[1])));
 	} else {
-		pair = (struct ip_pair){ ip_named(w[1]), ip_named(w[2]) };
+		pair = (struct ip_pair){ ip_named(w[1]), ip_named(w[2]), bed_traffic(w[3]) };
 		use = bed->port.pair_use(bed->port.ctx, &pair);
 	}
 	printf("%llu\n", (unsigned long long)use.packets);
@@ -354,7 +325,9 @@ int main(int argc, char **argv)
 		                                 .rule_priority = 220,
 		                                 .daemon_down_s = 30,
 		                                 .daemon_uid = 923 };
-	parse_rows(&bed, argv + 4);
+	bed_rows_parse(&bed.rows, argv + 4);
+	bed.settings.inside = bed.rows.inside;
+	bed.settings.inside_count = bed.rows.inside_count;
 	input = event_new(bed.base, STDIN_FILENO, EV_READ | EV_PERSIST, on_input, &bed);
 	event_add(input, NULL);
 	event_base_dispatch(bed.base);

@@ -479,7 +479,7 @@ static void port_set_pair(void *ctx, const struct ip_pair *pair, enum eroute_act
 	 * pair that has one. Any other comes to the device as well, and is held. */
 	if (!is_set && action != EROUTE_TUNNEL)
 		action = EROUTE_TRAP;
-	(void)steering_set_pair(engine->steering, pair, action);
+	(void)steering_set_pair(engine->steering, pair, action, false);
 	settle_soon(engine);
 }
 

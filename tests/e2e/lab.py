@@ -142,9 +142,10 @@ class Host:
                        timeout=timeout).stdout
         return json.loads(out)
 
-    def forge(self, source, destination, count=1):
-        """Datagrams with the marker from an address that is not ours."""
-        self.run(sys.executable, "-B", HERE / "talk.py", "forge", source, destination, count)
+    def forge(self, source, destination, count=1, *options):
+        """Datagrams with the marker from an address (and a port) that is not ours."""
+        self.run(sys.executable, "-B", HERE / "talk.py", "forge", source, destination, count,
+                 *options)
 
 
 class Ping:

@@ -4,7 +4,7 @@
     talk.py serve udp PORT            echoes every datagram
     talk.py tcp ADDRESS PORT [N]      connect, send N octets (default 64) of markers, read them back
     talk.py udp ADDRESS PORT [COUNT [SIZE]]   COUNT numbered datagrams at once, which ones came back?
-    talk.py forge SOURCE DESTINATION [COUNT]  UDP datagrams whose IPv4 source is a lie
+    talk.py forge SOURCE DESTINATION [COUNT [PORT]]   UDP datagrams whose IPv4 source is a lie
     talk.py frame INTERFACE TEXT      one Ethernet frame with a text: an end mark for captures
 """
 import json
@@ -103,9 +103,9 @@ def udp(address, port, count=1, size=128):
             "refused": refused}
 
 
-def forge(source, destination, count=1):
+def forge(source, destination, count=1, port=7777):
     raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
-    datagram = struct.pack("!HHHH", 7777, 7777, 8 + len(MARKER), 0) + MARKER
+    datagram = struct.pack("!HHHH", port, 7777, 8 + len(MARKER), 0) + MARKER
     header = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(datagram), 0, 0, 64, 17, 0,
                          socket.inet_aton(source), socket.inet_aton(destination))
     for _ in range(count):

@@ -6,10 +6,12 @@
  *      leftover                the same of what stays after a stop
  *      routes up|down
  *      open                    takes over the table that `nft -f` loaded, and watches it
+ *      rows N                  a policy of the first N rows only
  *      policy                  gives the rows to the kernel again
- *      pair SOURCE DESTINATION trap|hold|pass|drop|reject|tunnel
+ *      pair SOURCE DESTINATION trap|hold|pass|drop|reject|tunnel [TRAFFIC]
+ *      late ...                the same, and cleartext may come in for a moment
  *      fill N ACTION           so many pairs from 10.1.0.2, to 100.0.0.0 and on
- *      use SOURCE DESTINATION  packets of the pair
+ *      use SOURCE DESTINATION [TRAFFIC]   packets of the pair
  *      row N                   packets of a row
  *      dropped NAME            a counter
  *      alive                   one heartbeat (and then one every second: `beat on|off`)
@@ -17,8 +19,7 @@
  *      down [keep]
  *      network                 what the machine looks like
  *
- * Rows and inside ranges are arguments: LOCAL REMOTE trap|private|nat=ADDRESS|pass|drop|reject ...
- * -- INSIDE...
+ * Rows and inside ranges are arguments: bed_rows.h.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -26,10 +27,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "engine/bed_rows.h"
 #include "engine/steering/network.h"
 #include "engine/steering/steering.h"
-
-enum { ROWS_MAX = 64 };
 
 struct bed {
 	struct event_base *base;
@@ -37,10 +37,7 @@ struct bed {
 	struct steering *steering;
 	struct steering_settings settings;
 	struct log log;
-	struct policy_row rows[ROWS_MAX];
-	unsigned flat_row[ROWS_MAX];
-	struct policy_table policy;
-	struct ip_range inside[ROWS_MAX];
+	struct bed_rows rows;
 };
 
 static void on_line(void *ctx, enum log_level level, const char *text)
@@ -69,39 +66,6 @@ static struct instant now(void)
 	return (struct instant){ (int64_t)t.tv_sec * 1000000000 + t.tv_nsec };
 }
 
-static void parse_rows(struct bed *bed, char **words)
-{
-	size_t n = 0;
-	size_t inside = 0;
-
-	for (; *words != NULL && strcmp(*words, "--") != 0; words += 3, n++) {
-		struct policy_row *row = &bed->rows[n];
-		const char *action = words[2];
-
-		if (!range_parse(words[0], &row->local) || !range_parse(words[1], &row->remote))
-			exit(2);
-		row->action = strcmp(action, "pass") == 0     ? POLICY_PASS
-		              : strcmp(action, "drop") == 0   ? POLICY_DROP
-		              : strcmp(action, "reject") == 0 ? POLICY_REJECT
-		                                              : POLICY_TRAP;
-		if (strncmp(action, "nat=", 4) == 0 && !ip_parse(action + 4, &row->nat))
-			exit(2);
-		row->is_private = strcmp(action, "private") == 0;
-		snprintf(row->name, sizeof(row->name), "row%zu", n);
-		bed->flat_row[n] = (unsigned)n;
-	}
-	for (words += *words != NULL; *words != NULL; words++)
-		if (!range_parse(*words, &bed->inside[inside++]))
-			exit(2);
-	bed->settings.inside = bed->inside;
-	bed->settings.inside_count = inside;
-	bed->policy = (struct policy_table){ .rows = bed->rows,
-		                             .row_count = n,
-		                             .flat = bed->rows,
-		                             .flat_count = n,
-		                             .flat_row = bed->flat_row };
-}
-
 static enum eroute_action action_named(const char *word)
 {
 	static const char *const words[] = { "trap", "hold", "pass", "drop", "reject", "tunnel" };
@@ -122,7 +86,7 @@ static bool open_steering(struct bed *bed, char *error, size_t size)
 	bed->steering = steering_open(&bed->settings, &bed->log, error, size);
 	if (bed->steering == NULL)
 		return false;
-	steering_set_policy(bed->steering, &bed->policy);
+	steering_set_policy(bed->steering, &bed->rows.policy);
 	if (steering_watch(bed->steering, bed->base, on_restored, bed))
 		return true;
 	snprintf(error, size, "cannot watch");
@@ -144,19 +108,22 @@ static void show_network(void)
 }
 
 static void one_pair(struct bed *bed, const char *verb, const char *source, const char *destination,
-                     const char *action)
+                     const char *action, const char *traffic)
 {
 	struct ip_pair pair = { 0 };
 
 	if (!ip_parse(source, &pair.source) || !ip_parse(destination, &pair.destination))
 		exit(2);
 	if (strcmp(verb, "use") == 0) {
+		pair.traffic = bed_traffic(action);
 		steering_refresh_use(bed->steering, now());
 		printf("%llu\n",
 		       (unsigned long long)steering_pair_use(bed->steering, &pair).packets);
 		return;
 	}
-	bool done = steering_set_pair(bed->steering, &pair, action_named(action));
+	pair.traffic = bed_traffic(traffic);
+	bool done = steering_set_pair(bed->steering, &pair, action_named(action),
+	                              strcmp(verb, "late") == 0);
 
 	steering_flush(bed->steering);
 	printf(done ? "ok\n" : "refused\n");
@@ -173,7 +140,7 @@ static void fill(struct bed *bed, unsigned count, const char *action)
 			      (uint8_t)i),
 		};
 
-		done &= steering_set_pair(bed->steering, &pair, action_named(action));
+		done &= steering_set_pair(bed->steering, &pair, action_named(action), false);
 	}
 	steering_flush(bed->steering);
 	printf(done ? "ok\n" : "refused\n");
@@ -217,29 +184,34 @@ static void obey(struct bed *bed, char *line)
 	for (size_t i = 0; i < ARRAY_LEN(w); i++)
 		w[i] = strsep(&line, " ");
 	if (strcmp(w[0], "text") == 0) {
-		steering_ruleset(&t, &bed->settings, &bed->policy);
+		steering_ruleset(&t, &bed->settings, &bed->rows.policy);
 		say_text(&t);
 	} else if (strcmp(w[0], "leftover") == 0) {
-		steering_leftover(&t, &bed->settings, &bed->policy);
+		steering_leftover(&t, &bed->settings, &bed->rows.policy);
 		say_text(&t);
 	} else if (strcmp(w[0], "routes") == 0) {
 		routes(bed, strcmp(w[1], "up") == 0);
 	} else if (strcmp(w[0], "open") == 0) {
 		(void)open_steering(bed, error, sizeof(error));
 		printf("%s\n", error[0] != '\0' ? error : "ok");
-	} else if (strcmp(w[0], "pair") == 0 || strcmp(w[0], "use") == 0) {
-		one_pair(bed, w[0], w[1], w[2], w[3]);
+	} else if (strcmp(w[0], "pair") == 0 || strcmp(w[0], "late") == 0 ||
+	           strcmp(w[0], "use") == 0) {
+		one_pair(bed, w[0], w[1], w[2], w[3], w[4]);
 	} else if (strcmp(w[0], "fill") == 0) {
 		fill(bed, (unsigned)atoi(w[1]), w[2]);
 	} else if (strcmp(w[0], "row") == 0) {
 		steering_refresh_use(bed->steering, now());
-		printf("%llu\n",
-		       (unsigned long long)steering_row_use(bed->steering, (size_t)atoi(w[1]))
-		           .packets);
+		printf("%llu\n", (unsigned long long)steering_row_use(
+				     bed->steering, bed_row(&bed->rows, (unsigned)atoi(w[1])))
+		                     .packets);
 	} else if (strcmp(w[0], "dropped") == 0) {
 		dropped(bed, w[1]);
+	} else if (strcmp(w[0], "rows") == 0) {
+		bed_rows_use(&bed->rows, (size_t)atoi(w[1]));
+		steering_set_policy(bed->steering, &bed->rows.policy);
+		printf("ok\n");
 	} else if (strcmp(w[0], "policy") == 0) {
-		steering_set_policy(bed->steering, &bed->policy);
+		steering_set_policy(bed->steering, &bed->rows.policy);
 		printf("ok\n");
 	} else if (strcmp(w[0], "alive") == 0) {
 		steering_alive(bed->steering);
@@ -300,7 +272,9 @@ int main(int argc, char **argv)
 		.dns_uids = dns_uids,
 		.dns_uid_count = ARRAY_LEN(dns_uids),
 	};
-	parse_rows(&bed, argv + 2);
+	bed_rows_parse(&bed.rows, argv + 2);
+	bed.settings.inside = bed.rows.inside;
+	bed.settings.inside_count = bed.rows.inside_count;
 	input = event_new(bed.base, STDIN_FILENO, EV_READ | EV_PERSIST, on_input, &bed);
 	bed.beat = event_new(bed.base, -1, EV_PERSIST, on_beat, &bed);
 	event_add(input, NULL);

@@ -6,6 +6,8 @@
 
 /* Pairs with a verdict in one set of one family. A full set leaves the pair with the engine. */
 enum { STEERING_PAIRS_MAX = 1 << 20, STEERING_SUSPECTS_MAX = 1024 };
+/* The same of pairs that rules with ports touch, in boxes. */
+enum { STEERING_BOXES_MAX = 1 << 17 };
 
 /* Room for one request that is no list, and for what the kernel answers to a batch at once. */
 enum { NETLINK_REQUEST_SIZE = 8192 };
@@ -17,3 +19,5 @@ const char *steering_strength_chain(enum strength strength);
 /* The local side of the row as a peer sees it: where leftnat= translates, the translated address.
  */
 struct ip_range steering_row_reached(const struct policy_row *row);
+/* The same for a box of an area with ports. */
+const char *steering_box_chain(const struct policy_row *row);

@@ -173,6 +173,25 @@ struct element element_of_ranges(const struct ip_range *source, const struct ip_
 	return e;
 }
 
+/* Each field of a key begins at a multiple of four octets. */
+static void box_add(uint8_t *key, size_t len, uint8_t protocol, uint16_t port)
+{
+	key[len] = protocol;
+	key[len + 4] = (uint8_t)(port >> 8);
+	key[len + 5] = (uint8_t)port;
+}
+
+struct element element_of_box(const struct ip_range *source, const struct ip_range *destination,
+                              const struct box *box)
+{
+	struct element e = element_of_ranges(source, destination);
+
+	box_add(e.key, e.key_len, box->first_protocol, box->first_port);
+	box_add(e.key_end, e.key_len, box->last_protocol, box->last_port);
+	e.key_len += 8;
+	return e;
+}
+
 static void put_table_and_set(struct nlmsghdr *h, const char *set)
 {
 	mnl_attr_put_strz(h, NFTA_SET_ELEM_LIST_TABLE, STEERING_TABLE);

@@ -10,7 +10,7 @@
  */
 #include <libmnl/libmnl.h>
 
-#include "util/address.h"
+#include "engine/area.h"
 
 struct nft {
 	struct mnl_socket *socket;
@@ -40,10 +40,10 @@ void batch_wipe(struct batch *b);
  */
 int nft_commit(struct nft *nft, struct batch *b, unsigned *failed);
 
-/* One element: an address, or a pair, or ranges of both. */
+/* One element: an address, or a pair, or ranges of both, or these with protocol and port. */
 struct element {
-	uint8_t key[32];
-	uint8_t key_end[32];
+	uint8_t key[40];
+	uint8_t key_end[40];
 	size_t key_len;
 	bool is_range;     /* key_end counts */
 	bool is_range_end; /* the first key after a range, in a set of single ranges */
@@ -52,6 +52,8 @@ struct element {
 
 struct element element_of_pair(const struct ip_pair *pair);
 struct element element_of_ranges(const struct ip_range *source, const struct ip_range *destination);
+struct element element_of_box(const struct ip_range *source, const struct ip_range *destination,
+                              const struct box *box);
 
 struct elements {
 	struct batch *batch;

@@ -26,7 +26,7 @@ const char *verdict_set(enum eroute_action action)
 	return NULL;
 }
 
-static uint64_t pair_hash(const struct steering *s, const struct ip_pair *pair)
+uint64_t pair_hash(const struct steering *s, const struct ip_pair *pair)
 {
 	return hash_octets(&s->pairs, pair, sizeof(*pair));
 }
@@ -57,6 +57,21 @@ void pairs_wipe(struct steering *s)
 	hash_wipe(&s->pairs);
 }
 
+struct area area_of(const struct steering *s, const struct ip_pair *pair)
+{
+	struct area area = { 0 };
+	size_t count = 0;
+	const struct policy_cell *cells =
+	    policy_index_cells(&s->policy.index, &pair->source, &pair->destination, &count);
+
+	if (cells == NULL)
+		return area;
+	area.rows = &s->policy.flat[cells->flat];
+	area.len = count;
+	area.has_ports = area_has_ports(area.rows, area.len);
+	return area;
+}
+
 static size_t *count_of(struct steering *s, const struct ip_pair *pair, enum eroute_action action)
 {
 	return &s->counts[pair->source.family == IP_V4 ? 0 : 1][action];
@@ -80,7 +95,7 @@ static void remove_element(struct batch *b, const char *stem, const struct ip_pa
 	put_element(b, NFT_MSG_DELSETELEM, stem, pair);
 }
 
-static void put_change(struct batch *b, const struct pair_change *change)
+static void put_plain_change(struct batch *b, const struct pair_change *change)
 {
 	const char *from = verdict_set(change->from);
 	const char *to = verdict_set(change->to);
@@ -93,9 +108,20 @@ static void put_change(struct batch *b, const struct pair_change *change)
 		put_element(b, NFT_MSG_NEWSETELEM, to, &change->pair);
 }
 
+static void put_change(struct batch *b, const struct pair_change *change)
+{
+	if (change->has_grace)
+		put_element(b, NFT_MSG_NEWSETELEM, "grace", &change->pair);
+	if (change->has_box)
+		ported_put_change(b, change);
+	else
+		put_plain_change(b, change);
+}
+
 static void forget(struct steering *s, struct pair_node *node)
 {
-	--*count_of(s, &node->pair, node->action);
+	if (node->is_plain)
+		--*count_of(s, &node->pair, node->action);
 	hash_remove(&s->pairs, &node->node);
 	free(node);
 }
@@ -110,7 +136,9 @@ static void refuse(struct steering *s, const struct pair_change *change, int err
 	         "pair %s > %s: the kernel refused it in set %s: %s; it stays %s",
 	         ip_text(&change->pair.source).s, ip_text(&change->pair.destination).s,
 	         verdict_set(change->to), strerror(error), "with the engine");
-	if (node != NULL && node->action == change->to)
+	if (change->has_box)
+		ported_refuse(s, change);
+	else if (node != NULL && node->action == change->to)
 		forget(s, node);
 }
 
@@ -119,7 +147,7 @@ static void flush_singly(struct steering *s, struct batch *b)
 {
 	for (size_t i = 0; i < s->change_count; i++) {
 		const struct pair_change *change = &s->changes[i];
-		const struct pair_change leave = { change->pair, change->from, EROUTE_TRAP };
+		struct pair_change leave = *change;
 		int error;
 
 		put_change(b, change);
@@ -130,10 +158,19 @@ static void flush_singly(struct steering *s, struct batch *b)
 			steering_note(s, "pairs", error);
 			return;
 		}
+		leave.to = EROUTE_TRAP;
+		leave.has_grace = false;
 		put_change(b, &leave); /* the old verdict must not stay */
 		(void)nft_commit(&s->nft, b, NULL);
 		refuse(s, change, error);
 	}
+}
+
+void pairs_put_changes(struct steering *s, struct batch *b)
+{
+	for (size_t i = 0; i < s->change_count; i++)
+		put_change(b, &s->changes[i]);
+	s->change_count = 0;
 }
 
 void steering_flush(struct steering *s)
@@ -160,42 +197,139 @@ void steering_flush(struct steering *s)
 	batch_wipe(&b);
 }
 
-static void queue(struct steering *s, const struct ip_pair *pair, enum eroute_action from,
-                  enum eroute_action to)
+void pair_queue_room(struct steering *s, size_t count)
 {
-	if (s->change_count == PAIR_CHANGES_MAX)
+	if (!s->is_gathering && s->change_count + count > PAIR_CHANGES_MAX)
 		steering_flush(s);
-	s->changes[s->change_count++] = (struct pair_change){ *pair, from, to };
+	if (s->change_room >= s->change_count + count)
+		return;
+	s->change_room = 2 * s->change_room + count;
+	s->changes = grow_array(s->changes, s->change_room, sizeof(*s->changes));
 }
 
-bool steering_set_pair(struct steering *s, const struct ip_pair *pair, enum eroute_action action)
+void pair_queue(struct steering *s, const struct pair_change *change)
 {
-	struct pair_node *node = pair_find(s, pair);
-	enum eroute_action from = node != NULL ? node->action : EROUTE_TRAP;
-	bool is_full = verdict_set(action) != NULL && from != action &&
-	               *count_of(s, pair, action) >= STEERING_PAIRS_MAX;
+	pair_queue_room(s, 1);
+	s->changes[s->change_count++] = *change;
+}
 
-	if (is_full && s->refused++ % 1000 == 0)
+static bool is_full(struct steering *s, const struct ip_pair *pair, enum eroute_action action)
+{
+	if (*count_of(s, pair, action) < STEERING_PAIRS_MAX)
+		return false;
+	if (s->refused++ % 1000 == 0)
 		log_line(&s->log, LOG_ERROR,
 		         "set %s%s is full with %d pairs: %s > %s stays with %s",
 		         verdict_set(action), pair->source.family == IP_V4 ? "4" : "6",
 		         STEERING_PAIRS_MAX, ip_text(&pair->source).s,
 		         ip_text(&pair->destination).s, "the engine");
-	if (is_full)
-		action = EROUTE_TRAP;
-	if (from == action || (verdict_set(action) == NULL && node == NULL))
-		return !is_full;
-	queue(s, pair, from, action);
+	return true;
+}
+
+static struct pair_node *remember(struct steering *s, const struct ip_pair *pair,
+                                  enum eroute_action action)
+{
+	struct pair_node *node = new_zeroed(sizeof(*node));
+
+	node->pair = *pair;
+	node->action = action;
+	hash_add(&s->pairs, &node->node, pair_hash(s, pair));
+	return node;
+}
+
+static void make_plain(struct steering *s, struct pair_node *node)
+{
+	node->is_plain = true;
+	++*count_of(s, &node->pair, node->action);
+}
+
+/* A pair as two addresses, as all are where no rule speaks of ports. */
+static bool set_plain(struct steering *s, const struct ip_pair *pair, enum eroute_action action,
+                      bool has_grace)
+{
+	struct pair_node *node = pair_find(s, pair);
+	struct pair_change change = { .pair = *pair, .has_grace = has_grace };
+	bool has_room;
+
+	change.from = node != NULL && node->is_plain ? node->action : EROUTE_TRAP;
+	has_room =
+	    verdict_set(action) == NULL || change.from == action || !is_full(s, pair, action);
+	change.to = has_room && verdict_set(action) != NULL ? action : EROUTE_TRAP;
+	if (change.from == change.to && (node == NULL || node->is_plain))
+		return has_room;
+	if (change.from != change.to)
+		pair_queue(s, &change);
 	if (node != NULL)
 		forget(s, node);
-	if (verdict_set(action) != NULL) {
-		node = new_zeroed(sizeof(*node));
-		node->pair = *pair;
-		node->action = action;
-		hash_add(&s->pairs, &node->node, pair_hash(s, pair));
-		++*count_of(s, pair, action);
+	if (verdict_set(change.to) != NULL)
+		make_plain(s, remember(s, pair, change.to));
+	return has_room;
+}
+
+/* One of the rules for two addresses. */
+static bool set_ported(struct steering *s, const struct ip_pair *pair, const struct area *area,
+                       enum eroute_action action, bool has_grace)
+{
+	struct pair_node *node = pair_find(s, pair);
+
+	if (node != NULL && node->action != action) {
+		forget(s, node);
+		node = NULL;
 	}
-	return !is_full;
+	if (node == NULL && verdict_set(action) != NULL)
+		(void)remember(s, pair, action);
+	return ported_follow(s, pair, area, has_grace);
+}
+
+bool steering_set_pair(struct steering *s, const struct ip_pair *pair, enum eroute_action action,
+                       bool has_grace)
+{
+	struct area area = area_of(s, pair);
+	struct ip_pair plain = *pair;
+	struct pair_node *node;
+
+	if (area.has_ports)
+		return set_ported(s, pair, &area, action, has_grace);
+	if (!traffic_is_any(&pair->traffic)) {
+		node = pair_find(s, pair); /* of a rule that has gone */
+		if (node != NULL)
+			forget(s, node);
+		if (area.len > 0)
+			return true;
+	}
+	plain.traffic = (struct traffic){ 0 }; /* a translated Source, that no rule names */
+	return set_plain(s, &plain, action, has_grace);
+}
+
+/* What the kernel had as two addresses it must not have so any longer, or it may have it so again.
+ */
+static void follow_policy(struct steering *s, struct pair_node *node)
+{
+	struct area area = area_of(s, &node->pair);
+	struct pair_change change = { .pair = node->pair };
+
+	if (area.has_ports && node->is_plain) {
+		change.from = node->action;
+		pair_queue(s, &change);
+		--*count_of(s, &node->pair, node->action);
+		node->is_plain = false;
+	} else if (!area.has_ports && !node->is_plain && traffic_is_any(&node->pair.traffic) &&
+	           !is_full(s, &node->pair, node->action)) {
+		change.to = node->action;
+		pair_queue(s, &change);
+		make_plain(s, node);
+	}
+	if (area.has_ports)
+		(void)ported_follow(s, &node->pair, &area, false);
+}
+
+void pairs_follow_policy(struct steering *s)
+{
+	struct hash_node *at = NULL;
+
+	ported_follow_policy(s);
+	while ((at = hash_walk(&s->pairs, at)) != NULL)
+		follow_policy(s, CONTAINER_OF(at, struct pair_node, node));
 }
 
 static void put_all_of(struct steering *s, struct batch *b, enum eroute_action action,
@@ -210,7 +344,7 @@ static void put_all_of(struct steering *s, struct batch *b, enum eroute_action a
 		struct pair_node *node = CONTAINER_OF(at, struct pair_node, node);
 		struct element element = element_of_pair(&node->pair);
 
-		if (node->action == action && node->pair.source.family == family)
+		if (node->is_plain && node->action == action && node->pair.source.family == family)
 			element_put(&e, &element);
 	}
 	elements_end(&e);
@@ -225,4 +359,5 @@ void pairs_put_all(struct steering *s, struct batch *b)
 		put_all_of(s, b, actions[i], IP_V4);
 		put_all_of(s, b, actions[i], IP_V6);
 	}
+	ported_put_all(s, b);
 }

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "engine/same_rows.h"
 #include "engine/steering/cover.h"
 
 static const enum ip_family families[] = { IP_V4, IP_V6 };
@@ -36,112 +37,62 @@ static void put_cover(struct batch *b, const char *stem, enum ip_family family,
 	elements_end(&e);
 }
 
-/* What must not leave or come in the clear now: private rows, whatever their verdict, and every
- * tunnel. */
-static bool is_private_row(const struct policy_row *row)
+static struct element element_of(const struct layout_kind *kind, const struct layout_entry *entry)
 {
-	return row->is_private || row->action == POLICY_TUNNEL;
+	struct element e = kind->has_ports
+	                       ? element_of_box(&entry->local, &entry->remote, &entry->box)
+	                       : element_of_ranges(&entry->local, &entry->remote);
+
+	e.chain = entry->chain; /* NULL where it is no map */
+	return e;
 }
 
-/* What must not leave without us either. */
-static bool is_kept_row(const struct policy_row *row)
+static void put_list(struct batch *b, const struct layout *layout, enum layout_set set,
+                     enum ip_family family)
 {
-	return row->is_private;
-}
-
-static bool is_counted_row(const struct policy_row *row)
-{
-	return row->action != POLICY_TRAP && row->action != POLICY_TUNNEL;
-}
-
-static bool is_any_row(const struct policy_row *row)
-{
-	return true;
-}
-
-static void put_rows(struct steering *s, struct batch *b, const char *stem, enum ip_family family,
-                     bool (*belongs)(const struct policy_row *row), bool is_map)
-{
-	char name[SET_NAME_SIZE];
-	struct elements e = elements_begin(b, NFT_MSG_NEWSETELEM, set_name(name, stem, family));
-
-	batch_flush_set(b, name);
-	for (size_t i = 0; i < s->policy.flat_count; i++) {
-		const struct policy_row *row = &s->policy.flat[i];
-		struct element element = element_of_ranges(&row->local, &row->remote);
-
-		if (row->local.first.family != family || !belongs(row))
-			continue;
-		element.chain = is_map ? steering_row_chain(row) : NULL;
-		element_put(&e, &element);
-	}
-	elements_end(&e);
-}
-
-static void private_put(struct steering *s, struct batch *b)
-{
-	for (size_t i = 0; i < ARRAY_LEN(families); i++)
-		put_rows(s, b, "private", families[i], is_private_row, false);
-}
-
-/* Two ranges that are translated to one address are one to the peer. */
-static bool is_reached_already(const struct policy_table *policy, size_t row)
-{
-	struct ip_range local = steering_row_reached(&policy->flat[row]);
-
-	for (size_t i = 0; i < row; i++) {
-		const struct policy_row *other = &policy->flat[i];
-		struct ip_range theirs = steering_row_reached(other);
-
-		if (other->action == POLICY_TUNNEL && range_equal(&local, &theirs) &&
-		    range_equal(&other->remote, &policy->flat[row].remote))
-			return true;
-	}
-	return false;
-}
-
-/* What configured tunnels bring, by their strength. */
-static void carried_put(struct steering *s, struct batch *b, enum ip_family family)
-{
+	const struct layout_list *list = &layout->sets[set];
 	char name[SET_NAME_SIZE];
 	struct elements e =
-	    elements_begin(b, NFT_MSG_NEWSETELEM, set_name(name, "carried", family));
+	    elements_begin(b, NFT_MSG_NEWSETELEM, set_name(name, layout_kinds[set].stem, family));
 
 	batch_flush_set(b, name);
-	for (size_t i = 0; i < s->policy.flat_count; i++) {
-		const struct policy_row *row = &s->policy.flat[i];
-		struct ip_range local = steering_row_reached(row);
-		struct element element = element_of_ranges(&local, &row->remote);
+	for (size_t i = 0; i < list->count; i++) {
+		struct element element = element_of(&layout_kinds[set], &list->entries[i]);
 
-		element.chain = steering_strength_chain(row->strength);
-		if (row->action != POLICY_TUNNEL || row->local.first.family != family ||
-		    element.chain == NULL ||
-		    (row->nat.family != IP_NONE && is_reached_already(&s->policy, i)))
-			continue;
-		element_put(&e, &element);
+		if (list->entries[i].local.first.family == family)
+			element_put(&e, &element);
 	}
 	elements_end(&e);
 }
 
-void kept_put(struct steering *s, struct batch *b)
+static void put_local(struct batch *b, const struct policy_table *policy)
 {
+	struct cover local;
+
+	cover_of_policy(&local, policy);
 	for (size_t i = 0; i < ARRAY_LEN(families); i++)
-		put_rows(s, b, "private", families[i], is_kept_row, false);
+		put_cover(b, "local", families[i], &local);
+	cover_wipe(&local);
 }
 
 void policy_put(struct steering *s, struct batch *b)
 {
-	struct cover local;
+	put_local(b, &s->policy);
+	for (size_t set = 0; set < LAYOUT_SETS; set++)
+		for (size_t i = 0; i < ARRAY_LEN(families); i++)
+			put_list(b, &s->layout, (enum layout_set)set, families[i]);
+}
 
-	cover_of_policy(&local, &s->policy);
-	for (size_t i = 0; i < ARRAY_LEN(families); i++) {
-		put_cover(b, "local", families[i], &local);
-		put_rows(s, b, "policy", families[i], is_any_row, true);
-		put_rows(s, b, "rows", families[i], is_counted_row, false);
-		carried_put(s, b, families[i]);
-	}
-	private_put(s, b);
-	cover_wipe(&local);
+/* What must not leave without us either. */
+void kept_put(struct steering *s, struct batch *b)
+{
+	struct layout layout;
+
+	layout_of_policy(&layout, &s->policy, true);
+	for (size_t set = 0; set < LAYOUT_SETS; set++)
+		for (size_t i = 0; i < ARRAY_LEN(families) && layout_kinds[set].is_kept; i++)
+			put_list(b, &layout, (enum layout_set)set, families[i]);
+	layout_wipe(&layout);
 }
 
 void inside_put(struct steering *s, struct batch *b)
@@ -182,31 +133,65 @@ static void commit(struct steering *s, struct batch *b, const char *what)
 	batch_wipe(b);
 }
 
-static void copy_policy(struct steering *s, const struct policy_table *table)
-{
-	struct policy_table copy = { .row_count = table->row_count,
-		                     .flat_count = table->flat_count };
+/* One set of one family, from what it was to what it is to be. */
+struct change {
+	const struct layout_kind *kind;
+	const struct layout_list *old;
+	const struct layout_list *now;
+	enum ip_family family;
+};
 
-	copy.flat = new_array(table->flat_count + 1, sizeof(*copy.flat));
-	copy.flat_row = new_array(table->flat_count + 1, sizeof(*copy.flat_row));
-	if (table->flat_count > 0) {
-		memcpy(copy.flat, table->flat, table->flat_count * sizeof(*copy.flat));
-		memcpy(copy.flat_row, table->flat_row, table->flat_count * sizeof(*copy.flat_row));
+static bool has_same(const struct layout_entry *a, const struct layout_entry *b)
+{
+	return a->chain == b->chain ||
+	       (a->chain != NULL && b->chain != NULL && strcmp(a->chain, b->chain) == 0);
+}
+
+/* The elements of `from` that are not in `to`, both sorted. */
+static void put_difference(struct batch *b, const struct change *c, uint8_t message,
+                           const struct layout_list *from, const struct layout_list *to)
+{
+	char name[SET_NAME_SIZE];
+	struct elements e = elements_begin(b, message, set_name(name, c->kind->stem, c->family));
+	size_t j = 0;
+
+	for (size_t i = 0; i < from->count; i++) {
+		const struct layout_entry *entry = &from->entries[i];
+		struct element element = element_of(c->kind, entry);
+
+		while (j < to->count && layout_compare(&to->entries[j], entry) < 0)
+			j++;
+		if (entry->local.first.family != c->family ||
+		    (j < to->count && layout_compare(&to->entries[j], entry) == 0 &&
+		     has_same(&to->entries[j], entry)))
+			continue;
+		if (message == NFT_MSG_DELSETELEM)
+			element.chain = NULL;
+		element_put(&e, &element);
 	}
-	free(s->policy.flat);
-	free(s->policy.flat_row);
-	free(s->row_counted);
-	s->policy = copy;
-	s->row_counted = new_array(table->flat_count + 1, sizeof(*s->row_counted));
-	s->has_policy = true;
+	elements_end(&e);
+}
+
+/* Only the elements that differ, so that the others' counters go on. */
+static void policy_put_changes(struct steering *s, struct batch *b, const struct layout *old)
+{
+	for (size_t set = 0; set < LAYOUT_SETS; set++) {
+		for (size_t i = 0; i < ARRAY_LEN(families); i++) {
+			struct change c = { &layout_kinds[set], &old->sets[set],
+				            &s->layout.sets[set], families[i] };
+
+			put_difference(b, &c, NFT_MSG_DELSETELEM, c.old, c.now);
+			put_difference(b, &c, NFT_MSG_NEWSETELEM, c.now, c.old);
+		}
+	}
 }
 
 static bool is_same_to_kernel(const struct policy_row *a, const struct policy_row *b)
 {
 	return range_equal(&a->local, &b->local) && range_equal(&a->remote, &b->remote) &&
-	       a->action == b->action && a->is_private == b->is_private &&
-	       a->is_own_address == b->is_own_address && ip_equal(&a->nat, &b->nat) &&
-	       a->strength == b->strength;
+	       traffic_equal(&a->traffic, &b->traffic) && a->action == b->action &&
+	       a->is_private == b->is_private && a->is_own_address == b->is_own_address &&
+	       ip_equal(&a->nat, &b->nat) && a->strength == b->strength;
 }
 
 /* The kernel knows ranges, not SAs: a tunnel that was rekeyed is the same row to it. */
@@ -225,8 +210,156 @@ static bool is_known(const struct steering *s, const struct policy_table *table)
 	return true;
 }
 
+static void *copy_array(const void *from, size_t count, size_t size)
+{
+	void *copy = new_array(count + 1, size);
+
+	if (count > 0)
+		memcpy(copy, from, count * size);
+	return copy;
+}
+
+static void copy_policy(struct policy_table *copy, const struct policy_table *table)
+{
+	*copy = *table;
+	copy->rows = copy_array(table->rows, table->row_count, sizeof(*table->rows));
+	copy->flat = copy_array(table->flat, table->flat_count, sizeof(*table->flat));
+	copy->flat_row = copy_array(table->flat_row, table->flat_count, sizeof(*table->flat_row));
+	policy_index_copy(&copy->index, &table->index);
+}
+
+/* What the policy before this one had counted. */
+struct before {
+	struct policy_table policy;
+	struct layout layout;
+	struct counted *counted[LAYOUT_SETS];
+	struct eroute_use *row_before;
+	long *same; /* the index of each of its written rows in the new policy */
+};
+
+static void add_use(struct steering *s, const struct before *before, unsigned row,
+                    const struct eroute_use *use)
+{
+	long same = before->same[row];
+	struct eroute_use *sum;
+
+	if (same == SAME_ROW_NONE)
+		return;
+	sum = &s->row_before[same];
+	sum->packets += use->packets;
+	sum->octets += use->octets;
+	if (use->last.ns > sum->last.ns)
+		sum->last = use->last;
+}
+
+/* An element that stays goes on counting, maybe for another row; one that went has counted. */
+static void carry_set(struct steering *s, const struct before *before, enum layout_set set)
+{
+	const struct layout_list *old = &before->layout.sets[set];
+	const struct layout_list *now = &s->layout.sets[set];
+	size_t j = 0;
+
+	for (size_t i = 0; i < old->count; i++) {
+		const struct counted *counted = &before->counted[set][i];
+		unsigned row = before->policy.flat_row[old->entries[i].flat];
+
+		add_use(s, before, row, &counted->use);
+		while (j < now->count && layout_compare(&now->entries[j], &old->entries[i]) < 0)
+			j++;
+		if (j == now->count || layout_compare(&now->entries[j], &old->entries[i]) != 0)
+			continue;
+		s->counted[set][j].packets_seen = counted->packets_seen;
+		s->counted[set][j].octets_seen = counted->octets_seen;
+	}
+}
+
+static void carry_counters(struct steering *s, struct before *before)
+{
+	before->same = same_rows(before->policy.rows, before->policy.row_count, s->policy.rows,
+	                         s->policy.row_count);
+	for (size_t i = 0; i < before->policy.row_count; i++)
+		add_use(s, before, (unsigned)i, &before->row_before[i]);
+	for (size_t set = 0; set < LAYOUT_SETS; set++)
+		if (layout_kinds[set].is_counted)
+			carry_set(s, before, (enum layout_set)set);
+	free(before->same);
+}
+
+static void take_policy(struct steering *s, const struct policy_table *table)
+{
+	copy_policy(&s->policy, table);
+	layout_of_policy(&s->layout, &s->policy, false);
+	for (size_t set = 0; set < LAYOUT_SETS; set++)
+		if (layout_kinds[set].is_counted)
+			s->counted[set] =
+			    new_array(s->layout.sets[set].count + 1, sizeof(struct counted));
+	s->row_before = new_array(table->row_count + 1, sizeof(*s->row_before));
+}
+
+static struct before take_before(struct steering *s)
+{
+	struct before before = { .policy = s->policy,
+		                 .layout = s->layout,
+		                 .row_before = s->row_before };
+
+	memcpy(before.counted, s->counted, sizeof(before.counted));
+	return before;
+}
+
+static void before_wipe(struct before *before)
+{
+	policy_wipe(&before->policy);
+	layout_wipe(&before->layout);
+	for (size_t i = 0; i < LAYOUT_SETS; i++)
+		free(before->counted[i]);
+	free(before->row_before);
+}
+
+void policy_forget(struct steering *s)
+{
+	struct before before = take_before(s);
+
+	before_wipe(&before);
+}
+
+static bool has_same_local(const struct policy_table *a, const struct policy_table *b)
+{
+	struct cover x, y;
+	bool is_same;
+
+	cover_of_policy(&x, a);
+	cover_of_policy(&y, b);
+	is_same = x.count == y.count;
+	for (size_t i = 0; i < x.count && is_same; i++)
+		is_same = range_equal(&x.ranges[i], &y.ranges[i]);
+	cover_wipe(&x);
+	cover_wipe(&y);
+	return is_same;
+}
+
+static bool has_ports(const struct layout *layout)
+{
+	return layout->sets[LAYOUT_POLICY_PORTS].count > 0;
+}
+
+/* What the kernel would not change element by element, it is given anew, with all the rest. */
+static void commit_policy(struct steering *s, struct batch *b)
+{
+	int error = nft_commit(&s->nft, b, NULL);
+
+	batch_wipe(b);
+	if (error == 0)
+		return;
+	if (error != ENOENT)
+		log_line(&s->log, LOG_ERROR, "steering: policy: nf_tables refused: %s; all anew",
+		         strerror(error));
+	(void)steering_rebuild(s);
+}
+
+/* All of it in one transaction: no packet meets a half of it. */
 void steering_set_policy(struct steering *s, const struct policy_table *table)
 {
+	struct before before;
 	struct batch b = { 0 };
 
 	if (is_known(s, table)) {
@@ -235,9 +368,26 @@ void steering_set_policy(struct steering *s, const struct policy_table *table)
 			       table->flat_count * sizeof(*table->flat));
 		return;
 	}
-	copy_policy(s, table);
-	policy_put(s, &b);
-	commit(s, &b, "policy");
+	steering_flush(s);
+	before = take_before(s);
+	take_policy(s, table);
+	carry_counters(s, &before);
+	if (!s->has_policy) {
+		policy_put(s, &b);
+	} else {
+		if (!has_same_local(&before.policy, &s->policy))
+			put_local(&b, &s->policy);
+		policy_put_changes(s, &b, &before.layout);
+	}
+	if (has_ports(&before.layout) || has_ports(&s->layout)) {
+		s->is_gathering = true;
+		pairs_follow_policy(s);
+		s->is_gathering = false;
+		pairs_put_changes(s, &b);
+	}
+	s->has_policy = true;
+	commit_policy(s, &b);
+	before_wipe(&before);
 }
 
 void steering_set_inside(struct steering *s, const struct ip_range *inside, size_t count)

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "engine/steering/cover.h"
+#include "engine/steering/layout.h"
 #include "engine/steering/names.h"
 
 /* What differs between the two families, in nft's words. */
@@ -50,35 +51,6 @@ static void add_ranges(struct text *out, const struct family *f, const char *nam
 	elements_end(&e);
 }
 
-static bool is_private_row(const struct policy_row *row)
-{
-	return row->is_private || row->action == POLICY_TUNNEL;
-}
-
-static bool is_counted_row(const struct policy_row *row)
-{
-	return row->action != POLICY_TRAP && row->action != POLICY_TUNNEL;
-}
-
-static void add_row_set(struct text *out, const struct family *f, const char *name,
-                        const char *extra, const struct policy_table *policy,
-                        bool (*belongs)(const struct policy_row *row))
-{
-	struct elements e = { .out = out };
-
-	text_add(out, "\tset %s%c {\n\t\ttype %s . %s\n\t\tflags interval\n%s", name, f->digit,
-	         f->type, f->type, extra);
-	for (size_t i = 0; i < policy->flat_count; i++) {
-		const struct policy_row *row = &policy->flat[i];
-
-		if (row->local.first.family != f->family || !belongs(row))
-			continue;
-		element_begin(&e);
-		text_add(out, "%s . %s", range_text(&row->local).s, range_text(&row->remote).s);
-	}
-	elements_end(&e);
-}
-
 const char *steering_row_chain(const struct policy_row *row)
 {
 	switch (row->action) {
@@ -101,23 +73,60 @@ struct ip_range steering_row_reached(const struct policy_row *row)
 	return row->nat.family == IP_NONE ? row->local : range_of_ip(&row->nat);
 }
 
-static void add_policy_map(struct text *out, const struct family *f,
-                           const struct policy_table *policy)
+const char *steering_box_chain(const struct policy_row *row)
 {
+	if (row->action == POLICY_DROP)
+		return "row_drop_ports";
+	return row->action == POLICY_REJECT ? "row_reject_ports" : steering_row_chain(row);
+}
+
+static void add_box(struct text *out, const struct box *b)
+{
+	text_add(out, b->first_protocol == b->last_protocol ? " . %u" : " . %u-%u",
+	         b->first_protocol, b->last_protocol);
+	text_add(out, b->first_port == b->last_port ? " . %u" : " . %u-%u", b->first_port,
+	         b->last_port);
+}
+
+/* Of the key's type: two addresses, and with ports a protocol and a port. */
+static void add_type(struct text *out, const struct family *f, bool has_ports)
+{
+	text_add(out, "\t\ttype %s . %s%s", f->type, f->type,
+	         has_ports ? " . inet_proto . inet_service" : "");
+}
+
+static void add_layout_set(struct text *out, const struct family *f, const struct layout *layout,
+                           enum layout_set set)
+{
+	const struct layout_kind *kind = &layout_kinds[set];
+	const struct layout_list *list = &layout->sets[set];
 	struct elements e = { .out = out };
 
-	text_add(out, "\tmap policy%c {\n\t\ttype %s . %s : verdict\n\t\tflags interval\n",
-	         f->digit, f->type, f->type);
-	for (size_t i = 0; i < policy->flat_count; i++) {
-		const struct policy_row *row = &policy->flat[i];
+	text_add(out, "\t%s %s%c {\n", kind->is_map ? "map" : "set", kind->stem, f->digit);
+	add_type(out, f, kind->has_ports);
+	text_add(out, "%s\n\t\tflags interval\n%s", kind->is_map ? " : verdict" : "",
+	         kind->is_counted ? "\t\tcounter\n" : "");
+	for (size_t i = 0; i < list->count; i++) {
+		const struct layout_entry *entry = &list->entries[i];
 
-		if (row->local.first.family != f->family)
+		if (entry->local.first.family != f->family)
 			continue;
 		element_begin(&e);
-		text_add(out, "%s . %s : goto %s", range_text(&row->local).s,
-		         range_text(&row->remote).s, steering_row_chain(row));
+		text_add(out, "%s . %s", range_text(&entry->local).s, range_text(&entry->remote).s);
+		if (kind->has_ports)
+			add_box(out, &entry->box);
+		if (kind->is_map)
+			text_add(out, " : goto %s", entry->chain);
 	}
 	elements_end(&e);
+}
+
+static void add_layout(struct text *out, const struct family *f, const struct layout *layout,
+                       bool is_kept)
+{
+	for (size_t i = 0; i < LAYOUT_SETS; i++)
+		if (layout_kinds[i].is_kept == is_kept)
+			add_layout_set(out, f, layout, (enum layout_set)i);
 }
 
 /* Sets that only the daemon fills. `timeout` makes the kernel take a hash that grows: with a size
@@ -127,6 +136,16 @@ static void add_pair_set(struct text *out, const struct family *f, const char *n
 {
 	text_add(out, "\tset %s%c {\n\t\ttype %s . %s\n\t\tsize %d\n\t\tflags %s\n%s\t}\n", name,
 	         f->digit, f->type, f->type, STEERING_PAIRS_MAX, flags, extra);
+}
+
+/* The same of pairs that rules with ports touch. */
+static void add_pair_boxes(struct text *out, const struct family *f, const char *kind,
+                           const char *name, const char *extra)
+{
+	text_add(out, "\t%s %s%c {\n", kind, name, f->digit);
+	add_type(out, f, true);
+	text_add(out, "%s\n\t\tsize %d\n\t\tflags interval\n%s\t}\n",
+	         strcmp(kind, "map") == 0 ? " : verdict" : "", STEERING_BOXES_MAX, extra);
 }
 
 static void add_uids(struct text *out, const char *name, uint32_t first, const uint32_t *more,
@@ -187,15 +206,14 @@ static void add_fixed_sets(struct text *out, const struct steering_settings *s)
 }
 
 static void add_policy_sets(struct text *out, const struct family *f,
-                            const struct policy_table *policy)
+                            const struct policy_table *policy, const struct layout *layout)
 {
 	struct cover local;
 
 	cover_of_policy(&local, policy);
 	add_ranges(out, f, "local", &local);
 	cover_wipe(&local);
-	add_row_set(out, f, "rows", "\t\tcounter\n", policy, is_counted_row);
-	add_policy_map(out, f, policy);
+	add_layout(out, f, layout, false);
 	add_pair_set(out, f, "pass", "timeout", "");
 	add_pair_set(out, f, "drop", "timeout", "\t\tcounter\n");
 	add_pair_set(out, f, "reject", "timeout", "\t\tcounter\n");
@@ -206,28 +224,31 @@ static void add_policy_sets(struct text *out, const struct family *f,
 	    "	map strength%c {\n		type %s . %s : verdict\n		size %d\n"
 	    "		flags timeout\n	}\n",
 	    f->digit, f->type, f->type, STEERING_PAIRS_MAX);
-	text_add(out,
-	         "	map carried%c {\n		type %s . %s : verdict\n"
-	         "		flags interval\n	}\n",
-	         f->digit, f->type, f->type);
 	/* The packet path writes here and nowhere else: it counts, it never makes a verdict. */
 	add_pair_set(out, f, "used", "dynamic, timeout", "\t\ttimeout 1d\n\t\tcounter\n");
 	/* Pairs of a tunnel that cleartext came for: their peers may have lost it. */
 	text_add(out, "\tset suspect%c {\n\t\ttype %s . %s\n\t\tsize %d\n", f->digit, f->type,
 	         f->type, STEERING_SUSPECTS_MAX);
 	text_add(out, "\t\tflags dynamic, timeout\n\t\ttimeout 1m\n\t}\n");
+	/* Pairs that had no tunnel a moment ago: what was under way may still come in. */
+	text_add(out, "\tset grace%c {\n\t\ttype %s . %s\n\t\tsize %d\n", f->digit, f->type,
+	         f->type, STEERING_PAIRS_MAX);
+	text_add(out, "\t\tflags timeout\n\t\ttimeout 2s\n\t}\n");
+	add_pair_boxes(out, f, "map", "pair_ports", "");
+	add_pair_boxes(out, f, "set", "tunnel_ports", "");
+	add_pair_boxes(out, f, "set", "used_ports", "\t\tcounter\n");
 }
 
 /* Sets that outlive the daemon: what is private, and where the inside is. */
 static void add_kept_sets(struct text *out, const struct family *f,
-                          const struct steering_settings *s, const struct policy_table *policy)
+                          const struct steering_settings *s, const struct layout *layout)
 {
 	struct cover inside;
 
 	cover_of_ranges(&inside, s->inside, s->inside_count);
 	add_ranges(out, f, "inside", &inside);
 	cover_wipe(&inside);
-	add_row_set(out, f, "private", "", policy, is_private_row);
+	add_layout(out, f, layout, true);
 }
 
 /*
@@ -366,6 +387,16 @@ static const char keep_chain[] =
     "		ip6 daddr @inside6 accept\n"
     "		ip saddr . ip daddr @private4 counter name leak drop\n"
     "		ip6 saddr . ip6 daddr @private6 counter name leak drop\n"
+    "		ip saddr . ip daddr @mixed4 goto keep_ports\n"
+    "		ip6 saddr . ip6 daddr @mixed6 goto keep_ports\n"
+    "	}\n";
+
+/* What shows no ports is in no set of these, and stays. */
+static const char keep_ports_chain[] =
+    "	chain keep_ports {\n"
+    "		ip saddr . ip daddr . meta l4proto . th dport @open_ports4 accept\n"
+    "		ip6 saddr . ip6 daddr . meta l4proto . th dport @open_ports6 accept\n"
+    "		counter name leak drop\n"
     "	}\n";
 
 /* What becomes of a packet: bits of the mark on return, or the end. */
@@ -404,6 +435,48 @@ static const char class_chains[] =
     "		ip saddr . ip daddr @rows4 $set_reject\n"
     "		ip6 saddr . ip6 daddr @rows6 $set_reject\n"
     "		$set_reject\n"
+    "	}\n"
+    "	chain row_drop_ports {\n"
+    "		ip saddr . ip daddr . meta l4proto . th dport @rows_ports4 drop\n"
+    "		ip6 saddr . ip6 daddr . meta l4proto . th dport @rows_ports6 drop\n"
+    "		drop\n"
+    "	}\n"
+    "	chain row_reject_ports {\n"
+    "		ip saddr . ip daddr . meta l4proto . th dport @rows_ports4 $set_reject\n"
+    "		ip6 saddr . ip6 daddr . meta l4proto . th dport @rows_ports6 $set_reject\n"
+    "		$set_reject\n"
+    "	}\n";
+
+/* A pair whose rules speak of ports: its own verdict, then that of its row. What shows no ports is
+ * in neither; the engine knows what it belongs to, or else drops it. */
+static const char port_chains[] =
+    "	chain ports_of_row {\n"
+    "		ip saddr . ip daddr . meta l4proto . th dport vmap @policy_ports4\n"
+    "		ip6 saddr . ip6 daddr . meta l4proto . th dport vmap @policy_ports6\n"
+    "		goto trap_private\n"
+    "	}\n"
+    "	chain pair_pass {\n"
+    "		return\n"
+    "	}\n"
+    "	chain pair_drop {\n"
+    "		meta nfproto != @alive goto ports_of_row\n"
+    "		ip saddr . ip daddr . meta l4proto . th dport @used_ports4 drop\n"
+    "		ip6 saddr . ip6 daddr . meta l4proto . th dport @used_ports6 drop\n"
+    "		drop\n"
+    "	}\n"
+    "	chain pair_reject {\n"
+    "		meta nfproto != @alive goto ports_of_row\n"
+    "		ip saddr . ip daddr . meta l4proto . th dport @used_ports4 goto refuse\n"
+    "		ip6 saddr . ip6 daddr . meta l4proto . th dport @used_ports6 goto refuse\n"
+    "		goto refuse\n"
+    "	}\n"
+    "	chain ports4 {\n"
+    "		ip saddr . ip daddr . meta l4proto . th dport vmap @pair_ports4\n"
+    "		goto ports_of_row\n"
+    "	}\n"
+    "	chain ports6 {\n"
+    "		ip6 saddr . ip6 daddr . meta l4proto . th dport vmap @pair_ports6\n"
+    "		goto ports_of_row\n"
     "	}\n";
 
 static void add_decide(struct text *out, const struct family *f)
@@ -430,8 +503,15 @@ static void add_cleartext(struct text *out, const struct family *f)
 
 	/* Noted before it is dropped: a full set ends the rule, never the drop. */
 	text_add(out, "	chain cleartext_tunnel%c {\n", d);
+	text_add(out, "		%s daddr . %s saddr @grace%c accept\n", p, p, d);
 	text_add(out, "		add @suspect%c { %s daddr . %s saddr }\n", d, p, p);
 	text_add(out, "		counter name cleartext drop\n	}\n");
+	text_add(out, "	chain cleartext_ports%c {\n", d);
+	text_add(out, "		%s daddr . %s saddr . meta l4proto . th sport ", p, p);
+	text_add(out, "@tunnel_ports%c goto cleartext_tunnel%c\n", d, d);
+	text_add(out, "		%s daddr . %s saddr . meta l4proto . th sport ", p, p);
+	text_add(out, "@clear_ports%c accept\n", d);
+	text_add(out, "		goto cleartext_tunnel%c\n	}\n", d);
 	text_add(out, "	chain cleartext%c {\n", d);
 	/* First, since the address of a translated tunnel need not be in any row. */
 	text_add(out, "		%s daddr . %s saddr @tunnel%c goto cleartext_tunnel%c\n", p, p, d,
@@ -439,10 +519,7 @@ static void add_cleartext(struct text *out, const struct family *f)
 	text_add(out, "		%s daddr != @local%c accept\n", p, d);
 	text_add(out, "		%s saddr @exempt%c accept\n", p, d);
 	text_add(out, "		%s saddr @inside%c accept\n", p, d);
-	text_add(
-	    out,
-	    "		%s daddr . %s saddr @private%c goto cleartext_tunnel%c\n	}\n", p, p,
-	    d, d);
+	text_add(out, "		%s daddr . %s saddr vmap @inbound%c\n	}\n", p, p, d);
 }
 
 /* Marks for others: how well the sender of what came out of a tunnel is known. */
@@ -469,6 +546,9 @@ static const char shared_chains[] =
     "	chain decide {\n"
     "		meta nfproto ipv4 goto decide4\n"
     "		meta nfproto ipv6 goto decide6\n"
+    "	}\n"
+    "	chain cleartext_blocked {\n"
+    "		counter name cleartext drop\n"
     "	}\n"
     "	# Cleartext that claims to come from where only a tunnel comes from. Answers to our own\n"
     "	# exempt sockets are known by connection tracking, never by a port.\n"
@@ -569,8 +649,12 @@ static const char hook_chains[] =
     "		ip6 saddr . ip6 daddr @pass6 update @used6 { ip6 saddr . ip6 daddr } accept\n"
     "		jump decide\n"
     "		meta mark & $mask != 0 counter name leak drop\n"
-    "		ip saddr . ip daddr @rows4\n"
-    "		ip6 saddr . ip6 daddr @rows6\n"
+    "		ip saddr . ip daddr @rows4 accept\n"
+    "		ip6 saddr . ip6 daddr @rows6 accept\n"
+    "		ip saddr . ip daddr . meta l4proto . th dport @used_ports4 accept\n"
+    "		ip6 saddr . ip6 daddr . meta l4proto . th dport @used_ports6 accept\n"
+    "		ip saddr . ip daddr . meta l4proto . th dport @rows_ports4 accept\n"
+    "		ip6 saddr . ip6 daddr . meta l4proto . th dport @rows_ports6 accept\n"
     "	}\n";
 
 /*
@@ -613,8 +697,10 @@ static void add_table_head(struct text *out)
 void steering_ruleset(struct text *out, const struct steering_settings *s,
                       const struct policy_table *policy)
 {
+	struct layout layout;
 	struct words w;
 
+	layout_of_policy(&layout, policy, false);
 	words_of_settings(&w, s);
 	word_add(&w, "$mask", "0x%08x", s->marks.mask);
 	text_add(out, "# wildswan: who is trapped, who is not. Made by `ipsec start`.\n");
@@ -627,17 +713,20 @@ void steering_ruleset(struct text *out, const struct steering_settings *s,
 	         s->daemon_down_s);
 	add_fixed_sets(out, s);
 	for (size_t i = 0; i < ARRAY_LEN(families); i++) {
-		add_kept_sets(out, &families[i], s, policy);
-		add_policy_sets(out, &families[i], policy);
+		add_kept_sets(out, &families[i], s, &layout);
+		add_policy_sets(out, &families[i], policy, &layout);
 	}
+	layout_wipe(&layout);
 	add_rules(out, &w, exempt_chains);
 	add_rules(out, &w, class_chains);
+	add_rules(out, &w, port_chains);
 	for (size_t i = 0; i < ARRAY_LEN(families); i++)
 		add_decide(out, &families[i]);
 	for (size_t i = 0; i < ARRAY_LEN(families); i++)
 		add_cleartext(out, &families[i]);
 	add_strengths(out, s);
 	add_rules(out, &w, shared_chains);
+	add_rules(out, &w, keep_ports_chain);
 	add_rules(out, &w, keep_chain);
 	add_rules(out, &w, hook_chains);
 	add_translation(out, s, policy);
@@ -647,7 +736,7 @@ void steering_ruleset(struct text *out, const struct steering_settings *s,
 static bool has_private(const struct policy_table *policy)
 {
 	for (size_t i = 0; i < policy->flat_count; i++)
-		if (is_private_row(&policy->flat[i]))
+		if (policy->flat[i].is_private)
 			return true;
 	return false;
 }
@@ -655,18 +744,22 @@ static bool has_private(const struct policy_table *policy)
 void steering_leftover(struct text *out, const struct steering_settings *s,
                        const struct policy_table *policy)
 {
+	struct layout layout;
 	struct words w;
 
 	if (!has_private(policy))
 		return;
+	layout_of_policy(&layout, policy, true);
 	words_of_settings(&w, s);
 	text_add(out, "# wildswan, stopped: what must not leave in the clear still does not.\n");
 	add_table_head(out);
 	text_add(out, "	counter leak { }\n");
 	add_fixed_sets(out, s);
 	for (size_t i = 0; i < ARRAY_LEN(families); i++)
-		add_kept_sets(out, &families[i], s, policy);
+		add_kept_sets(out, &families[i], s, &layout);
+	layout_wipe(&layout);
 	add_rules(out, &w, exempt_chains);
+	add_rules(out, &w, keep_ports_chain);
 	add_rules(out, &w, keep_chain);
 	text_add(out, "}\n");
 }

@@ -77,11 +77,45 @@ static void shows_every_row_in_its_class(void **state)
 	steering_ruleset(&t, &x.settings, &x.table);
 	for (size_t i = 0; i < ARRAY_LEN(pieces); i++)
 		assert_int_equal(count_of(t.s, pieces[i]), 1);
-	/* The private row once more in the set that outlives the daemon; the counted ones in
-	 * theirs. */
-	assert_int_equal(count_of(t.s, "10.1.0.0/16 . 198.51.100.0/24"), 2);
-	assert_int_equal(count_of(t.s, "192.0.2.1/32 . 203.0.113.7/32"), 2);
+	/* The private row once more in the set that outlives the daemon, the counted ones in
+	 * theirs; cleartext of neither comes in. */
+	assert_int_equal(count_of(t.s, "10.1.0.0/16 . 198.51.100.0/24"), 3);
+	assert_int_equal(count_of(t.s, "10.1.0.0/16 . 198.51.100.0/24 : goto cleartext_tunnel4"),
+	                 1);
+	assert_int_equal(count_of(t.s, "192.0.2.1/32 . 203.0.113.7/32"), 3);
+	assert_int_equal(count_of(t.s, "192.0.2.1/32 . 203.0.113.7/32 : goto cleartext_blocked"),
+	                 1);
 	assert_int_equal(count_of(t.s, "10.1.0.0/16 . 0.0.0.0-9.255.255.255"), 1);
+	text_free(&t);
+}
+
+/* POL-2, CLR-1 */
+static void sends_an_area_with_ports_to_the_sets_that_know_them(void **state)
+{
+	static const char *const pieces[] = {
+		"10.1.0.0/16 . 198.51.100.0/24 : goto ports4",
+		"10.1.0.0/16 . 198.51.100.0/24 : goto cleartext_ports4",
+		"10.1.0.0/16 . 198.51.100.0/24 . 6 . 80 : goto row_pass",
+		"10.1.0.0/16 . 198.51.100.0/24 . 6 . 81-65535 : goto trap_private",
+		"10.1.0.0/16 . 198.51.100.0/24 . 7-255 . 0-65535 : goto trap_private",
+	};
+	struct example x;
+	struct text t = { 0 };
+
+	example_fill(&x);
+	x.rows[2] = x.rows[1];
+	x.rows[1].action = POLICY_PASS;
+	x.rows[1].is_private = false;
+	x.rows[1].traffic = (struct traffic){ 6, true, 80, 80 };
+	steering_ruleset(&t, &x.settings, &x.table);
+	for (size_t i = 0; i < ARRAY_LEN(pieces); i++)
+		assert_int_equal(count_of(t.s, pieces[i]), 1);
+	/* The port in its policy, counted, and open both ways. */
+	assert_int_equal(count_of(t.s, "10.1.0.0/16 . 198.51.100.0/24 . 6 . 80"), 4);
+	text_free(&t);
+	steering_leftover(&t, &x.settings, &x.table);
+	assert_int_equal(count_of(t.s, "10.1.0.0/16 . 198.51.100.0/24 . 6 . 80"), 1);
+	assert_int_equal(count_of(t.s, "10.1.0.0/16 . 198.51.100.0/24"), 2);
 	text_free(&t);
 }
 
@@ -219,6 +253,7 @@ int main(void)
 		cmocka_unit_test(no_mark_of_a_packet_is_that_of_an_exempt_connection),
 		cmocka_unit_test(translates_a_source_in_tunnels_only_where_a_row_says_so),
 		cmocka_unit_test(shows_every_row_in_its_class),
+		cmocka_unit_test(sends_an_area_with_ports_to_the_sets_that_know_them),
 		cmocka_unit_test(replaces_an_older_table_in_the_same_transaction),
 		cmocka_unit_test(says_the_same_for_the_same_policy),
 		cmocka_unit_test(replaces_every_name_of_a_setting),

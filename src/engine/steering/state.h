@@ -1,6 +1,7 @@
 #pragma once
 /* What the parts of a running steering share: pairs.c, policy.c, use.c, watch.c. */
 #include "engine/steering/baseline.h"
+#include "engine/steering/layout.h"
 #include "engine/steering/names.h"
 #include "engine/steering/steering.h"
 #include "util/hash.h"
@@ -14,17 +15,37 @@ struct counted {
 	uint64_t octets_seen;
 };
 
-/* A pair that the kernel has a verdict for. */
+/* A pair with a verdict. Where rules speak of ports it is one of several for the same addresses,
+ * told apart by its traffic, and the kernel has boxes of it (ported.c). */
 struct pair_node {
 	struct hash_node node;
 	struct ip_pair pair;
 	enum eroute_action action; /* PASS, DROP, REJECT or TUNNEL */
+	bool is_plain;             /* the kernel has it as a pair of addresses */
+	struct counted counted;    /* of boxes: what those that are gone have counted */
+};
+
+/* One box of two addresses that rules with ports touch, as the kernel has it. */
+struct piece {
+	struct box box;
+	enum eroute_action action;
+	struct traffic traffic; /* of the rule that has the box */
 	struct counted counted;
 };
 
-/* What a transaction changes about one pair; TRAP stands for "no verdict". */
+struct ported {
+	struct hash_node node;
+	struct ip_pair pair; /* its traffic is zero */
+	struct piece *pieces;
+	size_t count;
+};
+
+/* What a transaction changes about one pair, or one box of it; TRAP stands for "no verdict". */
 struct pair_change {
 	struct ip_pair pair;
+	bool has_box;
+	bool has_grace; /* cleartext of it may still come in for a moment */
+	struct box box;
 	enum eroute_action from;
 	enum eroute_action to;
 };
@@ -47,14 +68,21 @@ struct steering {
 	struct baseline baseline;
 	/* Change. */
 	struct ip_range *inside;
-	struct policy_table policy;  /* copy: flat rows in their order, where each comes from */
-	struct counted *row_counted; /* of each flat row */
-	bool has_policy;             /* before, the kernel has what the text said */
+	struct policy_table policy;           /* a copy */
+	struct layout layout;                 /* of that policy: what the kernel's sets have */
+	struct counted *counted[LAYOUT_SETS]; /* of each entry of sets that count */
+	struct eroute_use
+	    *row_before; /* of each written row: what elements that are gone counted */
+	bool has_policy; /* before, the kernel has what the text said */
 	struct hash pairs;
-	size_t counts[2][EROUTE_TUNNEL + 1]; /* by family and verdict */
+	struct hash ported;
+	size_t counts[2][EROUTE_TUNNEL + 1]; /* of plain pairs, by family and verdict */
+	size_t boxes[2];                     /* by family */
 	struct pair_change *changes;         /* queued for the next flush */
 	size_t change_count;
 	struct labels labels;
+	size_t change_room;
+	bool is_gathering; /* changes wait for a transaction that has others with them */
 	uint64_t refused; /* elements that the kernel or a bound refused */
 	struct counted drops[ENGINE_DROP_COUNT];
 	uint64_t cleartext_seen; /* when suspects were asked for last */
@@ -65,8 +93,35 @@ struct steering {
 /* Most changes of pairs that wait for a flush; one more flushes. */
 enum { PAIR_CHANGES_MAX = 4096 };
 
+/* The rules for two addresses; `len` 0: none. */
+struct area {
+	const struct policy_row *rows;
+	size_t len;
+	bool has_ports;
+};
+struct area area_of(const struct steering *s, const struct ip_pair *pair);
+
 struct pair_node *pair_find(const struct steering *s, const struct ip_pair *pair);
 void pairs_wipe(struct steering *s);
+/* After another policy: what is touched by ports now, and what no longer is. Queues changes. */
+void pairs_follow_policy(struct steering *s);
+uint64_t pair_hash(const struct steering *s, const struct ip_pair *pair);
+void pair_queue(struct steering *s, const struct pair_change *change);
+/* What is queued, into a batch of others. */
+void pairs_put_changes(struct steering *s, struct batch *b);
+/* So many changes will go into one transaction. */
+void pair_queue_room(struct steering *s, size_t count);
+
+struct ported *ported_find(const struct steering *s, const struct ip_pair *pair);
+/* The pair, or a rule of its area, has another verdict: queues what that changes. False: no room.
+ */
+bool ported_follow(struct steering *s, const struct ip_pair *pair, const struct area *area,
+                   bool has_grace);
+void ported_follow_policy(struct steering *s);
+void ported_put_change(struct batch *b, const struct pair_change *change);
+void ported_refuse(struct steering *s, const struct pair_change *change);
+void ported_put_all(struct steering *s, struct batch *b);
+void ported_wipe(struct steering *s);
 /* Elements for all pairs that have a verdict, for a table made anew. */
 void pairs_put_all(struct steering *s, struct batch *b);
 void labels_init(struct labels *l, const uint64_t seed[2]);
@@ -82,6 +137,7 @@ void labels_put_all(struct steering *s, struct batch *b);
 void labels_put_anew(struct steering *s);
 /* Policy, inside ranges and heartbeat: each empties its sets and fills them again. */
 void policy_put(struct steering *s, struct batch *b);
+void policy_forget(struct steering *s);
 void kept_put(struct steering *s, struct batch *b);
 void inside_put(struct steering *s, struct batch *b);
 void alive_put(struct steering *s, struct batch *b);

@@ -38,6 +38,7 @@ struct steering *steering_open(const struct steering_settings *settings, const s
 
 	(void)!getrandom(seed, sizeof(seed), 0);
 	hash_init(&s->pairs, seed);
+	hash_init(&s->ported, seed);
 	labels_init(&s->labels, seed);
 	s->settings = *settings;
 	snprintf(s->device, sizeof(s->device), "%s", settings->device);
@@ -50,7 +51,6 @@ struct steering *steering_open(const struct steering_settings *settings, const s
 	s->settings.inside = s->inside;
 	if (log != NULL)
 		s->log = *log;
-	s->changes = new_array(PAIR_CHANGES_MAX, sizeof(*s->changes));
 	if (!take_over(s, error, size)) {
 		steering_free(s);
 		return NULL;
@@ -65,10 +65,9 @@ void steering_free(struct steering *s)
 		return;
 	watch_free(s->watch);
 	pairs_wipe(s);
+	ported_wipe(s);
+	policy_forget(s);
 	labels_wipe(&s->labels);
-	free(s->policy.flat);
-	free(s->policy.flat_row);
-	free(s->row_counted);
 	free(s->inside);
 	free(s->changes);
 	baseline_wipe(&s->baseline);
@@ -87,11 +86,11 @@ void steering_note(struct steering *s, const char *what, int error)
 		(void)steering_rebuild(s);
 }
 
-static const char *const policy_sets[] = {
-	"local", "inside", "private", "rows", "policy", "carried"
+static const char *const range_sets[] = { "local", "inside" };
+static const char *const pair_sets[] = {
+	"pass",  "drop",     "reject",     "tunnel",       "used",       "suspect",
+	"alive", "strength", "pair_ports", "tunnel_ports", "used_ports", "grace",
 };
-static const char *const pair_sets[] = { "pass", "drop",    "reject", "tunnel",
-	                                 "used", "suspect", "alive",  "strength" };
 
 static bool is_named(const char *set, const char *const *stems, size_t count)
 {
@@ -104,10 +103,18 @@ static bool is_named(const char *set, const char *const *stems, size_t count)
 	return false;
 }
 
+static const struct layout_kind *layout_kind_named(const char *set)
+{
+	for (size_t i = 0; i < LAYOUT_SETS; i++)
+		if (is_named(set, &layout_kinds[i].stem, 1))
+			return &layout_kinds[i];
+	return NULL;
+}
+
 static bool keeps_fixed(const char *set)
 {
-	return !is_named(set, policy_sets, ARRAY_LEN(policy_sets)) &&
-	       !is_named(set, pair_sets, ARRAY_LEN(pair_sets));
+	return !is_named(set, range_sets, ARRAY_LEN(range_sets)) &&
+	       !is_named(set, pair_sets, ARRAY_LEN(pair_sets)) && layout_kind_named(set) == NULL;
 }
 
 static bool keeps_text(const char *set)
@@ -162,8 +169,8 @@ bool steering_rebuild(struct steering *s)
 
 static bool is_kept_chain(const char *chain)
 {
-	static const char *const kept[] = { "keep_private", "own_sockets", "name_users", "exempt",
-		                            "exempt_connection" };
+	static const char *const kept[] = { "keep_private", "keep_ports", "own_sockets",
+		                            "name_users",   "exempt",     "exempt_connection" };
 
 	for (size_t i = 0; i < ARRAY_LEN(kept); i++)
 		if (strcmp(chain, kept[i]) == 0)
@@ -173,7 +180,9 @@ static bool is_kept_chain(const char *chain)
 
 static bool is_kept_set(const char *set)
 {
-	return keeps_fixed(set) || strncmp(set, "private", 7) == 0 ||
+	const struct layout_kind *kind = layout_kind_named(set);
+
+	return keeps_fixed(set) || (kind != NULL && kind->is_kept) ||
 	       strncmp(set, "inside", 6) == 0;
 }
 

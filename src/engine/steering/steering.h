@@ -42,9 +42,14 @@ struct steering *steering_open(const struct steering_settings *settings, const s
 void steering_free(struct steering *s);
 void steering_set_policy(struct steering *s, const struct policy_table *table);
 void steering_set_inside(struct steering *s, const struct ip_range *inside, size_t count);
-/* Adds, moves or (TRAP, HOLD) removes the pair's element. False: the set is full or the kernel
- * refused, counted and logged; the pair stays with the engine. */
-bool steering_set_pair(struct steering *s, const struct ip_pair *pair, enum eroute_action action);
+/*
+ * Adds, moves or (TRAP, HOLD) removes the pair's element. Where rules speak of ports the pair's
+ * traffic is that of one of them. `has_grace`: its cleartext may come in for two more seconds
+ * (CLR-2). False: the set is full or the kernel refused, counted and logged; the pair stays with
+ * the engine.
+ */
+bool steering_set_pair(struct steering *s, const struct ip_pair *pair, enum eroute_action action,
+                       bool has_grace);
 /* `more` SAs (1 or -1) of that strength bring packets of the pair; flushed like pairs. */
 void steering_add_strength(struct steering *s, const struct ip_pair *pair, enum strength strength,
                            int more);

@@ -38,6 +38,22 @@ static bool read_pair(const struct reading *r, struct bytes key, struct ip_pair 
 	return true;
 }
 
+/* Protocol and port behind the addresses, each in four octets. */
+static bool read_box(const struct reading *r, const struct element_report *report,
+                     struct ip_pair *pair, struct box *box)
+{
+	size_t len = r->family == IP_V4 ? 8 : 32;
+	const uint8_t *first = report->key.data + len;
+	const uint8_t *last = report->key_end.data + len;
+
+	if (report->key.len != len + 8 || report->key_end.len != len + 8 ||
+	    !read_pair(r, BYTES(report->key.data, len), pair))
+		return false;
+	*box = (struct box){ first[0], last[0], (uint16_t)(first[4] << 8 | first[5]),
+		             (uint16_t)(last[4] << 8 | last[5]) };
+	return true;
+}
+
 static void on_pair(void *ctx, const struct element_report *report)
 {
 	const struct reading *r = ctx;
@@ -56,18 +72,68 @@ static void on_pair(void *ctx, const struct element_report *report)
 	take(&node->counted, report, last);
 }
 
-static void on_row(void *ctx, const struct element_report *report)
+static void on_piece(void *ctx, const struct element_report *report)
 {
 	const struct reading *r = ctx;
-	const struct policy_table *policy = &r->steering->policy;
+	struct ip_pair pair = { 0 };
+	struct ported *ported;
+	struct box box;
+
+	if (!read_box(r, report, &pair, &box))
+		return;
+	ported = ported_find(r->steering, &pair);
+	for (size_t i = 0; ported != NULL && i < ported->count; i++)
+		if (box_compare(&ported->pieces[i].box, &box) == 0)
+			take(&ported->pieces[i].counted, report, r->now);
+}
+
+static int compare_to_key(const void *key, const void *entry)
+{
+	const struct layout_entry *a = key;
+	const struct layout_entry *b = entry;
+	struct layout_entry same = *b;
+
+	/* What the kernel tells of a range may say where it begins only. */
+	same.local.last = a->local.last;
+	same.remote.last = a->remote.last;
+	return layout_compare(a, &same);
+}
+
+static void count_row(const struct reading *r, enum layout_set set, const struct ip_pair *first,
+                      const struct box *box, const struct element_report *report)
+{
+	struct steering *s = r->steering;
+	const struct layout_list *list = &s->layout.sets[set];
+	const struct layout_entry key = { .local.first = first->source,
+		                          .remote.first = first->destination,
+		                          .box = *box };
+	const struct layout_entry *entry =
+	    list->count == 0
+		? NULL
+		: bsearch(&key, list->entries, list->count, sizeof(key), compare_to_key);
+
+	if (entry != NULL)
+		take(&s->counted[set][entry - list->entries], report, r->now);
+}
+
+static void on_row(void *ctx, const struct element_report *report)
+{
+	static const struct box none;
+	const struct reading *r = ctx;
 	struct ip_pair first = { 0 };
 
-	if (!read_pair(r, report->key, &first))
-		return;
-	for (size_t i = 0; i < policy->flat_count; i++)
-		if (ip_equal(&policy->flat[i].local.first, &first.source) &&
-		    ip_equal(&policy->flat[i].remote.first, &first.destination))
-			take(&r->steering->row_counted[i], report, r->now);
+	if (read_pair(r, report->key, &first))
+		count_row(r, LAYOUT_ROWS, &first, &none, report);
+}
+
+static void on_row_box(void *ctx, const struct element_report *report)
+{
+	const struct reading *r = ctx;
+	struct ip_pair first = { 0 };
+	struct box box;
+
+	if (read_box(r, report, &first, &box))
+		count_row(r, LAYOUT_ROWS_PORTS, &first, &box, report);
 }
 
 static void read_set(struct reading *r, const char *stem,
@@ -78,15 +144,6 @@ static void read_set(struct reading *r, const char *stem,
 
 	if (error != 0 && error != EINTR) /* interrupted: what came is right, the rest comes next */
 		steering_note(r->steering, "counters", error);
-}
-
-static bool has_rows(const struct steering *s, enum ip_family family)
-{
-	for (size_t i = 0; i < s->policy.flat_count; i++)
-		if (s->policy.flat[i].local.first.family == family &&
-		    s->policy.flat[i].action != POLICY_TRAP)
-			return true;
-	return false;
 }
 
 void steering_refresh_use(struct steering *s, struct instant now)
@@ -100,31 +157,50 @@ void steering_refresh_use(struct steering *s, struct instant now)
 			read_set(&r, "drop", on_pair);
 		if (s->counts[f][EROUTE_REJECT] > 0)
 			read_set(&r, "reject", on_pair);
-		if (has_rows(s, r.family))
+		if (s->boxes[f] > 0)
+			read_set(&r, "used_ports", on_piece);
+		if (s->layout.sets[LAYOUT_ROWS].count > 0)
 			read_set(&r, "rows", on_row);
+		if (s->layout.sets[LAYOUT_ROWS_PORTS].count > 0)
+			read_set(&r, "rows_ports", on_row_box);
 	}
+}
+
+static void add_use(struct eroute_use *sum, const struct eroute_use *use)
+{
+	sum->packets += use->packets;
+	sum->octets += use->octets;
+	if (use->last.ns > sum->last.ns)
+		sum->last = use->last;
 }
 
 struct eroute_use steering_pair_use(struct steering *s, const struct ip_pair *pair)
 {
 	const struct pair_node *node = pair_find(s, pair);
+	const struct ported *ported = ported_find(s, pair);
+	struct eroute_use sum = { 0 };
 
-	return node != NULL ? node->counted.use : (struct eroute_use){ 0 };
+	if (node != NULL)
+		add_use(&sum, &node->counted.use);
+	for (size_t i = 0; ported != NULL && i < ported->count; i++)
+		if (traffic_equal(&ported->pieces[i].traffic, &pair->traffic))
+			add_use(&sum, &ported->pieces[i].counted.use);
+	return sum;
 }
 
 struct eroute_use steering_row_use(struct steering *s, size_t row)
 {
 	struct eroute_use sum = { 0 };
 
-	for (size_t i = 0; i < s->policy.flat_count; i++) {
-		const struct eroute_use *use = &s->row_counted[i].use;
+	if (row >= s->policy.row_count)
+		return sum;
+	sum = s->row_before[row];
+	for (size_t set = 0; set < LAYOUT_SETS; set++) {
+		const struct layout_list *list = &s->layout.sets[set];
 
-		if (s->policy.flat_row[i] != row)
-			continue;
-		sum.packets += use->packets;
-		sum.octets += use->octets;
-		if (use->last.ns > sum.last.ns)
-			sum.last = use->last;
+		for (size_t i = 0; i < list->count && layout_kinds[set].is_counted; i++)
+			if (s->policy.flat_row[list->entries[i].flat] == row)
+				add_use(&sum, &s->counted[set][i].use);
 	}
 	return sum;
 }
