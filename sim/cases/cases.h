@@ -58,6 +58,8 @@
 	X(a_conn_has_its_own_word_on_dnssec)      \
 	X(weaker_key_does_not_stand_in_for_the_vouched_one) \
 	X(private_traffic_tries_every_gateway)    \
+	X(vanished_records_of_a_protected_destination) \
+	X(changed_key_of_a_protected_destination) \
 	X(arranged_tunnel_with_a_shared_secret)   \
 	X(networks_share_one_tunnel) \
 	X(several_networks_share_one_tunnel) \

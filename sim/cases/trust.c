@@ -208,3 +208,84 @@ void private_traffic_tries_every_gateway(void)
 	expect_arrived(sim, destination, source, 1, 0);
 	sim_end(sim);
 }
+
+/* TRU-9: what was protected and has no record any more. */
+void vanished_records_of_a_protected_destination(void)
+{
+	static const struct {
+		const char *conf;
+		enum dns_trust trust;
+		const char *verdict;
+	} cases[] = {
+		{ CONN(""), DNS_INSECURE, "pass" },
+		{ CONN("\tsticky=yes\n"), DNS_INSECURE, "drop" },
+		{ CONN("\tsticky=yes\n"), DNS_SECURE, "pass" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct sim *sim = sim_new(1);
+		struct gateway *west = make_west(sim, cases[i].conf), *east = make_east(sim);
+
+		sim_delegate(sim, destination, east);
+		sim_dns_trust(sim, destination, cases[i].trust);
+		sim_ping(sim, source, destination);
+		sim_run_for(sim, SECONDS(20));
+		expect_tunnel(sim, source, destination);
+		sim_shutdown(sim, east);
+		sim_run_for(sim, SECONDS(5));
+		sim_withdraw(sim, destination);
+		sim_packet(sim, source, destination);
+		sim_run_for(sim, SECONDS(20));
+		expect_eroute(sim, source, destination, cases[i].verdict);
+		if (cases[i].trust == DNS_INSECURE)
+			expect_logged(sim, west, "198.51.100.5: protected 0 hours ago, now no "
+			                         "delegation");
+		sim_end(sim);
+	}
+}
+
+/* TRU-9: and what has another key, which nobody signed: from both sides. */
+void changed_key_of_a_protected_destination(void)
+{
+	static const struct {
+		const char *conf;
+		enum dns_trust trust;
+		bool at_gateway; /* the key is not in the Destination's record */
+		const char *verdict;
+	} cases[] = {
+		{ CONN(""), DNS_INSECURE, false, "tunnel" },
+		{ CONN("\tsticky=yes\n"), DNS_INSECURE, false, "drop" },
+		{ CONN("\tsticky=yes\n"), DNS_INSECURE, true, "drop" },
+		{ CONN("\tsticky=yes\n"), DNS_SECURE, false, "tunnel" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct sim *sim = sim_new(1);
+		struct gateway *west = make_west(sim, cases[i].conf), *east = make_east(sim);
+
+		sim_delegate_with(sim, destination, 10, east, cases[i].at_gateway ? NULL : east);
+		sim_publish_key(sim, east);
+		sim_dns_trust(sim, destination, cases[i].trust);
+		sim_dns_trust(sim, "192.0.2.2", cases[i].trust);
+		sim_ping(sim, source, destination);
+		sim_run_for(sim, SECONDS(20));
+		expect_tunnel(sim, source, destination);
+		sim_shutdown(sim, east);
+		sim_run_for(sim, SECONDS(5));
+		sim_withdraw(sim, destination);
+		sim_withdraw(sim, "192.0.2.2");
+		sim_restart(sim, east);
+		sim_new_key(sim, east);
+		sim_delegate_with(sim, destination, 10, east, cases[i].at_gateway ? NULL : east);
+		sim_publish_key(sim, east);
+		sim_packet(sim, source, destination);
+		sim_run_for(sim, SECONDS(20));
+		expect_eroute(sim, source, destination, cases[i].verdict);
+		if (cases[i].trust == DNS_INSECURE)
+			expect_logged(sim, west, "now with another key, and the DNS is not signed");
+		sim_packet(sim, destination, source); /* from its side */
+		sim_run_for(sim, SECONDS(10));
+		expect_eroute(sim, source, destination, cases[i].verdict);
+		sim_end(sim);
+	}
+}

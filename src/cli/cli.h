@@ -61,6 +61,7 @@ int auto_command(struct cli *cli);
 int eroute_command(struct cli *cli);
 int look_command(struct cli *cli);
 int why_command(struct cli *cli);
+int forget_command(struct cli *cli);
 int showhostkey_command(struct cli *cli);
 int newhostkey_command(struct cli *cli);
 int checkconfig_command(struct cli *cli);

@@ -235,6 +235,7 @@ static void print_status(const json_t *s)
 	print_counts("eroutes:     ", json_object_get(s, "eroutes"));
 	printf("IKE SAs:      %lld\n",
 	       (long long)json_integer_value(json_object_get(s, "ike_sas")));
+	print_counts("trust:       ", json_object_get(s, "trust"));
 	print_counts("dropped IKE: ", json_object_get(dropped, "ike"));
 	print_counts("dropped ESP: ", json_object_get(dropped, "esp"));
 }

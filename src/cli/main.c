@@ -60,6 +60,11 @@ static const struct command {
 	  "  proto, port     packets of this protocol to this port there\n"
 	  "  --try           decide now, as if a packet had come, and tell each step\n",
 	  why_command },
+	{ "forget", "ADDRESS", "no longer remember that an address was protected",
+	  "For 30 days the gateway remembers whom it had a tunnel with, and by which key. It warns\n"
+	  "when an unsigned answer says that there is none, or another key; with sticky=yes it\n"
+	  "lets nothing pass then. After this command it is as if there had been no tunnel.\n",
+	  forget_command },
 	{ "look", "[--json]", "list eroutes and security associations", "", look_command },
 	{ "showhostkey",
 	  "[--txt GATEWAY|@FQDN] [--key] [--ipseckey [GATEWAY|NAME]] [--precedence N] "

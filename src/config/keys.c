@@ -530,6 +530,11 @@ static bool set_unsigned_delegation(struct setting *s)
 	return true;
 }
 
+static bool set_sticky(struct setting *s)
+{
+	return value_yes(s->value, &s->conn->trust.sticky, s->why);
+}
+
 /* One of the keys of dealings.h. */
 static bool set_dealing(struct setting *s)
 {
@@ -547,6 +552,7 @@ static const struct conn_key {
 	{ "keyingtries", set_keyingtries },
 	{ "dnssec", set_conn_dnssec },
 	{ "unsigned-delegation", set_unsigned_delegation },
+	{ "sticky", set_sticky },
 };
 
 static bool is_among(const char *word, const char *const *words)

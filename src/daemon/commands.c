@@ -122,6 +122,25 @@ static json_t *reload(void *ctx, const json_t *request, struct text *error)
 	                 d->notes.s != NULL ? d->notes.s : "");
 }
 
+static json_t *forget(void *ctx, const json_t *request, struct text *error)
+{
+	struct daemon *d = ctx;
+	const char *word = json_string_value(json_object_get(request, "address"));
+	struct ip address;
+
+	if (word == NULL || !ip_parse(word, &address)) {
+		text_add(error, "forget: an address is needed");
+		return NULL;
+	}
+	if (!opportunism_forget(d->core, &address)) {
+		text_add(error, "%s is not among those that were protected in the last 30 days",
+		         word);
+		return NULL;
+	}
+	core_settle(d);
+	return json_null();
+}
+
 static json_t *stop(void *ctx, const json_t *request, struct text *error)
 {
 	life_stop(ctx, json_is_true(json_object_get(request, "open")));
@@ -167,6 +186,7 @@ const struct control_command daemon_commands[] = {
 	{ "look", false, look },     { "conns", false, conns },
 	{ "why", false, why },       { "try", true, try_now },
 	{ "auto", true, run_auto },  { "reload", true, reload },
+	{ "forget", true, forget },
 	{ "stop", true, stop },      { "eroute-change", true, change_eroutes },
 	{ 0 },
 };

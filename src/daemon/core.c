@@ -2,11 +2,12 @@
 
 #include <stdlib.h>
 #include <sys/random.h>
+#include <time.h>
 
 #include "daemon/clock.h"
 
 /* Reading the counters of a hundred thousand pairs takes time: one part in so many. */
-enum { REFRESH_SHARE = 20 };
+enum { REFRESH_SHARE = 20, PROTECTED_WRITE_S = 5 };
 
 /* Ports: what the core wants. */
 
@@ -202,12 +203,46 @@ void core_refresh_use(struct daemon *d)
 	d->use_refresh = instant_after(before, wait);
 }
 
+static void write_protected(evutil_socket_t fd, short what, void *ctx)
+{
+	struct daemon *d = ctx;
+	struct text text = { 0 };
+
+	d->protected_written = opportunism_counts(d->core).protected_changes;
+	opportunism_save_protected(d->core, &text, time(NULL), clock_now());
+	rundir_write_protected(&d->run, BYTES(text.s, text.len));
+	text_free(&text);
+}
+
+/* Not more often than that, since all of it is written. */
+static void write_protected_soon(struct daemon *d)
+{
+	static const struct timeval wait = { .tv_sec = PROTECTED_WRITE_S };
+
+	if (opportunism_counts(d->core).protected_changes != d->protected_written &&
+	    !evtimer_pending(d->write_protected, NULL))
+		evtimer_add(d->write_protected, &wait);
+}
+
+void core_close(struct daemon *d)
+{
+	if (d->core != NULL && d->write_protected != NULL &&
+	    opportunism_counts(d->core).protected_changes != d->protected_written)
+		write_protected(-1, 0, d);
+	opportunism_free(d->core);
+	if (d->write_protected != NULL)
+		event_free(d->write_protected);
+	if (d->deadline != NULL)
+		event_free(d->deadline);
+}
+
 void core_settle(struct daemon *d)
 {
 	struct instant due = opportunism_deadline(d->core);
 	int64_t ns = instant_since(due, clock_now()).ns;
 	struct timeval wait;
 
+	write_protected_soon(d);
 	if (due.ns == INSTANT_NEVER.ns) {
 		event_del(d->deadline);
 		return;
@@ -256,6 +291,7 @@ bool core_open(struct daemon *d)
 		                                 .resolver = &d->resolver_port,
 		                                 .engine = &d->engine_port,
 		                                 .ike = &d->ike_ports };
+	struct text text = { 0 };
 
 	d->resolver_port = (struct resolver_port){ .ctx = d, .lookup = port_lookup, .window = port_window };
 	d->engine_port = engine_port(d->engine);
@@ -266,6 +302,12 @@ bool core_open(struct daemon *d)
 		                           .start_job = port_start_job,
 		                           .new_spi = port_new_spi };
 	d->deadline = evtimer_new(d->base, on_deadline, d);
+	d->write_protected = evtimer_new(d->base, write_protected, d);
 	d->core = opportunism_new(&settings);
-	return d->deadline != NULL && d->core != NULL;
+	if (d->core == NULL)
+		return false;
+	rundir_read_protected(&d->run, &text);
+	opportunism_load_protected(d->core, BYTES(text.s, text.len), time(NULL), clock_now());
+	text_free(&text);
+	return d->deadline != NULL && d->write_protected != NULL;
 }

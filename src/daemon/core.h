@@ -4,6 +4,8 @@
 
 /* Makes the core with its ports. The engine is open, resolver and signer are not needed yet. */
 MUST_USE bool core_open(struct daemon *d);
+/* Writes down what is still to be written; takes what is not there. */
+void core_close(struct daemon *d);
 /* To be called after everything that calls into the core: sets the timer anew. */
 void core_settle(struct daemon *d);
 /* Tells the core what is configured. */

@@ -278,9 +278,7 @@ void daemon_free(struct daemon *d)
 	resolver_free(d->resolver);
 	d->resolver = NULL;
 	pool_free(d->pool);
-	opportunism_free(d->core);
-	if (d->deadline != NULL)
-		event_free(d->deadline);
+	core_close(d);
 	engine_free(d->engine);
 	signer_link_free(d->signer);
 	keeper_link_free(d->keeper);

@@ -47,6 +47,8 @@ struct daemon {
 
 	struct opportunism *core;
 	struct event *deadline;
+	struct event *write_protected;
+	uint64_t protected_written; /* how many changes are on disk */
 	struct instant use_refresh; /* when the kernel's counters may be read next */
 
 	int control_fd; /* until control_server_new() has it */

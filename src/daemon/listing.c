@@ -237,6 +237,17 @@ static void count_conn(void *ctx, const struct conn_view *view)
 	++*(json_int_t *)ctx;
 }
 
+/* TRU-8, TRU-9 */
+static json_t *trust_counts(const struct daemon *d)
+{
+	struct opportunism_counts counts = opportunism_counts(d->core);
+
+	return json_pack("{s:I, s:I, s:I}", "unsigned_absences",
+	                 (json_int_t)counts.unsigned_absences, "downgrades",
+	                 (json_int_t)counts.downgrades, "protected",
+	                 (json_int_t)counts.protected_hosts);
+}
+
 json_t *listing_status(struct daemon *d)
 {
 	static const char *const trusts[] = { "off", "unprimed", "primed" };
@@ -246,10 +257,11 @@ json_t *listing_status(struct daemon *d)
 
 	opportunism_list_conns(d->core, count_conn, &conns);
 	return json_pack(
-	    "{s:s, s:I, s:I, s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:o}", "version", WILDSWAN_VERSION,
+	    "{s:s, s:I, s:I, s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:o}", "version", WILDSWAN_VERSION,
 	    "pid", (json_int_t)getpid(), "uptime_s", uptime_s, "dnssec",
 	    trusts[resolver_trust_state(d->resolver)], "outer", addresses(outer, ARRAY_LEN(outer)),
 	    "name_servers", addresses(d->conf->servers, d->conf->server_count), "host_keys",
 	    host_keys(d), "eroutes", eroute_counts(d), "ike_sas",
-	    (json_int_t)ike_count(opportunism_ike(d->core)), "conns", conns, "dropped", dropped(d));
+	    (json_int_t)ike_count(opportunism_ike(d->core)), "conns", conns, "dropped", dropped(d), "trust",
+	    trust_counts(d));
 }

@@ -15,9 +15,12 @@
 
 #define STATE_DIR "/var/lib/wildswan"
 #define CRASH_SECRET "crash-secret"
+#define PROTECTED "protected"
+
+enum { PROTECTED_FILE_MAX = 4 << 20 };
 
 static const char *const our_files[] = {
-	CONTROL_SOCKET, "wildswan.pid", "wildswan.log", "primed", CRASH_SECRET, ".", ".."
+	CONTROL_SOCKET, "wildswan.pid", "wildswan.log", "primed", PROTECTED, CRASH_SECRET, ".", ".."
 };
 
 static bool is_ours(const char *name)
@@ -74,16 +77,18 @@ static bool open_pid(struct rundir *run, char *error, size_t size)
 	return true;
 }
 
-/* Without it the anchor counts as never primed at the next start: less, but no reason to stop. */
-static int open_state(const struct rundir *run, bool keeps_state)
+/* Without it the next start knows less, which is no reason to stop. */
+static int open_state(const struct rundir *run, bool keeps_state, const char *name)
 {
 	int flags = O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW;
+	char path[128];
 
 	if (keeps_state)
-		return openat(run->dir, "primed", flags, 0600);
+		return openat(run->dir, name, flags, 0600);
 	if (mkdir(STATE_DIR, 0755) != 0 && errno != EEXIST)
 		return -1;
-	return open(STATE_DIR "/primed", flags, 0600);
+	snprintf(path, sizeof(path), "%s/%s", STATE_DIR, name);
+	return open(path, flags, 0600);
 }
 
 bool rundir_open(struct rundir *run, const char *path, bool keeps_state, uid_t uid, gid_t gid,
@@ -99,7 +104,8 @@ bool rundir_open(struct rundir *run, const char *path, bool keeps_state, uid_t u
 		*run = RUNDIR_UNOPENED;
 		return false;
 	}
-	run->state = open_state(run, keeps_state);
+	run->state = open_state(run, keeps_state, "primed");
+	run->protected_hosts = open_state(run, keeps_state, PROTECTED);
 	snprintf(run->crash_secret, sizeof(run->crash_secret), "%s/" CRASH_SECRET,
 	         keeps_state ? path : STATE_DIR);
 	return true;
@@ -126,6 +132,8 @@ void rundir_close(struct rundir *run)
 		close(run->pid);
 	if (run->state >= 0)
 		close(run->state);
+	if (run->protected_hosts >= 0)
+		close(run->protected_hosts);
 	*run = RUNDIR_UNOPENED;
 }
 
@@ -158,4 +166,28 @@ void rundir_set_primed(const struct rundir *run, struct bytes anchor)
 	if (run->state >= 0 && anchor_mark(anchor, mark))
 		n = pwrite(run->state, mark, sizeof(mark) - 1, 0);
 	(void)n; /* see open_state() */
+}
+
+void rundir_read_protected(const struct rundir *run, struct text *out)
+{
+	char part[4096];
+	ssize_t n;
+
+	while (run->protected_hosts >= 0 && out->len < PROTECTED_FILE_MAX &&
+	       (n = pread(run->protected_hosts, part, sizeof(part), (off_t)out->len)) > 0)
+		text_add_bytes(out, BYTES(part, (size_t)n));
+}
+
+/* In place: lines stand for themselves, and one that was cut is passed over. */
+void rundir_write_protected(const struct rundir *run, struct bytes text)
+{
+	ssize_t n = 0;
+	size_t at = 0;
+
+	while (run->protected_hosts >= 0 && at < text.len && n >= 0) {
+		n = pwrite(run->protected_hosts, text.data + at, text.len - at, (off_t)at);
+		at += n > 0 ? (size_t)n : 0;
+	}
+	if (run->protected_hosts >= 0 && ftruncate(run->protected_hosts, (off_t)at) != 0)
+		errno = 0; /* what stands behind is older, and still true */
 }

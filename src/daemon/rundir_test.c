@@ -82,6 +82,24 @@ static void an_anchor_is_remembered_across_runs_and_another_is_not(void **state)
 	rundir_close(&run);
 }
 
+/* TRU-9 */
+static void what_was_protected_is_remembered_across_runs(void **state)
+{
+	struct rundir run = opened();
+	struct text text = { 0 };
+
+	rundir_read_protected(&run, &text);
+	assert_int_equal(text.len, 0);
+	rundir_write_protected(&run, BYTES_STR("a longer line\nand another\n"));
+	rundir_write_protected(&run, BYTES_STR("a line\n"));
+	rundir_close(&run);
+	run = opened();
+	rundir_read_protected(&run, &text);
+	assert_string_equal(text.s, "a line\n");
+	text_free(&text);
+	rundir_close(&run);
+}
+
 #define CASE(fn) cmocka_unit_test_setup_teardown(fn, make_dir, remove_dir)
 
 int main(void)
@@ -90,6 +108,7 @@ int main(void)
 		CASE(a_second_daemon_is_refused_while_the_first_lives),
 		CASE(a_missing_parent_is_named),
 		CASE(an_anchor_is_remembered_across_runs_and_another_is_not),
+		CASE(what_was_protected_is_remembered_across_runs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

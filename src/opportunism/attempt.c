@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+#include "opportunism/downgrade.h"
 #include "opportunism/keysearch.h"
 #include "opportunism/refetch.h"
 
@@ -240,6 +241,18 @@ void attempt_go_on(struct attempt *attempt)
 		attempt_failed(attempt, reason);
 }
 
+void attempt_deny(struct attempt *attempt, enum flow_reason reason)
+{
+	struct flow *flow = attempt->flow;
+
+	if (attempt->state == ATTEMPT_INIT)
+		ike_set_peer_keys(attempt->opp->ike, attempt->sa, NULL, 0, attempt->opp->now);
+	flow->inquiry->is_denied = true;
+	flow->reason = reason;
+	attempt_free(attempt);
+	flow_step(flow);
+}
+
 static void on_keys(struct key_search *search)
 {
 	struct attempt *attempt = search->owner;
@@ -259,7 +272,10 @@ static void on_keys(struct key_search *search)
 	key_search_stop(search, &opp->lookups);
 	free(search);
 	attempt->keys = NULL;
-	if (attempt->state == ATTEMPT_INIT)
+	if (downgrade_forbids(opp, attempt->flow->conn, &attempt->flow->pair.destination,
+	                      attempt->gateway))
+		attempt_deny(attempt, FLOW_REASON_WAS_PROTECTED);
+	else if (attempt->state == ATTEMPT_INIT)
 		ike_set_peer_keys(opp->ike, attempt->sa, attempt->gateway->keys,
 		                  attempt->gateway->key_count, opp->now);
 	else if (attempt->gateway->key_count == 0)

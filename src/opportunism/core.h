@@ -9,6 +9,7 @@
 #include "opportunism/limits.h"
 #include "opportunism/lookup.h"
 #include "opportunism/opportunism.h"
+#include "opportunism/protected.h"
 #include "opportunism/reason.h"
 #include "opportunism/refusal.h"
 #include "util/hash.h"
@@ -138,6 +139,8 @@ struct opportunism {
 	struct hash memories; /* by address */
 	struct heap timers;   /* of flows and claims */
 	TAILQ_HEAD(, event) events;
+	struct protected_hosts protected_hosts;
+	struct opportunism_counts counts;
 	uint64_t next_tag;
 	struct instant now; /* of the event being handled */
 	bool is_shutting_down;

@@ -5,6 +5,8 @@
 
 #include <stdlib.h>
 
+#include "opportunism/downgrade.h"
+
 enum slot { SLOT_IPSECKEY, SLOT_TXT };
 
 static bool has_data(const struct record_set *set)
@@ -76,9 +78,10 @@ void flow_look_at_answers(struct flow *flow)
 	outcome = discovery_decide(&inquiry->discovery, &rules, &inquiry->gateways, &flow->reason);
 	if (outcome == DISCOVERY_WAIT)
 		return;
+	flow->trust = trust_min(inquiry->discovery.ipseckey.trust, inquiry->discovery.txt.trust);
+	outcome = downgrade_weigh(flow, outcome);
 	inquiry->is_settled = true;
 	inquiry->is_denied = outcome == DISCOVERY_DENY;
-	flow->trust = trust_min(inquiry->discovery.ipseckey.trust, inquiry->discovery.txt.trust);
 	lookup_cancel(&opp->lookups, &inquiry->client);
 	evidence_unanswered(&flow->evidence, "not waited for", opp->now);
 	shuffle_ties(opp, &inquiry->gateways);

@@ -29,6 +29,8 @@ enum {
 	RECORDS_MAX = 16,
 	/* Gateways of one Destination; further ones, less preferred, are ignored. */
 	GATEWAYS_MAX = 8,
+	/* Destinations remembered as protected; at the bound the least recent one is forgotten. */
+	PROTECTED_MAX = 16384,
 	/* Candidate keys of one gateway or identity; further ones are ignored. */
 	KEYS_MAX = 8,
 	/* Gateways whose silence is remembered; at the bound those with nothing to remember go. */
@@ -49,6 +51,7 @@ enum {
 
 #define DNS_TIME            MILLISECONDS(4000) /* TTL-5: then the result is "no answer" */
 #define QUEUE_TIME          SECONDS(15)        /* then a flow that waits ends as "overload" */
+#define PROTECTED_TIME      SECONDS(30 * 86400) /* TRU-9 */
 #define DNS_GRACE           MILLISECONDS(500)  /* CHS-1: for the slower of two answers */
 #define RESPONDER_DNS_TIME  MILLISECONDS(8000) /* AUZ-10: below the Initiator's patience */
 #define HELD_TIME_PASS      SECONDS(10)        /* TTL-6: where failure means pass */

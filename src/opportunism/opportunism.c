@@ -68,6 +68,7 @@ struct opportunism *opportunism_new(const struct opportunism_settings *settings)
 	lookups_init(&opp->lookups, settings->resolver, seed);
 	fair_init(&opp->waiting, seed);
 	fair_init(&opp->shunts, seed);
+	protected_init(&opp->protected_hosts, seed);
 	LIST_INIT(&opp->sa_list);
 	LIST_INIT(&opp->leaving);
 	LIST_INIT(&opp->self_searches);
@@ -123,6 +124,7 @@ void opportunism_free(struct opportunism *opp)
 	}
 	free_all_sas(opp);
 	free_all_memories(opp);
+	protected_wipe(&opp->protected_hosts);
 	ike_free(opp->ike);
 	lookups_wipe(&opp->lookups);
 	fair_wipe(&opp->waiting);

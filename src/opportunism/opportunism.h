@@ -104,6 +104,24 @@ struct instant opportunism_deadline(const struct opportunism *opp);
 void opportunism_shutdown(struct opportunism *opp, struct instant now);
 bool opportunism_is_quiet(const struct opportunism *opp);
 
+/* Destinations that were protected (protected.h), as the daemon keeps them across restarts.
+ * `wall_s`: the wall clock's seconds. */
+void opportunism_load_protected(struct opportunism *opp, struct bytes text, int64_t wall_s,
+                                struct instant now);
+void opportunism_save_protected(const struct opportunism *opp, struct text *out, int64_t wall_s,
+                                struct instant now);
+/* False: it was not remembered. */
+bool opportunism_forget(struct opportunism *opp, const struct ip *address);
+
+/* Since the start. */
+struct opportunism_counts {
+	uint64_t unsigned_absences; /* no record, and nobody signed that: perhaps forged (TRU-8) */
+	uint64_t downgrades;        /* of Destinations that were protected before (TRU-9) */
+	uint64_t protected_hosts;   /* remembered now */
+	uint64_t protected_changes; /* of what is worth writing down */
+};
+struct opportunism_counts opportunism_counts(const struct opportunism *opp);
+
 /* Listings. A row of `ipsec eroute`. */
 struct eroute_view {
 	struct ip_range source;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "crypto/x509.h"
+#include "opportunism/downgrade.h"
 
 static struct event *add_event(struct opportunism *opp, enum event_kind kind, ike_handle sa)
 {
@@ -247,6 +248,7 @@ static void handle_child_up(struct opportunism *opp, const struct event *event)
 	flow->confirm_due =
 	    is_held && !was_ours && !is_new ? instant_after(opp->now, CONFIRM_TIME) : INSTANT_NEVER;
 	child_add(opp, flow, event, was_ours, strength);
+	downgrade_note_tunnel(opp, flow, sa_find(opp, event->sa), strength);
 	if (flow->tunnel != NULL)
 		tunnel_granted(flow, event->reach);
 	/* Our own attempt under way is let run out when the peer came first (section 11.1);

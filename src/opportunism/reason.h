@@ -12,6 +12,8 @@
 	X(UNSIGNED, "its delegation is not signed, and dnssec=require") \
 	X(UNSIGNED_OTHER,                                               \
 	  "its delegation to another is not signed, and unsigned-delegation=self") \
+	X(WAS_PROTECTED,                                                \
+	  "it was protected before, and the unsigned DNS says otherwise (sticky)") \
 	X(DNS_SILENT, "no answer from the DNS")                         \
 	X(DNS_FAILED, "the DNS failed (SERVFAIL)")                      \
 	X(BOGUS, "forged or broken DNS answer (bogus)")                 \

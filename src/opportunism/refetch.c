@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "opportunism/downgrade.h"
 #include "opportunism/keysearch.h"
 
 enum slot { SLOT_IPSECKEY, SLOT_TXT };
@@ -88,7 +89,11 @@ static void finish(struct refetch *refetch)
 	gateway->key_count = fresh.key_count;
 	gateway->trust = fresh.trust;
 	attempt->state = ATTEMPT_KEYS;
-	attempt_go_on(attempt);
+	if (downgrade_forbids(attempt->opp, attempt->flow->conn,
+	                      &attempt->flow->pair.destination, gateway))
+		attempt_deny(attempt, FLOW_REASON_WAS_PROTECTED);
+	else
+		attempt_go_on(attempt);
 }
 
 static void finish_when_all_is_in(struct refetch *refetch)

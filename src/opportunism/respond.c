@@ -2,6 +2,7 @@
  * The Responder's side: looking into claims, and the answers to them.
  */
 #include "opportunism/claim.h"
+#include "opportunism/downgrade.h"
 #include "opportunism/ranges.h"
 #include "opportunism/tunnel.h"
 
@@ -386,6 +387,10 @@ static void decide(struct claim *claim)
 		weigh_keys(claim, &vouched, &candidates);
 	if (claim->wants_keys && claim->is_child)
 		weigh_proven_key(claim, &candidates);
+	candidates.trust = claim->strength == STRENGTH_DNSSEC ? DNS_SECURE : DNS_INSECURE;
+	if (claim->refusal == NULL &&
+	    downgrade_forbids(claim->opp, claim->conn, &claim->said.peer.range.first, &candidates))
+		claim->refusal = "it was protected with another key, and the DNS is not signed";
 	if (claim->wants_keys && candidates.key_count == 0 && !claim->is_child) {
 		char why[160];
 

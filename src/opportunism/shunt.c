@@ -35,6 +35,7 @@ struct duration shunt_lifetime(const struct shunt_facts *facts)
 		return facts->had_tunnel ? RESTARTING_TIME : FAILURE_TIME;
 	case FLOW_REASON_BOGUS:
 	case FLOW_REASON_MALFORMED:
+	case FLOW_REASON_WAS_PROTECTED:
 	case FLOW_REASON_NO_HOST_KEY:
 	case FLOW_REASON_REFUSED_UNPROVEN:
 	case FLOW_REASON_AUTH_REFUSED:

@@ -1,0 +1,113 @@
+#include "opportunism/downgrade.h"
+
+static bool is_sticky(const struct conn_state *conn)
+{
+	return conn != NULL && conn->conn.trust.sticky;
+}
+
+static void warn(struct opportunism *opp, const struct conn_state *conn, const struct ip *address,
+                 const struct protected_host *host, const char *what)
+{
+	opp->counts.downgrades++;
+	log_line(&opp->log, LOG_WARNING,
+	         "%s: protected %lld hours ago, now %s, and the DNS is not signed: a downgrade? %s",
+	         ip_text(address).s,
+	         (long long)instant_since(opp->now, host->last).ns / 3600000000000, what,
+	         is_sticky(conn) ? "Denied (sticky=yes); ipsec forget ends that"
+	                         : "sticky=yes would deny it");
+}
+
+static bool holds_remembered_key(const struct protected_host *host, const struct gateway *gateway)
+{
+	for (size_t i = 0; i < gateway->key_count; i++)
+		if (protected_is_by(host, &gateway->keys[i]))
+			return true;
+	return false;
+}
+
+/* Keys that are still to be looked up are weighed when they are there. */
+static bool may_be_the_same(const struct protected_host *host, const struct gateways *gateways)
+{
+	for (size_t i = 0; i < gateways->count; i++)
+		if (gateways->list[i].key_count == 0 || gateways->list[i].trust == DNS_SECURE ||
+		    holds_remembered_key(host, &gateways->list[i]))
+			return true;
+	return false;
+}
+
+static bool is_absence(enum flow_reason reason)
+{
+	return reason == FLOW_REASON_NO_NAME || reason == FLOW_REASON_NO_RECORD ||
+	       reason == FLOW_REASON_UNUSABLE;
+}
+
+enum discovery_outcome downgrade_weigh(struct flow *flow, enum discovery_outcome outcome)
+{
+	struct opportunism *opp = flow->opp;
+	struct gateways *gateways = &flow->inquiry->gateways;
+	const struct protected_host *host =
+	    protected_find(&opp->protected_hosts, &flow->pair.destination, opp->now);
+
+	if (outcome == DISCOVERY_NOTHING && is_absence(flow->reason))
+		opp->counts.unsigned_absences += flow->trust != DNS_SECURE;
+	if (host == NULL || flow->trust == DNS_SECURE || outcome == DISCOVERY_DENY)
+		return outcome;
+	if (outcome == DISCOVERY_GATEWAYS && may_be_the_same(host, gateways))
+		return outcome;
+	warn(opp, flow->conn, &flow->pair.destination, host,
+	     outcome == DISCOVERY_GATEWAYS ? "with another key" : flow_reason_text(flow->reason));
+	if (!is_sticky(flow->conn))
+		return outcome;
+	gateways_wipe(gateways);
+	flow->reason = FLOW_REASON_WAS_PROTECTED;
+	return DISCOVERY_DENY;
+}
+
+bool downgrade_forbids(struct opportunism *opp, const struct conn_state *conn,
+                       const struct ip *address, const struct gateway *gateway)
+{
+	const struct protected_host *host =
+	    protected_find(&opp->protected_hosts, address, opp->now);
+
+	if (host == NULL || conn == NULL || !conn->is_opportunistic || gateway->key_count == 0 ||
+	    gateway->trust == DNS_SECURE || holds_remembered_key(host, gateway))
+		return false;
+	warn(opp, conn, address, host, "with another key");
+	return is_sticky(conn);
+}
+
+void downgrade_note_tunnel(struct opportunism *opp, const struct flow *flow,
+                           const struct peer_sa *sa, enum strength strength)
+{
+	if (sa != NULL && flow->tunnel == NULL && sa->auth == IKE_AUTH_SIGNATURE &&
+	    !sa->by_certificate && (strength == STRENGTH_DNS || strength == STRENGTH_DNSSEC))
+		protected_note(&opp->protected_hosts, &flow->pair.destination, &sa->key, opp->now);
+}
+
+/* ---- For the daemon ---- */
+
+void opportunism_load_protected(struct opportunism *opp, struct bytes text, int64_t wall_s,
+                                struct instant now)
+{
+	protected_read(&opp->protected_hosts, text, wall_s, now);
+}
+
+void opportunism_save_protected(const struct opportunism *opp, struct text *out, int64_t wall_s,
+                                struct instant now)
+{
+	protected_write(&opp->protected_hosts, out, wall_s, now);
+}
+
+bool opportunism_forget(struct opportunism *opp, const struct ip *address)
+{
+	return protected_forget(&opp->protected_hosts, address);
+}
+
+struct opportunism_counts opportunism_counts(const struct opportunism *opp)
+{
+	struct opportunism_counts counts = opp->counts;
+
+	counts.protected_hosts = opp->protected_hosts.by_address.count;
+	counts.protected_changes = opp->protected_hosts.changes;
+	return counts;
+}

@@ -1,0 +1,18 @@
+#pragma once
+/*
+ * Downgrades: an unsigned answer that takes away a protection there was (TRU-8, TRU-9).
+ */
+#include "opportunism/flow.h"
+
+/* The flow's answers are in and `outcome` is what they say. Counts and warns; with sticky=yes what
+ * was protected is denied. */
+enum discovery_outcome downgrade_weigh(struct flow *flow, enum discovery_outcome outcome);
+/*
+ * The keys that count for a gateway of `address`, by answers of that trust. True: it was protected
+ * by none of them before, and the conn is sticky.
+ */
+bool downgrade_forbids(struct opportunism *opp, const struct conn_state *conn,
+                       const struct ip *address, const struct gateway *gateway);
+/* A tunnel to the flow's Destination is up. */
+void downgrade_note_tunnel(struct opportunism *opp, const struct flow *flow,
+                           const struct peer_sa *sa, enum strength strength);

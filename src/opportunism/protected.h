@@ -1,0 +1,54 @@
+#pragma once
+/*
+ * Destinations that were protected in the last 30 days, each with the key that proved its gateway
+ * (TRU-9). Where the DNS is not signed, whoever can forge an answer can also deny that there ever
+ * was a record: what was protected once and is not now, or by another key, is worth a warning, and
+ * with sticky=yes it gets no cleartext.
+ *
+ * At PROTECTED_MAX the one protected least recently is forgotten.
+ */
+#include <sys/queue.h>
+
+#include "crypto/pubkey.h"
+#include "util/address.h"
+#include "util/hash.h"
+#include "util/text.h"
+#include "util/time.h"
+
+enum { PROTECTED_KEY_LEN = 16 };
+
+struct protected_host {
+	struct hash_node by_address;
+	TAILQ_ENTRY(protected_host) in_order;
+	struct ip address;
+	uint8_t key[PROTECTED_KEY_LEN]; /* of its digest */
+	struct instant last;
+};
+
+struct protected_hosts {
+	struct hash by_address;
+	TAILQ_HEAD(protected_list, protected_host) in_order; /* the least recent first */
+	uint64_t changes; /* counts what is worth writing down */
+};
+
+void protected_init(struct protected_hosts *all, const uint64_t seed[2]);
+void protected_wipe(struct protected_hosts *all);
+
+/* A tunnel to the address is up, proven by this key. */
+void protected_note(struct protected_hosts *all, const struct ip *address, const struct pubkey *key,
+                    struct instant now);
+/* NULL: never protected, or too long ago. */
+const struct protected_host *protected_find(const struct protected_hosts *all,
+                                            const struct ip *address, struct instant now);
+bool protected_is_by(const struct protected_host *host, const struct pubkey *key);
+/* False: it was not remembered. */
+bool protected_forget(struct protected_hosts *all, const struct ip *address);
+
+/*
+ * As lines "ADDRESS KEY TIME", the time in seconds of the wall clock, which is `wall_s` now. Lines
+ * that are none are passed over: the file may have been cut.
+ */
+void protected_write(const struct protected_hosts *all, struct text *out, int64_t wall_s,
+                     struct instant now);
+void protected_read(struct protected_hosts *all, struct bytes text, int64_t wall_s,
+                    struct instant now);
