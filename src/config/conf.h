@@ -93,6 +93,8 @@ struct conn_dealings {
 	unsigned ikelifetime_s;
 	unsigned keylife_s;
 	unsigned rekeymargin_s;
+	uint64_t life_octets; /* of a CHILD SA in one direction; 0: not given */
+	uint64_t life_packets;
 	bool has_rekeyfuzz;
 	unsigned rekeyfuzz_percent;
 	bool has_no_rekey;

@@ -1,15 +1,20 @@
 #include "config/dealings.h"
 
 #include <assert.h>
+#include <inttypes.h>
 
 #include "config/suites.h"
 #include "config/value.h"
 
 const char *const dealings_keys[] = {
 	"ikelifetime", "keylife",   "rekey",         "rekeymargin", "rekeyfuzz", "pfs", "dpddelay",
-	"dpdtimeout",  "dpdaction", "encapsulation", "ike",         "esp",       "ppk", NULL
+	"dpdtimeout",  "dpdaction", "encapsulation", "ike",         "esp",       "ppk", "lifebytes",
+	"lifepackets", NULL
 };
 const char *const dealings_list_keys[] = { "ike", "esp", NULL };
+
+/* Less would be a rekey every few milliseconds on a busy link. */
+enum { LIFE_OCTETS_LEAST = 1000 * 1000, LIFE_PACKETS_LEAST = 1000 };
 
 static bool set_lifetime(const char *value, unsigned *out, struct text *why)
 {
@@ -22,6 +27,20 @@ static bool set_lifetime(const char *value, unsigned *out, struct text *why)
 		return false;
 	}
 	*out = s;
+	return true;
+}
+
+static bool set_amount(const char *value, uint64_t least, uint64_t *out, struct text *why)
+{
+	uint64_t amount;
+
+	if (!value_amount(value, &amount, why))
+		return false;
+	if (amount < least) {
+		text_add(why, "too few; write %" PRIu64 " or more", least);
+		return false;
+	}
+	*out = amount;
 	return true;
 }
 
@@ -98,6 +117,10 @@ bool dealings_set(struct conn_dealings *d, const char *key, const char *value, s
 		return set_lifetime(value, &d->ikelifetime_s, why);
 	if (strcmp(key, "keylife") == 0)
 		return set_lifetime(value, &d->keylife_s, why);
+	if (strcmp(key, "lifebytes") == 0)
+		return set_amount(value, LIFE_OCTETS_LEAST, &d->life_octets, why);
+	if (strcmp(key, "lifepackets") == 0)
+		return set_amount(value, LIFE_PACKETS_LEAST, &d->life_packets, why);
 	if (strcmp(key, "rekey") == 0)
 		return set_no(value, &d->has_no_rekey, why);
 	if (strcmp(key, "rekeymargin") == 0)

@@ -31,12 +31,15 @@ static void every_word_about_the_peer_is_read(void **state)
 	                  "\trekeyfuzz=50%\n\tpfs=no\n\tdpddelay=10\n\tdpdtimeout=1.5m\n"
 	                  "\tdpdaction=restart\n\tencapsulation=yes\n"
 	                  "\tike=aes256-sha2_256;modp2048, aes128gcm16-sha256-x25519\n"
+	                  "\tlifebytes=20G\n\tlifepackets=1000000\n"
 	                  "\tesp=aes128gcm16\n\trightca=\"C=CH, CN=Root\"\n"
 	                  "\tleftsendcert=always\n"
 	                  "config setup\n\tuniqueids=no\n"));
 	d = &conf.conns[0].dealings;
 	assert_int_equal(d->ikelifetime_s, 3 * 3600);
 	assert_int_equal(d->keylife_s, 20 * 60);
+	assert_true(d->life_octets == 20000000000);
+	assert_true(d->life_packets == 1000000);
 	assert_true(d->has_no_rekey);
 	assert_int_equal(d->rekeymargin_s, 90);
 	assert_true(d->has_rekeyfuzz);
@@ -93,6 +96,10 @@ static void mistakes_are_told_with_what_to_write(void **state)
 		const char *want;
 	} cases[] = {
 		{ "keylife=4", "too short; write 5 or more" },
+		{ "lifebytes=999k", "too few; write 1000000 or more" },
+		{ "lifebytes=1Gb", "not an amount" },
+		{ "lifebytes=999999999T", "not an amount" },
+		{ "lifepackets=k", "not an amount" },
 		{ "keylife=25h", "not a time; write seconds from 0 to 86400, or a number with s, "
 		                 "m, h or d" },
 		{ "keylife=1.5", "not a time; write seconds from 0 to 86400, or a number with s, "

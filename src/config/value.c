@@ -255,6 +255,29 @@ bool value_number(const char *value, unsigned max, unsigned *out, struct text *w
 	return true;
 }
 
+bool value_amount(const char *value, uint64_t *out, struct text *why)
+{
+	static const char units[] = "kMGT";
+	const char *at = value;
+	uint64_t factor = 1;
+	unsigned number = 0;
+	bool ok = read_digits(&at, &number);
+
+	if (ok && *at != '\0') {
+		const char *unit = strchr(units, *at++);
+
+		ok = unit != NULL && *at == '\0';
+		for (const char *u = units; ok && u <= unit; u++)
+			factor *= 1000;
+	}
+	if (!ok || number > UINT64_MAX / factor) {
+		text_add(why, "not an amount; write a number, or one with k, M, G or T behind it");
+		return false;
+	}
+	*out = number * factor;
+	return true;
+}
+
 /* The tenths of "1.5h", or 0. */
 static unsigned read_tenths(const char **at)
 {

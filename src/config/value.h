@@ -15,6 +15,8 @@ MUST_USE bool value_id(const char *value, bool allow_any, struct conf_id *out, s
 MUST_USE bool value_seconds(const char *value, unsigned max, unsigned *out, struct text *why);
 MUST_USE bool value_yes(const char *value, bool *out, struct text *why);
 MUST_USE bool value_number(const char *value, unsigned max, unsigned *out, struct text *why);
+/* A number, or one with k, M, G or T (thousands of each other) behind it. */
+MUST_USE bool value_amount(const char *value, uint64_t *out, struct text *why);
 /* Index of `value` in `words` (ends with NULL). */
 MUST_USE bool value_word(const char *value, const char *const *words, unsigned *out,
                          struct text *why);

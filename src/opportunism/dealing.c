@@ -13,6 +13,10 @@ static void fill_lifetimes(struct ike_lifetimes *life, const struct conn_dealing
 		life->ike_s = d->ikelifetime_s;
 	if (d->keylife_s != 0)
 		life->child_s = d->keylife_s;
+	if (d->life_octets != 0)
+		life->child_octets = d->life_octets;
+	if (d->life_packets != 0)
+		life->child_packets = d->life_packets;
 	if (d->has_rekeyfuzz)
 		life->fuzz_percent = d->rekeyfuzz_percent;
 	if (d->rekeymargin_s != 0) {

@@ -14,6 +14,8 @@ static void what_a_conn_says_is_in_its_profile(void **state)
 {
 	static const struct conn conn = { .dealings = { .ikelifetime_s = 7200,
 		                                        .keylife_s = 1200,
+		                                        .life_octets = 5000000,
+		                                        .life_packets = 7000,
 		                                        .rekeymargin_s = 60,
 		                                        .has_rekeyfuzz = true,
 		                                        .rekeyfuzz_percent = 0,
@@ -29,6 +31,8 @@ static void what_a_conn_says_is_in_its_profile(void **state)
 	profile_of_conn(&profile, &conn, &setup);
 	assert_int_equal(profile.life.ike_s, 7200);
 	assert_int_equal(profile.life.child_s, 1200);
+	assert_int_equal(profile.life.child_octets, 5000000);
+	assert_int_equal(profile.life.child_packets, 7000);
 	assert_int_equal(profile.life.margin_s, 60);
 	assert_int_equal(profile.life.fuzz_percent, 0);
 	assert_false(profile.life.rekey);
