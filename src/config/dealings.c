@@ -6,11 +6,10 @@
 #include "config/suites.h"
 #include "config/value.h"
 
-const char *const dealings_keys[] = {
-	"ikelifetime", "keylife",   "rekey",         "rekeymargin", "rekeyfuzz", "pfs", "dpddelay",
-	"dpdtimeout",  "dpdaction", "encapsulation", "ike",         "esp",       "ppk", "lifebytes",
-	"lifepackets", NULL
-};
+const char *const dealings_keys[] = { "ikelifetime", "keylife",       "rekey",       "rekeymargin",
+	                              "rekeyfuzz",   "pfs",           "dpddelay",    "dpdtimeout",
+	                              "dpdaction",   "encapsulation", "ike",         "esp",
+	                              "ppk",         "lifebytes",     "lifepackets", NULL };
 const char *const dealings_list_keys[] = { "ike", "esp", NULL };
 
 /* Less would be a rekey every few milliseconds on a busy link. */
