@@ -236,10 +236,24 @@ void gateway_start(struct gateway *gateway)
 	gateway->core = opportunism_new(&settings);
 	read_conf(gateway);
 	configure(gateway);
+	opportunism_recover(gateway->core, gateway->peers, gateway->peer_count,
+	                    gateway->sim->now.ns / SECONDS(1).ns, gateway->sim->now);
+}
+
+static void keep_peer(void *ctx, const struct peer_record *peer)
+{
+	struct gateway *gateway = ctx;
+
+	gateway->peers = grow_array(gateway->peers, gateway->peer_count + 1, sizeof(*peer));
+	gateway->peers[gateway->peer_count] = *peer;
+	gateway->peers[gateway->peer_count++].seen_s = gateway->sim->now.ns / SECONDS(1).ns;
 }
 
 void gateway_stop(struct gateway *gateway)
 {
+	gateway->peer_count = 0;
+	if (gateway->core != NULL && gateway->keeps_peers)
+		opportunism_list_peers(gateway->core, keep_peer, gateway);
 	gateway->is_down = true;
 	gateway->generation++;
 	opportunism_free(gateway->core);

@@ -86,6 +86,7 @@ static void free_gateway(struct gateway *gateway)
 	if (gateway->core != NULL)
 		gateway_stop(gateway);
 	text_free(&gateway->log);
+	free(gateway->peers);
 	free(gateway->conf_text);
 	free(gateway->engine.lost_spis);
 	free(gateway);
@@ -136,6 +137,7 @@ static struct gateway *add_gateway(struct sim *sim, const char *name, const char
 		sim_fail(sim, "not a range: %s", inside);
 	gateway->conf_text = conf;
 	find_fqdn(gateway);
+	gateway->keeps_peers = true;
 	key_make(gateway);
 	gateway_start(gateway);
 	return gateway;
@@ -221,6 +223,23 @@ void sim_restart(struct sim *sim, struct gateway *gateway)
 	sim_say(sim, gateway->name, "restarted");
 	gateway_stop(gateway);
 	gateway_start(gateway);
+}
+
+void sim_kill(struct sim *sim, struct gateway *gateway)
+{
+	sim_say(sim, gateway->name, "killed");
+	gateway_stop(gateway);
+}
+
+void sim_start(struct sim *sim, struct gateway *gateway)
+{
+	sim_say(sim, gateway->name, "started");
+	gateway_start(gateway);
+}
+
+void sim_lose_file(struct gateway *gateway)
+{
+	gateway->keeps_peers = false;
 }
 
 void sim_shutdown(struct sim *sim, struct gateway *gateway)

@@ -38,6 +38,11 @@ void sim_arrange(struct sim *sim, struct gateway *gateway);
 struct gateway *sim_impostor(struct sim *sim, struct gateway *victim);
 /* The gateway loses all its state, as by kill -9 and start. */
 void sim_restart(struct sim *sim, struct gateway *gateway);
+/* The same in two steps, with a time between them. */
+void sim_kill(struct sim *sim, struct gateway *gateway);
+void sim_start(struct sim *sim, struct gateway *gateway);
+/* From now on it does not remember its peers over a restart. */
+void sim_lose_file(struct gateway *gateway);
 /* A new configuration: the HowTo's two conns with that failureshunt=, or an ipsec.conf. */
 void sim_reload(struct sim *sim, struct gateway *gateway, const char *failure);
 void sim_reload_with(struct sim *sim, struct gateway *gateway, const char *conf);

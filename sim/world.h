@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "opportunism/opportunism.h"
+#include "opportunism/recover.h"
 #include "sim/sim.h"
 
 enum {
@@ -153,6 +154,9 @@ struct gateway {
 	struct engine_port engine_port;
 	struct ike_ports ike;
 	struct text log;
+	bool keeps_peers; /* the file of peers outlives a restart */
+	struct peer_record *peers; /* it */
+	size_t peer_count;
 };
 
 bool gateway_owns(const struct gateway *gateway, const struct ip *address);

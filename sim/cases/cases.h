@@ -82,6 +82,8 @@
 	X(used_one_way_is_used)                   \
 	X(what_comes_back_soon_is_spared_once)    \
 	X(looks_come_by_chance)                   \
+	X(restarts_recover_by_the_file)           \
+	X(restarts_recover_five_a_second)         \
 	X(rekeys_under_traffic_lose_nothing)      \
 	X(rekeys_that_cross_lose_nothing)         \
 	X(rekeys_with_losses_lose_nothing)        \

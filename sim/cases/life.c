@@ -135,3 +135,66 @@ void looks_come_by_chance(void)
 	expect_children(p.sim, p.west, 0);
 	end(&p);
 }
+
+/* RST-1, RST-2: nobody sends to it, and it sends nothing itself: the file alone tells its peer,
+ * whose next packet makes a new tunnel. */
+void restarts_recover_by_the_file(void)
+{
+	for (int has_file = 0; has_file <= 1; has_file++) {
+		struct pair p = start(5, HOWTO("198.51.100.0/24"));
+
+		if (!has_file)
+			sim_lose_file(p.west);
+		sim_kill(p.sim, p.west);
+		sim_run_for(p.sim, SECONDS(1));
+		sim_start(p.sim, p.west);
+		sim_run_for(p.sim, SECONDS(3));
+		if (has_file) {
+			expect_sas(p.sim, p.west, 1, 0);
+			expect_sas(p.sim, p.east, 1, 0);
+			expect_trap(p.sim, destination, source);
+		} else {
+			expect_sas(p.sim, p.east, 1, 1);
+		}
+		sim_ping(p.sim, destination, source);
+		sim_run_for(p.sim, SECONDS(1));
+		/* Without the file the first one hits an SA that is no more. */
+		expect_arrived(p.sim, destination, source, has_file ? 2 : 1, 0);
+		end(&p);
+	}
+}
+
+/* RST-2: twenty peers, five a second; and not those whose conn does not begin. */
+void restarts_recover_five_a_second(void)
+{
+	for (int begins = 0; begins <= 1; begins++) {
+		struct sim *sim = sim_new(6);
+		struct gateway *hub = sim_gateway_with(
+		    sim, "hub", "192.0.2.1", NULL,
+		    begins
+			? "conn self\n\tleft=%defaultroute\n\tright=%opportunistic\n\tauto=route\n"
+			: "conn self\n\tleft=%defaultroute\n\tright=%opportunistic\n\tauto=add\n");
+		char address[32], name[16];
+
+		sim_publish_key(sim, hub);
+		sim_delegate(sim, "192.0.2.1", hub);
+		for (int i = 0; i < 20; i++) {
+			struct gateway *leaf;
+
+			snprintf(name, sizeof(name), "leaf%d", i);
+			snprintf(address, sizeof(address), "192.0.2.%d", 10 + i);
+			leaf = sim_gateway(sim, name, address, NULL, NULL);
+			sim_publish_key(sim, leaf);
+			sim_delegate(sim, address, leaf);
+			sim_ping(sim, address, "192.0.2.1");
+		}
+		sim_run_for(sim, SECONDS(3));
+		expect_sas(sim, hub, 20, 20);
+		sim_restart(sim, hub);
+		sim_run_for(sim, MILLISECONDS(1900));
+		expect_sas(sim, hub, begins ? 10 : 0, 0);
+		sim_run_for(sim, SECONDS(3));
+		expect_sas(sim, hub, begins ? 20 : 0, 0);
+		sim_end(sim);
+	}
+}

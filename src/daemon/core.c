@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "daemon/clock.h"
+#include "daemon/peers.h"
 
 /* Reading the counters of a hundred thousand pairs takes time: one part in so many. */
 enum { REFRESH_SHARE = 20, PROTECTED_WRITE_S = 5 };
@@ -243,6 +244,7 @@ void core_settle(struct daemon *d)
 	struct timeval wait;
 
 	write_protected_soon(d);
+	peers_look(d);
 	if (due.ns == INSTANT_NEVER.ns) {
 		event_del(d->deadline);
 		return;

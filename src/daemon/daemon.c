@@ -9,6 +9,7 @@
 #include "daemon/commands.h"
 #include "daemon/core.h"
 #include "daemon/life.h"
+#include "daemon/peers.h"
 #include "daemon/privileges.h"
 
 /* TTL-5: what a question may cost. */
@@ -179,6 +180,10 @@ bool daemon_start(struct daemon *d, char *error, size_t size)
 	if (!engine_start(d->engine, d->base, &events))
 		return fail(error, size, "the packet engine did not start; look into the log");
 	core_configure(d);
+	if (!peers_open(d))
+		return fail(error, size, "no thread can be made");
+	peers_recover(d);
+	core_settle(d);
 	return true;
 }
 
@@ -274,6 +279,7 @@ void daemon_free(struct daemon *d)
 	if (d->control != NULL)
 		control_server_finish(d->control);
 	life_close(d);
+	peers_close(d);
 	text_free(&d->notes);
 	resolver_free(d->resolver);
 	d->resolver = NULL;

@@ -26,6 +26,7 @@ struct daemon {
 	struct log log;
 	struct start_users users;
 	struct rundir run;
+	struct peers *peers; /* NULL: none are remembered */
 	struct instant started;
 	struct event_base *base;
 

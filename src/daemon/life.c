@@ -6,6 +6,7 @@
 
 #include "daemon/clock.h"
 #include "daemon/notify.h"
+#include "daemon/peers.h"
 
 enum { POLL_MS = 20 };
 
@@ -30,6 +31,7 @@ static void finish(struct daemon *d)
 	struct text kept = { 0 };
 	json_t *result;
 
+	peers_forget(d);
 	engine_stop(d->engine, !d->stops_open, &kept);
 	result = json_pack("{s:o}", "kept", kept_lines(&kept));
 	if (kept.len > 0)

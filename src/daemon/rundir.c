@@ -20,7 +20,8 @@
 enum { PROTECTED_FILE_MAX = 4 << 20 };
 
 static const char *const our_files[] = {
-	CONTROL_SOCKET, "wildswan.pid", "wildswan.log", "primed", PROTECTED, CRASH_SECRET, ".", ".."
+	CONTROL_SOCKET, "wildswan.pid", "wildswan.log", "primed", "peers", PROTECTED,
+	CRASH_SECRET,   ".",            ".."
 };
 
 static bool is_ours(const char *name)
@@ -106,6 +107,7 @@ bool rundir_open(struct rundir *run, const char *path, bool keeps_state, uid_t u
 	}
 	run->state = open_state(run, keeps_state, "primed");
 	run->protected_hosts = open_state(run, keeps_state, PROTECTED);
+	run->peers = open_state(run, keeps_state, "peers");
 	snprintf(run->crash_secret, sizeof(run->crash_secret), "%s/" CRASH_SECRET,
 	         keeps_state ? path : STATE_DIR);
 	return true;
@@ -134,6 +136,8 @@ void rundir_close(struct rundir *run)
 		close(run->state);
 	if (run->protected_hosts >= 0)
 		close(run->protected_hosts);
+	if (run->peers >= 0)
+		close(run->peers);
 	*run = RUNDIR_UNOPENED;
 }
 

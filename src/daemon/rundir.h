@@ -17,10 +17,12 @@ struct rundir {
 	int pid;   /* locked for as long as we live */
 	int state; /* which trust anchor was primed, or -1 */
 	int protected_hosts; /* opportunism/protected.h, or -1 */
+	int peers;               /* peers.h, or -1 */
 	char crash_secret[4096]; /* path of a file that is the signer's to make and read */
 };
 
-#define RUNDIR_UNOPENED ((struct rundir){ .dir = -1, .pid = -1, .state = -1, .protected_hosts = -1 })
+#define RUNDIR_UNOPENED \
+	((struct rundir){ .dir = -1, .pid = -1, .state = -1, .protected_hosts = -1, .peers = -1 })
 
 /* False: `error` says why not; another daemon runs there, perhaps. `keeps_state`: in RUNDIR too. */
 MUST_USE bool rundir_open(struct rundir *run, const char *path, bool keeps_state, uid_t uid,

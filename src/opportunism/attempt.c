@@ -142,35 +142,39 @@ static bool needs_keys(const struct attempt *attempt)
 	       !theirs->takes_cert;
 }
 
-/* False: there is nothing to prove ourselves with, or no address to do it from. */
-static bool make_wish(const struct attempt *attempt, const struct reach_selectors *wanted,
-                      struct ike_wish *wish)
+bool conn_wish(const struct opportunism *opp, const struct conn_state *conn,
+               const struct ip *gateway, struct ike_wish *wish)
 {
-	const struct flow *flow = attempt->flow;
-	const struct opportunism *opp = attempt->opp;
-	const struct ip *gateway = &attempt->gateway->address;
-	struct ip outer = conn_outer(flow->conn, (enum ip_family)gateway->family, &opp->own);
+	struct ip outer = conn_outer(conn, (enum ip_family)gateway->family, &opp->own);
 
 	*wish = (struct ike_wish){ .path = { .local = { outer, 500 }, .remote = { *gateway, 500 } },
 		                   .expected_id = id_of_ip(gateway),
-		                   .peer_auth = ike_auth_of(flow->conn->theirs.auth),
-		                   .peer_psk = flow->conn->psk < 0 ? 0 : (unsigned)flow->conn->psk,
-		                   .local = wanted->local[0],
-		                   .remote = wanted->remote[0],
-		                   .more_local = wanted->more.local,
-		                   .more_remote = wanted->more.remote,
-		                   .packet = wanted->more.packet,
-		                   .ppk = flow->conn->ppk,
-		                   .profile = flow->conn->profile,
-		                   .tag = attempt->tag,
-		                   .is_opportunistic = flow->conn->is_opportunistic };
-	wish->certs = conn_certs(flow->conn, opp->trust);
+		                   .peer_auth = ike_auth_of(conn->theirs.auth),
+		                   .peer_psk = conn->psk < 0 ? 0 : (unsigned)conn->psk,
+		                   .ppk = conn->ppk,
+		                   .profile = conn->profile,
+		                   .is_opportunistic = conn->is_opportunistic };
+	wish->certs = conn_certs(conn, opp->trust);
 	/* Whom the certificate names is decided by the CA, unless rightid= says more. */
 	if (wish->peer_auth == IKE_AUTH_NULL || wish->certs.trust != NULL)
 		wish->expected_id = (struct ike_id){ .type = ID_NONE };
-	if (wish->peer_auth != IKE_AUTH_NULL && flow->conn->theirs.id.kind != CONF_ID_NONE)
-		wish->expected_id = id_of_conf(&flow->conn->theirs.id);
-	return outer.family != IP_NONE && self_for_conn(opp, flow->conn, &outer, &wish->self);
+	if (wish->peer_auth != IKE_AUTH_NULL && conn->theirs.id.kind != CONF_ID_NONE)
+		wish->expected_id = id_of_conf(&conn->theirs.id);
+	return outer.family != IP_NONE && self_for_conn(opp, conn, &outer, &wish->self);
+}
+
+static bool make_wish(const struct attempt *attempt, const struct reach_selectors *wanted,
+                      struct ike_wish *wish)
+{
+	if (!conn_wish(attempt->opp, attempt->flow->conn, &attempt->gateway->address, wish))
+		return false;
+	wish->local = wanted->local[0];
+	wish->remote = wanted->remote[0];
+	wish->more_local = wanted->more.local;
+	wish->more_remote = wanted->more.remote;
+	wish->packet = wanted->more.packet;
+	wish->tag = attempt->tag;
+	return true;
 }
 
 static enum ike_reason initiate(struct attempt *attempt, struct gateway_memory *memory)

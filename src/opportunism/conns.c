@@ -325,6 +325,24 @@ static int profile_rank(const struct conn_state *conn, const struct ip *remote)
 	return conn->is_opportunistic ? 1 : 2;
 }
 
+struct conn_state *conns_answering_gateway(struct conns *conns, const struct ip *remote,
+                                           enum ike_auth auth)
+{
+	struct conn_state *best = NULL;
+	int best_rank = 0;
+
+	for (size_t i = 0; i < conns->count; i++) {
+		struct conn_state *conn = &conns->list[i];
+		int rank = profile_rank(conn, remote);
+
+		if (rank <= best_rank || ike_auth_of(conn->theirs.auth) != auth)
+			continue;
+		best = conn;
+		best_rank = rank;
+	}
+	return best;
+}
+
 const struct ike_profile *conns_profile_towards(const struct conns *conns, const struct ip *remote)
 {
 	const struct ike_profile *best = NULL;

@@ -58,6 +58,10 @@ bool conn_protects(const struct conn_state *conn, const struct ip *local,
 struct conn_state *conns_answering(struct conns *conns, const struct ip *ours,
                                    const struct ip *theirs, const struct own_addresses *own,
                                    enum ike_auth auth);
+/* The added conn by whose rules that gateway may have an IKE SA alone (RFC 6023), one that wants this
+ * proof; NULL if none. */
+struct conn_state *conns_answering_gateway(struct conns *conns, const struct ip *remote,
+                                           enum ike_auth auth);
 /* How somebody is dealt with who comes from this address and has not said who he is; NULL: by the
  * defaults. */
 const struct ike_profile *conns_profile_towards(const struct conns *conns, const struct ip *remote);

@@ -23,6 +23,7 @@ struct leaving;
 struct tunnel;
 struct reach;
 struct closed_pair;
+struct recovery;
 
 /* An IKE SA of ours as the flows see it: settled at sa_up, except for the SAs still negotiating. */
 struct peer_sa {
@@ -31,10 +32,13 @@ struct peer_sa {
 	ike_handle handle;
 	struct ip gateway;
 	bool is_up;
+	bool is_recovery;   /* from here, without a child, after our restart (recover.c) */
 	bool is_full;       /* one of the two makes no further child on it (TS-16) */
 	enum ike_auth auth; /* how the peer proved its identity */
 	bool by_certificate;
 	char conn[CONN_NAME_MAX]; /* by whose rules it was made from here; "": by the peer */
+	char carries[CONN_NAME_MAX]; /* by whose rules its last child was made; "": none yet */
+	struct ip ours;
 	struct pubkey key; /* the one that authenticated the peer; PUBKEY_NONE unless it signed */
 	struct ike_id id;
 	enum strength strength; /* of the proof of the key */
@@ -122,6 +126,8 @@ struct opportunism {
 	struct duration tunnel_idle;
 	struct hash closed; /* life.c: pairs whose tunnels were closed lately */
 	TAILQ_HEAD(, closed_pair) closed_list;
+	struct recovery *recovery; /* recover.c; NULL: there was nothing to recover */
+	uint64_t peers_version;
 
 	struct hash flows;           /* by pair */
 	struct fair_queue waiting;   /* flows that wait for the resolver */
@@ -174,6 +180,11 @@ void child_forget(struct opportunism *opp, struct child *child);
 /* replace.c: rekeyed children. */
 void child_remove_later(struct opportunism *opp, uint32_t spi_in);
 void children_forget_leaving(struct opportunism *opp);
+/* recover.c: who is established has changed; that negotiation is over; all of it. */
+void peers_changed(struct opportunism *opp);
+void recovery_over(struct opportunism *opp, ike_handle sa);
+void recovery_forget(struct opportunism *opp);
+
 /* life.c */
 void closed_forget_all(struct opportunism *opp);
 /* RKY-7 */

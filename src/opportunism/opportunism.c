@@ -117,6 +117,7 @@ void opportunism_free(struct opportunism *opp)
 	tunnels_free(opp);
 	children_forget_leaving(opp);
 	closed_forget_all(opp);
+	recovery_forget(opp);
 	self_forget(opp);
 	while ((event = TAILQ_FIRST(&opp->events)) != NULL) {
 		TAILQ_REMOVE(&opp->events, event, in_queue);

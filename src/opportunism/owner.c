@@ -159,6 +159,10 @@ static void negotiation_over(struct opportunism *opp, ike_handle handle, enum ik
 {
 	struct peer_sa *sa = sa_find(opp, handle);
 
+	recovery_over(opp, handle);
+	/* Those who wait want a child; for them the peer may have another answer. */
+	if (sa != NULL && sa->is_recovery)
+		reason = IKE_REASON_NONE;
 	if (sa != NULL && memory_of(opp, &sa->gateway)->negotiating == handle)
 		attempts_resume(opp, &sa->gateway, reason);
 }
@@ -174,6 +178,8 @@ static void handle_sa_up(struct opportunism *opp, const struct event *event)
 	sa->by_certificate = up->by_certificate;
 	sa->key = up->peer_key;
 	sa->id = up->peer_id;
+	sa->ours = up->path.local.address;
+	peers_changed(opp);
 	if (!up->is_initiator)
 		sa->strength = respond_key_strength(opp, event->sa);
 	log_line(&opp->log, LOG_INFO, "IKE SA with %s up as %s, peer %s, %s",
@@ -279,6 +285,8 @@ static void handle_child_failed(struct opportunism *opp, const struct event *eve
 		log_line(&opp->log, LOG_INFO, "gateway %s: %s", ip_text(&sa->gateway).s,
 		         ike_reason_text(event->reason));
 	/* The attempt first: it may try again and be waited for by the others. */
+	if (sa != NULL && sa->is_recovery)
+		return; /* sa_gone follows */
 	if (sa != NULL && !sa->is_up && memory_of(opp, &sa->gateway)->negotiating == event->sa)
 		memory_of(opp, &sa->gateway)->negotiating = 0;
 	if (attempt != NULL)
@@ -298,6 +306,7 @@ static void handle_sa_gone(struct opportunism *opp, const struct event *event)
 	if (sa->is_up)
 		log_line(&opp->log, LOG_INFO, "IKE SA with %s gone, %s", ip_text(&sa->gateway).s,
 		         ike_reason_text(event->reason));
+	peers_changed(opp);
 	sa_forget(opp, sa);
 }
 

@@ -68,6 +68,8 @@ const char *claim_objection(const struct ike_claim *said, const struct conn_stat
 {
 	const struct ip *source = &said->peer.range.first;
 
+	if (said->is_childless)
+		return conn == NULL ? "no conn answers for such a gateway" : NULL;
 	if (!said->is_single_pair && conn != NULL && !conn->is_opportunistic)
 		return NULL; /* the conn has said whose ranges these are */
 	if (!said->is_single_pair)
@@ -234,7 +236,11 @@ static void answer(struct claim *claim, const struct pubkey *keys, size_t count,
 		permission.more_ours = granted.more.local;
 		permission.more_peer = granted.more.remote;
 	}
-	if (claim->refusal == NULL)
+	if (claim->said.is_childless && claim->refusal != NULL) {
+		refuse(claim, claim->refusal); /* of an IKE SA alone nothing would be left */
+		return;
+	}
+	if (claim->refusal == NULL && !claim->said.is_childless)
 		check_existing(claim);
 	if (claim->refusal != NULL) {
 		log_no_child(claim);
@@ -492,7 +498,8 @@ static void look(struct claim *claim, bool wants_keys)
 		key_search_start(&claim->keys, &opp->lookups, &address, fqdn, KEY_SEARCH_TXT,
 		                 on_keys_done, claim);
 	}
-	if (claim->refusal == NULL && !speaks_for_itself(claim) && !is_arranged(claim))
+	if (claim->refusal == NULL && !claim->said.is_childless && !speaks_for_itself(claim) &&
+	    !is_arranged(claim))
 		look_at_source(claim);
 	decide_when_all_is_in(claim);
 }
@@ -613,13 +620,17 @@ static struct claim *claim_new(struct opportunism *opp, const struct event *even
 	claim->timer.fire = claim_fire;
 	claim->source_client.on_answer = on_source_answer;
 	LIST_INIT(&claim->source_client.lookups);
-	if (claim->said.is_single_pair)
+	if (claim->said.is_childless)
+		claim->conn = conns_answering_gateway(
+		    &opp->conns, &claim->said.path.remote.address, claim->said.auth);
+	else if (claim->said.is_single_pair)
 		claim->conn =
 		    conns_answering(&opp->conns, &claim->said.ours.range.first,
 		                    &claim->said.peer.range.first, &opp->own, claim->said.auth);
 	else
 		claim->conn = conn_of_ranges(&opp->conns, &claim->said, &opp->own, &claim->grant);
-	claim->has_grant = !claim->said.is_single_pair && claim->conn != NULL;
+	claim->has_grant = !claim->said.is_single_pair && !claim->said.is_childless &&
+	                   claim->conn != NULL;
 	claim->said.more_peer = claim->said.more_ours = (struct selectors){ 0 }; /* were lent */
 	claim->refusal = claim_objection(&claim->said, claim->conn, opp);
 	hash_add(&opp->claims, &claim->by_sa,

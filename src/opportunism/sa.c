@@ -149,6 +149,18 @@ static void untell_strength(struct opportunism *opp, const struct child *child)
 		opp->is_policy_stale = true;
 }
 
+/* By whose rules its peer would be met again (recover.c). */
+static void note_conn(struct opportunism *opp, const struct child *child)
+{
+	struct peer_sa *sa = sa_find(opp, child->sa);
+	const struct conn_state *conn = child->flow->conn;
+
+	if (sa == NULL || conn == NULL || strcmp(sa->carries, conn->conn.name) == 0)
+		return;
+	string_copy(sa->carries, sizeof(sa->carries), conn->conn.name);
+	peers_changed(opp);
+}
+
 void child_add(struct opportunism *opp, struct flow *flow, const struct event *up, bool is_ours,
                enum strength strength)
 {
@@ -168,6 +180,7 @@ void child_add(struct opportunism *opp, struct flow *flow, const struct event *u
 	         hash_octets(&opp->children, &child->spi_in, sizeof(child->spi_in)));
 	TAILQ_INSERT_HEAD(&flow->children, child, in_flow);
 	memory_of(opp, &child->gateway)->tunnel_seen = opp->now;
+	note_conn(opp, child);
 	tell_strength(opp, child);
 }
 

@@ -1,0 +1,256 @@
+#include "daemon/peers.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "daemon/clock.h"
+#include "opportunism/peerfile.h"
+
+/* Making the text takes one part in so many of the control thread's time, at most. */
+enum { PEERS_SHARE = 50 };
+#define WRITE_AGAIN SECONDS(600)
+
+struct peers {
+	int fd;
+	struct event *timer;
+	struct text body; /* as it is being made */
+	bool is_over;     /* nothing is written any more but what peers_forget() wrote */
+	bool is_started;  /* the file was read: what is written now is newer */
+	bool is_due;
+	uint64_t version;
+	struct instant next; /* not before */
+	int64_t now_s;
+	/* the writer's */
+	pthread_t thread;
+	pthread_mutex_t mutex;
+	pthread_cond_t wake;
+	struct text pending; /* a body to be written */
+	bool has_pending;
+	bool is_stopping;
+	uint64_t sequence;
+};
+
+/* ---- The writer ---- */
+
+static bool write_all(int fd, struct bytes text, off_t at)
+{
+	while (text.len > 0) {
+		ssize_t n = pwrite(fd, text.data, text.len, at);
+
+		if (n <= 0)
+			return false;
+		at += n;
+		text = BYTES(text.data + n, text.len - (size_t)n);
+	}
+	return true;
+}
+
+static void write_slot(struct peers *p, const struct text *body)
+{
+	struct text out = { 0 };
+	uint64_t sequence = p->sequence + 1;
+	bool ok = peerfile_write(body, sequence, &out) &&
+	          write_all(p->fd, BYTES((const uint8_t *)out.s, out.len),
+	                    (off_t)(sequence % 2) * PEERFILE_SLOT);
+
+	/* A slot that was spoilt is found so by its digest, and used again. */
+	if (ok)
+		p->sequence = sequence;
+	text_free(&out);
+}
+
+static void *run_writer(void *ctx)
+{
+	struct peers *p = ctx;
+
+	pthread_mutex_lock(&p->mutex);
+	for (;;) {
+		struct text body = p->pending;
+
+		if (!p->has_pending && p->is_stopping)
+			break;
+		if (!p->has_pending) {
+			pthread_cond_wait(&p->wake, &p->mutex);
+			continue;
+		}
+		p->pending = (struct text){ 0 };
+		p->has_pending = false;
+		pthread_mutex_unlock(&p->mutex);
+		write_slot(p, &body);
+		text_free(&body);
+		pthread_mutex_lock(&p->mutex);
+	}
+	pthread_mutex_unlock(&p->mutex);
+	return NULL;
+}
+
+/* Takes `body`; one that still waits is out of date. */
+static void hand_over(struct peers *p, struct text *body)
+{
+	pthread_mutex_lock(&p->mutex);
+	text_free(&p->pending);
+	p->pending = *body;
+	p->has_pending = true;
+	pthread_cond_signal(&p->wake);
+	pthread_mutex_unlock(&p->mutex);
+	*body = (struct text){ 0 };
+}
+
+/* ---- The control thread ---- */
+
+static void add_peer(void *ctx, const struct peer_record *peer)
+{
+	struct peers *p = ctx;
+	struct peer_record record = *peer;
+
+	if (record.seen_s == 0)
+		record.seen_s = p->now_s;
+	(void)!peerfile_add(&p->body, &record);
+}
+
+static void set_timer(struct peers *p, struct duration wait)
+{
+	struct timeval tv = { .tv_sec = wait.ns / 1000000000,
+		              .tv_usec = wait.ns % 1000000000 / 1000 };
+
+	event_add(p->timer, &tv);
+}
+
+static void write_now(struct daemon *d)
+{
+	struct peers *p = d->peers;
+	struct instant before = clock_now();
+	struct duration cost;
+
+	p->now_s = time(NULL);
+	p->version = opportunism_peers_version(d->core);
+	p->is_due = false;
+	opportunism_list_peers(d->core, add_peer, p);
+	hand_over(p, &p->body);
+	cost = instant_since(clock_now(), before);
+	p->next = instant_after(before, cost.ns * PEERS_SHARE > SECONDS(1).ns
+	                                    ? (struct duration){ cost.ns * PEERS_SHARE }
+	                                    : SECONDS(1));
+	set_timer(p, WRITE_AGAIN);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *ctx)
+{
+	struct daemon *d = ctx;
+
+	if (!d->peers->is_over)
+		write_now(d);
+}
+
+void peers_look(struct daemon *d)
+{
+	struct peers *p = d->peers;
+	struct instant now;
+
+	if (p == NULL || !p->is_started || p->is_over || p->is_due ||
+	    p->version == opportunism_peers_version(d->core))
+		return;
+	now = clock_now();
+	if (instant_reached(p->next, now)) {
+		write_now(d);
+		return;
+	}
+	p->is_due = true;
+	set_timer(p, instant_since(p->next, now));
+}
+
+static void read_slot(int fd, unsigned slot, uint64_t *sequence, struct peer_record **peers,
+                      size_t *count)
+{
+	uint8_t *octets = new_array(PEERFILE_SLOT, 1);
+	struct peer_record *found;
+	size_t found_count;
+	uint64_t number;
+	ssize_t len = pread(fd, octets, PEERFILE_SLOT, (off_t)slot * PEERFILE_SLOT);
+
+	if (len > 0 && peerfile_parse(BYTES(octets, (size_t)len), &number, &found, &found_count)) {
+		if (number >= *sequence) {
+			free(*peers);
+			*peers = found;
+			*count = found_count;
+			*sequence = number;
+		} else {
+			free(found);
+		}
+	}
+	free(octets);
+}
+
+void peers_recover(struct daemon *d)
+{
+	struct peers *p = d->peers;
+	struct peer_record *peers = NULL;
+	size_t count = 0;
+
+	if (p == NULL)
+		return;
+	read_slot(p->fd, 0, &p->sequence, &peers, &count);
+	read_slot(p->fd, 1, &p->sequence, &peers, &count);
+	if (count > 0)
+		log_line(&d->log, LOG_WARNING,
+		         "our last run did not end as it should: %zu peers had IKE SAs with us",
+		         count);
+	opportunism_recover(d->core, peers, count, time(NULL), clock_now());
+	free(peers);
+	p->is_started = true;
+}
+
+void peers_forget(struct daemon *d)
+{
+	struct peers *p = d->peers;
+	struct text empty = { 0 };
+
+	if (p == NULL || !p->is_started)
+		return;
+	p->is_over = true;
+	hand_over(p, &empty);
+}
+
+bool peers_open(struct daemon *d)
+{
+	struct peers *p;
+
+	if (d->run.peers < 0)
+		return true;
+	p = new_zeroed(sizeof(*p));
+	p->fd = d->run.peers;
+	p->next = clock_now();
+	pthread_mutex_init(&p->mutex, NULL);
+	pthread_cond_init(&p->wake, NULL);
+	p->timer = evtimer_new(d->base, on_timer, d);
+	if (p->timer == NULL || pthread_create(&p->thread, NULL, run_writer, p) != 0) {
+		if (p->timer != NULL)
+			event_free(p->timer);
+		free(p);
+		return false;
+	}
+	d->peers = p;
+	return true;
+}
+
+void peers_close(struct daemon *d)
+{
+	struct peers *p = d->peers;
+
+	if (p == NULL)
+		return;
+	pthread_mutex_lock(&p->mutex);
+	p->is_stopping = true;
+	pthread_cond_signal(&p->wake);
+	pthread_mutex_unlock(&p->mutex);
+	pthread_join(p->thread, NULL);
+	event_free(p->timer);
+	text_free(&p->body);
+	text_free(&p->pending);
+	pthread_cond_destroy(&p->wake);
+	pthread_mutex_destroy(&p->mutex);
+	free(p);
+	d->peers = NULL;
+}

@@ -1,0 +1,288 @@
+#include "opportunism/recover.h"
+
+#include <stdlib.h>
+
+#include "ike/profile.h"
+#include "opportunism/flow.h"
+#include "opportunism/keysearch.h"
+
+#define BETWEEN_CONTACTS MILLISECONDS(200)
+
+/* One IKE SA of this kind, until it is up or has failed. */
+struct contact {
+	LIST_ENTRY(contact) in_list;
+	struct opportunism *opp;
+	struct peer_record peer;
+	struct key_search keys;
+	bool is_searching;
+	enum strength strength;
+	ike_handle sa; /* 0: its key is being looked up */
+};
+
+struct recovery {
+	struct timer timer; /* the next one */
+	struct opportunism *opp;
+	struct peer_record *queue; /* owned, in random order, taken from its end */
+	size_t count;
+	LIST_HEAD(, contact) contacts;
+};
+
+/* ---- The list ---- */
+
+uint64_t opportunism_peers_version(const struct opportunism *opp)
+{
+	return opp->peers_version;
+}
+
+void peers_changed(struct opportunism *opp)
+{
+	opp->peers_version++;
+}
+
+static bool fill_record(const struct opportunism *opp, const struct peer_sa *sa,
+                        struct peer_record *out)
+{
+	const char *name = sa->carries[0] != '\0' ? sa->carries : sa->conn;
+	const struct conn_state *conn = conns_find(&opp->conns, name);
+
+	if (!sa->is_up || conn == NULL)
+		return false;
+	*out = (struct peer_record){ .gateway = sa->gateway,
+		                     .ours = sa->ours,
+		                     .our_id = conn_own_id(conn, &sa->ours),
+		                     .id = sa->id };
+	string_copy(out->conn, sizeof(out->conn), name);
+	return true;
+}
+
+void opportunism_list_peers(const struct opportunism *opp,
+                            void (*see)(void *ctx, const struct peer_record *peer), void *ctx)
+{
+	const struct recovery *recovery = opp->recovery;
+	const struct peer_sa *sa;
+	struct peer_record record;
+	size_t listed = 0;
+
+	LIST_FOREACH (sa, &opp->sa_list, in_list) {
+		if (listed == PEER_RECORDS_MAX)
+			return;
+		if (!fill_record(opp, sa, &record))
+			continue;
+		see(ctx, &record);
+		listed++;
+	}
+	/* Whose turn has not come before the next crash. */
+	for (size_t i = 0; recovery != NULL && i < recovery->count; i++) {
+		if (listed++ == PEER_RECORDS_MAX)
+			return;
+		see(ctx, &recovery->queue[i]);
+	}
+}
+
+/* ---- One of them ---- */
+
+static void contact_free(struct contact *contact)
+{
+	if (contact->is_searching)
+		key_search_stop(&contact->keys, &contact->opp->lookups);
+	LIST_REMOVE(contact, in_list);
+	free(contact);
+}
+
+static bool has_sa(const struct opportunism *opp, const struct ip *gateway)
+{
+	const struct peer_sa *sa;
+
+	LIST_FOREACH (sa, &opp->sa_list, in_list) {
+		if (ip_equal(&sa->gateway, gateway))
+			return true;
+	}
+	return false;
+}
+
+/* RST-2: who may begin. Who has shown no proof has nothing to come back to. */
+static bool may_begin(const struct conn_state *conn, const struct ip *gateway)
+{
+	if (conn == NULL || !conn->is_added || !conn->is_routed || conn->conn.type != CONN_TUNNEL ||
+	    conn->theirs.auth == CONN_NULL)
+		return false;
+	return conn->is_opportunistic ||
+	       (conn->theirs.kind == END_ADDRESS && ip_equal(&conn->theirs.address, gateway));
+}
+
+/* False: somebody was faster, the conns have changed, or there is no way. */
+static bool contact_begin(struct contact *contact, const struct pubkey *keys, size_t key_count)
+{
+	struct opportunism *opp = contact->opp;
+	const struct ip *gateway = &contact->peer.gateway;
+	struct conn_state *conn = conns_find(&opp->conns, contact->peer.conn);
+	struct ike_wish wish;
+	struct peer_sa *sa;
+
+	if (!may_begin(conn, gateway) || has_sa(opp, gateway) ||
+	    !conn_wish(opp, conn, gateway, &wish))
+		return false;
+	if (conn->is_opportunistic)
+		wish.expected_id = contact->peer.id;
+	wish.is_childless = true;
+	wish.tag = opp->next_tag++;
+	contact->sa = ike_initiate(opp->ike, &wish, opp->now);
+	if (contact->sa == 0)
+		return false;
+	log_line(&opp->log, LOG_INFO, "gateway %s: had an IKE SA before our restart, telling it",
+	         ip_text(gateway).s);
+	memory_of(opp, gateway)->negotiating = contact->sa;
+	sa = sa_add(opp, contact->sa, gateway);
+	string_copy(sa->conn, sizeof(sa->conn), conn->conn.name);
+	sa->is_recovery = true;
+	sa->strength = contact->strength;
+	if (key_count > 0)
+		ike_set_peer_keys(opp->ike, contact->sa, keys, key_count, opp->now);
+	return true;
+}
+
+static void on_keys(struct key_search *search)
+{
+	struct contact *contact = search->owner;
+	struct opportunism *opp = contact->opp;
+	struct found_keys found = key_search_keys(search, opp->dnssec);
+
+	contact->strength = strength_of_trust(found.trust);
+	key_search_stop(search, &opp->lookups);
+	contact->is_searching = false;
+	if (found.count == 0)
+		log_line(&opp->log, LOG_INFO,
+		         "gateway %s: had an IKE SA before our restart, but "
+		         "has no key of its own in the DNS",
+		         ip_text(&contact->peer.gateway).s);
+	if (found.count == 0 || !contact_begin(contact, found.keys, found.count))
+		contact_free(contact);
+	found_keys_wipe(&found);
+}
+
+/* By who it was: the keys of its address, or of its name (AUZ-3). False: it was somebody else. */
+static bool search_keys(struct contact *contact)
+{
+	const struct ike_id *id = &contact->peer.id;
+	struct ip address = id_address(id);
+	char fqdn[DNS_NAME_MAX] = "";
+	bool is_name = id->type == ID_FQDN && dns_name_normalise(BYTES(id->data, id->len), fqdn);
+
+	if (!is_name && !ip_equal(&address, &contact->peer.gateway))
+		return false;
+	contact->is_searching = true;
+	key_search_start(&contact->keys, &contact->opp->lookups, &address, fqdn, true, on_keys,
+	                 contact);
+	return true;
+}
+
+/* False: nothing is under way. */
+static bool contact_start(struct contact *contact, const struct conn_state *conn)
+{
+	const struct conn_end *theirs = &conn->theirs;
+
+	contact->strength = strength_of_auth(ike_auth_of(theirs->auth));
+	if (theirs->auth != CONN_RSASIG || theirs->takes_cert)
+		return contact_begin(contact, NULL, 0);
+	if (theirs->has_key)
+		return contact_begin(contact, &theirs->key, 1);
+	return search_keys(contact);
+}
+
+static void begin(struct recovery *recovery, const struct peer_record *peer)
+{
+	struct opportunism *opp = recovery->opp;
+	struct conn_state *conn = conns_find(&opp->conns, peer->conn);
+	struct contact *contact;
+
+	if (!may_begin(conn, &peer->gateway) || has_sa(opp, &peer->gateway))
+		return;
+	contact = new_zeroed(sizeof(*contact));
+	contact->opp = opp;
+	contact->peer = *peer;
+	LIST_INSERT_HEAD(&recovery->contacts, contact, in_list);
+	if (!contact_start(contact, conn))
+		contact_free(contact);
+}
+
+void recovery_over(struct opportunism *opp, ike_handle sa)
+{
+	struct contact *contact;
+
+	if (opp->recovery == NULL)
+		return;
+	LIST_FOREACH (contact, &opp->recovery->contacts, in_list) {
+		if (contact->sa == sa) {
+			contact_free(contact);
+			return;
+		}
+	}
+}
+
+/* ---- All of them ---- */
+
+static void next(struct opportunism *opp, struct timer *timer)
+{
+	struct recovery *recovery = CONTAINER_OF(timer, struct recovery, timer);
+
+	if (recovery->count == 0 || opp->is_shutting_down)
+		return;
+	begin(recovery, &recovery->queue[--recovery->count]);
+	peers_changed(opp);
+	timer_set(opp, &recovery->timer, instant_after(opp->now, BETWEEN_CONTACTS));
+}
+
+static void shuffle(struct opportunism *opp, struct peer_record *list, size_t count)
+{
+	for (size_t i = count; i-- > 1;) {
+		size_t j = (size_t)(core_random(opp) % (i + 1));
+		struct peer_record swapped = list[i];
+
+		list[i] = list[j];
+		list[j] = swapped;
+	}
+}
+
+/* The peer has its half no longer than that. */
+static bool is_fresh(const struct opportunism *opp, const struct peer_record *peer, int64_t now_s)
+{
+	const struct conn_state *conn = conns_find(&opp->conns, peer->conn);
+	int64_t age_s = now_s - peer->seen_s;
+
+	return conn != NULL && age_s >= 0 && age_s <= (int64_t)conn->profile->life.ike_s;
+}
+
+void opportunism_recover(struct opportunism *opp, const struct peer_record *peers, size_t count,
+                         int64_t now_s, struct instant now)
+{
+	struct recovery *recovery = new_zeroed(sizeof(*recovery));
+
+	opp->now = now;
+	recovery_forget(opp);
+	opp->recovery = recovery;
+	recovery->opp = opp;
+	recovery->timer.fire = next;
+	LIST_INIT(&recovery->contacts);
+	recovery->queue = new_array(count, sizeof(*peers));
+	for (size_t i = 0; i < count && i < PEER_RECORDS_MAX; i++) {
+		if (is_fresh(opp, &peers[i], now_s))
+			recovery->queue[recovery->count++] = peers[i];
+	}
+	shuffle(opp, recovery->queue, recovery->count);
+	if (recovery->count > 0)
+		timer_set(opp, &recovery->timer, now);
+}
+
+void recovery_forget(struct opportunism *opp)
+{
+	struct recovery *recovery = opp->recovery;
+
+	if (recovery == NULL)
+		return;
+	while (!LIST_EMPTY(&recovery->contacts))
+		contact_free(LIST_FIRST(&recovery->contacts));
+	heap_remove(&opp->timers, &recovery->timer.node);
+	free(recovery->queue);
+	free(recovery);
+	opp->recovery = NULL;
+}
