@@ -134,7 +134,7 @@ int main(int argc, char **argv)
 	struct ip server, first;
 	struct resolver_settings settings = { .servers = &server, .server_count = 1 };
 	char error[256] = "";
-	double begin, before;
+	double begin, before, cpu;
 	bool is_validating = argc == 5 && strcmp(argv[2], "-") != 0;
 
 	if (argc != 5 || !ip_parse(argv[1], &server) || !ip_parse(argv[3], &first))
@@ -150,10 +150,13 @@ int main(int argc, char **argv)
 		warm(&run);
 	before = resident();
 	begin = now_s();
+	cpu = (double)clock() / CLOCKS_PER_SEC;
 	ask_more(&run);
 	event_base_dispatch(run.base);
-	printf("{\"per_second\": %.1f, \"octets\": %.0f, \"failed\": %u, \"secure\": %u}\n",
-	       run.count / (now_s() - begin), (resident() - before) / run.count, run.failed,
-	       run.secure);
+	printf("{\"per_second\": %.1f, \"cpu_us\": %.1f, \"octets\": %.0f, \"failed\": %u, "
+	       "\"secure\": %u}\n",
+	       run.count / (now_s() - begin),
+	       ((double)clock() / CLOCKS_PER_SEC - cpu) / run.count * 1e6,
+	       (resident() - before) / run.count, run.failed, run.secure);
 	return 0;
 }

@@ -78,6 +78,7 @@ static void on_deadline(evutil_socket_t fd, short what, void *ctx)
 {
 	struct daemon *d = ctx;
 
+	d->settled = INSTANT_NEVER;
 	core_refresh_use(d);
 	opportunism_on_deadline(d->core, clock_now());
 	core_settle(d);
@@ -240,8 +241,13 @@ void core_close(struct daemon *d)
 void core_settle(struct daemon *d)
 {
 	struct instant due = opportunism_deadline(d->core);
-	int64_t ns = instant_since(due, clock_now()).ns;
 	struct timeval wait;
+	int64_t ns;
+
+	if (due.ns == d->settled.ns)
+		return; /* the timer is set for that already */
+	d->settled = due;
+	ns = instant_since(due, clock_now()).ns;
 
 	write_protected_soon(d);
 	peers_look(d);
@@ -303,6 +309,7 @@ bool core_open(struct daemon *d)
 		                           .random = port_random,
 		                           .start_job = port_start_job,
 		                           .new_spi = port_new_spi };
+	d->settled = INSTANT_NEVER;
 	d->deadline = evtimer_new(d->base, on_deadline, d);
 	d->write_protected = evtimer_new(d->base, write_protected, d);
 	d->core = opportunism_new(&settings);

@@ -50,6 +50,7 @@ struct daemon {
 	struct event *deadline;
 	struct event *write_protected;
 	uint64_t protected_written; /* how many changes are on disk */
+	struct instant settled; /* when it fires; INSTANT_NEVER: it does not */
 	struct instant use_refresh; /* when the kernel's counters may be read next */
 
 	int control_fd; /* until control_server_new() has it */

@@ -22,6 +22,7 @@ enum {
 	FRESH_S = 1,
 	WINDOW_LEAST = 32,
 	WINDOW_STEP = 8,
+	READY_MAX = 16,
 };
 /* A question that lies here for longer waits for others: libunbound has more than it can do. */
 #define LAG_MAX  MILLISECONDS(4)
@@ -61,8 +62,8 @@ struct asked {
 	char name[DNS_NAME_MAX];
 	enum dns_type type;
 	bool is_validated;
-	bool is_fresh; /* asked of the context that knows nothing */
-	bool is_held;  /* libunbound has not got it yet */
+	bool is_fresh;    /* asked of the context that knows nothing */
+	bool is_held;     /* libunbound has not got it yet */
 	bool is_answered; /* timed out: the late answer goes to the cache only */
 };
 
@@ -89,7 +90,10 @@ struct resolver {
 	struct event_base *base;
 	struct event *questions_event;
 	struct event *prime_event;
-	struct event *held_event; /* the first priming is over, or has had its time */
+	struct event *ready_event;
+	struct mail *ready, **ready_end; /* answers of this round */
+	unsigned ready_count;
+	struct event *held_event;  /* the first priming is over, or has had its time */
 	struct ub_ctx *validating; /* NULL with dnssec=off or without an anchor */
 	struct ub_ctx *plain;
 	/* For questions past the cache: a context of its own that knows nothing yet. */
@@ -122,12 +126,26 @@ static void mailbox_poke(struct mailbox *box)
 	(void)n; /* full means that it is readable already */
 }
 
+/* Whoever finds it empty wakes the reader, who takes all there is. */
 static void mailbox_put(struct mailbox *box, struct mail *mail)
 {
+	bool was_empty;
+
 	pthread_mutex_lock(&box->lock);
+	was_empty = box->first == NULL;
 	mail->next = NULL;
 	*box->end = mail;
 	box->end = &mail->next;
+	pthread_mutex_unlock(&box->lock);
+	if (was_empty)
+		mailbox_poke(box);
+}
+
+static void mailbox_put_all(struct mailbox *box, struct mail *first, struct mail **end)
+{
+	pthread_mutex_lock(&box->lock);
+	*box->end = first;
+	box->end = end;
 	pthread_mutex_unlock(&box->lock);
 	mailbox_poke(box);
 }
@@ -188,6 +206,35 @@ static struct mail *answer_mail(uint64_t query, enum dns_status status, enum dns
 
 /* ---- resolver thread ---- */
 
+/* The answers of one round of the loop go together: each by itself would cost a change of threads.
+ */
+static void deliver_ready(struct resolver *r)
+{
+	if (r->ready == NULL)
+		return;
+	mailbox_put_all(&r->answers, r->ready, r->ready_end);
+	r->ready = NULL;
+	r->ready_count = 0;
+}
+
+static void on_ready(evutil_socket_t fd, short what, void *ctx)
+{
+	deliver_ready(ctx);
+}
+
+static void put_answer(struct resolver *r, struct mail *mail)
+{
+	if (r->ready == NULL) {
+		r->ready_end = &r->ready;
+		event_active(r->ready_event, 0, 0); /* behind what else has come this round */
+	}
+	mail->next = NULL;
+	*r->ready_end = mail;
+	r->ready_end = &mail->next;
+	if (++r->ready_count == READY_MAX)
+		deliver_ready(r);
+}
+
 static void asked_free(struct asked *asked)
 {
 	*asked->place = asked->next;
@@ -232,10 +279,9 @@ static void on_resolved(void *ctx, int rcode, void *packet, int len, int securit
 	          response_parse(BYTES(packet, len), asked->name, asked->type, &response);
 
 	if (!asked->is_answered)
-		mailbox_put(&r->answers,
-		            answer_mail(asked->query, ok ? response.status : DNS_FAILED,
-		                        trust_of(asked->is_validated, security),
-		                        ok ? &response : NULL));
+		put_answer(r, answer_mail(asked->query, ok ? response.status : DNS_FAILED,
+		                          trust_of(asked->is_validated, security),
+		                          ok ? &response : NULL));
 	asked_free(asked);
 }
 
@@ -244,8 +290,7 @@ static void on_timeout(evutil_socket_t fd, short what, void *ctx)
 	struct asked *asked = ctx;
 
 	asked->is_answered = true;
-	mailbox_put(&asked->resolver->answers,
-	            answer_mail(asked->query, DNS_TIMED_OUT, DNS_INSECURE, NULL));
+	put_answer(asked->resolver, answer_mail(asked->query, DNS_TIMED_OUT, DNS_INSECURE, NULL));
 }
 
 static struct timeval timeval_of(struct duration d)
@@ -254,8 +299,8 @@ static struct timeval timeval_of(struct duration d)
 }
 
 /*
- * A context whose cache is as young as FRESH_S: the library has no other way past its cache, and its
- * limits of TTLs hold for all contexts at once. One that is busy is not thrown away.
+ * A context whose cache is as young as FRESH_S: the library has no other way past its cache, and
+ * its limits of TTLs hold for all contexts at once. One that is busy is not thrown away.
  */
 static struct ub_ctx *fresh_context(struct resolver *r)
 {
@@ -264,16 +309,16 @@ static struct ub_ctx *fresh_context(struct resolver *r)
 	bool is_stale;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	is_stale = now.tv_sec - r->fresh_born.tv_sec > FRESH_S || r->fresh_is_primed != r->is_primed;
+	is_stale =
+	    now.tv_sec - r->fresh_born.tv_sec > FRESH_S || r->fresh_is_primed != r->is_primed;
 	if (r->fresh != NULL && is_stale && r->fresh_asked == 0) {
 		ub_ctx_delete(r->fresh);
 		r->fresh = NULL;
 	}
 	if (r->fresh == NULL) {
-		r->fresh =
-		    upstream_new(&r->settings,
-		                 UPSTREAM_FRESH | (r->is_primed ? UPSTREAM_VALIDATING : 0),
-		                 r->base, error, sizeof(error));
+		r->fresh = upstream_new(&r->settings,
+		                        UPSTREAM_FRESH | (r->is_primed ? UPSTREAM_VALIDATING : 0),
+		                        r->base, error, sizeof(error));
 		r->fresh_born = now;
 		r->fresh_is_primed = r->is_primed;
 	}
@@ -303,8 +348,7 @@ static void put_question(struct asked *asked)
 	if (ub_resolve_event(ctx, asked->name, asked->type, CLASS_IN, asked, on_resolved, NULL) !=
 	    0) {
 		if (!asked->is_answered)
-			mailbox_put(&r->answers,
-			            answer_mail(asked->query, DNS_FAILED, DNS_INSECURE, NULL));
+			put_answer(r, answer_mail(asked->query, DNS_FAILED, DNS_INSECURE, NULL));
 		asked_free(asked);
 	}
 }
@@ -339,8 +383,7 @@ static void ask(struct resolver *r, const struct mail *question)
 
 	/* Abandoned questions count too: a dead forwarder must not fill our memory. */
 	if (r->asked_count >= RESOLVER_QUESTIONS_MAX) {
-		mailbox_put(&r->answers,
-		            answer_mail(question->query, DNS_FAILED, DNS_INSECURE, NULL));
+		put_answer(r, answer_mail(question->query, DNS_FAILED, DNS_INSECURE, NULL));
 		return;
 	}
 	asked = asked_new(r);
@@ -418,7 +461,7 @@ static void tell(struct resolver *r, enum mail_kind kind)
 	struct mail *mail = new_zeroed(sizeof(*mail));
 
 	mail->kind = kind;
-	mailbox_put(&r->answers, mail);
+	put_answer(r, mail);
 }
 
 static void on_primed(void *ctx, int rcode, void *packet, int len, int security, char *why_bogus,
@@ -609,10 +652,11 @@ static bool events_add(struct resolver *r, struct event_base *control)
 	r->questions_event =
 	    event_new(r->base, r->questions.fd, EV_READ | EV_PERSIST, on_questions, r);
 	r->prime_event = evtimer_new(r->base, prime, r);
+	r->ready_event = event_new(r->base, -1, 0, on_ready, r);
 	r->held_event = evtimer_new(r->base, on_prime_over, r);
 	r->answers_event = event_new(control, r->answers.fd, EV_READ | EV_PERSIST, on_answers, r);
-	return r->questions_event != NULL && r->prime_event != NULL && r->held_event != NULL &&
-	       r->answers_event != NULL &&
+	return r->questions_event != NULL && r->prime_event != NULL && r->ready_event != NULL &&
+	       r->held_event != NULL && r->answers_event != NULL &&
 	       event_add(r->questions_event, NULL) == 0 && event_add(r->answers_event, NULL) == 0;
 }
 
@@ -662,8 +706,8 @@ static void thread_stop(struct resolver *r)
 
 static void events_free(struct resolver *r)
 {
-	struct event *events[] = { r->questions_event, r->prime_event, r->held_event,
-		                   r->answers_event };
+	struct event *events[] = { r->questions_event, r->prime_event, r->ready_event,
+		                   r->held_event, r->answers_event };
 
 	for (size_t i = 0; i < ARRAY_LEN(events); i++) {
 		if (events[i] != NULL)
@@ -693,6 +737,7 @@ void resolver_free(struct resolver *r)
 	while (r->asked != NULL)
 		asked_free(r->asked);
 	events_free(r);
+	deliver_ready(r);
 	mailbox_wipe(&r->questions);
 	mailbox_wipe(&r->answers);
 	if (r->base != NULL)

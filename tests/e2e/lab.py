@@ -315,6 +315,7 @@ class Lab:
 	zonelistfile: "{self.dir}/zone.list"
 	xfrdir: "{self.dir}"
 	server-count: 1
+	rrl-ratelimit: 0
 remote-control:
 	control-enable: no
 {zones}""")

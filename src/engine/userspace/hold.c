@@ -210,6 +210,7 @@ bool hold_next_acquire(struct hold_table *t, struct ip_pair *pair, struct instan
 	struct hold_host *host = TAILQ_FIRST(&t->turns);
 	struct hold *hold;
 
+	t->is_told = host != NULL;
 	if (host == NULL)
 		return false;
 	hold = TAILQ_FIRST(&host->line);

@@ -50,6 +50,7 @@ struct hold_table {
 	size_t octets;
 	uint64_t dropped;              /* packets not kept, all bounds together */
 	TAILQ_HEAD(, hold_host) turns; /* hosts with acquires to hand out */
+	bool is_told;                  /* the control thread was woken to take them all */
 	/* Settled at creation; smaller in tests. */
 	size_t octets_max, host_octets_max, pairs_max, host_pairs_max, few;
 };

@@ -214,7 +214,8 @@ static void hold(struct worker *worker, const struct packet *p, uint8_t *octets)
 		is_decided = eroute->action != EROUTE_HOLD &&
 		             (eroute->action != EROUTE_TUNNEL || eroute_child(eroute) != NULL);
 	if (!is_decided)
-		is_news = hold_keep(holds, &p->pair, p->octets, worker->now);
+		is_news = hold_keep(holds, &p->pair, p->octets, worker->now) && !holds->is_told;
+	holds->is_told |= is_news;
 	hold_unlock(holds);
 	if (is_decided && !(eroute == NULL ? by_row(worker, row, p, octets)
 	                                   : by_eroute(worker, eroute, p, octets)))
