@@ -195,14 +195,12 @@ static void configure(struct gateway *gateway)
 		.secrets = &secrets,
 		.host_keys = &key,
 		.host_key_count = 1,
+		.outer = &gateway->address,
+		.outer_count = 1,
 		.own = &gateway->address,
 		.own_count = 1,
 	};
 
-	if (gateway->address.family == IP_V4)
-		config.own4 = gateway->address;
-	else
-		config.own6 = gateway->address;
 	opportunism_configure(gateway->core, &config, gateway->sim->now);
 }
 

@@ -98,6 +98,7 @@ static bool make_plan(struct gateway *g, bool before_network)
 {
 	struct network *network = new_zeroed(sizeof(*network));
 	char error[512];
+	struct text lacks = { 0 };
 	bool ok = network_read(network, error, sizeof(error));
 
 	if (before_network) {
@@ -110,6 +111,9 @@ static bool make_plan(struct gateway *g, bool before_network)
 	free(network);
 	if (!ok)
 		return told(error);
+	if (plan_lacks(&g->plan, &g->files.conf, &lacks))
+		fprintf(stderr, "warning: %s; it is waited for\n", lacks.s);
+	text_free(&lacks);
 	return !before_network || widen_own_rows(&g->plan);
 }
 

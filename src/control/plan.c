@@ -38,55 +38,118 @@ static unsigned smaller(unsigned a, unsigned b)
 	return a == 0 || (b != 0 && b < a) ? b : a;
 }
 
-static bool has_device(const struct network *n, const char *device)
+static void add_outer(struct plan *p, const struct ip *address, unsigned mtu)
 {
-	return device_address(n, device, IP_V4).family != IP_NONE ||
-	       device_address(n, device, IP_V6).family != IP_NONE;
+	struct ip *first = address->family == IP_V4 ? &p->own4 : &p->own6;
+
+	if (address->family == IP_NONE || p->outer_count == PLAN_OUTER_MAX)
+		return;
+	for (size_t i = 0; i < p->outer_count; i++) {
+		if (ip_equal(&p->outer[i], address))
+			return;
+	}
+	p->outer[p->outer_count++] = *address;
+	if (first->family == IP_NONE)
+		*first = *address;
+	p->engine.mtu = smaller(p->engine.mtu, mtu);
 }
 
-/* interfaces="ipsec0=eth0": the first device with an address of the family. */
-static bool use_devices(struct plan *p, const struct conf *conf, const struct network *n,
-                        char *error, size_t size)
+/* interfaces="ipsec0=eth0 ipsec1=eth1": the first address of each family on each device. */
+static void use_devices(struct plan *p, const struct conf *conf, const struct network *n)
 {
+	static const enum ip_family families[] = { IP_V4, IP_V6 };
+
 	for (size_t i = 0; i < conf->setup.interface_count; i++) {
 		const char *device = conf->setup.interfaces[i];
 
-		if (!has_device(n, device))
-			return fail(error, size,
-			            "interfaces: the device %s has no address; bring it up first",
-			            device);
-		if (p->own4.family == IP_NONE)
-			p->own4 = device_address(n, device, IP_V4);
-		if (p->own6.family == IP_NONE)
-			p->own6 = device_address(n, device, IP_V6);
-		p->engine.mtu = smaller(p->engine.mtu, network_device_mtu(device));
+		for (size_t j = 0; j < ARRAY_LEN(families); j++) {
+			struct ip address = device_address(n, device, families[j]);
+
+			add_outer(p, &address, network_device_mtu(device));
+		}
+	}
+}
+
+static void find_addresses(struct plan *p, const struct conf *conf, const struct network *n)
+{
+	for (size_t i = 0; i < n->address_count; i++) {
+		if (strcmp(n->addresses[i].device, PLAN_DEVICE) != 0)
+			p->own[p->own_count++] = n->addresses[i].address;
+	}
+	use_devices(p, conf, n);
+	if (!conf->setup.uses_defaultroute)
+		return;
+	add_outer(p, &n->source4, n->mtu4);
+	add_outer(p, &n->source6, n->mtu6);
+}
+
+/* Does any conn protect whatever address this machine has? */
+static bool covers_own(const struct conf *conf)
+{
+	for (size_t i = 0; i < conf->conn_count; i++) {
+		const struct conn *c = &conf->conns[i];
+		const struct conn_end *ends[] = { &c->left, &c->right };
+
+		for (size_t j = 0; j < ARRAY_LEN(ends); j++)
+			if (c->auto_action != AUTO_IGNORE && ends[j]->kind == END_DEFAULTROUTE &&
+			    ends[j]->subnet_count == 0)
+				return true;
+	}
+	return false;
+}
+
+static int compare_first(const void *a, const void *b)
+{
+	const struct ip_range *x = a;
+	const struct ip_range *y = b;
+
+	return ip_compare(&x->first, &y->first);
+}
+
+/* Of more addresses than are read, the rest must work as well. */
+static void find_known(struct plan *p, const struct conf *conf, const struct network *n)
+{
+	bool is_any = !covers_own(conf) || n->address_count == NETWORK_ADDRESSES_MAX;
+
+	p->known = new_array(p->own_count + 2, sizeof(*p->known));
+	if (is_any) {
+		p->known[p->known_count++] = range_any(IP_V4);
+		p->known[p->known_count++] = range_any(IP_V6);
+		return;
+	}
+	for (size_t i = 0; i < p->own_count; i++)
+		p->known[p->known_count++] = range_of_ip(&p->own[i]);
+	qsort(p->known, p->known_count, sizeof(*p->known), compare_first);
+}
+
+bool plan_lacks(const struct plan *plan, const struct conf *conf, struct text *what)
+{
+	if (plan->outer_count > 0)
+		return false;
+	if (conf->setup.uses_defaultroute)
+		text_add(what, "interfaces=%%defaultroute: this machine has no default route yet");
+	else if (conf->setup.interface_count > 0)
+		text_add(what, "interfaces: the device %s has no address yet",
+		         conf->setup.interfaces[0]);
+	return what->len > 0;
+}
+
+static bool same_ips(const struct ip *a, size_t a_count, const struct ip *b, size_t b_count)
+{
+	if (a_count != b_count)
+		return false;
+	for (size_t i = 0; i < a_count; i++) {
+		if (!ip_equal(&a[i], &b[i]))
+			return false;
 	}
 	return true;
 }
 
-static bool find_addresses(struct plan *p, const struct conf *conf, const struct network *n,
-                           char *error, size_t size)
+bool plan_is_same_machine(const struct plan *a, const struct plan *b)
 {
-	for (size_t i = 0; i < n->address_count; i++)
-		p->own[p->own_count++] = n->addresses[i].address;
-	if (!use_devices(p, conf, n, error, size))
-		return false;
-	if (!conf->setup.uses_defaultroute)
-		return true;
-	if (n->source4.family == IP_NONE && n->source6.family == IP_NONE &&
-	    p->own4.family == IP_NONE && p->own6.family == IP_NONE)
-		return fail(error, size, "%s",
-		            "interfaces=%defaultroute: this machine has no default route; add one, "
-		            "or name the device: interfaces=\"ipsec0=eth0\"");
-	if (p->own4.family == IP_NONE && n->source4.family != IP_NONE) {
-		p->own4 = n->source4;
-		p->engine.mtu = smaller(p->engine.mtu, n->mtu4);
-	}
-	if (p->own6.family == IP_NONE && n->source6.family != IP_NONE) {
-		p->own6 = n->source6;
-		p->engine.mtu = smaller(p->engine.mtu, n->mtu6);
-	}
-	return true;
+	return same_ips(a->outer, a->outer_count, b->outer, b->outer_count) &&
+	       same_ips(a->own, a->own_count, b->own, b->own_count) &&
+	       a->engine.mtu == b->engine.mtu;
 }
 
 /* Users whose queries for names are exempt */
@@ -119,14 +182,6 @@ static void add_usual_users(struct plan *p)
 }
 
 /* Inside ranges */
-
-static int compare_first(const void *a, const void *b)
-{
-	const struct ip_range *x = a;
-	const struct ip_range *y = b;
-
-	return ip_compare(&x->first, &y->first);
-}
 
 /* Sorted ranges become disjoint ones; returns how many are left. */
 static size_t merge(struct ip_range *ranges, size_t count)
@@ -205,7 +260,8 @@ static void find_inside(struct plan *p, const struct conf *conf)
 static bool find_policy(struct plan *p, const struct conf *conf, char *error, size_t size)
 {
 	struct policy_row *rows = NULL;
-	size_t count = policy_rows_of_conf(conf, &p->own4, &p->own6, p->own, p->own_count, &rows);
+	size_t count =
+	    policy_rows_of_conf(conf, p->outer, p->outer_count, p->own, p->own_count, &rows);
 	struct policy_clash clash = { 0 };
 	bool ok = policy_build(&p->policy, rows, count, &clash);
 
@@ -240,6 +296,8 @@ static void settle(struct plan *p, const struct conf *conf, uid_t daemon_uid)
 	s->dns_uid_count = e->dns_uid_count = p->dns_uid_count;
 	s->inside = e->inside = p->inside;
 	s->inside_count = e->inside_count = p->inside_count;
+	s->known = e->known = p->known;
+	s->known_count = e->known_count = p->known_count;
 	e->outer4 = p->own4;
 	e->outer6 = p->own6;
 	if (e->mtu == 0)
@@ -250,13 +308,13 @@ bool plan_make(struct plan *out, const struct conf *conf, const struct network *
                uid_t daemon_uid, char *error, size_t size)
 {
 	*out = (struct plan){ 0 };
-	if (!find_addresses(out, conf, network, error, size))
-		return false;
+	find_addresses(out, conf, network);
 	if (!conf->setup.has_dns_users)
 		add_usual_users(out);
 	else if (!add_named_users(out, conf, error, size))
 		return false;
 	find_inside(out, conf);
+	find_known(out, conf, network);
 	if (!find_policy(out, conf, error, size)) {
 		plan_wipe(out);
 		return false;
@@ -269,5 +327,6 @@ void plan_wipe(struct plan *plan)
 {
 	policy_wipe(&plan->policy);
 	free(plan->inside);
+	free(plan->known);
 	*plan = (struct plan){ 0 };
 }

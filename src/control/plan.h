@@ -15,15 +15,23 @@ enum {
 	PLAN_RULE_PRIORITY = 220,
 	PLAN_PORT = 500,
 	PLAN_NAT_PORT = 4500,
+	PLAN_OUTER_MAX = 2 * CONF_INTERFACES_MAX + 2,
 };
 #define PLAN_DEVICE "ipsec0"
 
 /* Settled when plan_make() returns; the settings point into it, so it is not copied. */
 struct plan {
-	struct ip own4; /* address of the outer device (%defaultroute), or IP_NONE */
+	struct ip outer[PLAN_OUTER_MAX]; /* addresses of the outer devices */
+	size_t outer_count;
+	struct ip own4; /* the first of them of its family (%defaultroute), or IP_NONE */
 	struct ip own6;
-	struct ip own[NETWORK_ADDRESSES_MAX]; /* all addresses of this machine */
+	struct ip own[NETWORK_ADDRESSES_MAX]; /* all addresses of this machine, ipsec0's left out */
 	size_t own_count;
+	/* Sources that this machine may send from now. An address that just came is not among them
+	 * until the policy says what may be sent from it. Everything, where no conn depends on
+	 * what addresses there are. */
+	struct ip_range *known;
+	size_t known_count;
 	uint32_t dns_uids[CONF_DNS_USERS_MAX];
 	size_t dns_uid_count;
 	struct ip_range *inside; /* disjoint */
@@ -37,6 +45,11 @@ struct plan {
  * `network` as network_read() found it. False: `error` says what does not fit this machine, and
  * nothing is to be wiped.
  */
+/* Without an outer address a plan is made as well: it may come (`plan_lacks`). */
 MUST_USE bool plan_make(struct plan *out, const struct conf *conf, const struct network *network,
                         uid_t daemon_uid, char *error, size_t size);
+/* What this machine has not got yet, in words; false: nothing. */
+bool plan_lacks(const struct plan *plan, const struct conf *conf, struct text *what);
+/* Whether this machine is the same to both, for one configuration. */
+bool plan_is_same_machine(const struct plan *a, const struct plan *b);
 void plan_wipe(struct plan *plan);

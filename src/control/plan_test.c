@@ -62,7 +62,7 @@ static void our_outer_address_is_the_default_routes_or_a_named_devices(void **st
 		{ "%defaultroute", "192.0.2.1", "(none)", 1400 },
 		{ "%none", "(none)", "(none)", 1500 },
 		{ "ipsec0=lan", "10.1.0.1", "2001:db8:1::1", 1500 },
-		{ "\"ipsec0=lan %defaultroute\"", "10.1.0.1", "2001:db8:1::1", 1500 },
+		{ "\"ipsec0=lan %defaultroute\"", "10.1.0.1", "2001:db8:1::1", 1400 },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -148,7 +148,6 @@ static void what_does_not_fit_this_machine_is_told(void **state)
 		const char *text;
 		const char *why;
 	} cases[] = {
-		{ "config setup\n interfaces=ipsec0=eth7\n", "the device eth7 has no address" },
 		{ "config setup\n dns-users=no-such-user-here\n", "no user no-such-user-here" },
 		{ "conn a\n" SG "conn b\n" SG, "conn a is for the same addresses" },
 	};
@@ -162,6 +161,51 @@ static void what_does_not_fit_this_machine_is_told(void **state)
 	}
 }
 
+static void an_outer_address_that_is_not_there_yet_is_waited_for(void **state)
+{
+	static const char text[] = "config setup\n interfaces=ipsec0=eth7\nconn sg\n" SG;
+	struct conf conf = { .setup = { .interface_count = 1, .interfaces = { "eth7" } } };
+	struct text what = { 0 };
+	struct plan plan;
+	char error[256];
+
+	assert_true(plan_of(text, &plan, error, sizeof(error)));
+	assert_int_equal(plan.outer_count, 0);
+	assert_int_equal(plan.policy.row_count, 0);
+	assert_true(plan_lacks(&plan, &conf, &what));
+	assert_string_equal(what.s, "interfaces: the device eth7 has no address yet");
+	text_free(&what);
+	plan_wipe(&plan);
+}
+
+static void several_outer_devices_have_a_row_each(void **state)
+{
+	struct plan plan;
+	char error[256];
+
+	assert_true(plan_of("config setup\n interfaces=\"ipsec0=wan ipsec1=lan\"\nconn sg\n" SG,
+	                    &plan, error, sizeof(error)));
+	assert_int_equal(plan.outer_count, 3);
+	assert_string_equal(ip_text(&plan.own4).s, "192.0.2.1");
+	assert_int_equal(plan.policy.row_count, 3);
+	plan_wipe(&plan);
+}
+
+/* RST-8 */
+static void an_address_is_known_once_the_policy_is_made_with_it(void **state)
+{
+	struct plan plan;
+	char error[256];
+
+	assert_true(plan_of("conn sg\n" SG, &plan, error, sizeof(error)));
+	assert_int_equal(plan.known_count, 5);
+	plan_wipe(&plan);
+	assert_true(plan_of("conn lan\n leftsubnet=10.1.0.0/16\n" SG, &plan, error, sizeof(error)));
+	assert_int_equal(plan.known_count, 2);
+	assert_string_equal(range_text(&plan.known[0]).s, "0.0.0.0/0");
+	plan_wipe(&plan);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -170,6 +214,9 @@ int main(void)
 		cmocka_unit_test(what_is_behind_another_gateway_is_not_inside),
 		cmocka_unit_test(settings_of_steering_and_engine_agree),
 		cmocka_unit_test(what_does_not_fit_this_machine_is_told),
+		cmocka_unit_test(an_outer_address_that_is_not_there_yet_is_waited_for),
+		cmocka_unit_test(several_outer_devices_have_a_row_each),
+		cmocka_unit_test(an_address_is_known_once_the_policy_is_made_with_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -56,6 +56,29 @@ static bool read_plan(struct configuration *c, uid_t daemon_uid, struct text *er
 	return ok;
 }
 
+bool configuration_look(struct configuration *c, uid_t daemon_uid, bool *has_changed,
+                        struct text *error)
+{
+	struct network *network = new_zeroed(sizeof(*network));
+	struct plan *trial = new_zeroed(sizeof(*trial));
+	char reason[512] = "";
+	bool ok = network_read(network, reason, sizeof(reason)) &&
+	          plan_make(trial, &c->conf, network, daemon_uid, reason, sizeof(reason));
+
+	*has_changed = ok && !plan_is_same_machine(trial, &c->plan);
+	if (ok)
+		plan_wipe(trial);
+	if (*has_changed) {
+		plan_wipe(&c->plan);
+		ok = plan_make(&c->plan, &c->conf, network, daemon_uid, reason, sizeof(reason));
+	}
+	free(trial);
+	free(network);
+	if (!ok)
+		text_add(error, "%s", reason);
+	return ok;
+}
+
 struct configuration *configuration_read(const json_t *json, int secrets_token, uid_t daemon_uid,
                                          struct text *error)
 {

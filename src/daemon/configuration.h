@@ -30,4 +30,10 @@ struct configuration *configuration_read(const json_t *json, int secrets_token, 
  */
 MUST_USE bool configuration_take_conn(struct configuration *c, const json_t *json, const char *name,
                                       uid_t daemon_uid, struct text *error);
+/*
+ * What it means on this machine as it is now. False: `error` says why that cannot be said, and
+ * nothing has changed. `has_changed`: the plan is another one.
+ */
+MUST_USE bool configuration_look(struct configuration *c, uid_t daemon_uid, bool *has_changed,
+                                 struct text *error);
 void configuration_free(struct configuration *c);

@@ -269,10 +269,23 @@ static struct opportunism_config core_config(const struct daemon *d)
 		                            .secrets = &d->conf->secrets,
 		                            .host_keys = d->host_keys,
 		                            .host_key_count = d->host_key_count,
-		                            .own4 = plan->own4,
-		                            .own6 = plan->own6,
+		                            .outer = plan->outer,
+		                            .outer_count = plan->outer_count,
 		                            .own = plan->own,
 		                            .own_count = plan->own_count };
+}
+
+/* The policy has said what may be sent from a new address before the kernel lets anything. */
+static void set_network(struct daemon *d)
+{
+	const struct plan *plan = &d->conf->plan;
+	const struct engine_network network = { .outer4 = plan->own4,
+		                                .outer6 = plan->own6,
+		                                .mtu = plan->engine.mtu,
+		                                .known = plan->known,
+		                                .known_count = plan->known_count };
+
+	engine_set_network(d->engine, &network);
 }
 
 void core_configure(struct daemon *d)
@@ -280,6 +293,18 @@ void core_configure(struct daemon *d)
 	struct opportunism_config config = core_config(d);
 
 	opportunism_configure(d->core, &config, clock_now());
+	set_network(d);
+	core_settle(d);
+}
+
+void core_readdress(struct daemon *d)
+{
+	const struct plan *plan = &d->conf->plan;
+	struct opportunism_config config = core_config(d);
+
+	engine_set_inside(d->engine, plan->inside, plan->inside_count);
+	opportunism_readdress(d->core, &config, clock_now());
+	set_network(d);
 	core_settle(d);
 }
 

@@ -12,6 +12,8 @@ void core_settle(struct daemon *d);
 void core_configure(struct daemon *d);
 /* The same after a change of one conn: what commands did to the others stays. */
 void core_reconfigure(struct daemon *d);
+/* This machine's addresses are others now, and the plan says so. */
+void core_readdress(struct daemon *d);
 /* For engine_start(), resolver_new() and results_new(). */
 struct engine_events core_engine_events(struct daemon *d);
 struct resolver_events core_resolver_events(struct daemon *d);

@@ -184,7 +184,8 @@ bool daemon_start(struct daemon *d, char *error, size_t size)
 		return fail(error, size, "no thread can be made");
 	peers_recover(d);
 	core_settle(d);
-	return true;
+	d->interfaces = interfaces_open(d);
+	return d->interfaces != NULL || fail(error, size, "changes of addresses cannot be watched");
 }
 
 int daemon_run(struct daemon *d)
@@ -253,8 +254,6 @@ static void note_what_stays(struct daemon *d, const struct configuration *conf)
 	const struct plan *before = &d->conf->plan, *after = &conf->plan;
 
 	text_free(&d->notes);
-	if (!ip_equal(&before->own4, &after->own4) || !ip_equal(&before->own6, &after->own6))
-		note(d, "the outer address is another one now");
 	if (!same_translation(&before->policy, &after->policy))
 		note(d, "leftnat= has changed");
 }
@@ -280,6 +279,7 @@ void daemon_free(struct daemon *d)
 		control_server_finish(d->control);
 	life_close(d);
 	peers_close(d);
+	interfaces_free(d->interfaces);
 	text_free(&d->notes);
 	resolver_free(d->resolver);
 	d->resolver = NULL;

@@ -11,6 +11,7 @@
 
 #include "control/server.h"
 #include "daemon/configuration.h"
+#include "daemon/interfaces.h"
 #include "daemon/keeper_link.h"
 #include "daemon/log.h"
 #include "daemon/pool.h"
@@ -45,6 +46,8 @@ struct daemon {
 	struct pool *pool;
 	struct keeper_link *keeper;
 	struct signer_link *signer;
+
+	struct interfaces *interfaces;
 
 	struct opportunism *core;
 	struct event *deadline;

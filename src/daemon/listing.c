@@ -251,7 +251,7 @@ static json_t *trust_counts(const struct daemon *d)
 json_t *listing_status(struct daemon *d)
 {
 	static const char *const trusts[] = { "off", "unprimed", "primed" };
-	struct ip outer[] = { d->conf->plan.own4, d->conf->plan.own6 };
+	const struct plan *plan = &d->conf->plan;
 	json_int_t uptime_s = instant_since(clock_now(), d->started).ns / 1000000000;
 	json_int_t conns = 0;
 
@@ -259,7 +259,7 @@ json_t *listing_status(struct daemon *d)
 	return json_pack(
 	    "{s:s, s:I, s:I, s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:o}", "version", WILDSWAN_VERSION,
 	    "pid", (json_int_t)getpid(), "uptime_s", uptime_s, "dnssec",
-	    trusts[resolver_trust_state(d->resolver)], "outer", addresses(outer, ARRAY_LEN(outer)),
+	    trusts[resolver_trust_state(d->resolver)], "outer", addresses(plan->outer, plan->outer_count),
 	    "name_servers", addresses(d->conf->servers, d->conf->server_count), "host_keys",
 	    host_keys(d), "eroutes", eroute_counts(d), "ike_sas",
 	    (json_int_t)ike_count(opportunism_ike(d->core)), "conns", conns, "dropped", dropped(d), "trust",

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "engine/outbox.h"
+#include "engine/steering/network.h"
 #include "engine/steering/steering.h"
 #include "engine/userspace/briefs.h"
 #include "engine/userspace/knock.h"
@@ -68,6 +69,7 @@ static void copy_settings(struct engine *engine, const struct engine_settings *f
 	s->device = new_string(from->device);
 	s->dns_uids = copy_array(from->dns_uids, from->dns_uid_count, sizeof(*from->dns_uids));
 	s->inside = copy_array(from->inside, from->inside_count, sizeof(*from->inside));
+	s->known = copy_array(from->known, from->known_count, sizeof(*from->known));
 	engine->log = from->log;
 	engine->shared.mtu = from->mtu;
 	engine->steering_settings = (struct steering_settings){
@@ -83,6 +85,8 @@ static void copy_settings(struct engine *engine, const struct engine_settings *f
 		.dns_uid_count = s->dns_uid_count,
 		.inside = s->inside,
 		.inside_count = s->inside_count,
+		.known = s->known,
+		.known_count = s->known_count,
 	};
 }
 
@@ -516,6 +520,13 @@ static void port_remove_strength(void *ctx, const struct ip_pair *pair, enum str
 	settle_soon(engine);
 }
 
+static struct ip port_source_towards(void *ctx, const struct ip *peer)
+{
+	struct engine *engine = ctx;
+
+	return network_source_towards(peer, engine->settings.marks.own);
+}
+
 static void port_move_child(void *ctx, uint32_t spi_in, const struct path *path)
 {
 	struct engine *engine = ctx;
@@ -615,6 +626,7 @@ struct engine_port engine_port(struct engine *engine)
 		.row_use = port_row_use,
 		.child_use = port_child_use,
 		.new_spi = port_new_spi,
+		.source_towards = port_source_towards,
 	};
 }
 
@@ -635,6 +647,39 @@ void engine_send_keepalive(struct engine *engine, const struct path *path)
 void engine_set_inside(struct engine *engine, const struct ip_range *inside, size_t count)
 {
 	steering_set_inside(engine->steering, inside, count);
+	settle_soon(engine);
+}
+
+/* The device may shrink with the outer one. It cannot grow beyond what the workers have room for:
+ * then it stays, and larger packets are fragmented before it. */
+static unsigned fitting_mtu(const struct engine *engine, unsigned mtu)
+{
+	return mtu == 0 || mtu > engine->shared.mtu ? engine->shared.mtu : mtu;
+}
+
+/* With the last address of a device the kernel takes its routes, and does not say so. */
+static void restore_routes(struct engine *engine)
+{
+	char error[160];
+
+	if (!steering_routes_up(&engine->steering_settings, error, sizeof(error)))
+		log_line(&engine->log, LOG_ERROR, "steering: cannot put back: %s", error);
+}
+
+void engine_set_network(struct engine *engine, const struct engine_network *network)
+{
+	struct engine_settings *s = &engine->settings;
+	unsigned mtu = fitting_mtu(engine, network->mtu);
+
+	settle(engine); /* a last word from an address that goes: ipsec0 still has it */
+	if (!tun_change(s->device, &s->outer4, &network->outer4, mtu))
+		log_line(&engine->log, LOG_ERROR, "%s: does not take address %s and MTU %u",
+		         s->device, ip_text(&network->outer4).s, mtu);
+	restore_routes(engine);
+	s->outer4 = network->outer4;
+	s->outer6 = network->outer6;
+	s->mtu = mtu;
+	steering_set_known(engine->steering, network->known, network->known_count);
 	settle_soon(engine);
 }
 
@@ -703,6 +748,7 @@ void engine_free(struct engine *engine)
 	free((void *)(uintptr_t)engine->settings.device);
 	free((void *)(uintptr_t)engine->settings.dns_uids);
 	free((void *)(uintptr_t)engine->settings.inside);
+	free((void *)(uintptr_t)engine->settings.known);
 	free(engine);
 }
 

@@ -65,6 +65,8 @@ struct engine_settings {
 	size_t dns_uid_count;
 	const struct ip_range *inside; /* inside ranges, disjoint; copied */
 	size_t inside_count;
+	const struct ip_range *known; /* what this machine may send from; copied */
+	size_t known_count;
 };
 
 /* Called on the control thread (the event base given to engine_start). */
@@ -99,6 +101,15 @@ void engine_send_ike(struct engine *engine, const struct path *path, struct byte
 void engine_send_keepalive(struct engine *engine, const struct path *path);
 /* Inside ranges changed (reload). */
 void engine_set_inside(struct engine *engine, const struct ip_range *inside, size_t count);
+/* This machine's addresses changed: after the policy that says what may be sent from them. */
+struct engine_network {
+	struct ip outer4; /* ipsec0's, or IP_NONE */
+	struct ip outer6;
+	unsigned mtu;
+	const struct ip_range *known;
+	size_t known_count;
+};
+void engine_set_network(struct engine *engine, const struct engine_network *network);
 /* Reads the kernel's counters, so that pair_use and row_use tell the present. */
 void engine_refresh_use(struct engine *engine);
 /*
@@ -125,6 +136,7 @@ void engine_free(struct engine *engine);
 	X(CLEARTEXT, "cleartext", "cleartext that claims to come from a tunnelled pair")      \
 	X(FORGED, "forged", "inside source from an interface where it does not live")         \
 	X(LEAK, "leak", "stopped by the leak guard")                                          \
+	X(UNKNOWN, "unknown", "from an address that had just come, before it had a policy")   \
 	X(FLOOD, "flood", "IKE_SA_INIT without a cookie, and more of them than time")         \
 	X(SEND, "send", "the kernel refused to send")
 

@@ -83,6 +83,39 @@ static bool is_proven_for(const struct peer_sa *sa, const struct attempt *attemp
 	       gateway_has_key(attempt->gateway, &sa->key);
 }
 
+/* By which of our addresses a gateway is to know us: the Source's own if it is one of those (it
+ * need not name another), else that of the device towards the gateway. */
+static struct ip outer_towards(const struct opportunism *opp, const struct conn_state *conn,
+                               const struct ip *source, const struct ip *gateway)
+{
+	enum ip_family family = (enum ip_family)gateway->family;
+	struct ip usual = conn_outer(conn, family, &opp->own);
+	struct ip routed;
+
+	if (!conn->is_opportunistic || conn->ours.kind == END_ADDRESS)
+		return usual;
+	if (source != NULL && source->family == family && own_is_outer(&opp->own, source))
+		return *source;
+	if (!own_has_choice(&opp->own, family) || opp->engine.source_towards == NULL)
+		return usual;
+	routed = opp->engine.source_towards(opp->engine.ctx, gateway);
+	return own_is_outer(&opp->own, &routed) ? routed : usual;
+}
+
+/* Where there are several ways out, an SA at another of our addresses is of no use: the Source does
+ * not delegate to that. */
+static bool is_from_here(const struct attempt *attempt, const struct peer_sa *sa)
+{
+	const struct opportunism *opp = attempt->opp;
+	enum ip_family family = (enum ip_family)sa->gateway.family;
+	struct ip outer;
+
+	if (!attempt->flow->conn->is_opportunistic || !own_has_choice(&opp->own, family))
+		return true;
+	outer = outer_towards(opp, attempt->flow->conn, &attempt->flow->pair.source, &sa->gateway);
+	return ip_equal(&sa->local, &outer);
+}
+
 /* An IKE SA with this gateway whose peer proved a key that the Destination's records hold for it
  * (REU-1), whoever initiated it (REU-3). */
 static struct peer_sa *reusable_sa(const struct attempt *attempt)
@@ -93,7 +126,7 @@ static struct peer_sa *reusable_sa(const struct attempt *attempt)
 	LIST_FOREACH (sa, &attempt->opp->sa_list, in_list) {
 		if (!sa->is_up || sa->is_full || !ip_equal(&sa->gateway, &gateway->address))
 			continue;
-		if (is_proven_for(sa, attempt))
+		if (is_from_here(attempt, sa) && is_proven_for(sa, attempt))
 			return sa;
 	}
 	return NULL;
@@ -143,9 +176,9 @@ static bool needs_keys(const struct attempt *attempt)
 }
 
 bool conn_wish(const struct opportunism *opp, const struct conn_state *conn,
-               const struct ip *gateway, struct ike_wish *wish)
+               const struct ip *source, const struct ip *gateway, struct ike_wish *wish)
 {
-	struct ip outer = conn_outer(conn, (enum ip_family)gateway->family, &opp->own);
+	struct ip outer = outer_towards(opp, conn, source, gateway);
 
 	*wish = (struct ike_wish){ .path = { .local = { outer, 500 }, .remote = { *gateway, 500 } },
 		                   .expected_id = id_of_ip(gateway),
@@ -166,7 +199,10 @@ bool conn_wish(const struct opportunism *opp, const struct conn_state *conn,
 static bool make_wish(const struct attempt *attempt, const struct reach_selectors *wanted,
                       struct ike_wish *wish)
 {
-	if (!conn_wish(attempt->opp, attempt->flow->conn, &attempt->gateway->address, wish))
+	const struct flow *flow = attempt->flow;
+
+	if (!conn_wish(attempt->opp, flow->conn, &flow->pair.source, &attempt->gateway->address,
+	               wish))
 		return false;
 	wish->local = wanted->local[0];
 	wish->remote = wanted->remote[0];
@@ -195,6 +231,7 @@ static enum ike_reason initiate(struct attempt *attempt, struct gateway_memory *
 	attempt->state = ATTEMPT_INIT;
 	memory->negotiating = attempt->sa;
 	sa = sa_add(opp, attempt->sa, &attempt->gateway->address);
+	sa->local = wish.path.local.address;
 	string_copy(sa->conn, sizeof(sa->conn), attempt->flow->conn->conn.name);
 	sa->strength = wish.peer_auth == IKE_AUTH_SIGNATURE
 	                   ? strength_of_trust(attempt->gateway->trust)

@@ -17,6 +17,24 @@ enum ike_auth ike_auth_of(enum conn_auth auth)
 	return IKE_AUTH_SIGNATURE;
 }
 
+bool own_is_outer(const struct own_addresses *own, const struct ip *address)
+{
+	for (size_t i = 0; i < own->outer_count; i++) {
+		if (ip_equal(&own->outer[i], address))
+			return true;
+	}
+	return false;
+}
+
+bool own_has_choice(const struct own_addresses *own, enum ip_family family)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < own->outer_count; i++)
+		count += own->outer[i].family == family;
+	return count > 1;
+}
+
 static void conn_orient(struct conn_state *state, const struct own_addresses *own)
 {
 	const struct conn_end *theirs = NULL;
@@ -140,6 +158,7 @@ void conns_keep_states(struct conns *conns, const struct conns *before)
 
 		conn->is_added = old != NULL && old->is_added;
 		conn->is_routed = old != NULL && old->is_routed;
+		conn->waits_for_address = old != NULL && old->waits_for_address;
 	}
 }
 
@@ -204,18 +223,19 @@ static void add_remote_rows(struct rows *rows, const struct conn_state *conn, un
 static void add_conn_rows(struct rows *rows, const struct conn_state *conn, unsigned index,
                           const struct own_addresses *own)
 {
-	static const enum ip_family families[] = { IP_V4, IP_V6 };
+	const struct ip *outer = own->outer;
+	size_t outer_count = own->outer_count;
 
+	if (conn->ours.kind == END_ADDRESS) {
+		outer = &conn->ours.address;
+		outer_count = 1;
+	}
 	for (size_t i = 0; i < conn->ours.subnet_count; i++)
 		add_remote_rows(rows, conn, index, &conn->ours.subnets[i], false);
-	if (conn->ours.subnet_count > 0)
-		return;
-	for (size_t i = 0; i < ARRAY_LEN(families); i++) {
-		struct ip outer = conn_outer(conn, families[i], own);
-		struct ip_range local = range_of_ip(&outer);
+	for (size_t i = 0; conn->ours.subnet_count == 0 && i < outer_count; i++) {
+		struct ip_range local = range_of_ip(&outer[i]);
 
-		if (outer.family != IP_NONE)
-			add_remote_rows(rows, conn, index, &local, true);
+		add_remote_rows(rows, conn, index, &local, true);
 	}
 }
 
@@ -243,16 +263,22 @@ struct ip conn_outer(const struct conn_state *conn, enum ip_family family,
 	return family == IP_V4 ? own->own4 : own->own6;
 }
 
+bool conn_is_at(const struct conn_state *conn, const struct ip *address,
+                const struct own_addresses *own)
+{
+	if (conn->ours.kind == END_ADDRESS)
+		return ip_equal(&conn->ours.address, address);
+	return own_is_outer(own, address);
+}
+
 bool conn_protects(const struct conn_state *conn, const struct ip *local,
                    const struct own_addresses *own)
 {
-	struct ip outer = conn_outer(conn, (enum ip_family)local->family, own);
-
 	if (conn->ours.nat.family != IP_NONE && ip_equal(&conn->ours.nat, local))
 		return true;
 	if (conn->ours.subnet_count > 0)
 		return conn_end_contains(&conn->ours, local);
-	return outer.family != IP_NONE && ip_equal(&outer, local);
+	return conn_is_at(conn, local, own);
 }
 
 /* Whether the conn speaks of this remote address. */

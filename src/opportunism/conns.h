@@ -15,6 +15,7 @@ struct conn_state {
 	bool is_opportunistic;             /* type=tunnel with right=%opportunistic */
 	bool is_added;                     /* answers peers */
 	bool is_routed;                    /* traps packets */
+	bool waits_for_address;            /* auto=start, and this machine had none to do it from */
 	long psk;                          /* index of the shared secret, -1 without */
 	struct ike_ppk ppk;                /* the post-quantum secret, if there is one */
 	const struct ike_profile *profile; /* one of `profiles` */
@@ -33,7 +34,12 @@ struct own_addresses {
 	struct ip own6;
 	const struct ip *all;
 	size_t count;
+	const struct ip *outer; /* of all outer devices, those two among them */
+	size_t outer_count;
 };
+/* Several outer addresses of that family. */
+bool own_has_choice(const struct own_addresses *own, enum ip_family family);
+bool own_is_outer(const struct own_addresses *own, const struct ip *address);
 
 /* Deep copies; `secrets` may be NULL. */
 void conns_load(struct conns *conns, const struct conf *conf, const struct secrets *secrets,
@@ -50,6 +56,9 @@ size_t conns_rows(const struct conns *conns, const struct own_addresses *own,
 /* Our outer address of a family for this conn, or IP_NONE. */
 struct ip conn_outer(const struct conn_state *conn, enum ip_family family,
                      const struct own_addresses *own);
+/* Whether that is an outer address of ours for this conn. */
+bool conn_is_at(const struct conn_state *conn, const struct ip *address,
+                const struct own_addresses *own);
 /* Whether the conn protects this local address: an address of ours, or inside its subnet. */
 bool conn_protects(const struct conn_state *conn, const struct ip *local,
                    const struct own_addresses *own);

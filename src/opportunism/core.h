@@ -31,6 +31,7 @@ struct peer_sa {
 	LIST_ENTRY(peer_sa) in_list;
 	ike_handle handle;
 	struct ip gateway;
+	struct ip local; /* where we are in it; IP_NONE: not known yet */
 	bool is_up;
 	bool is_recovery;   /* from here, without a child, after our restart (recover.c) */
 	bool is_full;       /* one of the two makes no further child on it (TS-16) */

@@ -116,11 +116,10 @@ static void take_destination(struct flow *flow)
 	struct opportunism *opp = flow->opp;
 	struct inquiry *inquiry = flow->inquiry;
 	const struct ip *destination = &flow->pair.destination;
-	struct ip outer = conn_outer(flow->conn, (enum ip_family)destination->family, &opp->own);
 
 	inquiry->is_settled = true;
 	flow->reason = FLOW_REASON_UNUSABLE;
-	if (outer.family == IP_NONE || !ip_equal(&outer, &flow->pair.source))
+	if (!conn_is_at(flow->conn, &flow->pair.source, &opp->own))
 		return;
 	inquiry->gateways.count = 1;
 	inquiry->gateways.list[0] =

@@ -134,6 +134,7 @@ void opportunism_free(struct opportunism *opp)
 	x509_trust_release(opp->trust);
 	policy_wipe(&opp->policy);
 	free((void *)(uintptr_t)opp->own.all);
+	free((void *)(uintptr_t)opp->own.outer);
 	free(opp->host_keys);
 	free(opp->is_published);
 	hash_wipe(&opp->flows);
@@ -149,14 +150,30 @@ void opportunism_free(struct opportunism *opp)
 
 /* ---- Configuration ---- */
 
+static struct own_addresses own_of(const struct ip *outer, size_t outer_count, const struct ip *all,
+                                   size_t count)
+{
+	struct own_addresses own = {
+		.all = all, .count = count, .outer = outer, .outer_count = outer_count
+	};
+
+	for (size_t i = outer_count; i-- > 0;)
+		*(outer[i].family == IP_V4 ? &own.own4 : &own.own6) = outer[i];
+	return own;
+}
+
 static void copy_own(struct opportunism *opp, const struct opportunism_config *config)
 {
 	struct ip *all = new_array(config->own_count, sizeof(*all));
+	struct ip *outer = new_array(config->outer_count, sizeof(*outer));
 
 	if (config->own_count > 0)
 		memcpy(all, config->own, config->own_count * sizeof(*all));
+	if (config->outer_count > 0)
+		memcpy(outer, config->outer, config->outer_count * sizeof(*outer));
 	free((void *)(uintptr_t)opp->own.all);
-	opp->own = (struct own_addresses){ config->own4, config->own6, all, config->own_count };
+	free((void *)(uintptr_t)opp->own.outer);
+	opp->own = own_of(outer, config->outer_count, all, config->own_count);
 }
 
 static void copy_host_keys(struct opportunism *opp, const struct opportunism_config *config)
@@ -303,18 +320,79 @@ void core_policy_renew(struct opportunism *opp)
 		give_way(opp);
 }
 
-static void start_conns(struct opportunism *opp)
+/* Has this machine an address to begin from? */
+static bool has_outer(const struct opportunism *opp, const struct conn_state *conn)
+{
+	enum ip_family family = (enum ip_family)conn->theirs.address.family;
+
+	return conn->theirs.kind != END_ADDRESS ||
+	       conn_outer(conn, family, &opp->own).family != IP_NONE;
+}
+
+static void start_conn(struct opportunism *opp, struct conn_state *conn)
 {
 	CLEANUP(text_free) struct text error = { 0 };
+	bool is_up = opportunism_conn_up(opp, conn->conn.name, &error, opp->now);
 
+	conn->waits_for_address = !is_up && !has_outer(opp, conn);
+	if (!is_up)
+		log_line(&opp->log, LOG_WARNING, "conn %s: %s", conn->conn.name, error.s);
+}
+
+static void start_conns(struct opportunism *opp)
+{
+	for (size_t i = 0; i < opp->conns.count; i++)
+		if (opp->conns.list[i].conn.auto_action == AUTO_START)
+			start_conn(opp, &opp->conns.list[i]);
+}
+
+static void start_waiting_conns(struct opportunism *opp)
+{
 	for (size_t i = 0; i < opp->conns.count; i++) {
-		const struct conn *conn = &opp->conns.list[i].conn;
+		struct conn_state *conn = &opp->conns.list[i];
 
-		if (conn->auto_action == AUTO_START &&
-		    !opportunism_conn_up(opp, conn->name, &error, opp->now)) {
-			log_line(&opp->log, LOG_WARNING, "conn %s: %s", conn->name, error.s);
-			text_free(&error);
-		}
+		if (conn->waits_for_address && has_outer(opp, conn))
+			start_conn(opp, conn);
+	}
+}
+
+/* Some conn names this address as ours. */
+static bool is_named(const struct opportunism *opp, const struct ip *address)
+{
+	for (size_t i = 0; i < opp->conns.count; i++) {
+		const struct conn_end *ours = &opp->conns.list[i].ours;
+
+		if (ours->kind == END_ADDRESS && ip_equal(&ours->address, address))
+			return true;
+	}
+	return false;
+}
+
+/* Can an IKE SA still be at this address? One that is no outer address any more has no way out,
+ * unless somebody wrote that it has. */
+static bool is_still_ours(const struct opportunism *opp, const struct own_addresses *before,
+                          const struct ip *address)
+{
+	bool is_here = false;
+
+	for (size_t i = 0; i < opp->own.count; i++)
+		is_here |= ip_equal(&opp->own.all[i], address);
+	return is_here && (own_is_outer(&opp->own, address) || !own_is_outer(before, address) ||
+	                   is_named(opp, address));
+}
+
+/* RST-8 */
+static void leave_addresses(struct opportunism *opp, const struct own_addresses *before)
+{
+	struct peer_sa *sa = LIST_FIRST(&opp->sa_list), *next;
+
+	for (; sa != NULL; sa = next) {
+		next = LIST_NEXT(sa, in_list);
+		if (sa->local.family == IP_NONE || is_still_ours(opp, before, &sa->local))
+			continue;
+		log_line(&opp->log, LOG_INFO, "IKE SA with %s: our address %s is gone",
+		         ip_text(&sa->gateway).s, ip_text(&sa->local).s);
+		ike_delete(opp->ike, sa->handle, opp->now);
 	}
 }
 
@@ -322,9 +400,12 @@ static void start_conns(struct opportunism *opp)
 static void configure(struct opportunism *opp, const struct opportunism_config *config,
                       const struct conns *before)
 {
+	struct own_addresses was = opp->own;
+
 	respond_forget_all(opp);
 	x509_trust_release(opp->trust);
 	opp->trust = x509_trust_hold(config->conf->trust);
+	opp->own = (struct own_addresses){ 0 };
 	copy_own(opp, config);
 	copy_host_keys(opp, config);
 	conns_load(&opp->conns, config->conf, config->secrets, &opp->own);
@@ -333,10 +414,13 @@ static void configure(struct opportunism *opp, const struct opportunism_config *
 	opp->dnssec = config->conf->setup.dnssec;
 	opp->shunt_idle = SECONDS(config->conf->setup.shunt_idle_s);
 	opp->tunnel_idle = SECONDS(config->conf->setup.tunnel_idle_s);
+	leave_addresses(opp, &was); /* first, so that their Deletes wait for nothing */
 	tunnels_recheck(opp);
 	rebuild_policy(opp);
 	recheck_flows(opp);
 	self_look(opp);
+	free((void *)(uintptr_t)was.all);
+	free((void *)(uintptr_t)was.outer);
 }
 
 void opportunism_configure(struct opportunism *opp, const struct opportunism_config *config,
@@ -360,10 +444,18 @@ void opportunism_reconfigure(struct opportunism *opp, const struct opportunism_c
 	core_run_events(opp);
 }
 
-size_t policy_rows_of_conf(const struct conf *conf, const struct ip *own4, const struct ip *own6,
+void opportunism_readdress(struct opportunism *opp, const struct opportunism_config *config,
+                           struct instant now)
+{
+	opportunism_reconfigure(opp, config, now);
+	start_waiting_conns(opp);
+	core_run_events(opp);
+}
+
+size_t policy_rows_of_conf(const struct conf *conf, const struct ip *outer, size_t outer_count,
                            const struct ip *own, size_t own_count, struct policy_row **rows)
 {
-	struct own_addresses addresses = { *own4, *own6, own, own_count };
+	struct own_addresses addresses = own_of(outer, outer_count, own, own_count);
 	struct conns conns;
 	size_t count;
 

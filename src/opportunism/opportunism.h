@@ -38,8 +38,9 @@ struct opportunism_config {
 	    *secrets; /* identities of the shared secrets; their octets are not read */
 	const struct host_key *host_keys;
 	size_t host_key_count;
-	struct ip own4; /* address of the outer device (%defaultroute), or IP_NONE */
-	struct ip own6;
+	const struct ip *outer; /* addresses of the outer devices, the usual one of a family first
+	                         */
+	size_t outer_count;
 	const struct ip *own; /* all addresses of this machine */
 	size_t own_count;
 };
@@ -49,6 +50,10 @@ void opportunism_configure(struct opportunism *opp, const struct opportunism_con
  * conn that was not there before is neither. */
 void opportunism_reconfigure(struct opportunism *opp, const struct opportunism_config *config,
                              struct instant now);
+
+/* The same when only this machine's addresses have changed; conns that wait for one start. */
+void opportunism_readdress(struct opportunism *opp, const struct opportunism_config *config,
+                           struct instant now);
 
 /* Commands (ipsec auto --...). False: `error` says why not. */
 MUST_USE bool opportunism_conn_add(struct opportunism *opp, const char *name, struct text *error,
@@ -168,5 +173,5 @@ const struct ike *opportunism_ike(const struct opportunism *opp);
  * Policy rows of the conns with auto=route or start, as `ipsec start` needs them before the daemon
  * runs. `rows` is the caller's to free; returns their number.
  */
-size_t policy_rows_of_conf(const struct conf *conf, const struct ip *own4, const struct ip *own6,
+size_t policy_rows_of_conf(const struct conf *conf, const struct ip *outer, size_t outer_count,
                            const struct ip *own, size_t own_count, struct policy_row **rows);

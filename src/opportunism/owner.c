@@ -106,6 +106,8 @@ static void on_child_moved(void *ctx, uint32_t spi_in, const struct path *path)
 
 	if (child != NULL)
 		child->gateway = path->remote.address;
+	if (child != NULL && sa_find(opp, child->sa) != NULL)
+		sa_find(opp, child->sa)->local = path->local.address;
 	opp->engine.move_child(opp->engine.ctx, spi_in, path);
 }
 
@@ -173,6 +175,7 @@ static void handle_sa_up(struct opportunism *opp, const struct event *event)
 	struct peer_sa *sa = sa_add(opp, event->sa, &up->path.remote.address);
 
 	sa->is_up = true;
+	sa->local = up->path.local.address;
 	memory_heard(memory_of(opp, &sa->gateway));
 	sa->auth = up->peer_auth;
 	sa->by_certificate = up->by_certificate;

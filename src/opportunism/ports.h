@@ -74,6 +74,9 @@ struct engine_port {
 	struct eroute_use (*row_use)(void *ctx, size_t index);
 	struct child_use (*child_use)(void *ctx, uint32_t spi_in);
 	uint32_t (*new_spi)(void *ctx);
+	/* The address by which the machine would send to that peer; IP_NONE: it has no way. NULL:
+	 * there is one outer address of a family at most. */
+	struct ip (*source_towards)(void *ctx, const struct ip *peer);
 };
 
 /* Engine -> core: a packet was trapped, please decide. */

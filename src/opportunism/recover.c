@@ -120,7 +120,7 @@ static bool contact_begin(struct contact *contact, const struct pubkey *keys, si
 	struct peer_sa *sa;
 
 	if (!may_begin(conn, gateway) || has_sa(opp, gateway) ||
-	    !conn_wish(opp, conn, gateway, &wish))
+	    !conn_wish(opp, conn, NULL, gateway, &wish))
 		return false;
 	if (conn->is_opportunistic)
 		wish.expected_id = contact->peer.id;

@@ -82,10 +82,8 @@ void self_look(struct opportunism *opp)
 			look_for(opp, &no_address, conn->ours.id.fqdn);
 			continue;
 		}
-		if (opp->own.own4.family != IP_NONE)
-			look_for(opp, &opp->own.own4, "");
-		if (opp->own.own6.family != IP_NONE)
-			look_for(opp, &opp->own.own6, "");
+		for (size_t j = 0; j < opp->own.outer_count; j++)
+			look_for(opp, &opp->own.outer[j], "");
 	}
 }
 

@@ -16,6 +16,8 @@ enum { NETLINK_REQUEST_SIZE = 8192 };
 const char *steering_row_chain(const struct policy_row *row);
 /* The chain that marks what came by a tunnel of that strength; NULL for none. */
 const char *steering_strength_chain(enum strength strength);
+/* Some row never leaves in the clear. */
+bool steering_has_private(const struct policy_table *policy);
 /* The local side of the row as a peer sees it: where leftnat= translates, the translated address.
  */
 struct ip_range steering_row_reached(const struct policy_row *row);

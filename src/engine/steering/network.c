@@ -210,3 +210,40 @@ unsigned network_device_mtu(const char *device)
 	rtnl_close(&r);
 	return mtu;
 }
+
+static int on_source(const struct nlmsghdr *h, void *ctx)
+{
+	const struct rtmsg *message = mnl_nlmsg_get_payload(h);
+	const struct nlattr *attr;
+
+	mnl_attr_for_each(attr, h, sizeof(*message))
+	{
+		if (mnl_attr_get_type(attr) == RTA_PREFSRC && message->rtm_type == RTN_UNICAST)
+			*(struct ip *)ctx = ip_of_attr(attr);
+	}
+	return MNL_CB_OK;
+}
+
+struct ip network_source_towards(const struct ip *peer, uint32_t mark)
+{
+	_Alignas(8) char buffer[NETLINK_REQUEST_SIZE];
+	struct nlmsghdr *h = mnl_nlmsg_put_header(buffer);
+	struct ip source = { 0 };
+	struct rtmsg *route;
+	char error[128];
+	struct rtnl r;
+
+	if (!rtnl_open(&r, error, sizeof(error)))
+		return source;
+	h->nlmsg_type = RTM_GETROUTE;
+	h->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
+	route = mnl_nlmsg_put_extra_header(h, sizeof(*route));
+	route->rtm_family = peer->family == IP_V4 ? AF_INET : AF_INET6;
+	route->rtm_dst_len = (uint8_t)(8 * ip_len(peer));
+	mnl_attr_put(h, RTA_DST, ip_len(peer), peer->octets);
+	mnl_attr_put_u32(h, RTA_MARK, mark);
+	if (rtnl_dump(&r, h, on_source, &source) != 0)
+		source = (struct ip){ 0 };
+	rtnl_close(&r);
+	return source;
+}

@@ -24,5 +24,7 @@ struct network {
 };
 
 MUST_USE bool network_read(struct network *out, char *error, size_t size);
+/* The source that a packet with that mark to `peer` would get, or IP_NONE. */
+struct ip network_source_towards(const struct ip *peer, uint32_t mark);
 /* MTU of a device by name, 0 if there is none. */
 unsigned network_device_mtu(const char *device);

@@ -75,12 +75,29 @@ static void put_local(struct batch *b, const struct policy_table *policy)
 	cover_wipe(&local);
 }
 
+/* Without the daemon nobody says what may be sent from a new address: then it waits if any row is
+ * private. */
+static void guarded_put(struct steering *s, struct batch *b)
+{
+	static const uint8_t protocols[] = { NFPROTO_IPV4, NFPROTO_IPV6 };
+	struct elements e = elements_begin(b, NFT_MSG_NEWSETELEM, "guarded");
+
+	batch_flush_set(b, "guarded");
+	for (size_t i = 0; steering_has_private(&s->policy) && i < ARRAY_LEN(protocols); i++) {
+		struct element element = { .key = { protocols[i] }, .key_len = 1 };
+
+		element_put(&e, &element);
+	}
+	elements_end(&e);
+}
+
 void policy_put(struct steering *s, struct batch *b)
 {
 	put_local(b, &s->policy);
 	for (size_t set = 0; set < LAYOUT_SETS; set++)
 		for (size_t i = 0; i < ARRAY_LEN(families); i++)
 			put_list(b, &s->layout, (enum layout_set)set, families[i]);
+	guarded_put(s, b);
 }
 
 /* What must not leave without us either. */
@@ -103,6 +120,16 @@ void inside_put(struct steering *s, struct batch *b)
 	for (size_t i = 0; i < ARRAY_LEN(families); i++)
 		put_cover(b, "inside", families[i], &inside);
 	cover_wipe(&inside);
+}
+
+void known_put(struct steering *s, struct batch *b)
+{
+	struct cover known;
+
+	steering_known(&known, &s->settings);
+	for (size_t i = 0; i < ARRAY_LEN(families); i++)
+		put_cover(b, "known", families[i], &known);
+	cover_wipe(&known);
 }
 
 /* Kernels before 6.12 do not renew an element that is there, so it goes and comes back. */
@@ -403,6 +430,21 @@ void steering_set_inside(struct steering *s, const struct ip_range *inside, size
 	s->settings.inside_count = count;
 	inside_put(s, &b);
 	commit(s, &b, "inside ranges");
+}
+
+void steering_set_known(struct steering *s, const struct ip_range *known, size_t count)
+{
+	struct batch b = { 0 };
+	struct ip_range *copy = new_array(count + 1, sizeof(*copy));
+
+	if (count > 0)
+		memcpy(copy, known, count * sizeof(*copy));
+	free(s->known);
+	s->known = copy;
+	s->settings.known = copy;
+	s->settings.known_count = count;
+	known_put(s, &b);
+	commit(s, &b, "own addresses");
 }
 
 void steering_alive(struct steering *s)

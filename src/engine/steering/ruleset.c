@@ -68,6 +68,25 @@ const char *steering_row_chain(const struct policy_row *row)
 	return "trap_private";
 }
 
+bool steering_has_private(const struct policy_table *policy)
+{
+	for (size_t i = 0; i < policy->flat_count; i++)
+		if (policy->flat[i].is_private)
+			return true;
+	return false;
+}
+
+/* Who was not told holds nobody up. */
+void steering_known(struct cover *cover, const struct steering_settings *s)
+{
+	const struct ip_range all[] = { range_any(IP_V4), range_any(IP_V6) };
+
+	if (s->known_count > 0)
+		cover_of_ranges(cover, s->known, s->known_count);
+	else
+		cover_of_ranges(cover, all, ARRAY_LEN(all));
+}
+
 struct ip_range steering_row_reached(const struct policy_row *row)
 {
 	return row->nat.family == IP_NONE ? row->local : range_of_ip(&row->nat);
@@ -206,13 +225,17 @@ static void add_fixed_sets(struct text *out, const struct steering_settings *s)
 }
 
 static void add_policy_sets(struct text *out, const struct family *f,
-                            const struct policy_table *policy, const struct layout *layout)
+                            const struct steering_settings *s, const struct policy_table *policy,
+                            const struct layout *layout)
 {
-	struct cover local;
+	struct cover local, known;
 
 	cover_of_policy(&local, policy);
 	add_ranges(out, f, "local", &local);
 	cover_wipe(&local);
+	steering_known(&known, s);
+	add_ranges(out, f, "known", &known);
+	cover_wipe(&known);
 	add_layout(out, f, layout, false);
 	add_pair_set(out, f, "pass", "timeout", "");
 	add_pair_set(out, f, "drop", "timeout", "\t\tcounter\n");
@@ -542,6 +565,24 @@ static void add_strengths(struct text *out, const struct steering_settings *s)
 	text_add(out, "	}\n");
 }
 
+/*
+ * An address that this machine has got a moment ago: nobody has said yet what may be sent from it
+ * in the clear. Without the daemon nobody will; then it waits where a private row could be meant.
+ */
+static void add_unknown(struct text *out, const struct policy_table *policy)
+{
+	text_add(out, "	set guarded {\n		type nf_proto\n%s	}\n",
+	         steering_has_private(policy) ? "		elements = { ipv4, ipv6 }\n" : "");
+	text_add(out, "	chain unknown_source {\n"
+	              "		ip saddr @known4 return\n"
+	              "		ip6 saddr @known6 return\n"
+	              "		fib saddr type != local return\n"
+	              "		jump exempt\n"
+	              "		meta nfproto @alive counter name unknown drop\n"
+	              "		meta nfproto @guarded counter name unknown drop\n"
+	              "	}\n");
+}
+
 static const char shared_chains[] =
     "	chain decide {\n"
     "		meta nfproto ipv4 goto decide4\n"
@@ -621,6 +662,7 @@ static const char hook_chains[] =
     "		jump own_sockets\n"
     "		$clear\n"
     "		jump name_users\n"
+    "		jump unknown_source\n"
     "		jump decide\n"
     "		$is_reject reject with icmpx admin-prohibited\n"
     "		$clear\n"
@@ -705,7 +747,8 @@ void steering_ruleset(struct text *out, const struct steering_settings *s,
 	word_add(&w, "$mask", "0x%08x", s->marks.mask);
 	text_add(out, "# wildswan: who is trapped, who is not. Made by `ipsec start`.\n");
 	add_table_head(out);
-	text_add(out, "	counter cleartext { }\n	counter forged { }\n	counter leak { }\n");
+	text_add(out, "	counter cleartext { }\n	counter forged { }\n	counter leak { }\n"
+	              "	counter unknown { }\n");
 	text_add(out,
 	         "	# The daemon renews these every second; the kernel takes them out.\n"
 	         "	set alive {\n		type nf_proto\n		flags timeout\n"
@@ -714,7 +757,7 @@ void steering_ruleset(struct text *out, const struct steering_settings *s,
 	add_fixed_sets(out, s);
 	for (size_t i = 0; i < ARRAY_LEN(families); i++) {
 		add_kept_sets(out, &families[i], s, &layout);
-		add_policy_sets(out, &families[i], policy, &layout);
+		add_policy_sets(out, &families[i], s, policy, &layout);
 	}
 	layout_wipe(&layout);
 	add_rules(out, &w, exempt_chains);
@@ -725,6 +768,7 @@ void steering_ruleset(struct text *out, const struct steering_settings *s,
 	for (size_t i = 0; i < ARRAY_LEN(families); i++)
 		add_cleartext(out, &families[i]);
 	add_strengths(out, s);
+	add_unknown(out, policy);
 	add_rules(out, &w, shared_chains);
 	add_rules(out, &w, keep_ports_chain);
 	add_rules(out, &w, keep_chain);

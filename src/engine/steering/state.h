@@ -1,6 +1,7 @@
 #pragma once
 /* What the parts of a running steering share: pairs.c, policy.c, use.c, watch.c. */
 #include "engine/steering/baseline.h"
+#include "engine/steering/cover.h"
 #include "engine/steering/layout.h"
 #include "engine/steering/names.h"
 #include "engine/steering/steering.h"
@@ -68,6 +69,7 @@ struct steering {
 	struct baseline baseline;
 	/* Change. */
 	struct ip_range *inside;
+	struct ip_range *known;
 	struct policy_table policy;           /* a copy */
 	struct layout layout;                 /* of that policy: what the kernel's sets have */
 	struct counted *counted[LAYOUT_SETS]; /* of each entry of sets that count */
@@ -140,6 +142,7 @@ void policy_put(struct steering *s, struct batch *b);
 void policy_forget(struct steering *s);
 void kept_put(struct steering *s, struct batch *b);
 void inside_put(struct steering *s, struct batch *b);
+void known_put(struct steering *s, struct batch *b);
 void alive_put(struct steering *s, struct batch *b);
 /* Makes the whole table anew. False: refused, said in the log. */
 bool steering_rebuild(struct steering *s);

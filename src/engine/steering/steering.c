@@ -49,6 +49,10 @@ struct steering *steering_open(const struct steering_settings *settings, const s
 	if (settings->inside_count > 0)
 		memcpy(s->inside, settings->inside, settings->inside_count * sizeof(*s->inside));
 	s->settings.inside = s->inside;
+	s->known = new_array(settings->known_count + 1, sizeof(*s->known));
+	if (settings->known_count > 0)
+		memcpy(s->known, settings->known, settings->known_count * sizeof(*s->known));
+	s->settings.known = s->known;
 	if (log != NULL)
 		s->log = *log;
 	if (!take_over(s, error, size)) {
@@ -69,6 +73,7 @@ void steering_free(struct steering *s)
 	policy_forget(s);
 	labels_wipe(&s->labels);
 	free(s->inside);
+	free(s->known);
 	free(s->changes);
 	baseline_wipe(&s->baseline);
 	nft_close(&s->nft);
@@ -86,7 +91,7 @@ void steering_note(struct steering *s, const char *what, int error)
 		(void)steering_rebuild(s);
 }
 
-static const char *const range_sets[] = { "local", "inside" };
+static const char *const range_sets[] = { "local", "inside", "known", "guarded" };
 static const char *const pair_sets[] = {
 	"pass",  "drop",     "reject",     "tunnel",       "used",       "suspect",
 	"alive", "strength", "pair_ports", "tunnel_ports", "used_ports", "grace",
@@ -149,6 +154,7 @@ bool steering_rebuild(struct steering *s)
 	if (s->has_policy) {
 		policy_put(s, &b);
 		inside_put(s, &b);
+		known_put(s, &b);
 	}
 	alive_put(s, &b);
 	error = nft_commit(&s->nft, &b, NULL);

@@ -210,6 +210,7 @@ uint64_t steering_dropped(struct steering *s, enum engine_drop drop)
 	const char *name = drop == ENGINE_DROP_CLEARTEXT ? "cleartext"
 	                   : drop == ENGINE_DROP_FORGED  ? "forged"
 	                   : drop == ENGINE_DROP_LEAK    ? "leak"
+	                   : drop == ENGINE_DROP_UNKNOWN ? "unknown"
 	                                                 : NULL;
 	struct element_report report = { 0 };
 

@@ -52,14 +52,17 @@ static bool link_up(unsigned index, unsigned mtu)
 	return netlink_do(request);
 }
 
-static bool add_address(unsigned index, const struct ip *address)
+/* `type` is RTM_NEWADDR or RTM_DELADDR. */
+static bool address_request(unsigned index, const struct ip *address, uint16_t type)
 {
 	char room[512] = { 0 };
 	struct nlmsghdr *request = mnl_nlmsg_put_header(room);
 	struct ifaddrmsg *info;
 
-	request->nlmsg_type = RTM_NEWADDR;
-	request->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE;
+	request->nlmsg_type = type;
+	request->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
+	if (type == RTM_NEWADDR)
+		request->nlmsg_flags |= NLM_F_CREATE | NLM_F_REPLACE;
 	info = mnl_nlmsg_put_extra_header(request, sizeof(*info));
 	info->ifa_family = AF_INET;
 	info->ifa_prefixlen = 32;
@@ -118,7 +121,8 @@ static const char *configure(const struct tun_settings *settings)
 		return "its sysctls cannot be set";
 	if (!link_up(index, settings->mtu))
 		return "it does not come up";
-	if (settings->address.family == IP_V4 && !add_address(index, &settings->address))
+	if (settings->address.family == IP_V4 &&
+	    !address_request(index, &settings->address, RTM_NEWADDR))
 		return "it does not take its address";
 	return NULL;
 }
@@ -140,4 +144,22 @@ int tun_open(const struct tun_settings *settings, char *error, size_t size)
 	snprintf(error, size, "%s: %s (%s)", settings->name, wrong, strerror(errno));
 	close(fd);
 	return -1;
+}
+
+bool tun_change(const char *name, const struct ip *before, const struct ip *after, unsigned mtu)
+{
+	unsigned index = if_nametoindex(name);
+	bool ok;
+
+	if (index == 0)
+		return false;
+	ok = link_up(index, mtu);
+	if (ip_equal(before, after))
+		return ok;
+	/* The new one first: without any, the kernel drops what is decrypted. */
+	if (after->family == IP_V4)
+		ok &= address_request(index, after, RTM_NEWADDR);
+	if (before->family == IP_V4)
+		ok &= address_request(index, before, RTM_DELADDR);
+	return ok;
 }

@@ -19,3 +19,6 @@ struct tun_settings {
  * closed. -1: `error` says why.
  */
 int tun_open(const struct tun_settings *settings, char *error, size_t size);
+/* Another address (IP_NONE: none) instead of `before`, and another MTU. */
+MUST_USE bool tun_change(const char *name, const struct ip *before, const struct ip *after,
+                         unsigned mtu);
