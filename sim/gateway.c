@@ -195,10 +195,7 @@ static void configure(struct gateway *gateway)
 		.secrets = &secrets,
 		.host_keys = &key,
 		.host_key_count = 1,
-		.outer = &gateway->address,
-		.outer_count = 1,
-		.own = &gateway->address,
-		.own_count = 1,
+		.own = own_of(&gateway->address, 1, &gateway->address, 1, &gateway->address, 1),
 	};
 
 	opportunism_configure(gateway->core, &config, gateway->sim->now);

@@ -70,6 +70,36 @@ static void use_devices(struct plan *p, const struct conf *conf, const struct ne
 	}
 }
 
+static const char *device_of(const struct network *n, const struct ip *address)
+{
+	for (size_t i = 0; i < n->address_count; i++) {
+		if (ip_equal(&n->addresses[i].address, address) &&
+		    strcmp(n->addresses[i].device, PLAN_DEVICE) != 0)
+			return n->addresses[i].device;
+	}
+	return NULL;
+}
+
+/* Second addresses of an outer device are sources as well: those of IPv6 with privacy, and an old
+ * one beside a new one. */
+static void find_covered(struct plan *p, const struct network *n)
+{
+	for (size_t i = 0; i < n->address_count; i++) {
+		const struct network_address *a = &n->addresses[i];
+		bool is_outer = false;
+
+		for (size_t j = 0; j < p->outer_count; j++) {
+			const char *device = device_of(n, &p->outer[j]);
+
+			is_outer |= ip_equal(&p->outer[j], &a->address) ||
+			            (device != NULL && strcmp(device, a->device) == 0 &&
+			             p->outer[j].family == a->address.family);
+		}
+		if (is_outer && is_global(&a->address) && strcmp(a->device, PLAN_DEVICE) != 0)
+			p->covered[p->covered_count++] = a->address;
+	}
+}
+
 static void find_addresses(struct plan *p, const struct conf *conf, const struct network *n)
 {
 	for (size_t i = 0; i < n->address_count; i++) {
@@ -77,10 +107,11 @@ static void find_addresses(struct plan *p, const struct conf *conf, const struct
 			p->own[p->own_count++] = n->addresses[i].address;
 	}
 	use_devices(p, conf, n);
-	if (!conf->setup.uses_defaultroute)
-		return;
-	add_outer(p, &n->source4, n->mtu4);
-	add_outer(p, &n->source6, n->mtu6);
+	if (conf->setup.uses_defaultroute) {
+		add_outer(p, &n->source4, n->mtu4);
+		add_outer(p, &n->source6, n->mtu6);
+	}
+	find_covered(p, n);
 }
 
 /* Does any conn protect whatever address this machine has? */
@@ -147,7 +178,8 @@ static bool same_ips(const struct ip *a, size_t a_count, const struct ip *b, siz
 
 bool plan_is_same_machine(const struct plan *a, const struct plan *b)
 {
-	return same_ips(a->outer, a->outer_count, b->outer, b->outer_count) &&
+	return same_ips(a->covered, a->covered_count, b->covered, b->covered_count) &&
+	       same_ips(a->outer, a->outer_count, b->outer, b->outer_count) &&
 	       same_ips(a->own, a->own_count, b->own, b->own_count) &&
 	       a->engine.mtu == b->engine.mtu;
 }
@@ -260,8 +292,9 @@ static void find_inside(struct plan *p, const struct conf *conf)
 static bool find_policy(struct plan *p, const struct conf *conf, char *error, size_t size)
 {
 	struct policy_row *rows = NULL;
-	size_t count =
-	    policy_rows_of_conf(conf, p->outer, p->outer_count, p->own, p->own_count, &rows);
+	const struct own_addresses own =
+	    own_of(p->outer, p->outer_count, p->covered, p->covered_count, p->own, p->own_count);
+	size_t count = policy_rows_of_conf(conf, &own, &rows);
 	struct policy_clash clash = { 0 };
 	bool ok = policy_build(&p->policy, rows, count, &clash);
 

@@ -21,8 +21,10 @@ enum {
 
 /* Settled when plan_make() returns; the settings point into it, so it is not copied. */
 struct plan {
-	struct ip outer[PLAN_OUTER_MAX]; /* addresses of the outer devices */
+	struct ip outer[PLAN_OUTER_MAX]; /* of the outer devices: one of each and each family */
 	size_t outer_count;
+	struct ip covered[NETWORK_ADDRESSES_MAX]; /* all of the outer devices */
+	size_t covered_count;
 	struct ip own4; /* the first of them of its family (%defaultroute), or IP_NONE */
 	struct ip own6;
 	struct ip own[NETWORK_ADDRESSES_MAX]; /* all addresses of this machine, ipsec0's left out */

@@ -16,8 +16,8 @@ static void make_network(struct network *n)
 		const char *address;
 		const char *device;
 	} addresses[] = {
-		{ "127.0.0.1", "lo" }, { "192.0.2.1", "wan" },     { "10.1.0.1", "lan" },
-		{ "fe80::1", "lan" },  { "2001:db8:1::1", "lan" },
+		{ "127.0.0.1", "lo" },   { "192.0.2.1", "wan" }, { "10.1.0.1", "lan" },
+		{ "192.0.2.77", "wan" }, { "fe80::1", "lan" },   { "2001:db8:1::1", "lan" },
 	};
 
 	*n = (struct network){ .source4 = ip_v4(192, 0, 2, 1), .device4 = "wan", .mtu4 = 1400 };
@@ -75,7 +75,7 @@ static void our_outer_address_is_the_default_routes_or_a_named_devices(void **st
 		assert_string_equal(ip_text(&plan.own4).s, cases[i].own4);
 		assert_string_equal(ip_text(&plan.engine.outer6).s, cases[i].own6);
 		assert_int_equal(plan.engine.mtu, cases[i].mtu);
-		assert_int_equal(plan.own_count, 5);
+		assert_int_equal(plan.own_count, 6);
 		plan_wipe(&plan);
 	}
 }
@@ -137,7 +137,7 @@ static void settings_of_steering_and_engine_agree(void **state)
 	assert_memory_equal(&plan.steering.marks, &plan.engine.marks, sizeof(plan.engine.marks));
 	assert_int_equal(plan.dns_uid_count, 1);
 	assert_int_equal(plan.steering.dns_uids[0], 0);
-	assert_int_equal(plan.policy.row_count, 1);
+	assert_int_equal(plan.policy.row_count, 2);
 	assert_true(plan.policy.rows[0].is_own_address);
 	plan_wipe(&plan);
 }
@@ -178,6 +178,24 @@ static void an_outer_address_that_is_not_there_yet_is_waited_for(void **state)
 	plan_wipe(&plan);
 }
 
+/* What is sent from a second address of the outer device is sent by this gateway, too. */
+static void every_address_of_the_outer_device_is_covered(void **state)
+{
+	struct plan plan;
+	char error[256];
+
+	assert_true(plan_of("conn sg\n" SG, &plan, error, sizeof(error)));
+	assert_int_equal(plan.outer_count, 1);
+	assert_int_equal(plan.covered_count, 2);
+	assert_string_equal(ip_text(&plan.covered[1]).s, "192.0.2.77");
+	assert_int_equal(plan.policy.row_count, 2);
+	plan_wipe(&plan);
+	assert_true(plan_of("conn site\n left=%defaultroute\n right=198.51.100.2\n auto=route\n",
+	                    &plan, error, sizeof(error)));
+	assert_int_equal(plan.policy.row_count, 1);
+	plan_wipe(&plan);
+}
+
 static void several_outer_devices_have_a_row_each(void **state)
 {
 	struct plan plan;
@@ -187,7 +205,7 @@ static void several_outer_devices_have_a_row_each(void **state)
 	                    &plan, error, sizeof(error)));
 	assert_int_equal(plan.outer_count, 3);
 	assert_string_equal(ip_text(&plan.own4).s, "192.0.2.1");
-	assert_int_equal(plan.policy.row_count, 3);
+	assert_int_equal(plan.policy.row_count, 4);
 	plan_wipe(&plan);
 }
 
@@ -198,7 +216,7 @@ static void an_address_is_known_once_the_policy_is_made_with_it(void **state)
 	char error[256];
 
 	assert_true(plan_of("conn sg\n" SG, &plan, error, sizeof(error)));
-	assert_int_equal(plan.known_count, 5);
+	assert_int_equal(plan.known_count, 6);
 	plan_wipe(&plan);
 	assert_true(plan_of("conn lan\n leftsubnet=10.1.0.0/16\n" SG, &plan, error, sizeof(error)));
 	assert_int_equal(plan.known_count, 2);
@@ -215,6 +233,7 @@ int main(void)
 		cmocka_unit_test(settings_of_steering_and_engine_agree),
 		cmocka_unit_test(what_does_not_fit_this_machine_is_told),
 		cmocka_unit_test(an_outer_address_that_is_not_there_yet_is_waited_for),
+		cmocka_unit_test(every_address_of_the_outer_device_is_covered),
 		cmocka_unit_test(several_outer_devices_have_a_row_each),
 		cmocka_unit_test(an_address_is_known_once_the_policy_is_made_with_it),
 	};

@@ -269,10 +269,9 @@ static struct opportunism_config core_config(const struct daemon *d)
 		                            .secrets = &d->conf->secrets,
 		                            .host_keys = d->host_keys,
 		                            .host_key_count = d->host_key_count,
-		                            .outer = plan->outer,
-		                            .outer_count = plan->outer_count,
-		                            .own = plan->own,
-		                            .own_count = plan->own_count };
+		                            .own = own_of(plan->outer, plan->outer_count,
+		                                          plan->covered, plan->covered_count,
+		                                          plan->own, plan->own_count) };
 }
 
 /* The policy has said what may be sent from a new address before the kernel lets anything. */

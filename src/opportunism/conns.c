@@ -17,13 +17,38 @@ enum ike_auth ike_auth_of(enum conn_auth auth)
 	return IKE_AUTH_SIGNATURE;
 }
 
-bool own_is_outer(const struct own_addresses *own, const struct ip *address)
+struct own_addresses own_of(const struct ip *outer, size_t outer_count, const struct ip *covered,
+                            size_t covered_count, const struct ip *all, size_t count)
 {
-	for (size_t i = 0; i < own->outer_count; i++) {
-		if (ip_equal(&own->outer[i], address))
+	struct own_addresses own = { .all = all,
+		                     .count = count,
+		                     .outer = outer,
+		                     .outer_count = outer_count,
+		                     .covered = covered,
+		                     .covered_count = covered_count };
+
+	for (size_t i = outer_count; i-- > 0;)
+		*(outer[i].family == IP_V4 ? &own.own4 : &own.own6) = outer[i];
+	return own;
+}
+
+static bool is_among(const struct ip *list, size_t count, const struct ip *address)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (ip_equal(&list[i], address))
 			return true;
 	}
 	return false;
+}
+
+bool own_is_outer(const struct own_addresses *own, const struct ip *address)
+{
+	return is_among(own->outer, own->outer_count, address);
+}
+
+bool own_is_covered(const struct own_addresses *own, const struct ip *address)
+{
+	return is_among(own->covered, own->covered_count, address);
 }
 
 bool own_has_choice(const struct own_addresses *own, enum ip_family family)
@@ -220,22 +245,33 @@ static void add_remote_rows(struct rows *rows, const struct conn_state *conn, un
 	add_row(rows, conn, index, local, is_own, &remote);
 }
 
+/* A tunnel that both ends know of: it is made between one address here and one there. */
+static bool is_arranged(const struct conn_state *conn)
+{
+	return conn->conn.type == CONN_TUNNEL && !conn->is_opportunistic;
+}
+
 static void add_conn_rows(struct rows *rows, const struct conn_state *conn, unsigned index,
                           const struct own_addresses *own)
 {
-	const struct ip *outer = own->outer;
-	size_t outer_count = own->outer_count;
+	static const enum ip_family families[] = { IP_V4, IP_V6 };
+	bool is_all = conn->ours.kind != END_ADDRESS && !is_arranged(conn);
 
-	if (conn->ours.kind == END_ADDRESS) {
-		outer = &conn->ours.address;
-		outer_count = 1;
-	}
 	for (size_t i = 0; i < conn->ours.subnet_count; i++)
 		add_remote_rows(rows, conn, index, &conn->ours.subnets[i], false);
-	for (size_t i = 0; conn->ours.subnet_count == 0 && i < outer_count; i++) {
-		struct ip_range local = range_of_ip(&outer[i]);
+	if (conn->ours.subnet_count > 0)
+		return;
+	for (size_t i = 0; is_all && i < own->covered_count; i++) {
+		struct ip_range local = range_of_ip(&own->covered[i]);
 
 		add_remote_rows(rows, conn, index, &local, true);
+	}
+	for (size_t i = 0; !is_all && i < ARRAY_LEN(families); i++) {
+		struct ip outer = conn_outer(conn, families[i], own);
+		struct ip_range local = range_of_ip(&outer);
+
+		if (outer.family != IP_NONE)
+			add_remote_rows(rows, conn, index, &local, true);
 	}
 }
 
@@ -266,9 +302,11 @@ struct ip conn_outer(const struct conn_state *conn, enum ip_family family,
 bool conn_is_at(const struct conn_state *conn, const struct ip *address,
                 const struct own_addresses *own)
 {
-	if (conn->ours.kind == END_ADDRESS)
-		return ip_equal(&conn->ours.address, address);
-	return own_is_outer(own, address);
+	struct ip outer = conn_outer(conn, (enum ip_family)address->family, own);
+
+	if (conn->ours.kind != END_ADDRESS && !is_arranged(conn))
+		return own_is_covered(own, address);
+	return outer.family != IP_NONE && ip_equal(&outer, address);
 }
 
 bool conn_protects(const struct conn_state *conn, const struct ip *local,

@@ -6,6 +6,7 @@
 #include "config/conf.h"
 #include "config/secrets.h"
 #include "ike/ike.h"
+#include "opportunism/opportunism.h"
 #include "opportunism/policy.h"
 
 struct conn_state {
@@ -28,18 +29,8 @@ struct conns {
 	size_t profile_count;
 };
 
-/* What this machine has; borrowed. */
-struct own_addresses {
-	struct ip own4; /* of the outer device, or IP_NONE */
-	struct ip own6;
-	const struct ip *all;
-	size_t count;
-	const struct ip *outer; /* of all outer devices, those two among them */
-	size_t outer_count;
-};
 /* Several outer addresses of that family. */
 bool own_has_choice(const struct own_addresses *own, enum ip_family family);
-bool own_is_outer(const struct own_addresses *own, const struct ip *address);
 
 /* Deep copies; `secrets` may be NULL. */
 void conns_load(struct conns *conns, const struct conf *conf, const struct secrets *secrets,

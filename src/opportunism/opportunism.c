@@ -105,6 +105,13 @@ static void free_all_memories(struct opportunism *opp)
 	}
 }
 
+static void free_own(struct own_addresses *own)
+{
+	free((void *)(uintptr_t)own->all);
+	free((void *)(uintptr_t)own->outer);
+	free((void *)(uintptr_t)own->covered);
+}
+
 void opportunism_free(struct opportunism *opp)
 {
 	struct event *event;
@@ -133,8 +140,7 @@ void opportunism_free(struct opportunism *opp)
 	conns_wipe(&opp->conns);
 	x509_trust_release(opp->trust);
 	policy_wipe(&opp->policy);
-	free((void *)(uintptr_t)opp->own.all);
-	free((void *)(uintptr_t)opp->own.outer);
+	free_own(&opp->own);
 	free(opp->host_keys);
 	free(opp->is_published);
 	hash_wipe(&opp->flows);
@@ -150,30 +156,21 @@ void opportunism_free(struct opportunism *opp)
 
 /* ---- Configuration ---- */
 
-static struct own_addresses own_of(const struct ip *outer, size_t outer_count, const struct ip *all,
-                                   size_t count)
+static const struct ip *copy_ips(const struct ip *from, size_t count)
 {
-	struct own_addresses own = {
-		.all = all, .count = count, .outer = outer, .outer_count = outer_count
-	};
+	struct ip *copy = new_array(count, sizeof(*copy));
 
-	for (size_t i = outer_count; i-- > 0;)
-		*(outer[i].family == IP_V4 ? &own.own4 : &own.own6) = outer[i];
-	return own;
+	if (count > 0)
+		memcpy(copy, from, count * sizeof(*copy));
+	return copy;
 }
 
-static void copy_own(struct opportunism *opp, const struct opportunism_config *config)
+static void copy_own(struct own_addresses *out, const struct own_addresses *from)
 {
-	struct ip *all = new_array(config->own_count, sizeof(*all));
-	struct ip *outer = new_array(config->outer_count, sizeof(*outer));
-
-	if (config->own_count > 0)
-		memcpy(all, config->own, config->own_count * sizeof(*all));
-	if (config->outer_count > 0)
-		memcpy(outer, config->outer, config->outer_count * sizeof(*outer));
-	free((void *)(uintptr_t)opp->own.all);
-	free((void *)(uintptr_t)opp->own.outer);
-	opp->own = own_of(outer, config->outer_count, all, config->own_count);
+	*out = *from;
+	out->all = copy_ips(from->all, from->count);
+	out->outer = copy_ips(from->outer, from->outer_count);
+	out->covered = copy_ips(from->covered, from->covered_count);
 }
 
 static void copy_host_keys(struct opportunism *opp, const struct opportunism_config *config)
@@ -405,8 +402,7 @@ static void configure(struct opportunism *opp, const struct opportunism_config *
 	respond_forget_all(opp);
 	x509_trust_release(opp->trust);
 	opp->trust = x509_trust_hold(config->conf->trust);
-	opp->own = (struct own_addresses){ 0 };
-	copy_own(opp, config);
+	copy_own(&opp->own, &config->own);
 	copy_host_keys(opp, config);
 	conns_load(&opp->conns, config->conf, config->secrets, &opp->own);
 	if (before != NULL)
@@ -419,8 +415,7 @@ static void configure(struct opportunism *opp, const struct opportunism_config *
 	rebuild_policy(opp);
 	recheck_flows(opp);
 	self_look(opp);
-	free((void *)(uintptr_t)was.all);
-	free((void *)(uintptr_t)was.outer);
+	free_own(&was);
 }
 
 void opportunism_configure(struct opportunism *opp, const struct opportunism_config *config,
@@ -452,15 +447,14 @@ void opportunism_readdress(struct opportunism *opp, const struct opportunism_con
 	core_run_events(opp);
 }
 
-size_t policy_rows_of_conf(const struct conf *conf, const struct ip *outer, size_t outer_count,
-                           const struct ip *own, size_t own_count, struct policy_row **rows)
+size_t policy_rows_of_conf(const struct conf *conf, const struct own_addresses *own,
+                           struct policy_row **rows)
 {
-	struct own_addresses addresses = own_of(outer, outer_count, own, own_count);
 	struct conns conns;
 	size_t count;
 
-	conns_load(&conns, conf, NULL, &addresses);
-	count = conns_rows(&conns, &addresses, rows);
+	conns_load(&conns, conf, NULL, own);
+	count = conns_rows(&conns, own, rows);
 	conns_wipe(&conns);
 	return count;
 }

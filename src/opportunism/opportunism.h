@@ -31,6 +31,22 @@ struct opportunism_settings {
 struct opportunism *opportunism_new(const struct opportunism_settings *settings);
 void opportunism_free(struct opportunism *opp);
 
+/* What this machine has; borrowed. */
+struct own_addresses {
+	struct ip own4; /* the first of `outer` of its family, or IP_NONE */
+	struct ip own6;
+	const struct ip *all;
+	size_t count;
+	const struct ip *outer; /* of the outer devices, one each and family: where our IKE is */
+	size_t outer_count;
+	const struct ip *covered; /* all of the outer devices: what %defaultroute stands for */
+	size_t covered_count;
+};
+struct own_addresses own_of(const struct ip *outer, size_t outer_count, const struct ip *covered,
+                            size_t covered_count, const struct ip *all, size_t count);
+bool own_is_outer(const struct own_addresses *own, const struct ip *address);
+bool own_is_covered(const struct own_addresses *own, const struct ip *address);
+
 /* What configuration and this machine say; everything is copied. May be called again (reload). */
 struct opportunism_config {
 	const struct conf *conf;
@@ -38,11 +54,7 @@ struct opportunism_config {
 	    *secrets; /* identities of the shared secrets; their octets are not read */
 	const struct host_key *host_keys;
 	size_t host_key_count;
-	const struct ip *outer; /* addresses of the outer devices, the usual one of a family first
-	                         */
-	size_t outer_count;
-	const struct ip *own; /* all addresses of this machine */
-	size_t own_count;
+	struct own_addresses own; /* as own_of() makes it */
 };
 void opportunism_configure(struct opportunism *opp, const struct opportunism_config *config,
                            struct instant now);
@@ -173,5 +185,5 @@ const struct ike *opportunism_ike(const struct opportunism *opp);
  * Policy rows of the conns with auto=route or start, as `ipsec start` needs them before the daemon
  * runs. `rows` is the caller's to free; returns their number.
  */
-size_t policy_rows_of_conf(const struct conf *conf, const struct ip *outer, size_t outer_count,
-                           const struct ip *own, size_t own_count, struct policy_row **rows);
+size_t policy_rows_of_conf(const struct conf *conf, const struct own_addresses *own,
+                           struct policy_row **rows);
