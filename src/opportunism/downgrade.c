@@ -41,6 +41,12 @@ static bool is_absence(enum flow_reason reason)
 	       reason == FLOW_REASON_UNUSABLE;
 }
 
+bool downgrade_is_possible(const struct flow *flow)
+{
+	return is_absence(flow->reason) && flow->trust != DNS_SECURE && flow->conn != NULL &&
+	       flow->conn->is_opportunistic;
+}
+
 enum discovery_outcome downgrade_weigh(struct flow *flow, enum discovery_outcome outcome)
 {
 	struct opportunism *opp = flow->opp;

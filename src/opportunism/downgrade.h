@@ -13,6 +13,8 @@ enum discovery_outcome downgrade_weigh(struct flow *flow, enum discovery_outcome
  */
 bool downgrade_forbids(struct opportunism *opp, const struct conn_state *conn,
                        const struct ip *address, const struct gateway *gateway);
+/* The flow's verdict rests on an absence that nobody signed (TRU-8). */
+bool downgrade_is_possible(const struct flow *flow);
 /* A tunnel to the flow's Destination is up. */
 void downgrade_note_tunnel(struct opportunism *opp, const struct flow *flow,
                            const struct peer_sa *sa, enum strength strength);

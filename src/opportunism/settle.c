@@ -1,6 +1,7 @@
 /*
  * Settling: a verdict goes to the engine, and a line to the log.
  */
+#include "opportunism/downgrade.h"
 #include "opportunism/tunnel.h"
 
 static const char *action_word(enum eroute_action action)
@@ -68,9 +69,10 @@ void flow_settle_shunt(struct flow *flow, enum eroute_action action, enum flow_r
 	flow->since = opp->now;
 	flow_stand(flow, reason);
 	log_line(&opp->log, is_failure ? LOG_WARNING : LOG_INFO,
-	         "flow %s: %s for %lld s, %s, dns %s", flow_text(flow).s, action_word(action),
+	         "flow %s: %s for %lld s, %s, dns %s%s", flow_text(flow).s, action_word(action),
 	         (long long)instant_since(flow->expires, opp->now).ns / 1000000000,
-	         flow_reason_text(reason), dns_trust_name(flow->trust));
+	         flow_reason_text(reason), dns_trust_name(flow->trust),
+	         action == EROUTE_PASS && downgrade_is_possible(flow) ? ": it may be forged" : "");
 	flow_apply(flow);
 	flow_lead(flow);
 }

@@ -28,6 +28,7 @@ static const char *const options[][2] = {
 	{ "edns-buffer-size:", "1232" },
 	{ "infra-host-ttl:", "60" },
 	{ "infra-keep-probing:", "yes" },
+	{ "rrset-roundrobin:", "no" }, /* of a set that is too long the first ones count */
 	{ "use-syslog:", "no" },
 	{ "verbosity:", "0" },
 };

@@ -1,0 +1,156 @@
+"""How far the DNS is believed: forged, broken and vanished answers, and what was protected before."""
+import json
+import sys
+import time
+
+import pytest
+
+from gateway import HOWTO, without_comments
+from lab import DEST, HERE, PIECE, SECOND, SOURCE, STRANGER, WEST, reverse, until
+
+FORGER = "198.18.53.3"
+
+CONF = """
+config setup
+	interfaces=%defaultroute
+	dns={dns}
+	dnssec={mode}
+	trust-anchor={anchor}
+"""
+
+
+class Lies:
+    """The forger's rules."""
+
+    def __init__(self, lab):
+        self.path = lab.dir / "lies"
+        self.tell({})
+
+    def tell(self, rules):
+        fresh = self.path.with_suffix(".new")
+        fresh.write_text(json.dumps({owner.rstrip("."): rule for owner, rule in rules.items()}))
+        fresh.rename(self.path)
+
+
+@pytest.fixture(scope="module")
+def lies(lab, idle_pair):
+    idle_pair.publish()
+    lab.address(lab.internet, "lo", [FORGER + "/32"])
+    lies = Lies(lab)
+    forger = lab.internet.start(sys.executable, "-B", HERE / "forger.py", FORGER, "198.18.53.2",
+                                lies.path, stdout=-1, text=True)
+    assert forger.stdout.readline() == "ready\n"
+    return lies
+
+
+def start(pair, *conf, anchor="/dev/null", mode="off"):
+    pair.stop()
+    pair.east.configure(CONF, HOWTO, anchor=anchor, mode=mode)
+    pair.west.configure(CONF, HOWTO, *conf, anchor=anchor, mode=mode, dns=FORGER)
+    pair.start()
+
+
+def meet(pair, address, action):
+    """A packet, and what becomes of the pair."""
+    pair.lab.source.ping(address, wait=1)
+    pair.west.until_action(SOURCE, address, action, timeout=12)
+
+
+def delegation(pair):
+    """East's delegation as one text, as in its zone."""
+    line = without_comments(pair.east.key("--txt", "198.18.2.1"))
+    return "".join(line.split('"')[1::2])
+
+
+@pytest.mark.parametrize("kind,action", [
+    ("nxdomain", "pass"), ("absent", "pass"), ("owner", "pass"), ("loop", "pass"),
+    ("servfail", "pass"), ("txt", "tunnel"), ("big", "tunnel"),
+])
+def test_hostile_answers_end_in_a_verdict(lab, idle_pair, lies, kind, action):
+    """Whatever comes, it is decided in time; and only what is a delegation delegates."""
+    start(idle_pair)
+    lies.tell({reverse(SECOND): {"as": kind, "texts": [delegation(idle_pair)]}})
+    began = time.monotonic()
+    meet(idle_pair, SECOND, action)
+    assert time.monotonic() - began < 6
+    lies.tell({})
+    meet(idle_pair, DEST, "tunnel")
+
+
+@pytest.mark.parametrize("text", [
+    "X-IPsec-Server(10) 198.18.2.1", "X-IPsec-Server=198.18.2.1", "X-IPsec-Server(99999)=198.18.2.1",
+    "X-IPsec-Server(10)=127.0.0.1", "X-IPsec-Server(10)=198.18.2.1 AQ===x",
+])
+def test_near_misses_deny_and_are_said(lab, idle_pair, lies, text):
+    start(idle_pair)
+    lies.tell({reverse(STRANGER): {"as": "txt", "texts": [text]}})
+    with lab.capture("west") as wire:
+        meet(idle_pair, STRANGER, "drop")
+    assert not wire.frames().with_octets(PIECE)
+    assert "malformed" in idle_pair.west.log()
+
+
+def test_what_was_protected_is_remembered(lab, idle_pair, lies):
+    """An unsigned answer takes no protection away from a sticky conn; not after a restart either."""
+    start(idle_pair, "\tsticky=yes\n")
+    lies.tell({})
+    meet(idle_pair, DEST, "tunnel")
+    idle_pair.west.stop("--open")
+    lies.tell({reverse(DEST): {"as": "nxdomain"}})
+    idle_pair.west.start()
+    with lab.capture("west") as wire:
+        meet(idle_pair, DEST, "drop")
+    assert not wire.frames().with_octets(PIECE)
+    assert "downgrade?" in idle_pair.west.log()
+    trust = idle_pair.west.json("status")["trust"]
+    assert trust["downgrades"] == trust["unsigned_absences"] == 1 <= trust["protected"]
+    assert idle_pair.west.ipsec("forget", STRANGER, check=False).returncode == 1
+    idle_pair.west.ipsec("forget", DEST)
+    idle_pair.west.ipsec("eroute", "--del", SOURCE, DEST)
+    meet(idle_pair, DEST, "pass")
+    assert "may be forged" in idle_pair.west.log()
+
+
+def test_aliases_lead_to_the_delegation(lab, idle_pair, lies):
+    """A classless reverse zone: a CNAME, and a DNAME behind it (RFC 2317, RFC 6672)."""
+    lab.publish(reverse(SECOND), f"{reverse(SECOND)} CNAME second.moved.example.net.")
+    lab.publish("moved.example.net.", "moved.example.net. DNAME real.example.net.")
+    lab.publish("second.real.example.net.", idle_pair.east.key("--txt", "198.18.2.1"))
+    lab.reload_dns()
+    start(idle_pair)
+    meet(idle_pair, SECOND, "tunnel")
+    lab.unpublish("moved.example.net.")
+    lab.publish(reverse(SECOND), idle_pair.east.key("--txt", "198.18.2.1"))
+    lab.reload_dns()
+
+
+def test_truncated_answers_are_asked_for_again(lab, idle_pair, lies):
+    """Too much for a datagram: the whole answer comes over TCP."""
+    other = "".join(f'\tIN TXT "v=other{i} {"x" * 200}"\n' for i in range(30))
+    lab.publish(reverse(SECOND), other, idle_pair.east.key("--txt", "198.18.2.1"))
+    lab.reload_dns()
+    start(idle_pair)
+    meet(idle_pair, SECOND, "tunnel")
+    lab.publish(reverse(SECOND), idle_pair.east.key("--txt", "198.18.2.1"))
+    lab.reload_dns()
+
+
+def test_dns_is_verified(lab, idle_pair, lies):
+    """The HowTo had to believe every answer. Here the zones are signed, and forged answers about them
+    buy neither cleartext nor a tunnel to somebody else; true ones make a tunnel of strength dnssec."""
+    anchor = lab.dir / "anchor"
+    anchor.write_text(lab.sign())
+    start(idle_pair, anchor=anchor, mode="prefer")
+    until("west validates", lambda: idle_pair.west.json("status")["dnssec"] == "primed")
+    lies.tell({reverse(SECOND): {"as": "nxdomain"},
+               reverse(STRANGER): {"as": "txt", "texts": [f"X-IPsec-Server(1)=198.18.3.9 "
+                                                        + delegation(idle_pair).split()[1]]}})
+    with lab.capture("west") as wire:
+        for address in (SECOND, STRANGER):
+            meet(idle_pair, address, "drop")
+            assert not lab.source.ping(address, wait=1).received
+    assert not wire.frames().with_octets(PIECE)
+    assert not wire.frames().between(WEST, "198.18.3.9")
+    assert "forged or broken DNS answer (bogus)" in idle_pair.west.log()
+    assert lab.west.ping(DEST, wait=5)
+    assert idle_pair.west.eroute(WEST, DEST)["strength"] == "dnssec"
