@@ -62,6 +62,7 @@ int eroute_command(struct cli *cli);
 int look_command(struct cli *cli);
 int why_command(struct cli *cli);
 int forget_command(struct cli *cli);
+int verify_command(struct cli *cli);
 int showhostkey_command(struct cli *cli);
 int newhostkey_command(struct cli *cli);
 int checkconfig_command(struct cli *cli);

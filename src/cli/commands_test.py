@@ -88,6 +88,8 @@ class Words(Gateway):
             (["newhostkey", "--type", "ed25519", "--bits", "3072"], "leave --bits out"),
             (["newhostkey", "west"], "west is not understood"),
             (["eroute", "--verbos"], "--verbos is not understood"),
+            (["verify", "west"], "west is no address"),
+            (["verify", "--jsn"], "--jsn is not understood"),
             (["why"], "about which address?"),
             (["why", "example.net"], "example.net is no address"),
             (["why", "192.0.2.1", "192.0.2.2"], "192.0.2.2 is not understood"),

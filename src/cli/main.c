@@ -65,6 +65,12 @@ static const struct command {
 	  "when an unsigned answer says that there is none, or another key; with sticky=yes it\n"
 	  "lets nothing pass then. After this command it is as if there had been no tunnel.\n",
 	  forget_command },
+	{ "verify", "[ADDRESS...] [--json]", "say whether everything opportunism needs is there",
+	  "One line a check, ok, warning or failed, with what to do: the files, the daemon, our\n"
+	  "records and those of the hosts behind us, their keys and signatures, the kernel, its\n"
+	  "settings, other people's filters, the ports of IKE, the clock. Changes nothing.\n"
+	  "  ADDRESS   look at the records of these inside hosts (those in sight)\n",
+	  verify_command },
 	{ "look", "[--json]", "list eroutes and security associations", "", look_command },
 	{ "showhostkey",
 	  "[--txt GATEWAY|@FQDN] [--key] [--ipseckey [GATEWAY|NAME]] [--precedence N] "

@@ -1,0 +1,224 @@
+/* What this machine must have, and what on it would work against us. */
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/timex.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cli/nft.h"
+#include "cli/verify.h"
+#include "engine/steering/state.h"
+
+/* ---- The kernel ---- */
+
+static void check_tun(struct verify *v)
+{
+	int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+
+	if (fd >= 0) {
+		close(fd);
+		verify_ok(v, "TUN", "the kernel has it");
+		return;
+	}
+	verify_fail(v, "TUN", "modprobe tun, or allow /dev/net/tun in this container",
+	            "/dev/net/tun: %s", strerror(errno));
+}
+
+static void check_nftables(struct verify *v, const struct site *g)
+{
+	struct text ruleset = { 0 };
+	char error[1024];
+
+	steering_ruleset(&ruleset, &g->plan->steering, &g->plan->policy);
+	if (nft_load(ruleset.s, true, error, sizeof(error)))
+		verify_ok(v, "nftables", "nft and the kernel take our rules");
+	else
+		verify_fail(v, "nftables",
+		            "the package nftables and a kernel with nf_tables are "
+		            "needed",
+		            "%s", error);
+	text_free(&ruleset);
+}
+
+/* The number in a file of /proc/sys, or -1. */
+static int sysctl(const char *name)
+{
+	char path[128];
+	int value = -1;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/sys/net/%s", name);
+	f = fopen(path, "re");
+	if (f == NULL)
+		return -1;
+	if (fscanf(f, "%d", &value) != 1)
+		value = -1;
+	fclose(f);
+	return value;
+}
+
+static bool has_inside(const struct site *g, enum ip_family family)
+{
+	for (size_t i = 0; i < g->plan->inside_count; i++) {
+		if (g->plan->inside[i].first.family == family)
+			return true;
+	}
+	return false;
+}
+
+static void check_forwarding(struct verify *v, const struct site *g, enum ip_family family)
+{
+	const char *name = family == IP_V4 ? "ipv4/ip_forward" : "ipv6/conf/all/forwarding";
+	const char *version = family == IP_V4 ? "IPv4" : "IPv6";
+
+	if (!has_inside(g, family))
+		return;
+	if (sysctl(name) == 1)
+		verify_ok(v, "forwarding", "%s is forwarded", version);
+	else
+		verify_fail(v, "forwarding",
+		            family == IP_V4 ? "sysctl -w net.ipv4.ip_forward=1"
+		                            : "sysctl -w net.ipv6.conf.all.forwarding=1",
+		            "%s is not forwarded, and there are inside hosts of it", version);
+}
+
+/* The stricter of `all` and the device's counts; what comes out of ipsec0 has its route elsewhere.
+ */
+static void check_rp_filter(struct verify *v, const struct site *g)
+{
+	const char *device = g->plan->steering.device;
+	char name[64];
+	int own, all = sysctl("ipv4/conf/all/rp_filter");
+
+	snprintf(name, sizeof(name), "ipv4/conf/%s/rp_filter", device);
+	own = sysctl(name);
+	if (own < 0 || (own > all ? own : all) != 1)
+		verify_ok(v, "rp_filter", "lets decrypted packets in");
+	else
+		verify_fail(v, "rp_filter", "sysctl -w net.ipv4.conf.ipsec0.rp_filter=2",
+		            "strict on %s: decrypted packets are dropped", device);
+}
+
+/* ---- Other people's filters ---- */
+
+struct finding {
+	struct verify *v;
+	bool any;
+};
+
+static void take_finding(void *ctx, enum log_level level, const char *text)
+{
+	struct finding *finding = ctx;
+
+	finding->any = true;
+	verify_warn(finding->v, "filters", NULL, "%s", text);
+}
+
+static void check_others_rules(struct verify *v, const struct site *g)
+{
+	struct finding finding = { .v = v };
+	const struct log log = { &finding, LOG_WARNING, take_finding };
+	char error[512];
+	struct nft nft;
+
+	if (!nft_open(&nft, error, sizeof(error))) {
+		verify_warn(v, "filters", NULL, "%s", error);
+		return;
+	}
+	if (check_has_flowtable(&nft)) {
+		finding.any = true;
+		verify_fail(v, "filters", "take it out of the firewall",
+		            "a flowtable sends packets past every filter, and past us");
+	}
+	check_filters(&nft, &g->plan->steering, &log);
+	nft_close(&nft);
+	if (!finding.any)
+		verify_ok(v, "filters", "none that would drop what is trapped");
+}
+
+/* ---- Ports ---- */
+
+static bool is_free(int family, uint16_t port)
+{
+	union {
+		struct sockaddr any;
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+	} a = { .any.sa_family = (sa_family_t)family };
+	socklen_t len = family == AF_INET ? sizeof(a.v4) : sizeof(a.v6);
+	int fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int on = 1;
+	bool ok;
+
+	if (fd < 0)
+		return true; /* nobody has a port of a family that is not there */
+	if (family == AF_INET)
+		a.v4.sin_port = htons(port);
+	else
+		a.v6.sin6_port = htons(port);
+	if (family == AF_INET6)
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+	ok = bind(fd, &a.any, len) == 0 || errno != EADDRINUSE;
+	close(fd);
+	return ok;
+}
+
+static void check_ports(struct verify *v, bool is_running)
+{
+	static const uint16_t ports[] = { PLAN_PORT, PLAN_NAT_PORT };
+
+	for (size_t i = 0; i < ARRAY_LEN(ports); i++) {
+		bool is_taken = !is_free(AF_INET, ports[i]) || !is_free(AF_INET6, ports[i]);
+
+		if (is_running && is_taken)
+			verify_ok(v, "ports", "UDP %u is ours", ports[i]);
+		else if (is_running)
+			verify_fail(v, "ports", "ipsec stop and ipsec start",
+			            "the daemon runs, but nobody has UDP %u", ports[i]);
+		else if (is_taken)
+			verify_fail(v, "ports", "stop that program; ss -ulpn names it",
+			            "another program has UDP %u", ports[i]);
+		else
+			verify_ok(v, "ports", "UDP %u is free", ports[i]);
+	}
+}
+
+/* ---- The clock ---- */
+
+/* Signatures have a beginning and an end: a clock that is years off makes all of them false. */
+static void check_clock(struct verify *v)
+{
+	enum { YEAR_OF_THIS_PROGRAM = 2026 - 1900 };
+	struct timex state = { 0 };
+	time_t now = time(NULL);
+	struct tm tm;
+	char date[64];
+
+	gmtime_r(&now, &tm);
+	strftime(date, sizeof(date), "%Y-%m-%d %H:%M:%S UTC", &tm);
+	if (tm.tm_year < YEAR_OF_THIS_PROGRAM)
+		verify_fail(v, "clock", "set it: signed answers count as forged until then",
+		            "%s is in the past", date);
+	else if (adjtimex(&state) == TIME_ERROR)
+		verify_warn(v, "clock", "run an NTP client, or look whether that is right",
+		            "%s, and nothing keeps it in step", date);
+	else
+		verify_ok(v, "clock", "%s, kept in step", date);
+}
+
+void verify_machine(struct verify *v, const struct site *site, bool is_running)
+{
+	check_tun(v);
+	check_ports(v, is_running);
+	check_clock(v);
+	if (site == NULL)
+		return;
+	check_nftables(v, site);
+	check_forwarding(v, site, IP_V4);
+	check_forwarding(v, site, IP_V6);
+	check_rp_filter(v, site);
+	check_others_rules(v, site);
+}

@@ -1,0 +1,514 @@
+/* PUB-2: what the DNS says of this gateway, and of the hosts that it speaks for. */
+#include <linux/neighbour.h>
+#include <linux/rtnetlink.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/ask.h"
+#include "cli/hostkey.h"
+#include "cli/verify.h"
+#include "engine/steering/rtnl.h"
+#include "opportunism/conns.h"
+#include "opportunism/discovery.h"
+#include "opportunism/keysearch.h"
+
+/* At most that many hosts are asked about; the rest is said to be left out. */
+enum { SUBJECTS_MAX = 80, TYPES = 3, RANGE_WHOLE = 4 };
+
+static const enum dns_type types[TYPES] = { DNS_TYPE_IPSECKEY, DNS_TYPE_TXT, DNS_TYPE_KEY };
+
+/* An address or a name that somebody will ask the DNS about because of us. */
+struct subject {
+	struct ip address; /* IP_NONE: the name */
+	char name[DNS_NAME_MAX];
+	bool is_self;
+};
+
+struct look {
+	struct verify *v;
+	const struct site *site;
+	struct own_addresses own;
+	struct hostkey keys[HOSTKEYS_MAX];
+	size_t key_count;
+	const char *fqdn; /* leftid=@fqdn, or NULL */
+	struct subject subjects[SUBJECTS_MAX];
+	size_t count;
+	bool is_cut;
+	struct asked *asked; /* TYPES for each subject */
+};
+
+/* ---- Whom to ask about ---- */
+
+static void add_subject(struct look *look, const struct ip *address, const char *name, bool is_self)
+{
+	struct subject *subject = &look->subjects[look->count];
+
+	for (size_t i = 0; i < look->count; i++) {
+		if (ip_equal(&look->subjects[i].address, address) &&
+		    (name[0] == '\0' || strcmp(look->subjects[i].name, name) == 0))
+			return;
+	}
+	if (look->count == SUBJECTS_MAX) {
+		look->is_cut = true;
+		return;
+	}
+	subject->address = *address;
+	subject->is_self = is_self;
+	string_copy(subject->name, sizeof(subject->name),
+	            address->family != IP_NONE ? reverse_name(address).s : name);
+	look->count++;
+}
+
+static bool asks_dns(const struct conn_state *conn)
+{
+	return conn->is_opportunistic && conn->conn.auto_action != AUTO_IGNORE &&
+	       conn->ours.auth == CONN_RSASIG;
+}
+
+static void add_self(struct look *look, const struct conns *conns)
+{
+	static const struct ip none = { .family = IP_NONE };
+
+	for (size_t i = 0; i < conns->count; i++) {
+		const struct conn_state *conn = &conns->list[i];
+
+		if (!asks_dns(conn))
+			continue;
+		if (conn->ours.id.kind == CONF_ID_FQDN) {
+			look->fqdn = conn->ours.id.fqdn;
+			add_subject(look, &none, look->fqdn, true);
+			continue;
+		}
+		if (look->own.own4.family != IP_NONE)
+			add_subject(look, &look->own.own4, "", true);
+		if (look->own.own6.family != IP_NONE)
+			add_subject(look, &look->own.own6, "", true);
+	}
+}
+
+static bool is_inside(const struct conns *conns, const struct ip *address)
+{
+	for (size_t i = 0; i < conns->count; i++) {
+		if (asks_dns(&conns->list[i]) && conns->list[i].ours.nat.family == IP_NONE &&
+		    conn_end_contains(&conns->list[i].ours, address))
+			return true;
+	}
+	return false;
+}
+
+struct neighbours {
+	struct look *look;
+	const struct conns *conns;
+};
+
+static int on_neighbour(const struct nlmsghdr *h, void *ctx)
+{
+	const struct ndmsg *head = mnl_nlmsg_get_payload(h);
+	struct neighbours *n = ctx;
+	const struct nlattr *attr;
+
+	mnl_attr_for_each(attr, h, sizeof(*head))
+	{
+		struct bytes octets =
+		    BYTES(mnl_attr_get_payload(attr), mnl_attr_get_payload_len(attr));
+		struct ip address;
+
+		if (mnl_attr_get_type(attr) != NDA_DST || (head->ndm_state & NUD_FAILED) != 0)
+			continue;
+		address = ip_from_octets(octets);
+		if (address.family != IP_NONE && is_inside(n->conns, &address))
+			add_subject(n->look, &address, "", false);
+	}
+	return MNL_CB_OK;
+}
+
+/* Those that this machine has seen on its links. */
+static void add_neighbours(struct look *look, const struct conns *conns)
+{
+	struct neighbours n = { look, conns };
+	uint8_t request[NETLINK_REQUEST_SIZE];
+	struct nlmsghdr *h = mnl_nlmsg_put_header(request);
+	struct rtnl rtnl;
+	char error[256];
+
+	if (!rtnl_open(&rtnl, error, sizeof(error)))
+		return;
+	h->nlmsg_type = RTM_GETNEIGH;
+	h->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+	mnl_nlmsg_put_extra_header(h, sizeof(struct ndmsg));
+	(void)rtnl_dump(&rtnl, h, on_neighbour, &n);
+	rtnl_close(&rtnl);
+}
+
+/* All of a range of a few. */
+static void add_range(struct look *look, const struct ip_range *range)
+{
+	struct ip all[RANGE_WHOLE];
+	size_t count = 1;
+
+	all[0] = range->first;
+	while (!ip_equal(&all[count - 1], &range->last)) {
+		if (count == RANGE_WHOLE || !ip_next(&all[count - 1], &all[count]))
+			return;
+		count++;
+	}
+	for (size_t i = 0; i < count; i++)
+		add_subject(look, &all[i], "", false);
+}
+
+static void add_inside(struct look *look, const struct conns *conns)
+{
+	for (size_t i = 0; i < conns->count; i++) {
+		const struct conn_state *conn = &conns->list[i];
+
+		for (size_t j = 0; asks_dns(conn) && j < conn->ours.subnet_count; j++)
+			add_range(look, &conn->ours.subnets[j]);
+		if (asks_dns(conn) && conn->ours.nat.family != IP_NONE)
+			add_subject(look, &conn->ours.nat, "", false);
+	}
+	add_neighbours(look, conns);
+}
+
+static bool has_inside(const struct conns *conns)
+{
+	for (size_t i = 0; i < conns->count; i++) {
+		if (asks_dns(&conns->list[i]) && conns->list[i].ours.subnet_count > 0)
+			return true;
+	}
+	return false;
+}
+
+static void choose_subjects(struct look *look, const struct ip *hosts, size_t host_count)
+{
+	struct conns conns;
+	size_t self_count;
+
+	conns_load(&conns, &look->site->files->conf, NULL, &look->own);
+	add_self(look, &conns);
+	self_count = look->count;
+	for (size_t i = 0; i < host_count; i++)
+		add_subject(look, &hosts[i], "", false);
+	if (host_count == 0)
+		add_inside(look, &conns);
+	if (look->count == self_count && has_inside(&conns))
+		verify_warn(look->v, "inside hosts", "name some: ipsec verify ADDRESS...",
+		            "none is in sight, so no delegation was looked at");
+	if (look->is_cut)
+		verify_warn(look->v, "inside hosts", "name the others: ipsec verify ADDRESS...",
+		            "only the first %d were looked at", SUBJECTS_MAX);
+	look->fqdn = look->fqdn == NULL ? NULL : strdup(look->fqdn);
+	conns_wipe(&conns);
+}
+
+/* ---- What was answered ---- */
+
+static struct record_set *set_of(const struct look *look, size_t subject, size_t type)
+{
+	return &look->asked[subject * TYPES + type].set;
+}
+
+static bool is_own(const struct look *look, const struct ip *address)
+{
+	for (size_t i = 0; i < look->own.count; i++) {
+		if (ip_equal(&look->own.all[i], address))
+			return true;
+	}
+	return false;
+}
+
+static bool is_our_key(const struct look *look, const struct pubkey *key)
+{
+	for (size_t i = 0; i < look->key_count; i++) {
+		if (pubkey_equal(&look->keys[i].key, key))
+			return true;
+	}
+	return false;
+}
+
+/* True: what was answered can be used; else why not is told. */
+static bool check_answers(const struct look *look, size_t i)
+{
+	const struct subject *subject = &look->subjects[i];
+	unsigned malformed = 0;
+
+	for (size_t t = 0; t < TYPES; t++) {
+		const struct record_set *set = set_of(look, i, t);
+
+		if (set->trust == DNS_BOGUS) {
+			verify_fail(look->v, "records",
+			            "mend the zone's signatures, or the clock, or trust-anchor=",
+			            "%s: the answer is forged or broken (bogus)", subject->name);
+			return false;
+		}
+		if (set->status == DNS_FAILED || set->status == DNS_TIMED_OUT) {
+			verify_fail(look->v, "records",
+			            "look at the name servers: dns= or /etc/resolv.conf", "%s: %s",
+			            subject->name,
+			            set->status == DNS_FAILED ? "the DNS failed (SERVFAIL)"
+			                                      : "no answer from the DNS");
+			return false;
+		}
+		malformed += set->malformed;
+	}
+	if (malformed > 0)
+		verify_fail(look->v, "records", "publish what ipsec showhostkey prints",
+		            "%s: %u records are malformed", subject->name, malformed);
+	return malformed == 0;
+}
+
+static void check_security(const struct look *look, size_t i)
+{
+	const struct record_set *sets[] = { set_of(look, i, 0), set_of(look, i, 1) };
+	const char *name = look->subjects[i].name;
+
+	if (look->site->files->conf.setup.dnssec == DNSSEC_OFF)
+		return;
+	if (sets[0]->trust == DNS_SECURE && sets[1]->trust == DNS_SECURE)
+		verify_ok(look->v, "DNSSEC", "%s is signed", name);
+	else
+		verify_warn(look->v, "DNSSEC", "sign the zone: tunnels are of strength dns else",
+		            "%s is not signed", name);
+}
+
+static struct key_search search_of(const struct look *look, size_t i)
+{
+	return (struct key_search){ .ipseckey = *set_of(look, i, 0),
+		                    .txt = *set_of(look, i, 1),
+		                    .key = *set_of(look, i, 2),
+		                    .address = look->subjects[i].address,
+		                    .wants_txt = true };
+}
+
+static size_t count_own_keys(const struct look *look, size_t i, size_t *all)
+{
+	struct key_search search = search_of(look, i);
+	struct found_keys found = key_search_keys(&search, DNSSEC_PREFER);
+	size_t ours = 0;
+
+	for (size_t k = 0; k < found.count; k++)
+		ours += is_our_key(look, &found.keys[k]);
+	*all = found.count;
+	found_keys_wipe(&found);
+	return ours;
+}
+
+static bool has_key_elsewhere(const struct look *look)
+{
+	size_t all;
+
+	for (size_t i = 0; i < look->count; i++) {
+		if (look->subjects[i].is_self && count_own_keys(look, i, &all) > 0)
+			return true;
+	}
+	return false;
+}
+
+/* What peers verify our signatures with. */
+static void check_own_keys(const struct look *look, size_t i)
+{
+	static const char advice[] = "publish there what ipsec showhostkey --ipseckey prints";
+	const char *name = look->subjects[i].name;
+	size_t all, ours = count_own_keys(look, i, &all);
+
+	if (ours > 0 && ours < all)
+		verify_warn(look->v, "our key", "take the others out of the zone",
+		            "%s: %zu of %zu keys there are ours", name, ours, all);
+	else if (ours > 0)
+		verify_ok(look->v, "our key", "%s has it", name);
+	else if (all > 0)
+		verify_fail(look->v, "our key", advice,
+		            "%s: the keys there are not in ipsec.secrets", name);
+	else if (has_key_elsewhere(look))
+		verify_warn(look->v, "our key", advice,
+		            "%s: no record has a key for us, so nobody accepts us there", name);
+	else
+		verify_fail(look->v, "our key", advice, "%s: no record has a key for us", name);
+}
+
+/* The host's gateways as a peer sees them. */
+static enum discovery_outcome gateways_of(const struct look *look, size_t i,
+                                          struct gateways *gateways, enum flow_reason *reason)
+{
+	const struct discovery found = { .ipseckey = *set_of(look, i, 0),
+		                         .txt = *set_of(look, i, 1) };
+	const struct discovery_rules rules = { .dnssec = DNSSEC_PREFER,
+		                               .waits_for_both = true,
+		                               .destination = look->subjects[i].address,
+		                               .has_v4 = true,
+		                               .has_v6 = true };
+
+	return discovery_decide(&found, &rules, gateways, reason);
+}
+
+static const char *gateway_text(const struct gateway *gateway, struct ip_text *room)
+{
+	if (gateway->name[0] != '\0')
+		return gateway->name;
+	*room = ip_text(&gateway->address);
+	return room->s;
+}
+
+static bool is_us(const struct look *look, const struct gateway *gateway)
+{
+	if (gateway->name[0] != '\0')
+		return look->fqdn != NULL && strcmp(gateway->name, look->fqdn) == 0;
+	return is_own(look, &gateway->address);
+}
+
+/* A TXT with @ and our name: it authorises us to speak, and lets nobody find us (TXT-6). */
+static bool authorises_us(const struct look *look, size_t i)
+{
+	const struct record_set *txt = set_of(look, i, 1);
+
+	for (size_t k = 0; k < txt->count && look->fqdn != NULL; k++) {
+		if (txt->records[k].kind == GATEWAY_NAME &&
+		    strcmp(txt->records[k].name, look->fqdn) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void check_our_entry(const struct look *look, size_t i, const struct gateways *gateways,
+                            size_t place)
+{
+	const struct gateway *ours = &gateways->list[place];
+	const char *name = look->subjects[i].name;
+	struct ip_text room;
+	bool has_key = ours->key_count == 0;
+
+	for (size_t k = 0; k < ours->key_count; k++)
+		has_key |= is_our_key(look, &ours->keys[k]);
+	if (!has_key)
+		verify_fail(look->v, "delegation", "publish what ipsec showhostkey prints",
+		            "%s names us with a key that is not in ipsec.secrets", name);
+	else if (place > 0)
+		verify_ok(look->v, "delegation", "%s names us, after %s", name,
+		          gateway_text(&gateways->list[0], &room));
+	else if (gateways->count > 1)
+		verify_ok(look->v, "delegation", "%s names us, then %s", name,
+		          gateway_text(&gateways->list[1], &room));
+	else
+		verify_ok(look->v, "delegation", "%s names us", name);
+}
+
+static void tell_nothing(const struct look *look, size_t i, enum flow_reason reason)
+{
+	const struct subject *subject = &look->subjects[i];
+	const struct ip *outer =
+	    subject->address.family == IP_V6 && look->own.own6.family != IP_NONE ? &look->own.own6
+										 : &look->own.own4;
+	char advice[160];
+
+	snprintf(advice, sizeof(advice), "publish there what ipsec showhostkey --txt %s prints",
+	         ip_text(outer).s);
+	if (authorises_us(look, i))
+		verify_ok(look->v, "delegation", "%s lets us speak for it, as @%s", subject->name,
+		          look->fqdn);
+	else
+		verify_warn(look->v, "delegation", advice, "%s: %s, so nobody comes to us for %s",
+		            subject->name, flow_reason_text(reason), ip_text(&subject->address).s);
+}
+
+static void check_delegation(const struct look *look, size_t i)
+{
+	const struct subject *subject = &look->subjects[i];
+	enum flow_reason reason = FLOW_REASON_NONE;
+	struct gateways gateways;
+	struct ip_text room;
+	size_t place = 0;
+
+	if (gateways_of(look, i, &gateways, &reason) != DISCOVERY_GATEWAYS) {
+		tell_nothing(look, i, reason);
+		return;
+	}
+	while (place < gateways.count && !is_us(look, &gateways.list[place]))
+		place++;
+	if (place < gateways.count)
+		check_our_entry(look, i, &gateways, place);
+	else
+		verify_warn(look->v, "delegation",
+		            "if it is behind us, publish what ipsec showhostkey --txt prints",
+		            "%s names another gateway: %s", subject->name,
+		            gateway_text(&gateways.list[0], &room));
+	gateways_wipe(&gateways);
+}
+
+static void check_subject(const struct look *look, size_t i)
+{
+	const struct subject *subject = &look->subjects[i];
+
+	if (!check_answers(look, i))
+		return;
+	if (subject->is_self)
+		check_own_keys(look, i);
+	if (subject->address.family != IP_NONE)
+		check_delegation(look, i);
+	check_security(look, i);
+}
+
+static void check_anchor(const struct look *look, enum ask_trust trust)
+{
+	const struct conf_setup *setup = &look->site->files->conf.setup;
+
+	if (setup->dnssec == DNSSEC_OFF)
+		verify_warn(look->v, "trust anchor",
+		            "dnssec=prefer, where there is a root to trust",
+		            "dnssec=off: no answer is validated");
+	else if (trust == ASK_PRIMED)
+		verify_ok(look->v, "trust anchor", "%s is verified", setup->trust_anchor);
+	else if (trust == ASK_UNPRIMED)
+		verify_fail(look->v, "trust anchor",
+		            "look at the name servers, the clock, or whether the anchor is theirs",
+		            "%s could not be verified", setup->trust_anchor);
+	else
+		verify_fail(look->v, "trust anchor", "install dns-root-data, or write dnssec=off",
+		            "%s is missing", setup->trust_anchor);
+}
+
+static void look_at_all(struct look *look)
+{
+	size_t count = look->count * TYPES;
+	enum ask_trust trust;
+	char error[512];
+
+	look->asked = new_array(count, sizeof(*look->asked));
+	for (size_t i = 0; i < count; i++) {
+		string_copy(look->asked[i].name, sizeof(look->asked[i].name),
+		            look->subjects[i / TYPES].name);
+		look->asked[i].type = types[i % TYPES];
+	}
+	if (ask_dns(look->site, look->asked, count, &trust, error, sizeof(error))) {
+		check_anchor(look, trust);
+		for (size_t i = 0; i < look->count; i++)
+			check_subject(look, i);
+	} else {
+		verify_fail(look->v, "records", "look at dns= and trust-anchor=", "%s", error);
+	}
+	for (size_t i = 0; i < count; i++)
+		record_set_wipe(&look->asked[i].set);
+	free(look->asked);
+}
+
+void verify_records(struct verify *v, const struct site *site, const struct ip *hosts,
+                    size_t host_count)
+{
+	struct look *look = new_zeroed(sizeof(*look));
+	char error[512];
+
+	look->v = v;
+	look->site = site;
+	look->own = (struct own_addresses){ site->plan->own4, site->plan->own6, site->plan->own,
+		                            site->plan->own_count };
+	/* Damaged keys were told when the files were read. */
+	if (!hostkeys_of_secrets(&site->files->secrets, look->keys, &look->key_count, error,
+	                         sizeof(error)))
+		look->key_count = 0;
+	choose_subjects(look, hosts, host_count);
+	if (look->count > 0)
+		look_at_all(look);
+	else
+		verify_ok(v, "records", "no conn needs any");
+	free((char *)(uintptr_t)look->fqdn);
+	free(look);
+}

@@ -1,0 +1,181 @@
+"""ipsec verify: what opportunism needs, looked at before anybody misses it (PUB-2)."""
+import json
+
+import pytest
+
+from gateway import HOWTO, SETUP
+from lab import DEST, SOURCE, WEST, WEST6, reverse, until
+
+OK, WARNING, FAILED = "ok", "warning", "failed"
+RESULTS = {OK, WARNING, FAILED}
+SIGNED = """
+config setup
+	interfaces=%defaultroute
+	dns={dns}
+	trust-anchor={anchor}
+"""
+
+
+FILTER = """
+table inet admin {
+	chain forward {
+		type filter hook forward priority filter; policy drop;
+		ct state established,related accept
+	}
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def prepared(lab, idle_pair):
+    return idle_pair
+
+
+@pytest.fixture
+def stopped(lab, prepared):
+    prepared.stop()
+    prepared.publish()
+    prepared.west.configure(SETUP, HOWTO)
+    return prepared
+
+
+def verify(gateway, *words, status=0):
+    """The checks: (check, result, what and what to do) of each line; text and JSON say the same."""
+    done = gateway.ipsec("verify", *words, check=False, timeout=30)
+    checks = json.loads(gateway.ipsec("verify", *words, "--json", check=False, timeout=30).stdout)
+    assert done.returncode == status, done.stdout + done.stderr
+    lines = done.stdout.splitlines()
+    assert len(lines) == len(checks)
+    for line, check in zip(lines, checks):
+        assert check["result"] in RESULTS
+        assert line.startswith(f"{check['result']:<8} {check['check']}: ")
+    assert (status == 1) == any(check["result"] == FAILED for check in checks)
+    return checks
+
+
+def result(checks, name, about=""):
+    """The one result of a check about something."""
+    found = [check for check in checks if check["check"] == name and about in check["what"]]
+    assert len(found) == 1, (name, about, checks)
+    return found[0]
+
+
+def name(address):
+    return reverse(address).rstrip(".")
+
+
+def test_all_is_well_before_and_after_the_start(lab, stopped):
+    checks = verify(stopped.west, SOURCE)
+    assert result(checks, "daemon")["result"] == WARNING
+    assert result(checks, "our key", name(WEST))["result"] == OK
+    assert result(checks, "delegation", name(WEST))["result"] == OK
+    assert result(checks, "delegation", name(SOURCE))["result"] == OK
+    assert result(checks, "our key", name(WEST6))["result"] == WARNING
+    assert result(checks, "ports", "UDP 500")["what"] == "UDP 500 is free"
+    assert result(checks, "trust anchor")["result"] == WARNING
+    stopped.start()
+    checks = verify(stopped.west, SOURCE)
+    assert result(checks, "daemon")["result"] == OK
+    assert result(checks, "ports", "4500")["what"] == "UDP 4500 is ours"
+    assert result(checks, "our key", name(WEST))["result"] == OK
+    for check in ("TUN", "nftables", "forwarding", "rp_filter", "filters", "configuration"):
+        assert result(checks, check)["result"] == OK
+
+
+def test_inside_hosts_in_sight_are_looked_at(lab, stopped):
+    lab.source.ping("10.1.0.1", wait=2)
+    assert result(verify(stopped.west), "delegation", name(SOURCE))["result"] == OK
+
+
+def no_key(lab, pair):
+    lab.unpublish(reverse(WEST))
+
+
+def strangers_key(lab, pair):
+    lab.publish(reverse(WEST), pair.east.key("--key"))
+
+
+def malformed(lab, pair):
+    lab.publish(reverse(WEST), '\tIN TXT "X-IPsec-Server(10)=192.0.2.1.7 AQ"\n')
+
+
+@pytest.mark.parametrize("fault, check, said", [
+    (no_key, "our key", "no record has a key for us"),
+    (strangers_key, "our key", "the keys there are not in ipsec.secrets"),
+    (malformed, "records", "1 records are malformed"),
+])
+def test_what_is_wrong_with_our_own_records_fails(lab, stopped, fault, check, said):
+    fault(lab, stopped)
+    lab.reload_dns()
+    found = result(verify(stopped.west, SOURCE, status=1), check, f"{name(WEST)}: {said}")
+    assert found["result"] == FAILED and "showhostkey" in found["do"]
+
+
+@pytest.mark.parametrize("zone, outcome, said", [
+    (None, WARNING, "no delegation (NXDOMAIN)"),
+    ("198.18.3.9", WARNING, "names another gateway: 198.18.3.9"),
+])
+def test_an_inside_host_without_our_name_is_a_warning(lab, stopped, zone, outcome, said):
+    if zone is None:
+        lab.unpublish(reverse(SOURCE))
+    else:
+        lab.publish(reverse(SOURCE), stopped.west.key("--txt", zone))
+    lab.reload_dns()
+    found = result(verify(stopped.west, SOURCE), "delegation", name(SOURCE))
+    assert found["result"] == outcome and said in found["what"]
+
+
+def test_an_inside_host_with_our_name_and_another_key_fails(lab, stopped):
+    lab.publish(reverse(SOURCE), stopped.east.key("--txt", WEST))
+    lab.reload_dns()
+    checks = verify(stopped.west, SOURCE, status=1)
+    assert "a key that is not in ipsec.secrets" in result(checks, "delegation",
+                                                         name(SOURCE))["what"]
+
+
+def test_the_machine_is_looked_at(lab, stopped):
+    west = stopped.west.host
+    taker = west.start("python3", "-c", "import socket, time\n"
+                       "s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
+                       "s.bind(('', 500))\nprint(flush=True)\ntime.sleep(60)")
+    west.nft(FILTER)
+    west.sysctl(net__ipv4__ip_forward=0)
+    try:
+        until("the port is taken", lambda: ":500" in west.run("ss", "-uln").stdout)
+        checks = verify(stopped.west, SOURCE, status=1)
+    finally:
+        taker.kill()
+        west.run("nft", "delete", "table", "inet", "admin")
+        west.sysctl(net__ipv4__ip_forward=1)
+    assert result(checks, "ports", "UDP 500")["what"] == "another program has UDP 500"
+    assert result(checks, "ports", "UDP 4500")["result"] == OK
+    assert result(checks, "forwarding")["do"] == "sysctl -w net.ipv4.ip_forward=1"
+    assert "oifname \"ipsec0\" accept" in result(checks, "filters")["what"]
+
+
+def test_silent_name_servers_end_in_time(lab, stopped):
+    stopped.west.configure(SETUP, HOWTO, dns="198.18.3.77")
+    checks = verify(stopped.west, SOURCE, status=1)
+    assert result(checks, "records", name(WEST))["result"] == FAILED
+
+
+def test_a_configuration_that_is_not_good_fails(lab, stopped):
+    stopped.west.configure(SETUP, HOWTO + "\tnonsense=1\n")
+    checks = verify(stopped.west, status=1)
+    assert result(checks, "configuration")["result"] == FAILED
+    assert result(checks, "TUN")["result"] == OK
+
+
+def test_signatures_are_told(lab, stopped):
+    """The last one: from here on the zones are another server's."""
+    anchor = lab.sign()
+    (lab.dir / "anchor").write_text(anchor)
+    stopped.east.configure(SIGNED, HOWTO, anchor=lab.dir / "anchor")
+    checks = verify(stopped.east, DEST)
+    assert result(checks, "trust anchor")["result"] == OK
+    assert result(checks, "DNSSEC", name(DEST))["what"] == f"{name(DEST)} is signed"
+    (lab.dir / "forged").write_text(
+        anchor + "19.198.in-addr.arpa. IN DS 4711 13 2 " + "00" * 32 + "\n")
+    stopped.east.configure(SIGNED, HOWTO, anchor=lab.dir / "forged")
+    found = result(verify(stopped.east, DEST, status=1), "records", name(DEST))
+    assert found["result"] == FAILED and "bogus" in found["what"]
