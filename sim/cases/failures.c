@@ -247,9 +247,9 @@ void busy_pass_is_asked_again_while_it_stays(void)
 	unsigned in_clear = 0;
 
 	sim_dns_ttl(p.sim, destination, 60);
-	talk(&p, 61, NULL, &in_clear);
+	talk(&p, 65, NULL, &in_clear);
 	expect_expiry(p.sim, source, destination, 59);
-	expect_logged(p.sim, p.west, "stays as it is for 60 s");
+	expect_logged(p.sim, p.west, "stays as it is for 62 s");
 	sim_dns_delay(p.sim, destination, SECONDS(3));
 	talk(&p, 70, NULL, &in_clear);
 	sim_delegate(p.sim, destination, p.east);

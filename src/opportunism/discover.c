@@ -81,6 +81,7 @@ void flow_look_at_answers(struct flow *flow)
 	flow->trust = trust_min(inquiry->discovery.ipseckey.trust, inquiry->discovery.txt.trust);
 	outcome = downgrade_weigh(flow, outcome);
 	inquiry->is_settled = true;
+	inquiry->answered = opp->now;
 	inquiry->is_denied = outcome == DISCOVERY_DENY;
 	lookup_cancel(&opp->lookups, &inquiry->client);
 	evidence_unanswered(&flow->evidence, "not waited for", opp->now);
@@ -132,6 +133,9 @@ void flow_discover(struct flow *flow)
 	struct inquiry *inquiry = new_zeroed(sizeof(*inquiry));
 	struct lookups *lookups = &flow->opp->lookups;
 	struct dns_name name = reverse_name(&flow->pair.destination);
+	/* By order: what the cache says is known already. */
+	void (*ask)(struct lookups *, struct lookup_client *, unsigned, const char *,
+	            enum dns_type) = flow->is_ordered ? lookup_start_fresh : lookup_start;
 
 	evidence_wipe(&flow->evidence);
 	flow->inquiry = inquiry;
@@ -151,6 +155,6 @@ void flow_discover(struct flow *flow)
 	}
 	evidence_asked(&flow->evidence, name.s, DNS_TYPE_IPSECKEY, flow->opp->now);
 	evidence_asked(&flow->evidence, name.s, DNS_TYPE_TXT, flow->opp->now);
-	lookup_start(lookups, &inquiry->client, SLOT_IPSECKEY, name.s, DNS_TYPE_IPSECKEY);
-	lookup_start(lookups, &inquiry->client, SLOT_TXT, name.s, DNS_TYPE_TXT);
+	ask(lookups, &inquiry->client, SLOT_IPSECKEY, name.s, DNS_TYPE_IPSECKEY);
+	ask(lookups, &inquiry->client, SLOT_TXT, name.s, DNS_TYPE_TXT);
 }

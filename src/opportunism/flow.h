@@ -59,6 +59,7 @@ struct inquiry {
 	struct discovery discovery;
 	struct instant first_usable; /* INSTANT_NEVER until an answer came */
 	bool is_settled;             /* gateways are known, or there are none */
+	struct instant answered;     /* by the DNS, so that it was settled */
 	bool is_denied;              /* TRU-3, TRU-4 */
 	struct gateways gateways;
 	size_t next_gateway;

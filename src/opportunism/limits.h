@@ -68,6 +68,7 @@ enum {
 /* Lifetimes of shunts, FAIL-1. */
 #define ABSENCE_TIME_LEAST  SECONDS(60) /* whatever TTL an answer has */
 #define ABSENCE_TIME_MOST   SECONDS(10800)
+#define STALE_MARGIN        SECONDS(2)  /* TTLs are whole seconds: by then no cache has it */
 #define NO_SOA_TIME         SECONDS(300) /* TTL-2: a negative answer without an SOA */
 #define NO_ANSWER_TIME      SECONDS(120)
 #define FAILURE_TIME        SECONDS(600)

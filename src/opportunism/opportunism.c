@@ -480,7 +480,7 @@ static void settle_by_row(struct opportunism *opp, const struct ip_pair *pair,
 	opp->engine.set_pair(opp->engine.ctx, pair, actions[action], 0, false);
 }
 
-static void decide_pair(struct opportunism *opp, const struct ip_pair *pair)
+static void decide_pair(struct opportunism *opp, const struct ip_pair *pair, bool is_ordered)
 {
 	const struct policy_row *row = policy_lookup(&opp->policy, pair);
 	struct conn_state *conn = row == NULL ? NULL : conns_find(&opp->conns, row->name);
@@ -503,6 +503,7 @@ static void decide_pair(struct opportunism *opp, const struct ip_pair *pair)
 	flow = flow_new(opp, pair, conn);
 	if (flow == NULL)
 		return;
+	flow->is_ordered = is_ordered;
 	if (flow_is_translated(pair, conn)) {
 		flow_follow(flow);
 		return;
@@ -520,7 +521,14 @@ void opportunism_on_acquire(struct opportunism *opp, const struct acquire *acqui
 	if (flow != NULL)
 		acquire_again(flow);
 	else
-		decide_pair(opp, &acquire->pair);
+		decide_pair(opp, &acquire->pair, false);
+	core_run_events(opp);
+}
+
+void core_decide_by_order(struct opportunism *opp, const struct ip_pair *pair)
+{
+	if (flow_find(opp, pair) == NULL)
+		decide_pair(opp, pair, true);
 	core_run_events(opp);
 }
 

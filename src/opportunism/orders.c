@@ -96,7 +96,7 @@ static bool may_be_tried(const struct opportunism *opp, const struct ip_pair *pa
 bool opportunism_eroute_try(struct opportunism *opp, const struct ip *source,
                             const struct ip *destination, struct text *error, struct instant now)
 {
-	const struct acquire acquire = { { .source = *source, .destination = *destination } };
+	const struct ip_pair pair = { .source = *source, .destination = *destination };
 	size_t count, asked = 0;
 	struct ip_pair *pairs = flow_pairs(opp, &count);
 
@@ -113,10 +113,8 @@ bool opportunism_eroute_try(struct opportunism *opp, const struct ip *source,
 	core_run_events(opp);
 	if (asked > 0)
 		return true;
-	if (!may_be_tried(opp, &acquire.pair, error))
+	if (!may_be_tried(opp, &pair, error))
 		return false;
-	opportunism_on_acquire(opp, &acquire, now);
-	if (flow_find(opp, &acquire.pair) != NULL)
-		flow_find(opp, &acquire.pair)->is_ordered = true;
+	core_decide_by_order(opp, &pair);
 	return true;
 }

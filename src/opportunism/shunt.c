@@ -106,11 +106,12 @@ static struct instant expiry(const struct flow *flow, enum flow_reason cause)
 {
 	const struct inquiry *inquiry = flow->inquiry;
 	struct shunt_facts facts = { .cause = cause };
-	struct duration asked;
+	struct duration since;
 
 	if (inquiry != NULL) {
-		asked = instant_since(flow->opp->now, flow->acquired);
-		facts.ttl = (struct duration){ answers_ttl(inquiry).ns - asked.ns };
+		since = instant_since(flow->opp->now,
+		                      inquiry->is_settled ? inquiry->answered : flow->opp->now);
+		facts.ttl = (struct duration){ answers_ttl(inquiry).ns - since.ns + STALE_MARGIN.ns };
 		look_at_gateways(flow, &facts);
 	}
 	return instant_after(flow->opp->now, shunt_lifetime(&facts));

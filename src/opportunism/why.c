@@ -323,7 +323,6 @@ bool opportunism_try(struct opportunism *opp, const struct why_request *request,
                      struct ip_pair *pair, struct text *error, struct instant now)
 {
 	const struct policy_row *row;
-	struct acquire acquire;
 	const char *objection;
 	struct flow *flow;
 
@@ -337,12 +336,10 @@ bool opportunism_try(struct opportunism *opp, const struct why_request *request,
 	}
 	opp->now = now;
 	flow = flow_find(opp, pair);
-	if (flow != NULL) {
+	if (flow != NULL)
 		flow_ask_now(flow);
-		core_run_events(opp);
-	} else {
-		acquire = (struct acquire){ .pair = *pair };
-		opportunism_on_acquire(opp, &acquire, now);
-	}
+	core_run_events(opp);
+	if (flow == NULL)
+		core_decide_by_order(opp, pair);
 	return true;
 }
