@@ -317,6 +317,29 @@ static void raise_unknown_spi(struct sim_engine *e, const struct esp *esp)
 	sim_later(e->gateway->sim, (struct duration){ 20000 }, tell_unknown_spi, lost);
 }
 
+struct heard {
+	struct gateway *gateway;
+	unsigned generation;
+	uint32_t spi;
+};
+
+static void tell_heard(struct sim *sim, void *what)
+{
+	struct heard *heard = what;
+
+	if (heard->gateway->generation == heard->generation && !heard->gateway->is_down)
+		opportunism_on_heard(heard->gateway->core, heard->spi, sim->now);
+	free(heard);
+}
+
+static void raise_heard(struct sim_engine *e, uint32_t spi)
+{
+	struct heard *heard = new_zeroed(sizeof(*heard));
+
+	*heard = (struct heard){ e->gateway, e->gateway->generation, spi };
+	sim_later(e->gateway->sim, (struct duration){ 20000 }, tell_heard, heard);
+}
+
 static bool was_given_out(const struct sim_engine *e, uint32_t spi)
 {
 	for (size_t i = 0; i < e->spi_count; i++)
@@ -345,7 +368,8 @@ void engine_esp_inbound(struct sim_engine *e, const struct esp *esp)
 		packet->fate = FATE_NO_SA;
 		return;
 	}
-	child->use.packets_in++;
+	if (child->use.packets_in++ == 0)
+		raise_heard(e, esp->spi);
 	child->use.last_in = e->gateway->sim->now;
 	promise_true_sender(e->gateway, esp->sealed_by, packet);
 	sim_deliver(e->gateway->sim, packet, FATE_ARRIVED_BY_TUNNEL);

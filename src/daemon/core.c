@@ -118,6 +118,14 @@ static void on_peer_moved(void *ctx, uint32_t spi_in, const struct path *path)
 	core_settle(d);
 }
 
+static void on_heard(void *ctx, uint32_t spi_in)
+{
+	struct daemon *d = ctx;
+
+	opportunism_on_heard(d->core, spi_in, clock_now());
+	core_settle(d);
+}
+
 static void on_worn(void *ctx, uint32_t spi_in)
 {
 	struct daemon *d = ctx;
@@ -181,6 +189,7 @@ struct engine_events core_engine_events(struct daemon *d)
 		                       .unreachable = on_unreachable,
 		                       .cleartext = on_cleartext,
 		                       .peer_moved = on_peer_moved,
+		                       .heard = on_heard,
 		                       .worn = on_worn,
 		                       .steering_restored = on_steering_restored };
 }

@@ -72,6 +72,10 @@ static void on_unknown_spi(void *ctx, const struct path *path, uint32_t spi)
 	fprintf(stderr, "unknown SPI %x\n", spi);
 }
 
+static void on_heard(void *ctx, uint32_t spi_in)
+{
+}
+
 static void on_worn(void *ctx, uint32_t spi_in)
 {
 	fprintf(stderr, "worn: %x\n", spi_in);
@@ -162,6 +166,7 @@ static void open_engine(struct bed *bed)
 		                        .unreachable = on_unreachable,
 		                        .cleartext = on_cleartext,
 		                        .peer_moved = on_moved,
+		                        .heard = on_heard,
 		                        .worn = on_worn,
 		                        .steering_restored = on_restored };
 	char error[256] = "";

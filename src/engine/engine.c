@@ -203,6 +203,9 @@ static void read_letter(struct engine *engine, struct letter *letter)
 	case LETTER_TOO_BIG:
 		too_big(engine, letter);
 		break;
+	case LETTER_HEARD:
+		engine->events.heard(engine->events.ctx, letter->spi);
+		break;
 	case LETTER_WORN:
 		engine->events.worn(engine->events.ctx, letter->spi);
 		break;

@@ -83,6 +83,8 @@ struct engine_events {
 	void (*cleartext)(void *ctx, const struct ip_pair *pair);
 	/* The newest ESP of the SA with that inbound SPI came along another path (NAT). */
 	void (*peer_moved)(void *ctx, uint32_t spi_in, const struct path *path);
+	/* A CHILD SA, by its inbound SPI, has its first packet. Seldom lost. */
+	void (*heard)(void *ctx, uint32_t spi_in);
 	/* A CHILD SA, by its inbound SPI, has sent what its soft limits allow. Once. */
 	void (*worn)(void *ctx, uint32_t spi_in);
 	/* Somebody removed the steering, a rule or a route, and it was put back. */

@@ -95,8 +95,7 @@ static struct instant flow_due(const struct flow *flow)
 	if (flow->inquiry != NULL && flow->state != FLOW_SHUNT)
 		due = instant_min(inquiry_due(flow), flow_budget(flow));
 	if (flow->state == FLOW_TUNNEL)
-		due = flow_is_unconfirmed(flow) ? instant_after(flow->opp->now, CONFIRM_STEP)
-		                                : retired_due(flow);
+		due = instant_min(flow->confirm_due, retired_due(flow));
 	if (flow->state == FLOW_SHUNT)
 		due = is_asking(flow) ? instant_min(inquiry_due(flow), flow_budget(flow))
 		                      : flow_shunt_due(flow);
@@ -179,14 +178,9 @@ static void look_at_all_retired(struct flow *flow)
 	}
 }
 
-/* The peer has sent by the SA, so it has it; or there is no more time to wait for that. */
-static void try_to_confirm(struct flow *flow)
+void flow_confirm(struct flow *flow)
 {
-	const struct opportunism *opp = flow->opp;
-	const struct child *child = TAILQ_FIRST(&flow->children);
-	struct child_use use = opp->engine.child_use(opp->engine.ctx, child->spi_in);
-
-	if (use.packets_in == 0 && !instant_reached(flow->confirm_due, opp->now))
+	if (flow->state != FLOW_TUNNEL || !flow_is_unconfirmed(flow))
 		return;
 	flow->confirm_due = INSTANT_NEVER;
 	flow_apply(flow);
@@ -226,8 +220,8 @@ static void flow_fire(struct opportunism *opp, struct timer *timer)
 		flow_step(flow);
 		break;
 	case FLOW_TUNNEL:
-		if (flow_is_unconfirmed(flow))
-			try_to_confirm(flow);
+		if (instant_reached(flow->confirm_due, opp->now))
+			flow_confirm(flow);
 		flow_look_at_starting(flow);
 		look_at_all_retired(flow);
 		timer_set(opp, &flow->timer, flow_due(flow));

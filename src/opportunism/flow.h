@@ -130,6 +130,9 @@ static inline enum flow_reason flow_cause(const struct flow *flow)
 	return flow->state == FLOW_SHUNT ? flow->cause : flow->reason;
 }
 
+/* The peer has the newest SA, or there is no more time to wait for a sign of it. */
+void flow_confirm(struct flow *flow);
+
 /* decide.c: the decision, over plain evidence. */
 struct evidence {
 	bool tunnel_up;

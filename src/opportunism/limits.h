@@ -60,7 +60,6 @@ enum {
 #define SILENT_GATEWAY_TIME SECONDS(60)        /* OIN-11; doubles with each silence in a row */
 #define SILENT_GATEWAY_MOST SECONDS(600)
 #define TUNNEL_REMEMBERED   SECONDS(3600)      /* LIFE-5: who was a peer so lately is restarting */
-#define CONFIRM_STEP        MILLISECONDS(20)   /* looking whether the peer has the SA by now */
 #define CONFIRM_TIME        SECONDS(2)         /* then held packets leave by it all the same */
 #define CROSSED_CHILD_TIME  SECONDS(300)       /* COL-27: unused, and the peer did not close it */
 #define RETIRED_CHILD_TIME  SECONDS(60)        /* AUZ-13 */

@@ -564,6 +564,16 @@ void opportunism_on_unknown_spi(struct opportunism *opp, const struct path *path
 	core_run_events(opp);
 }
 
+void opportunism_on_heard(struct opportunism *opp, uint32_t spi_in, struct instant now)
+{
+	const struct child *child = child_find(opp, spi_in);
+
+	opp->now = now;
+	if (child != NULL)
+		flow_confirm(child->flow);
+	core_run_events(opp);
+}
+
 void opportunism_on_worn(struct opportunism *opp, uint32_t spi_in, struct instant now)
 {
 	const struct child *child = child_find(opp, spi_in);

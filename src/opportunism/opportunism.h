@@ -105,6 +105,8 @@ void opportunism_on_job_done(struct opportunism *opp, uint64_t job_id, struct by
 /* ESP that no SA has an SPI for; ICMP that says a peer cannot be reached. Both are hints. */
 void opportunism_on_unknown_spi(struct opportunism *opp, const struct path *path, uint32_t spi,
                                 struct instant now);
+/* The engine: the first packet came by that CHILD SA, so the peer has it. */
+void opportunism_on_heard(struct opportunism *opp, uint32_t spi_in, struct instant now);
 /* The engine: a CHILD SA has sent what its soft limits allow. */
 void opportunism_on_worn(struct opportunism *opp, uint32_t spi_in, struct instant now);
 void opportunism_on_unreachable(struct opportunism *opp, const struct ip *peer, struct instant now);

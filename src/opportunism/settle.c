@@ -116,7 +116,7 @@ void flow_settle_tunnel(struct flow *flow, struct child *child, enum flow_reason
 	retire_children(flow, child);
 	timer_set(
 	    opp, &flow->timer,
-	    instant_after(opp->now, flow_is_unconfirmed(flow) ? CONFIRM_STEP : RETIRED_CHILD_TIME));
+	    instant_min(flow->confirm_due, instant_after(opp->now, RETIRED_CHILD_TIME)));
 }
 
 void flow_child_gone(struct flow *flow, struct child *child, enum ike_reason reason)

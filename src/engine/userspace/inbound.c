@@ -110,6 +110,13 @@ static bool check_inner(struct worker *worker, const struct child *child, struct
 	return true;
 }
 
+/* The peer sends by it, so it has it: what waits for that may go. */
+static void tell_first(struct worker *worker, const struct child *child)
+{
+	mailbox_put(&worker->shared->mailbox,
+	            &(struct letter){ .kind = LETTER_HEARD, .spi = child->spi_in }, BYTES(NULL, 0));
+}
+
 /* To the kernel, congestion marks brought over, big segments prevented. */
 static void deliver(struct worker *worker, struct child *child, const struct packet *p,
                     uint8_t outer_tos)
@@ -126,10 +133,13 @@ static void deliver(struct worker *worker, struct child *child, const struct pac
 	if (tos != p->tos)
 		packet_set_ecn(octets, p->octets.len, tos);
 	packet_clamp_mss(p, octets, child_inner_limit(child, p->version));
-	if (write(worker->tun, octets, p->octets.len) != (ssize_t)p->octets.len)
+	if (write(worker->tun, octets, p->octets.len) != (ssize_t)p->octets.len) {
 		drop(worker, ENGINE_DROP_SEND);
-	else
-		use_add(&child->use_in, p->octets.len, worker->now);
+		return;
+	}
+	if (child->use_in.packets == 0)
+		tell_first(worker, child);
+	use_add(&child->use_in, p->octets.len, worker->now);
 }
 
 /* IN-1: the SA was made for one address of ours. Where the peer sends from may change (NAT). */

@@ -17,6 +17,7 @@ enum letter_kind {
 	LETTER_UNKNOWN_SPI,
 	LETTER_TOO_BIG,
 	LETTER_UNREACHABLE,
+	LETTER_HEARD, /* the SA with that inbound SPI has its first packet */
 	LETTER_WORN,  /* the SA with that inbound SPI is beyond its soft limits */
 	LETTER_MOVED, /* the peer of the SA with that inbound SPI sends along another path */
 };
