@@ -57,6 +57,18 @@ void sim_delegate_with(struct sim *sim, const char *address, unsigned precedence
 	publish(sim, address, &d);
 }
 
+void sim_delegate_to(struct sim *sim, const char *address, const char *somebody,
+                     struct gateway *whose_key)
+{
+	struct delegation d = { .precedence = 10,
+		                .kind = GATEWAY_ADDRESS,
+		                .address = sim_ip(somebody),
+		                .has_key = true,
+		                .key = whose_key->key };
+
+	publish(sim, address, &d);
+}
+
 void sim_delegate(struct sim *sim, const char *address, struct gateway *gateway)
 {
 	sim_delegate_with(sim, address, 10, gateway, gateway);

@@ -143,9 +143,11 @@ void net_send_ike(struct gateway *from, const struct path *path, struct bytes da
 		sim_fail(sim, "%s sends from an address that is not its own", from->name);
 	if (to == NULL) {
 		say_datagram(from, path, datagram, "nobody there");
+		sim->net.nobody++;
 		return;
 	}
 	overhear(&sim->net, from, to, datagram);
+	to->knocks++;
 	if (is_cut(&sim->net, from, to))
 		say_datagram(from, path, datagram, "cut off");
 	else if (sim->net.narrow != 0 && datagram.len > sim->net.narrow)
@@ -154,6 +156,11 @@ void net_send_ike(struct gateway *from, const struct path *path, struct bytes da
 		send_by_rule(from, to, path, datagram, &rule);
 	else
 		send_with_chance(from, to, path, datagram);
+}
+
+uint64_t sim_knocks(const struct sim *sim, const struct gateway *gateway)
+{
+	return gateway == NULL ? sim->net.nobody : gateway->knocks;
 }
 
 void sim_forge(struct sim *sim, const char *from, struct gateway *gateway, struct bytes datagram)

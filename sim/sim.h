@@ -59,6 +59,9 @@ void sim_unreachable(struct sim *sim, struct gateway *gateway, struct gateway *p
 void sim_delegate(struct sim *sim, const char *address, struct gateway *gateway);
 void sim_delegate_with(struct sim *sim, const char *address, unsigned precedence,
                        struct gateway *gateway, struct gateway *whose_key);
+/* To an address where perhaps nobody is. */
+void sim_delegate_to(struct sim *sim, const char *address, const char *somebody,
+                     struct gateway *whose_key);
 /* The gateway's key at the reverse name of its own address. */
 void sim_publish_key(struct sim *sim, struct gateway *gateway);
 void sim_publish_key_at(struct sim *sim, const char *name, struct gateway *gateway);
@@ -103,6 +106,9 @@ void sim_mend(struct sim *sim);
 void sim_forge(struct sim *sim, const char *from, struct gateway *gateway, struct bytes datagram);
 /* The last IKE datagram sent between the two, as an eavesdropper has it; empty if none. */
 struct bytes sim_overheard(struct sim *sim, struct gateway *from, struct gateway *to);
+
+/* IKE datagrams that were sent to it; NULL: to addresses where nobody is. */
+uint64_t sim_knocks(const struct sim *sim, const struct gateway *gateway);
 
 /* Traffic: a packet, or one that is answered. */
 void sim_packet(struct sim *sim, const char *source, const char *destination);

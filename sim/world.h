@@ -145,6 +145,7 @@ struct gateway {
 	bool is_configured; /* has conns with arranged peers */
 	bool is_impostor;
 	bool is_down;
+	uint64_t knocks; /* IKE datagrams sent to it */
 	uint8_t private_key[32];
 	struct pubkey key;
 	struct opportunism *core;
@@ -235,6 +236,7 @@ struct net {
 	struct overheard heard[64];
 	size_t heard_count;
 	struct duration delay; /* of every link */
+	uint64_t nobody;       /* IKE datagrams to addresses where nobody is */
 	size_t narrow;         /* longer IKE datagrams are lost; 0: none are */
 	unsigned loss_percent; /* of IKE datagrams, in random runs */
 	unsigned double_percent;

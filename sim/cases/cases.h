@@ -90,6 +90,8 @@
 	X(rekeys_of_a_configured_tunnel_lose_nothing) \
 	X(a_sprayer_waits_for_its_own)            \
 	X(a_full_queue_costs_the_sprayer)         \
+	X(third_parties_are_hardly_knocked_at)    \
+	X(new_gateways_are_tried_slowly)          \
 	X(idle_children_are_let_go) \
 	X(every_failure_has_its_lifetime) \
 	X(every_failure_has_its_lifetime_private) \

@@ -89,3 +89,72 @@ void a_full_queue_costs_the_sprayer(void)
 	expect_logged(s.sim, s.west, "too many others of its Source wait");
 	sim_end(s.sim);
 }
+
+enum knocked_at { SILENT, KEYLESS, WRONG_KEY, KNOCKED_COUNT };
+
+/* A minute of packets to ever new destinations whose records name the third party. */
+static uint64_t minute_of_knocks(const struct storm *s, const struct gateway *third, unsigned first)
+{
+	uint64_t before = sim_knocks(s->sim, third);
+
+	for (unsigned i = first; i < first + 600; i++) {
+		sim_packet(s->sim, sprayer, victim_of_spray(i));
+		sim_run_for(s->sim, MILLISECONDS(100));
+	}
+	return sim_knocks(s->sim, third) - before;
+}
+
+static void knock(enum knocked_at how)
+{
+	struct storm s = start(10 + how, NULL);
+	struct gateway *third = sim_gateway(s.sim, "third", "192.0.2.3", NULL, NULL);
+
+	if (how == SILENT)
+		sim_cut(s.sim, s.west, third);
+	for (unsigned i = 0; i < 1800; i++)
+		sim_delegate_with(s.sim, victim_of_spray(i), 10, third,
+		                  how == KEYLESS ? NULL : s.east);
+	for (unsigned minute = 0; minute < 3; minute++)
+		expect_true(s.sim, minute_of_knocks(&s, third, 600 * minute) < 20);
+	expect_true(s.sim, sim_knocks(s.sim, third) > 0);
+	/* Whoever is no stranger is not kept waiting by it. */
+	sim_ping(s.sim, source, destination);
+	sim_run_for(s.sim, SECONDS(1));
+	expect_tunnel(s.sim, source, destination);
+	sim_run_until_idle(s.sim);
+	sim_end(s.sim);
+}
+
+/* SEC-4: who is named as their gateway by the owner of a thousand addresses sees fewer than 20
+ * packets a minute, whether it answers or not. */
+void third_parties_are_hardly_knocked_at(void)
+{
+	for (enum knocked_at how = SILENT; how < KNOCKED_COUNT; how++)
+		knock(how);
+}
+
+/* SEC-4, TTL-8: a thousand addresses that name a gateway each. */
+void new_gateways_are_tried_slowly(void)
+{
+	struct storm s = start(20, NULL);
+
+	sim_ping(s.sim, source, destination);
+	sim_run_for(s.sim, SECONDS(2));
+	for (unsigned i = 0; i < 300; i++)
+		sim_delegate_to(s.sim, victim_of_spray(i), victim_of_spray(10000 + i), s.east);
+	spray(&s, 0, 300);
+	sim_run_for(s.sim, MILLISECONDS(900));
+	expect_true(s.sim, sim_knocks(s.sim, NULL) >= NEW_GATEWAYS_PER_S);
+	/* Some of them twice by now. */
+	expect_true(s.sim, sim_knocks(s.sim, NULL) <= 4 * NEW_GATEWAYS_PER_S);
+	/* A peer we know does not wait behind them. */
+	sim_delegate(s.sim, "198.51.100.6", s.east);
+	sim_ping(s.sim, source, "198.51.100.6");
+	sim_run_for(s.sim, MILLISECONDS(500));
+	expect_tunnel(s.sim, source, "198.51.100.6");
+	/* Each is sent to five times at most, and 64 at once. */
+	sim_run_for(s.sim, SECONDS(12));
+	expect_true(s.sim, sim_knocks(s.sim, NULL) <= 5 * ATTEMPTS_MAX);
+	sim_run_until_idle(s.sim);
+	sim_end(s.sim);
+}

@@ -43,6 +43,8 @@ void attempt_free(struct attempt *attempt)
 		TAILQ_REMOVE(&memory_of(opp, &attempt->gateway->address)->waiting, attempt,
 		             in_waiting);
 	evidence_left(&attempt->flow->evidence, attempt->gateway, opp->now);
+	pace_end(attempt);
+	fair_remove(&attempt->in_pace);
 	attempt->flow->inquiry->running--;
 	LIST_REMOVE(attempt, of_flow);
 	hash_remove(&opp->attempts, &attempt->by_tag);
@@ -229,6 +231,7 @@ static enum ike_reason initiate(struct attempt *attempt, struct gateway_memory *
 	if (attempt->sa == 0)
 		return IKE_REASON_LOCAL;
 	attempt->state = ATTEMPT_INIT;
+	pace_begin(attempt);
 	memory->negotiating = attempt->sa;
 	sa = sa_add(opp, attempt->sa, &attempt->gateway->address);
 	sa->local = wish.path.local.address;
@@ -270,6 +273,15 @@ static enum ike_reason attempt_contact(struct attempt *attempt)
 		attempt->state = ATTEMPT_WAITING;
 		TAILQ_INSERT_TAIL(&memory->waiting, attempt, in_waiting);
 		return IKE_REASON_NONE;
+	}
+	switch (pace_ask(attempt, memory)) {
+	case PACE_GO:
+		break;
+	case PACE_WAIT:
+		pace_wait(attempt);
+		return IKE_REASON_NONE;
+	case PACE_NEVER:
+		return memory->last_failure;
 	}
 	return initiate(attempt, memory);
 }
@@ -474,6 +486,7 @@ void attempts_resume(struct opportunism *opp, const struct ip *gateway, enum ike
 	struct attempt *attempt;
 
 	memory->negotiating = 0;
+	pace_failed(opp, memory, reason);
 	/* Each in its turn: the first may start a negotiation that the others wait for again. */
 	TAILQ_CONCAT(&ready, &memory->waiting, in_waiting);
 	while ((attempt = TAILQ_FIRST(&ready)) != NULL) {

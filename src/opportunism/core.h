@@ -72,6 +72,9 @@ struct gateway_memory {
 	struct instant silent_until;
 	struct duration silence;       /* of the last one; 0: it has answered since */
 	struct instant tunnel_seen;    /* a CHILD SA with it was there; 0 never */
+	struct instant failing_since;  /* the minute that `failures` are of */
+	unsigned failures;             /* negotiations that came to nothing */
+	enum ike_reason last_failure;
 	ike_handle negotiating;        /* 0 if no IKE_SA_INIT of ours is under way */
 	TAILQ_HEAD(, attempt) waiting; /* for that negotiation */
 };
@@ -106,6 +109,21 @@ struct event {
 	struct ike_established *established; /* owned */
 };
 
+/* Something of ours with a deadline. */
+struct timer {
+	struct heap_node node;
+	void (*fire)(struct opportunism *opp, struct timer *timer);
+};
+
+/* pace.c */
+struct pace {
+	struct fair_queue waiting; /* attempts */
+	unsigned running;          /* negotiations of opportunism */
+	struct duration saved;     /* for new gateways: TOKEN_TIME each */
+	struct instant seen;       /* when it was saved; 0 never */
+	struct timer timer;
+};
+
 struct opportunism {
 	struct log log;
 	struct engine_port engine;
@@ -133,6 +151,7 @@ struct opportunism {
 	struct hash flows;           /* by pair */
 	struct fair_queue waiting;   /* flows that wait for the resolver */
 	struct fair_queue shunts;    /* flows of opportunism with one, oldest first */
+	struct pace pace;
 	LIST_HEAD(, tunnel) tunnels; /* with ranges: in no table of pairs */
 	size_t tunnel_count;
 	bool is_policy_stale; /* a tunnel has another verdict than the rows say */
@@ -153,11 +172,6 @@ struct opportunism {
 	bool is_shutting_down;
 };
 
-/* Something of ours with a deadline. */
-struct timer {
-	struct heap_node node;
-	void (*fire)(struct opportunism *opp, struct timer *timer);
-};
 void timer_set(struct opportunism *opp, struct timer *timer, struct instant due);
 
 uint64_t core_random(struct opportunism *opp);

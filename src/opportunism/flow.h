@@ -28,6 +28,7 @@ enum attempt_state {
 	ATTEMPT_ADDRESS, /* its name is being looked up (IPK-5) */
 	ATTEMPT_KEYS,    /* its key is being looked up before an SA that exists may be reused */
 	ATTEMPT_WAITING, /* for a negotiation of another flow with the same gateway (REU-5) */
+	ATTEMPT_PACED,   /* until so many strangers have been tried (pace.c) */
 	ATTEMPT_INIT,    /* IKE_SA_INIT and IKE_AUTH */
 	ATTEMPT_CHILD,   /* CREATE_CHILD_SA */
 	ATTEMPT_REFETCH, /* the signature was wrong: the records are asked for past the cache */
@@ -37,6 +38,8 @@ struct attempt {
 	struct hash_node by_tag;
 	LIST_ENTRY(attempt) of_flow;
 	TAILQ_ENTRY(attempt) in_waiting; /* of a gateway_memory, in ATTEMPT_WAITING */
+	struct fair_entry in_pace;       /* in ATTEMPT_PACED */
+	bool is_running;                 /* counts as a negotiation of opportunism */
 	struct opportunism *opp;
 	struct flow *flow; /* NULL: abandoned, nobody waits for it any more */
 	uint64_t tag;
@@ -189,6 +192,17 @@ struct instant flow_shunt_due(const struct flow *flow);
 void flow_look_at_shunt(struct flow *flow);
 /* There is no time for its question: `action` for a short while, never pass where it is private. */
 void flow_overload(struct flow *flow, enum eroute_action action);
+/* pace.c */
+enum pace_answer { PACE_GO, PACE_WAIT, PACE_NEVER };
+/* May a negotiation with that gateway begin? NEVER: its last failure tells why. */
+enum pace_answer pace_ask(struct attempt *attempt, struct gateway_memory *memory);
+void pace_begin(struct attempt *attempt);
+void pace_end(struct attempt *attempt);
+void pace_wait(struct attempt *attempt);
+/* A negotiation with the gateway is over: NONE is success. */
+void pace_failed(struct opportunism *opp, struct gateway_memory *memory, enum ike_reason reason);
+void pace_run(struct opportunism *opp);
+
 /* admission.c */
 /* Begins to find out, as soon as it is the Source's turn (TTL-8). */
 void flow_begin(struct flow *flow);

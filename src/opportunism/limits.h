@@ -9,6 +9,14 @@ enum {
 	LOOKUPS_MAX = 256,
 	/* Questions about claims of strangers at once; further ones wait in order. */
 	CLAIM_LOOKUPS_MAX = 128,
+	/* Negotiations of opportunism at once (TTL-8), and gateways that no tunnel is remembered of
+	 * tried in a second; further ones wait in lines by Source (SEC-4). No more wait than flows
+	 * have gateways. */
+	ATTEMPTS_MAX = 64,
+	NEW_GATEWAYS_PER_S = 10,
+	/* Negotiations with one such gateway that came to nothing in a minute; then what names it
+	 * fails at once, for the rest of it (SEC-4). */
+	GATEWAY_FAILURES_MAX = 3,
 	/* Flows that wait for the resolver, in lines by Source. At the bound the oldest of the
 	 * longest line ends as "overload" (TTL-8). */
 	FLOWS_WAITING_MAX = 16384,
@@ -50,6 +58,7 @@ enum {
 };
 
 #define DNS_TIME            MILLISECONDS(4000) /* TTL-5: then the result is "no answer" */
+#define GATEWAY_FAILURES_TIME SECONDS(60)
 #define QUEUE_TIME          SECONDS(15)        /* then a flow that waits ends as "overload" */
 #define PROTECTED_TIME      SECONDS(30 * 86400) /* TRU-9 */
 #define DNS_GRACE           MILLISECONDS(500)  /* CHS-1: for the slower of two answers */

@@ -68,6 +68,7 @@ struct opportunism *opportunism_new(const struct opportunism_settings *settings)
 	lookups_init(&opp->lookups, settings->resolver, seed);
 	fair_init(&opp->waiting, seed);
 	fair_init(&opp->shunts, seed);
+	fair_init(&opp->pace.waiting, seed);
 	protected_init(&opp->protected_hosts, seed);
 	LIST_INIT(&opp->sa_list);
 	LIST_INIT(&opp->leaving);
@@ -137,6 +138,7 @@ void opportunism_free(struct opportunism *opp)
 	lookups_wipe(&opp->lookups);
 	fair_wipe(&opp->waiting);
 	fair_wipe(&opp->shunts);
+	fair_wipe(&opp->pace.waiting);
 	conns_wipe(&opp->conns);
 	x509_trust_release(opp->trust);
 	policy_wipe(&opp->policy);
