@@ -130,7 +130,8 @@ static int act(struct cli *cli, const char *action)
 	if (name == NULL)
 		return cli_wrong_words(cli, "which conn? its name is missing");
 	if (cli_rest(cli) != NULL)
-		return cli_wrong_words(cli, "one action and one conn at a time");
+		return cli_wrong_words(cli, "%s is too much: one action and one conn at a time",
+		                       cli_rest(cli));
 	request = json_pack("{s:s, s:s, s:s}", "command", "auto", "action", action, "name", name);
 	if (reads_files && !add_files(cli, request)) {
 		json_decref(request);
@@ -153,5 +154,7 @@ int auto_command(struct cli *cli)
 		if (cli_option(cli, option))
 			return act(cli, actions[i]);
 	}
+	if (cli_rest(cli) != NULL)
+		return cli_wrong_words(cli, "%s is not understood", cli_rest(cli));
 	return cli_wrong_words(cli, "what shall be done with which conn?");
 }

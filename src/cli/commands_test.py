@@ -90,6 +90,16 @@ class Words(Gateway):
             (["eroute", "--verbos"], "--verbos is not understood"),
             (["verify", "west"], "west is no address"),
             (["verify", "--jsn"], "--jsn is not understood"),
+            (["auto", "west"], "west is not understood"),
+            (["eroute", "--del"], "two addresses are needed"),
+            (["eroute", "--del", "192.0.2.1"], "two addresses are needed"),
+            (["eroute", "--try", "192.0.2.1", "example.net"], "two addresses are needed"),
+            (["eroute", "--del", "192.0.2.0/24", "192.0.2.1"], "two addresses are needed"),
+            (["eroute", "--clear", "192.0.2.1"], "192.0.2.1 is not understood"),
+            (["eroute", "--clear", "--del"], "one action at a time"),
+            (["forget"], "which address?"),
+            (["forget", "example.net"], "example.net is no address"),
+            (["forget", "192.0.2.1", "192.0.2.2"], "192.0.2.2 is not understood"),
             (["why"], "about which address?"),
             (["why", "example.net"], "example.net is no address"),
             (["why", "192.0.2.1", "192.0.2.2"], "192.0.2.2 is not understood"),
@@ -103,6 +113,17 @@ class Words(Gateway):
         ]
         for words, why in cases:
             self.assertIn(why, self.refused(2, *words))
+        self.assertEqual(list(self.confs.iterdir()), [])
+
+    def test_no_command_takes_words_it_does_not_know(self):
+        for name in re.findall(r"^  ipsec (\w+)", self.done("--help"), re.M):
+            for words in (["--nonsense"], ["--nonsense", "x"], ["-x"], ["non/sense"],
+                          ["non/sense", "too"], ["--json=1"], [""], ["\x1b[31m"]):
+                if name == "auto" and not words[0].startswith("-"):
+                    words = ["--up", "a", *words]
+                why = self.refused(2, name, *words)
+                self.assertRegex(why, rf"; write ipsec {name}")
+                self.assertRegex(why, r"not understood|is no address|too much")
         self.assertEqual(list(self.confs.iterdir()), [])
 
     def test_without_a_daemon_questions_are_status_3(self):

@@ -2,17 +2,24 @@
 #include <stdio.h>
 
 #include "cli/cli.h"
+#include "util/address.h"
 
 int forget_command(struct cli *cli)
 {
-	const char *address = cli_word(cli);
+	const char *word = cli_word(cli);
+	struct ip address;
 	json_t *result;
 	int status;
 
-	if (address == NULL || cli_rest(cli) != NULL)
+	if (cli_rest(cli) != NULL)
+		return cli_wrong_words(cli, "%s is not understood", cli_rest(cli));
+	if (word == NULL)
 		return cli_wrong_words(cli, "which address?");
-	if (!cli_ask(cli, json_pack("{s:s, s:s}", "command", "forget", "address", address), &result,
-	             &status))
+	if (!ip_parse(word, &address))
+		return cli_wrong_words(cli, "%s is no address", word);
+	if (!cli_ask(cli,
+	             json_pack("{s:s, s:s}", "command", "forget", "address", ip_text(&address).s),
+	             &result, &status))
 		return status;
 	json_decref(result);
 	return CLI_DONE;

@@ -67,6 +67,8 @@ static int read_question(struct cli *cli, struct question *q)
 	const char *word = cli_word(cli);
 
 	*q = (struct question){ .protocol = -1, .port = -1 };
+	if (word == NULL && cli_rest(cli) != NULL)
+		return cli_wrong_words(cli, "%s is not understood", cli_rest(cli));
 	if (word == NULL)
 		return cli_wrong_words(cli, "about which address?");
 	if (!take_address(word, &q->destination))
