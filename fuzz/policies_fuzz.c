@@ -2,7 +2,7 @@
  * A file of a policy group: what is read, written as an entry says it and read again, is the same;
  * messages are printable lines.
  */
-#include "config/policies.h"
+#include "config/conf.h"
 
 #include <assert.h>
 

@@ -165,15 +165,36 @@ bool gateway_owns(const struct gateway *gateway, const struct ip *address)
 	                                                range_contains(&gateway->inside, address));
 }
 
-static bool no_file(void *ctx, const char *base, const char *pattern,
-                    void (*add)(void *add_ctx, const char *name, struct bytes text), void *add_ctx)
+static bool read_policy(void *ctx, const char *base, const char *pattern,
+                        void (*add)(void *add_ctx, const char *name, struct bytes text),
+                        void *add_ctx)
 {
-	return false;
+	const struct gateway *gateway = ctx;
+	const char *bracket = strchr(pattern, '[');
+	char name[64] = "";
+
+	if (bracket != NULL) /* ipsec.d/policies/[p]rivate: that file, if it is there */
+		snprintf(name, sizeof(name), "%c%s", bracket[1], bracket + 3);
+	for (size_t i = 0; i < gateway->policy_count; i++)
+		if (strcmp(gateway->policies[i].name, name) == 0)
+			add(add_ctx, name, BYTES_STR(gateway->policies[i].text));
+	return bracket != NULL || strchr(pattern, '*') != NULL;
+}
+
+void sim_policy(struct gateway *gateway, const char *name, const char *text)
+{
+	size_t i = 0;
+
+	while (i < gateway->policy_count && strcmp(gateway->policies[i].name, name) != 0)
+		i++;
+	if (i == gateway->policy_count)
+		gateway->policies[gateway->policy_count++].name = name;
+	gateway->policies[i].text = text;
 }
 
 static void read_conf(struct gateway *gateway)
 {
-	struct conf_reader reader = { .read = no_file };
+	struct conf_reader reader = { .ctx = gateway, .read = read_policy };
 	struct conf_messages messages = { 0 };
 
 	conf_wipe(&gateway->conf);

@@ -46,6 +46,8 @@ void sim_lose_file(struct gateway *gateway);
 /* A new configuration: the HowTo's two conns with that failureshunt=, or an ipsec.conf. */
 void sim_reload(struct sim *sim, struct gateway *gateway, const char *failure);
 void sim_reload_with(struct sim *sim, struct gateway *gateway, const char *conf);
+/* The file of a policy group; counts from the next reload. Texts are borrowed. */
+void sim_policy(struct gateway *gateway, const char *name, const char *text);
 void sim_shutdown(struct sim *sim, struct gateway *gateway);
 
 /* ipsec eroute --del, --try, --clear (without addresses); it must not refuse. */

@@ -141,6 +141,10 @@ struct gateway {
 	struct ip_range inside; /* first.family IP_NONE: nothing behind it */
 	char fqdn[FQDN_MAX];    /* leftid=@..., or "" */
 	char *conf_text;
+	struct {
+		const char *name, *text;
+	} policies[8]; /* files of policy groups */
+	size_t policy_count;
 	struct conf conf;
 	bool is_configured; /* has conns with arranged peers */
 	bool is_impostor;

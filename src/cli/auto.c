@@ -63,7 +63,7 @@ static bool add_files(const struct cli *cli, json_t *request)
 {
 	struct files files = { 0 };
 
-	if (!files_read_conf(cli, &files))
+	if (!files_read_conf(cli, false, &files))
 		return false;
 	json_object_set_new(request, "conf", bundle_to_json(files.conf_bundle));
 	files_wipe(&files);
@@ -143,8 +143,28 @@ static int act(struct cli *cli, const char *action)
 	return waits ? wait_until_up(cli, name) : CLI_DONE;
 }
 
+static int reread_groups(struct cli *cli)
+{
+	json_t *request, *result;
+	int status;
+
+	if (cli_rest(cli) != NULL)
+		return cli_wrong_words(cli, "%s is not understood", cli_rest(cli));
+	request = json_pack("{s:s, s:s}", "command", "auto", "action", "rereadgroups");
+	if (!add_files(cli, request)) {
+		json_decref(request);
+		return CLI_FAILED;
+	}
+	if (!cli_ask(cli, request, &result, &status))
+		return status;
+	json_decref(result);
+	return CLI_DONE;
+}
+
 int auto_command(struct cli *cli)
 {
+	if (cli_option(cli, "--rereadgroups"))
+		return reread_groups(cli);
 	if (cli_option(cli, "--status"))
 		return print_status(cli);
 	for (size_t i = 0; i < ARRAY_LEN(actions); i++) {

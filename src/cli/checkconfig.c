@@ -36,6 +36,15 @@ static void check_trust_anchor(const struct gateway *g)
 		         setup->trust_anchor);
 }
 
+static size_t written_conns(const struct conf *conf)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < conf->conn_count; i++)
+		count += !conf->conns[i].is_implied;
+	return count;
+}
+
 int checkconfig_command(struct cli *cli)
 {
 	struct gateway g;
@@ -43,12 +52,12 @@ int checkconfig_command(struct cli *cli)
 
 	if (cli_rest(cli) != NULL)
 		return cli_wrong_words(cli, "%s is not understood", cli_rest(cli));
-	if (!gateway_read(cli, false, &g))
+	if (!gateway_read(cli, GATEWAY_CHECK, &g))
 		return CLI_FAILED;
 	check_trust_anchor(&g);
 	ok = check_steering(&g);
 	if (ok)
-		printf("%s/ipsec.conf is good: %zu conns\n", cli->confs, g.files.conf.conn_count);
+		printf("%s/ipsec.conf is good: %zu conns\n", cli->confs, written_conns(&g.files.conf));
 	gateway_wipe(&g);
 	return ok ? CLI_DONE : CLI_FAILED;
 }

@@ -38,13 +38,13 @@ static void print_messages(const struct cli *cli, struct files *files, struct co
 	conf_messages_wipe(m);
 }
 
-bool files_read_conf(const struct cli *cli, struct files *out)
+bool files_read_conf(const struct cli *cli, bool is_start, struct files *out)
 {
 	struct conf_messages messages = { 0 };
 	bool ok;
 
 	out->conf_bundle = bundle_new();
-	ok = start_read_conf(out->conf_bundle, cli->confs, &out->conf, &messages);
+	ok = start_read_conf(out->conf_bundle, cli->confs, is_start, &out->conf, &messages);
 	print_messages(cli, out, &messages);
 	if (!ok) {
 		bundle_free(out->conf_bundle);
@@ -69,10 +69,10 @@ bool files_read_secrets(const struct cli *cli, bool needs_file, struct files *ou
 	return ok;
 }
 
-bool files_read(const struct cli *cli, struct files *out)
+bool files_read(const struct cli *cli, bool is_start, struct files *out)
 {
 	struct files files = { 0 };
-	bool conf_ok = files_read_conf(cli, &files);
+	bool conf_ok = files_read_conf(cli, is_start, &files);
 	bool secrets_ok = files_read_secrets(cli, false, &files);
 
 	if (conf_ok && secrets_ok) {

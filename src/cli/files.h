@@ -16,10 +16,10 @@ struct files {
 /*
  * Reads ipsec.conf and all it names, and ipsec.secrets likewise (which may be missing: there are
  * conns that need none). Every error and warning is told. False: there was an error; nothing is to
- * be freed.
+ * be freed. With `is_start` the configuration may come out makeshift instead (config/groups.h).
  */
-MUST_USE bool files_read(const struct cli *cli, struct files *out);
-MUST_USE bool files_read_conf(const struct cli *cli, struct files *out);
+MUST_USE bool files_read(const struct cli *cli, bool is_start, struct files *out);
+MUST_USE bool files_read_conf(const struct cli *cli, bool is_start, struct files *out);
 /* With `needs_file` a missing ipsec.secrets is an error, else the same as an empty one. */
 MUST_USE bool files_read_secrets(const struct cli *cli, bool needs_file, struct files *out);
 void files_wipe(struct files *files);

@@ -17,10 +17,19 @@ static bool wants_host_key(const struct conf *conf)
 	for (size_t i = 0; i < conf->conn_count; i++) {
 		const struct conn *c = &conf->conns[i];
 
-		if (c->auto_action != AUTO_IGNORE && c->type == CONN_TUNNEL &&
+		if (c->auto_action != AUTO_IGNORE && c->type == CONN_TUNNEL && !c->is_implied &&
 		    c->left.auth == CONN_RSASIG && c->right.auth == CONN_RSASIG)
 			return true;
 	}
+	return false;
+}
+
+/* A machine where nothing was configured yet starts, and all that it could protect is clear. */
+static bool has_implied_groups(const struct conf *conf)
+{
+	for (size_t i = 0; i < conf->conn_count; i++)
+		if (conf->conns[i].is_implied && conf->conns[i].type == CONN_TUNNEL)
+			return true;
 	return false;
 }
 
@@ -64,6 +73,9 @@ static bool check_keys(const struct files *files)
 		any = any || !keys[i].is_next;
 	if (!check_certificates(&files->conf, keys, count))
 		return false;
+	if (!any && has_implied_groups(&files->conf))
+		cli_fail("warning: ipsec.secrets holds no host key, so groups can protect nothing; "
+		         "make one with ipsec newhostkey");
 	return any || !wants_host_key(&files->conf) ||
 	       told("ipsec.secrets holds no host key; make one with ipsec newhostkey");
 }
@@ -124,12 +136,12 @@ static bool find_users(struct gateway *g)
 	return start_users(&g->users, error, sizeof(error)) || told(error);
 }
 
-bool gateway_read(const struct cli *cli, bool before_network, struct gateway *out)
+bool gateway_read(const struct cli *cli, enum gateway_purpose purpose, struct gateway *out)
 {
 	*out = (struct gateway){ 0 };
-	if (!files_read(cli, &out->files))
+	if (!files_read(cli, purpose != GATEWAY_CHECK, &out->files))
 		return false;
-	if (check_keys(&out->files) && find_users(out) && make_plan(out, before_network))
+	if (check_keys(&out->files) && find_users(out) && make_plan(out, purpose == GATEWAY_STEER))
 		return true;
 	files_wipe(&out->files);
 	return false;
@@ -138,7 +150,7 @@ bool gateway_read(const struct cli *cli, bool before_network, struct gateway *ou
 bool gateway_read_conf(const struct cli *cli, struct gateway *out)
 {
 	*out = (struct gateway){ 0 };
-	if (files_read_conf(cli, &out->files) && find_users(out) && make_plan(out, false))
+	if (files_read_conf(cli, true, &out->files) && find_users(out) && make_plan(out, false))
 		return true;
 	files_wipe(&out->files);
 	return false;

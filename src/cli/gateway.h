@@ -9,12 +9,19 @@ struct gateway {
 	struct plan plan;
 };
 
+enum gateway_purpose {
+	GATEWAY_CHECK,
+	GATEWAY_START, /* mistakes in files of policies make it makeshift (config/groups.h) */
+	GATEWAY_STEER, /* the same, and this machine may have no addresses yet: what is for its own
+	                * addresses is then for any */
+};
+
 /*
- * Reads and checks everything, host keys too, and touches nothing. Every error is told. With
- * `before_network` this machine may have no addresses yet: what is for its own addresses is then
- * for any. False: nothing is to be wiped.
+ * Reads and checks everything, host keys too, and touches nothing. Every error is told. False:
+ * nothing is to be wiped.
  */
-MUST_USE bool gateway_read(const struct cli *cli, bool before_network, struct gateway *out);
+MUST_USE bool gateway_read(const struct cli *cli, enum gateway_purpose purpose,
+                           struct gateway *out);
 /* The same without secrets: enough to know what must stay blocked. */
 MUST_USE bool gateway_read_conf(const struct cli *cli, struct gateway *out);
 void gateway_wipe(struct gateway *gateway);

@@ -218,10 +218,25 @@ static const char *dnssec_meaning(const char *state)
 	return "answers are validated from the trust anchor down";
 }
 
+/* Before anything else: what the administrator wrote is not what happens. */
+static void print_trouble(const json_t *lines)
+{
+	json_t *line;
+	size_t i;
+
+	if (json_array_size(lines) == 0)
+		return;
+	puts("MAKESHIFT POLICY: files of policies cannot be used. What they do not clearly\n"
+	     "protect, block or clear is dropped. Correct them, then ipsec auto --rereadgroups:");
+	json_array_foreach(lines, i, line)
+		printf("  %s\n", json_string_value(line));
+}
+
 static void print_status(const json_t *s)
 {
 	json_t *dropped = json_object_get(s, "dropped");
 
+	print_trouble(json_object_get(s, "trouble"));
 	printf("wildswan %s is running, process %lld, since ", cli_text(s, "version"),
 	       (long long)json_integer_value(json_object_get(s, "pid")));
 	print_age((long long)json_integer_value(json_object_get(s, "uptime_s")));

@@ -29,7 +29,8 @@ static const struct command {
 	{ "reload", "", "read the configuration again",
 	  "With any error the running configuration stays.\n", reload_command },
 	{ "auto",
-	  "--add|--delete|--replace|--route|--unroute|--up|--down NAME, or --status [--json]",
+	  "--add|--delete|--replace|--route|--unroute|--up|--down NAME, --rereadgroups, or "
+	  "--status [--json]",
 	  "handle one conn, or list them all",
 	  "  --add       load the conn NAME from ipsec.conf, to answer its peers\n"
 	  "  --delete    forget it\n"
@@ -39,6 +40,9 @@ static const struct command {
 	  "  --up        negotiate now, and wait for what comes of it; with --asynchronous\n"
 	  "              do not wait\n"
 	  "  --down      take its tunnels down\n"
+	  "  --rereadgroups\n"
+	  "              read the files of ipsec.d/policies again; they apply at once, all of\n"
+	  "              them or, with any mistake, none\n"
 	  "  --status    list the conns\n",
 	  auto_command },
 	{ "eroute", "[--verbose] [--json] | --del SRC DST | --clear | --try SRC DST",

@@ -14,7 +14,7 @@ int reload_command(struct cli *cli)
 
 	if (cli_rest(cli) != NULL)
 		return cli_wrong_words(cli, "%s is not understood", cli_rest(cli));
-	if (!files_read(cli, &files))
+	if (!files_read(cli, false, &files))
 		return CLI_FAILED;
 	request = files_to_json(&files);
 	secrets = files_secrets_token(&files, error, sizeof(error));

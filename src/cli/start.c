@@ -143,11 +143,13 @@ static bool launch(const struct cli *cli, const struct gateway *g, bool foregrou
                    size_t size)
 {
 	json_t *json = files_to_json(&g->files);
-	struct handed handed = { .bundle = start_pack(json), .ready = -1 };
+	struct handed handed = { .ready = -1 };
 	char program[4096];
 	char rundir[4096 + 128];
 	bool ok = false;
 
+	json_object_set_new(json, "is_start", json_true());
+	handed.bundle = start_pack(json);
 	json_decref(json);
 	handed.secrets = files_secrets_token(&g->files, error, size);
 	gateway_rundir(cli, rundir, sizeof(rundir));
@@ -174,10 +176,10 @@ static int start(const struct cli *cli, bool foreground, bool only_steering)
 {
 	struct gateway g;
 	char error[1024] = "";
-	bool was_steered;
+	bool was_steered, is_makeshift;
 	bool ok;
 
-	if (!gateway_read(cli, only_steering, &g))
+	if (!gateway_read(cli, only_steering ? GATEWAY_STEER : GATEWAY_START, &g))
 		return CLI_FAILED;
 	was_steered = nft_has_table();
 	ok = steer(&g, error, sizeof(error));
@@ -186,8 +188,15 @@ static int start(const struct cli *cli, bool foreground, bool only_steering)
 		if (!ok && !was_steered)
 			steer_back(&g);
 	}
+	is_makeshift = g.files.conf.is_makeshift;
 	gateway_wipe(&g);
-	return ok ? CLI_DONE : cli_fail("%s", error);
+	if (!ok)
+		return cli_fail("%s", error);
+	if (!is_makeshift || only_steering)
+		return CLI_DONE;
+	return cli_fail("started, but files of policies cannot be used: what they do not clearly "
+	                "protect, block or clear is dropped; correct them, then ipsec auto "
+	                "--rereadgroups");
 }
 
 /* One start at a time: the second waits, and finds the gateway running. */

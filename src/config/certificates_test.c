@@ -19,7 +19,7 @@ static bool read_files(void *ctx, const char *base, const char *pattern,
 {
 	size_t len = strcspn(pattern, "*");
 	bool is_glob = pattern[len] == '*';
-	bool found = is_glob;
+	bool found = is_glob || strchr(pattern, '[') != NULL;
 
 	assert_string_equal(base, "");
 	for (size_t i = 0; i < ARRAY_LEN(files); i++) {

@@ -5,6 +5,7 @@
 
 #include "config/dealings.h"
 #include "config/certificates.h"
+#include "config/groups.h"
 #include "config/keys.h"
 #include "crypto/x509.h"
 
@@ -202,7 +203,20 @@ static const char *conn_fault(const struct conn *c)
 	if (is_tunnel && (claims_without_proof(l) || claims_without_proof(r)))
 		return "without a proof a gateway speaks for its own address alone; take the "
 		       "subnet out, or write another authby=";
-	if (is_opportunistic(c) && !is_tunnel)
+	if (conn_is_group(c) && is_tunnel && !is_opportunistic(c))
+		return "nobody says who the gateways of these addresses are; write "
+		       "right=%opportunisticgroup";
+	if (conn_is_group(c) && (l->is_group ? l : r)->subnet_count > 0)
+		return "the addresses of a group come from its file in ipsec.d/policies; take the "
+		       "subnet out";
+	if (c->has_negotiation_pass && (!is_tunnel || !is_opportunistic(c)))
+		return "negotiationshunt=passthrough is for opportunism; take it out";
+	if (c->has_negotiation_pass && c->failure != SHUNT_PASSTHROUGH)
+		return "what may not pass when nothing can be negotiated may not pass before; "
+		       "write negotiationshunt=hold, or failureshunt=passthrough";
+	if (conn_is_group(c) && is_opportunistic(c) && c->type != CONN_PASSTHROUGH && !is_tunnel)
+		return "with type=drop or reject nothing is negotiated; write right=%group";
+	if (is_opportunistic(c) && !is_tunnel && !conn_is_group(c))
 		return "with type=passthrough, drop or reject nothing is negotiated; write %any in "
 		       "place of %opportunistic";
 	if (c->auto_action == AUTO_START && (l->kind == END_ANY || r->kind == END_ANY) && is_tunnel)
@@ -227,6 +241,19 @@ static void settle_auth(struct conn *c)
 		c->right.auth = c->auth;
 }
 
+/* Nothing in it says that the name of a group is used for another kind of conn. */
+static bool is_of_group(const struct effective *e)
+{
+	for (size_t i = 0; i < e->count; i++) {
+		const char *key = e->params[i]->key, *value = e->params[i]->value;
+
+		if (strcmp(key, "right") == 0 && value[0] != '\0' &&
+		    strcmp(value, "%group") != 0 && strcmp(value, "%opportunisticgroup") != 0)
+			return false;
+	}
+	return true;
+}
+
 static void build_conn(struct parse *p, struct section *section, const struct section *defaults)
 {
 	struct effective e = { 0 };
@@ -245,6 +272,8 @@ static void build_conn(struct parse *p, struct section *section, const struct se
 		               .file = new_string(section->at.file),
 		               .line = section->at.line,
 		               .keyingtries = KEYINGTRIES };
+	if (is_of_group(&e))
+		(void)!group_defaults(conn, section->name);
 	for (size_t i = 0; i < e.count; i++) {
 		struct text ignored = { 0 };
 
@@ -283,8 +312,16 @@ static void build_all(struct parse *p)
 	}
 }
 
-bool conf_parse(struct conf *out, const char *file, struct bytes text,
-                const struct conf_reader *reader, struct conf_messages *messages)
+static bool has_conns(const struct sections *sections)
+{
+	for (size_t i = 0; i < sections->count; i++)
+		if (sections->list[i].kind == SECTION_CONN)
+			return true;
+	return false;
+}
+
+static bool parse(struct conf *out, const char *file, struct bytes text,
+                  const struct conf_reader *reader, struct conf_messages *messages, bool is_start)
 {
 	struct parse p = { .out = out, .messages = messages };
 	unsigned errors_before = messages->error_count;
@@ -297,12 +334,26 @@ bool conf_parse(struct conf *out, const char *file, struct bytes text,
 		build_all(&p);
 	if (messages->error_count == errors_before)
 		certificates_read(out, file, reader, messages);
+	if (messages->error_count == errors_before)
+		groups_read(out, file, has_conns(&p.sections), is_start, reader, messages);
 	sections_wipe(&p.sections);
-	if (messages->error_count != errors_before) {
+	if (messages->error_count != errors_before && !out->is_makeshift) {
 		conf_wipe(out);
 		return false;
 	}
 	return true;
+}
+
+bool conf_parse(struct conf *out, const char *file, struct bytes text,
+                const struct conf_reader *reader, struct conf_messages *messages)
+{
+	return parse(out, file, text, reader, messages, false);
+}
+
+bool conf_parse_to_start(struct conf *out, const char *file, struct bytes text,
+                         const struct conf_reader *reader, struct conf_messages *messages)
+{
+	return parse(out, file, text, reader, messages, true);
 }
 
 void conn_copy(struct conn *out, const struct conn *conn)
@@ -310,6 +361,8 @@ void conn_copy(struct conn *out, const struct conn *conn)
 	*out = *conn;
 	out->name = new_string(conn->name);
 	out->file = conn->file == NULL ? NULL : new_string(conn->file);
+	out->policy_file = conn->policy_file == NULL ? NULL : new_string(conn->policy_file);
+	policy_entries_copy(&out->entries, &conn->entries);
 	out->left.chain = buf_copy(buf_view(&conn->left.chain));
 	out->left.issuer = buf_copy(buf_view(&conn->left.issuer));
 	out->right.chain = buf_copy(buf_view(&conn->right.chain));
@@ -320,6 +373,8 @@ void conn_wipe(struct conn *conn)
 {
 	free(conn->name);
 	free(conn->file);
+	free(conn->policy_file);
+	policy_entries_wipe(&conn->entries);
 	buf_free(&conn->left.chain);
 	buf_free(&conn->left.issuer);
 	buf_free(&conn->right.chain);

@@ -5,6 +5,7 @@
  * The parser is given text and a function that reads an included file; it touches nothing itself.
  * It reports every error it finds, each with file, line, what is wrong and what to write.
  */
+#include "config/policies.h"
 #include "crypto/pubkey.h"
 #include "dns/record.h"
 #include "util/address.h"
@@ -63,6 +64,7 @@ enum conn_auth {
 
 struct conn_end {
 	enum end_kind kind;
+	bool is_group; /* %group (kind ANY), %opportunisticgroup (OPPORTUNISTIC) */
 	struct ip address;                         /* END_ADDRESS */
 	struct ip_range subnets[CONF_SUBNETS_MAX]; /* leftsubnet=, one or several */
 	size_t subnet_count;                       /* 0: the gateway itself */
@@ -84,7 +86,7 @@ struct conn_end {
 
 enum conn_type { CONN_TUNNEL, CONN_PASSTHROUGH, CONN_DROP, CONN_REJECT };
 enum conn_auto { AUTO_IGNORE, AUTO_ADD, AUTO_ROUTE, AUTO_START };
-enum shunt_choice { SHUNT_PASSTHROUGH, SHUNT_DROP, SHUNT_REJECT };
+enum shunt_choice { SHUNT_PASSTHROUGH, SHUNT_DROP, SHUNT_REJECT, SHUNT_NONE };
 enum ppk_use { PPK_USE_NO, PPK_USE_PROPOSE, PPK_USE_INSIST };
 enum dpd_action { DPD_HOLD, DPD_CLEAR, DPD_RESTART };
 
@@ -133,11 +135,17 @@ struct conn {
 	enum conn_auto auto_action;
 	enum shunt_choice failure;
 	bool has_failure;     /* failureshunt= was given */
+	bool has_negotiation_pass; /* negotiationshunt=passthrough */
 	unsigned keyingtries; /* 0: %forever */
 	struct conn_dealings dealings;
 	struct conn_trust trust;
 	char *file; /* where the section starts */
 	unsigned line;
+	/* A policy group: one of its ends is_group, and the remote addresses are these. */
+	struct policy_entries entries;
+	char *policy_file;    /* ipsec.d/policies/NAME; NULL: no group */
+	bool is_implied;      /* no section of ipsec.conf made it */
+	bool is_makeshift;    /* stands for what files say that cannot be used; see groups.h */
 };
 
 enum { CONF_TUNNEL_IDLE_LEAST_S = 40 };
@@ -166,7 +174,9 @@ struct conf_setup {
 
 struct x509_trust;
 
+/* Files of policies were wrong at the start: what is said there counts in part, see groups.h. */
 struct conf {
+	bool is_makeshift;
 	struct conf_setup setup;
 	struct x509_trust *trust; /* CAs and CRLs; NULL: no conn takes certificates */
 	struct conn *conns;       /* without %default */
@@ -204,6 +214,13 @@ struct conf_reader {
  */
 MUST_USE bool conf_parse(struct conf *out, const char *file, struct bytes text,
                          const struct conf_reader *reader, struct conf_messages *messages);
+/*
+ * The same for the start of a machine, where no running configuration could stay instead: mistakes
+ * in files of policies do not make it fail. Then `out` is makeshift, and they stand among the
+ * errors.
+ */
+MUST_USE bool conf_parse_to_start(struct conf *out, const char *file, struct bytes text,
+                                  const struct conf_reader *reader, struct conf_messages *messages);
 void conf_wipe(struct conf *conf);
 /* A conn of its own with all it owns. */
 void conn_copy(struct conn *out, const struct conn *conn);

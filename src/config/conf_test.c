@@ -14,10 +14,14 @@ static bool read_files(void *ctx, const char *base, const char *pattern,
 	struct files *files = ctx;
 	size_t len = strcspn(pattern, "*");
 	char want[256];
-	bool found = pattern[len] == '*';
+	const char *bracket = strchr(pattern, '['); /* [p]rivate: that file, if it is there */
+	bool found = pattern[len] == '*' || bracket != NULL;
 
 	snprintf(want, sizeof(want), "%s%s%.*s", base, base[0] == '\0' ? "" : "/", (int)len,
 	         pattern);
+	if (bracket != NULL)
+		snprintf(want, sizeof(want), "%s%s%.*s%c%s", base, base[0] == '\0' ? "" : "/",
+		         (int)(bracket - pattern), pattern, bracket[1], bracket + 3);
 	for (size_t i = 0; files->list != NULL && files->list[i] != NULL; i += 2) {
 		if (pattern[len] == '*' ? strncmp(files->list[i], want, strlen(want)) != 0
 		                        : strcmp(files->list[i], want) != 0)
@@ -173,7 +177,10 @@ static void an_empty_file_means_the_defaults(void **state)
 		assert_int_equal(conf.setup.mark_mask, 0x0f000000);
 		assert_true(conf.setup.seccomp);
 		assert_null(conf.setup.log);
-		assert_int_equal(conf.conn_count, 0);
+		/* Out of the box: private-or-clear, to everywhere (POL-4). */
+		assert_int_equal(conf.conn_count, 1);
+		assert_string_equal(conf.conns[0].name, "private-or-clear");
+		assert_int_equal(conf.conns[0].entries.count, 2);
 		conf_wipe(&conf);
 	}
 }
@@ -471,7 +478,7 @@ static void a_wrong_value_in_a_conn_is_explained(void **state)
 		{ "type=trunk",
 		  "no such value; write tunnel, passthrough, drop, reject or transport" },
 		{ "auto=rout", "no such value; write route" },
-		{ "failureshunt=pass", "no such value; write passthrough, drop or reject" },
+		{ "failureshunt=pass", "no such value; write passthrough, drop, reject or none" },
 		{ "keyingtries=two", "not a number; write one from 0 to 1000" },
 		{ "keyingtries=5000000000", "not a number; write one from 0 to 1000" },
 		{ "also=nobody", "there is no such conn; write the name of one" },

@@ -6,7 +6,7 @@ static bool read_nothing(void *ctx, const char *base, const char *pattern,
                          void (*add)(void *add_ctx, const char *name, struct bytes text),
                          void *add_ctx)
 {
-	return false;
+	return strpbrk(pattern, "*[") != NULL; /* globs that match nothing */
 }
 
 /* A conn of two gateways with these lines in it. */

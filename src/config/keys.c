@@ -255,16 +255,20 @@ static bool set_address(struct setting *s)
 	static const struct {
 		const char *word;
 		enum end_kind kind;
+		bool is_group;
 	} words[] = {
-		{ "%any", END_ANY },
-		{ "%defaultroute", END_DEFAULTROUTE },
-		{ "%opportunistic", END_OPPORTUNISTIC },
+		{ "%any", END_ANY, false },
+		{ "%defaultroute", END_DEFAULTROUTE, false },
+		{ "%opportunistic", END_OPPORTUNISTIC, false },
+		{ "%group", END_ANY, true },
+		{ "%opportunisticgroup", END_OPPORTUNISTIC, true },
 	};
 	struct ip address;
 
 	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
 		if (strcmp(s->value, words[i].word) == 0) {
 			s->end->kind = words[i].kind;
+			s->end->is_group = words[i].is_group;
 			return true;
 		}
 	}
@@ -281,6 +285,7 @@ static bool set_address(struct setting *s)
 		text_add(s->why, "this address cannot be a gateway's; write a unicast address");
 		return false;
 	}
+	s->end->is_group = false;
 	s->end->kind = ip_is_unspecified(&address) ? END_ANY : END_ADDRESS;
 	s->end->address = address;
 	return true;
@@ -488,13 +493,24 @@ static bool set_auto(struct setting *s)
 
 static bool set_failureshunt(struct setting *s)
 {
-	static const char *const words[] = { "passthrough", "drop", "reject", NULL };
+	static const char *const words[] = { "passthrough", "drop", "reject", "none", NULL };
 	unsigned choice;
 
 	if (!set_word(s, words, &choice))
 		return false;
 	s->conn->failure = (enum shunt_choice)choice;
 	s->conn->has_failure = true;
+	return true;
+}
+
+static bool set_negotiationshunt(struct setting *s)
+{
+	static const char *const words[] = { "hold", "passthrough", NULL };
+	unsigned choice;
+
+	if (!set_word(s, words, &choice))
+		return false;
+	s->conn->has_negotiation_pass = choice == 1;
 	return true;
 }
 
@@ -549,6 +565,7 @@ static const struct conn_key {
 	{ "authby", set_authby },
 	{ "auto", set_auto },
 	{ "failureshunt", set_failureshunt },
+	{ "negotiationshunt", set_negotiationshunt },
 	{ "keyingtries", set_keyingtries },
 	{ "dnssec", set_conn_dnssec },
 	{ "unsigned-delegation", set_unsigned_delegation },

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "config/message.h"
 #include "config/value.h"
 #include "dns/name.h"
 

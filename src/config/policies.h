@@ -6,8 +6,9 @@
  *
  * PORT is the remote one. A NAME stands for its addresses and is resolved while the gateway runs.
  */
-#include "config/message.h"
 #include "util/address.h"
+
+struct conf_messages;
 
 /* Of one file; more are an error that says so. */
 enum { POLICY_ENTRIES_MAX = 100000 };

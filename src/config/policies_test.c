@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "config/policies.h"
+#include "config/message.h"
 
 struct outcome {
 	struct policy_entries entries;

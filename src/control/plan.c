@@ -289,6 +289,21 @@ static void find_inside(struct plan *p, const struct conf *conf)
 	p->inside_count = merge(p->inside, p->inside_count);
 }
 
+static void tell_clash(const struct conf *conf, const struct policy_row *first,
+                       const struct policy_row *second, char *error, size_t size)
+{
+	if (second->is_group)
+		snprintf(error, size,
+		         "%s:%u: %s is also in %s:%u; take one of the two lines out",
+		         conf->conns[second->conn].policy_file, second->line,
+		         range_text(&second->remote).s, conf->conns[first->conn].policy_file,
+		         first->line);
+	else
+		snprintf(error, size,
+		         "conn %s: conn %s is for the same addresses; take one of them out",
+		         second->name, first->name);
+}
+
 static bool find_policy(struct plan *p, const struct conf *conf, char *error, size_t size)
 {
 	struct policy_row *rows = NULL;
@@ -303,12 +318,10 @@ static bool find_policy(struct plan *p, const struct conf *conf, char *error, si
 		         "the policy cuts the addresses into more than %d rows; write fewer "
 		         "entries, or wider ones",
 		         POLICY_FLAT_MAX);
-	else if (clash.is_there)
-		snprintf(error, size,
-		         "conn %s: conn %s is for the same addresses; take one of them out",
-		         rows[clash.second].name, rows[clash.first].name);
+	else if (clash.is_there && !conf->is_makeshift)
+		tell_clash(conf, &rows[clash.first], &rows[clash.second], error, size);
 	free(rows);
-	return ok && !clash.is_there;
+	return ok && (!clash.is_there || conf->is_makeshift);
 }
 
 static void settle(struct plan *p, const struct conf *conf, uid_t daemon_uid)

@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "config/groups.h"
 #include "control/client.h"
 #include "control/sealed.h"
 #include "util/secret.h"
@@ -72,12 +73,26 @@ static void read_beside(const struct conf_reader *reader, const struct conf *con
 	(void)found; /* each may be missing; whoever needs it says so */
 }
 
-bool start_read_conf(struct bundle *bundle, const char *confs, struct conf *conf,
+static bool parse_conf(bool is_start, struct conf *conf, const char *path, struct bytes text,
+                       const struct conf_reader *reader, struct conf_messages *messages)
+{
+	return (is_start ? conf_parse_to_start : conf_parse)(conf, path, text, reader, messages);
+}
+
+static void add_name_servers(const struct bundle *bundle, struct conf *conf)
+{
+	struct ip servers[CONF_DNS_MAX];
+
+	groups_add_name_servers(conf, servers, start_name_servers(bundle, conf, servers));
+}
+
+bool start_read_conf(struct bundle *bundle, const char *confs, bool is_start, struct conf *conf,
                      struct conf_messages *messages)
 {
 	struct conf_reader reader = bundle_recorder(bundle, false);
 	struct bytes text;
 	char path[4096];
+	bool ok;
 
 	snprintf(path, sizeof(path), "%s/ipsec.conf", confs);
 	if (!bundle_read(&reader, path, &text)) {
@@ -85,9 +100,13 @@ bool start_read_conf(struct bundle *bundle, const char *confs, struct conf *conf
 		messages->error_count++;
 		return false;
 	}
-	if (!conf_parse(conf, path, text, &reader, messages))
+	ok = parse_conf(is_start, conf, path, text, &reader, messages);
+	if (messages->error_count > 0) /* why a file could not be read */
+		text_add(&messages->errors, "%s", bundle_complaints(bundle));
+	if (!ok)
 		return false;
 	read_beside(&reader, conf);
+	add_name_servers(bundle, conf);
 	return true;
 }
 
@@ -120,7 +139,7 @@ bool start_read_secrets(const char *confs, struct secrets *secrets, struct conf_
 	return ok;
 }
 
-bool start_replay_conf(const struct bundle *bundle, struct conf *conf,
+bool start_replay_conf(const struct bundle *bundle, bool is_start, struct conf *conf,
                        struct conf_messages *messages)
 {
 	struct conf_reader reader = bundle_player(bundle);
@@ -133,7 +152,10 @@ bool start_replay_conf(const struct bundle *bundle, struct conf *conf,
 		messages->error_count++;
 		return false;
 	}
-	return conf_parse(conf, path, text, &reader, messages);
+	if (!parse_conf(is_start, conf, path, text, &reader, messages))
+		return false;
+	add_name_servers(bundle, conf);
+	return true;
 }
 
 static bool name_server(char *line, struct ip *out)

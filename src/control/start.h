@@ -53,10 +53,11 @@ MUST_USE bool start_users(struct start_users *out, char *error, size_t size);
 /*
  * Reads CONFS/ipsec.conf and what it includes, the trust anchor it names and, unless dns= is set,
  * /etc/resolv.conf. False: `messages` says why; `conf` is empty then. A missing trust anchor is no
- * error here. `conf` and `messages` are wiped by the caller.
+ * error here. `conf` and `messages` are wiped by the caller. With `is_start` mistakes in files of
+ * policies make a makeshift configuration (config/groups.h) instead of none.
  */
-MUST_USE bool start_read_conf(struct bundle *bundle, const char *confs, struct conf *conf,
-                              struct conf_messages *messages);
+MUST_USE bool start_read_conf(struct bundle *bundle, const char *confs, bool is_start,
+                              struct conf *conf, struct conf_messages *messages);
 /*
  * Reads CONFS/ipsec.secrets and what it names; a missing file is the same as an empty one. False:
  * `messages` says why; `secrets` is empty then. Both are wiped by the caller.
@@ -64,7 +65,7 @@ MUST_USE bool start_read_conf(struct bundle *bundle, const char *confs, struct c
 MUST_USE bool start_read_secrets(const char *confs, struct secrets *secrets,
                                  struct conf_messages *messages);
 /* The same parse from a recorded bundle. */
-MUST_USE bool start_replay_conf(const struct bundle *bundle, struct conf *conf,
+MUST_USE bool start_replay_conf(const struct bundle *bundle, bool is_start, struct conf *conf,
                                 struct conf_messages *messages);
 /* dns= or the name servers of resolv.conf. At most CONF_DNS_MAX. */
 size_t start_name_servers(const struct bundle *bundle, const struct conf *conf,

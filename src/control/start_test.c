@@ -49,8 +49,8 @@ static void the_daemon_parses_what_the_caller_read(void **state)
 	put("ipsec.conf", text);
 	put("more.conf", "conn us\n\tleft=%defaultroute\n\tright=%opportunistic\n\tauto=route\n");
 	put("root.key", ". IN DS 1 2 3 00\n");
-	assert_true(start_read_conf(bundle, dir, &conf, &messages));
-	assert_int_equal(conf.conn_count, 1);
+	assert_true(start_read_conf(bundle, dir, false, &conf, &messages));
+	assert_int_equal(conf.conn_count, 2); /* and clear, with the name server */
 	conf_wipe(&conf);
 
 	json = bundle_to_json(bundle);
@@ -65,8 +65,8 @@ static void the_daemon_parses_what_the_caller_read(void **state)
 	json_decref(json);
 	close(fd);
 	assert_non_null(bundle);
-	assert_true(start_replay_conf(bundle, &conf, &messages));
-	assert_int_equal(conf.conn_count, 1);
+	assert_true(start_replay_conf(bundle, false, &conf, &messages));
+	assert_int_equal(conf.conn_count, 2); /* and clear, with the name server */
 	assert_string_equal(conf.conns[0].name, "us");
 	assert_int_equal(start_name_servers(bundle, &conf, servers), 1);
 	assert_string_equal(ip_text(&servers[0]).s, "192.0.2.53");
@@ -84,7 +84,7 @@ static void a_missing_file_is_an_error_that_names_it(void **state)
 	struct conf conf = { 0 };
 	struct conf_messages messages = { 0 };
 
-	assert_false(start_read_conf(bundle, dir, &conf, &messages));
+	assert_false(start_read_conf(bundle, dir, false, &conf, &messages));
 	assert_non_null(strstr(messages.errors.s, "/ipsec.conf: No such file"));
 	assert_int_equal(messages.error_count, 1);
 	conf_messages_wipe(&messages);

@@ -87,6 +87,28 @@ static conn_fn *action_find(const char *name)
 	return NULL;
 }
 
+static bool is_reread(const json_t *request)
+{
+	const char *action = json_string_value(json_object_get(request, "action"));
+
+	return action != NULL && strcmp(action, "rereadgroups") == 0;
+}
+
+/* POL-5: at once, and all of it or nothing. */
+static bool reread_groups(struct daemon *d, const json_t *request, struct text *error)
+{
+	bool was_makeshift;
+
+	if (!configuration_take_groups(d->conf, request, d->users.daemon, &was_makeshift, error))
+		return false;
+	if (was_makeshift)
+		core_configure(d);
+	else
+		core_reconfigure(d);
+	log_line(&d->log, LOG_INFO, "policy groups read again");
+	return true;
+}
+
 static json_t *run_auto(void *ctx, const json_t *request, struct text *error)
 {
 	struct daemon *d = ctx;
@@ -94,6 +116,8 @@ static json_t *run_auto(void *ctx, const json_t *request, struct text *error)
 	conn_fn *run = action_find(json_string_value(json_object_get(request, "action")));
 	bool ok;
 
+	if (is_reread(request))
+		return reread_groups(d, request, error) ? json_null() : NULL;
 	if (run == NULL || name == NULL) {
 		text_add(error, "auto: an action and the name of a conn are needed");
 		return NULL;

@@ -16,6 +16,7 @@ struct configuration {
 	size_t server_count;
 	char *anchor;   /* text of the trust anchor file, "" if there is none */
 	char *warnings; /* lines for whoever asked, perhaps "" */
+	char *trouble;  /* makeshift: what is wrong with the files, in lines; else "" */
 };
 
 /*
@@ -36,4 +37,10 @@ MUST_USE bool configuration_take_conn(struct configuration *c, const json_t *jso
  */
 MUST_USE bool configuration_look(struct configuration *c, uid_t daemon_uid, bool *has_changed,
                                  struct text *error);
+/*
+ * Takes what files read anew say of policy groups, and nothing else; after a makeshift start all
+ * conns, since some of them are not as they were written. The same contract.
+ */
+MUST_USE bool configuration_take_groups(struct configuration *c, const json_t *json,
+                                        uid_t daemon_uid, bool *was_makeshift, struct text *error);
 void configuration_free(struct configuration *c);

@@ -123,11 +123,11 @@ static json_t *end_text(const struct conn_end *end)
 	case END_ADDRESS:
 		return json_string(ip_text(&end->address).s);
 	case END_ANY:
-		return json_string("%any");
+		return json_string(end->is_group ? "%group" : "%any");
 	case END_DEFAULTROUTE:
 		return json_string("%defaultroute");
 	case END_OPPORTUNISTIC:
-		return json_string("%opportunistic");
+		return json_string(end->is_group ? "%opportunisticgroup" : "%opportunistic");
 	case END_UNSET:
 		break;
 	}
@@ -147,7 +147,7 @@ static void see_conn(void *ctx, const struct conn_view *view)
 {
 	static const char *const types[] = { "tunnel", "passthrough", "drop", "reject" };
 	static const char *const autos[] = { "ignore", "add", "route", "start" };
-	static const char *const failures[] = { "passthrough", "drop", "reject" };
+	static const char *const failures[] = { "passthrough", "drop", "reject", "none" };
 	const struct conn *c = view->conn;
 
 	json_array_append_new(
@@ -248,6 +248,20 @@ static json_t *trust_counts(const struct daemon *d)
 	                 (json_int_t)counts.protected_hosts);
 }
 
+static json_t *lines_of(const char *text)
+{
+	json_t *lines = json_array();
+
+	while (*text != '\0') {
+		size_t len = strcspn(text, "\n");
+
+		if (len > 0)
+			json_array_append_new(lines, json_stringn(text, len));
+		text += len + (text[len] == '\n');
+	}
+	return lines;
+}
+
 json_t *listing_status(struct daemon *d)
 {
 	static const char *const trusts[] = { "off", "unprimed", "primed" };
@@ -257,11 +271,11 @@ json_t *listing_status(struct daemon *d)
 
 	opportunism_list_conns(d->core, count_conn, &conns);
 	return json_pack(
-	    "{s:s, s:I, s:I, s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:o}", "version", WILDSWAN_VERSION,
-	    "pid", (json_int_t)getpid(), "uptime_s", uptime_s, "dnssec",
-	    trusts[resolver_trust_state(d->resolver)], "outer", addresses(plan->outer, plan->outer_count),
-	    "name_servers", addresses(d->conf->servers, d->conf->server_count), "host_keys",
-	    host_keys(d), "eroutes", eroute_counts(d), "ike_sas",
-	    (json_int_t)ike_count(opportunism_ike(d->core)), "conns", conns, "dropped", dropped(d), "trust",
-	    trust_counts(d));
+	    "{s:o, s:s, s:I, s:I, s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:o}", "trouble",
+	    lines_of(d->conf->trouble), "version", WILDSWAN_VERSION, "pid", (json_int_t)getpid(),
+	    "uptime_s", uptime_s, "dnssec", trusts[resolver_trust_state(d->resolver)], "outer",
+	    addresses(plan->outer, plan->outer_count), "name_servers",
+	    addresses(d->conf->servers, d->conf->server_count), "host_keys", host_keys(d),
+	    "eroutes", eroute_counts(d), "ike_sas", (json_int_t)ike_count(opportunism_ike(d->core)),
+	    "conns", conns, "dropped", dropped(d), "trust", trust_counts(d));
 }

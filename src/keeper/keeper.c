@@ -44,7 +44,7 @@ static bool read_files(const struct keeper *keeper)
 {
 	struct keeper_message answer = { .kind = KEEPER_FILES, .fds = { -1, -1 } };
 	struct reading r = { .bundle = bundle_new() };
-	bool ok = start_read_conf(r.bundle, keeper->confs, &r.conf, &r.messages);
+	bool ok = start_read_conf(r.bundle, keeper->confs, false, &r.conf, &r.messages);
 
 	ok = start_read_secrets(keeper->confs, &r.secrets, &r.messages) && ok;
 	if (!ok)

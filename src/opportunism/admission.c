@@ -22,6 +22,12 @@ void flow_begin(struct flow *flow)
 {
 	struct opportunism *opp = flow->opp;
 
+	if (flow->conn->conn.is_makeshift) {
+		timer_set(opp, &flow->timer, instant_after(flow->acquired, MAKESHIFT_TIME));
+		return;
+	}
+	if (flow->conn->conn.has_negotiation_pass)
+		flow_apply(flow); /* nobody waits while it is found out */
 	if (!asks_the_dns(flow)) {
 		begin(flow);
 		return;

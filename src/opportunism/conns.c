@@ -67,8 +67,12 @@ static void conn_orient(struct conn_state *state, const struct own_addresses *ow
 
 	state->ours = *ours;
 	state->theirs = theirs == NULL ? (struct conn_end){ 0 } : *theirs;
+	state->is_group = state->theirs.is_group;
+	/* A group that passes until somebody comes to negotiate is opportunistic as well. */
 	state->is_opportunistic =
-	    state->conn.type == CONN_TUNNEL && state->theirs.kind == END_OPPORTUNISTIC;
+	    state->theirs.kind == END_OPPORTUNISTIC && !state->conn.is_makeshift &&
+	    (state->conn.type == CONN_TUNNEL ||
+	     (state->conn.type == CONN_PASSTHROUGH && state->is_group));
 }
 
 static struct conf_id end_id(const struct conn_end *end, const struct own_addresses *own)
@@ -163,6 +167,8 @@ void conns_wipe(struct conns *conns)
 		free(conns->profiles[i]);
 	free(conns->profiles);
 	free(conns->list);
+	free(conns->named);
+	policy_wipe(&conns->answering);
 	*conns = (struct conns){ 0 };
 }
 
@@ -181,6 +187,8 @@ void conns_keep_states(struct conns *conns, const struct conns *before)
 		struct conn_state *conn = &conns->list[i];
 		const struct conn_state *old = conns_find(before, conn->conn.name);
 
+		if (old == NULL && conn->conn.is_implied)
+			continue; /* a group whose file was empty until now */
 		conn->is_added = old != NULL && old->is_added;
 		conn->is_routed = old != NULL && old->is_routed;
 		conn->waits_for_address = old != NULL && old->waits_for_address;
@@ -210,39 +218,83 @@ static enum policy_action row_action(enum conn_type type)
 struct rows {
 	struct policy_row *list;
 	size_t count;
+	size_t room;
 };
 
-static void add_row(struct rows *rows, const struct conn_state *conn, unsigned index,
-                    const struct ip_range *local, bool is_own, const struct ip_range *remote)
+/* What all rows of a conn have in common. */
+static struct policy_row row_of_conn(const struct conn_state *conn, unsigned index,
+                                     const struct ip_range *local, bool is_own)
 {
 	struct policy_row row = { .local = *local,
-		                  .remote = *remote,
 		                  .action = row_action(conn->conn.type),
 		                  .is_private = conn_is_private(conn),
 		                  .is_own_address = is_own,
+		                  .is_group = conn->is_group,
 		                  .conn = index,
 		                  .nat = conn->ours.nat };
 
-	if (local->first.family != remote->first.family)
-		return;
 	string_copy(row.name, sizeof(row.name), conn->conn.name);
-	rows->list = grow_array(rows->list, rows->count + 1, sizeof(row));
-	rows->list[rows->count++] = row;
+	return row;
 }
 
-/* The remote side: what the conn names, or everything of the local side's family. */
-static void add_remote_rows(struct rows *rows, const struct conn_state *conn, unsigned index,
+static void add_row(struct rows *rows, const struct policy_row *like, const struct ip_range *remote)
+{
+	if (like->local.first.family != remote->first.family)
+		return;
+	if (rows->count == rows->room) {
+		rows->room = rows->room * 2 + 16;
+		rows->list = grow_array(rows->list, rows->room, sizeof(*rows->list));
+	}
+	rows->list[rows->count] = *like;
+	rows->list[rows->count++].remote = *remote;
+}
+
+/* A name stands for the addresses that are known of it now (POL-6). */
+static void add_named_rows(struct rows *rows, const struct policy_row *like, const char *name,
+                           const struct conns *conns)
+{
+	for (size_t i = 0; i < conns->named_count; i++) {
+		struct ip_range range = range_of_ip(&conns->named[i].address);
+
+		if (strcmp(conns->named[i].name, name) == 0)
+			add_row(rows, like, &range);
+	}
+}
+
+static void add_group_rows(struct rows *rows, struct policy_row *like,
+                           const struct conn_state *conn, const struct conns *conns)
+{
+	for (size_t i = 0; i < conn->conn.entries.count; i++) {
+		const struct policy_entry *entry = &conn->conn.entries.list[i];
+
+		like->traffic = entry->traffic;
+		like->line = entry->line;
+		if (entry->name != NULL)
+			add_named_rows(rows, like, entry->name, conns);
+		else
+			add_row(rows, like, &entry->range);
+	}
+}
+
+/* The remote side: what the group or the conn names, or everything of the local side's family. */
+static void add_remote_rows(struct rows *rows, const struct conns *conns, unsigned index,
                             const struct ip_range *local, bool is_own)
 {
+	const struct conn_state *conn = &conns->list[index];
 	struct ip_range remote = range_any((enum ip_family)local->first.family);
+	struct policy_row like = row_of_conn(conn, index, local, is_own);
 
+	if (conn->is_group) {
+		add_group_rows(rows, &like, conn, conns);
+		return;
+	}
 	for (size_t i = 0; i < conn->theirs.subnet_count; i++)
-		add_row(rows, conn, index, local, is_own, &conn->theirs.subnets[i]);
+		add_row(rows, &like, &conn->theirs.subnets[i]);
 	if (conn->theirs.subnet_count > 0)
 		return;
 	if (conn->theirs.kind == END_ADDRESS)
 		remote = range_of_ip(&conn->theirs.address);
-	add_row(rows, conn, index, local, is_own, &remote);
+	add_row(rows, &like, &remote);
 }
 
 /* A tunnel that both ends know of: it is made between one address here and one there. */
@@ -251,27 +303,28 @@ static bool is_arranged(const struct conn_state *conn)
 	return conn->conn.type == CONN_TUNNEL && !conn->is_opportunistic;
 }
 
-static void add_conn_rows(struct rows *rows, const struct conn_state *conn, unsigned index,
+static void add_conn_rows(struct rows *rows, const struct conns *conns, unsigned index,
                           const struct own_addresses *own)
 {
 	static const enum ip_family families[] = { IP_V4, IP_V6 };
+	const struct conn_state *conn = &conns->list[index];
 	bool is_all = conn->ours.kind != END_ADDRESS && !is_arranged(conn);
 
 	for (size_t i = 0; i < conn->ours.subnet_count; i++)
-		add_remote_rows(rows, conn, index, &conn->ours.subnets[i], false);
+		add_remote_rows(rows, conns, index, &conn->ours.subnets[i], false);
 	if (conn->ours.subnet_count > 0)
 		return;
 	for (size_t i = 0; is_all && i < own->covered_count; i++) {
 		struct ip_range local = range_of_ip(&own->covered[i]);
 
-		add_remote_rows(rows, conn, index, &local, true);
+		add_remote_rows(rows, conns, index, &local, true);
 	}
 	for (size_t i = 0; !is_all && i < ARRAY_LEN(families); i++) {
 		struct ip outer = conn_outer(conn, families[i], own);
 		struct ip_range local = range_of_ip(&outer);
 
 		if (outer.family != IP_NONE)
-			add_remote_rows(rows, conn, index, &local, true);
+			add_remote_rows(rows, conns, index, &local, true);
 	}
 }
 
@@ -282,10 +335,38 @@ size_t conns_rows(const struct conns *conns, const struct own_addresses *own,
 
 	for (size_t i = 0; i < conns->count; i++) {
 		if (conns->list[i].is_routed)
-			add_conn_rows(&rows, &conns->list[i], (unsigned)i, own);
+			add_conn_rows(&rows, conns, (unsigned)i, own);
 	}
 	*out = rows.list;
 	return rows.count;
+}
+
+static bool has_groups(const struct conns *conns)
+{
+	for (size_t i = 0; i < conns->count; i++)
+		if (conns->list[i].is_group && conns->list[i].is_added)
+			return true;
+	return false;
+}
+
+bool conns_index(struct conns *conns, const struct own_addresses *own)
+{
+	struct rows rows = { 0 };
+	struct policy_table table;
+	bool ok;
+
+	policy_wipe(&conns->answering);
+	if (!has_groups(conns))
+		return true;
+	for (size_t i = 0; i < conns->count; i++) {
+		if (conns->list[i].is_added)
+			add_conn_rows(&rows, conns, (unsigned)i, own);
+	}
+	ok = policy_build(&table, rows.list, rows.count, NULL);
+	free(rows.list);
+	if (ok)
+		conns->answering = table;
+	return ok;
 }
 
 struct ip conn_outer(const struct conn_state *conn, enum ip_family family,
@@ -341,16 +422,44 @@ static int answering_rank(const struct conn_state *conn, enum ike_auth auth)
 	return (conn->is_opportunistic ? 0 : 2) + fits;
 }
 
+/*
+ * Where a group's rule is the most specific for the two (POL-2), the groups say who answers: the
+ * first that does, with whatever traffic, since an SA is for all of it. False: no group's rule.
+ */
+static bool find_group(struct conns *conns, const struct ip *ours, const struct ip *theirs,
+                       struct conn_state **answering)
+{
+	const struct policy_table *table = &conns->answering;
+	size_t count = 0;
+	const struct policy_cell *cells = policy_index_cells(&table->index, ours, theirs, &count);
+
+	*answering = NULL;
+	for (size_t i = 0; i < count; i++) {
+		struct conn_state *conn =
+		    &conns->list[table->rows[table->flat_row[cells[i].flat]].conn];
+
+		if (!conn->is_group)
+			return false;
+		if (conn->is_opportunistic) {
+			*answering = conn;
+			return true;
+		}
+	}
+	return count > 0;
+}
+
 struct conn_state *conns_answering(struct conns *conns, const struct ip *ours,
                                    const struct ip *theirs, const struct own_addresses *own,
                                    enum ike_auth auth)
 {
 	struct conn_state *best = NULL;
 
+	if (find_group(conns, ours, theirs, &best))
+		return best;
 	for (size_t i = 0; i < conns->count; i++) {
 		struct conn_state *conn = &conns->list[i];
 
-		if (!conn->is_added || !conn_protects(conn, ours, own) ||
+		if (conn->is_group || !conn->is_added || !conn_protects(conn, ours, own) ||
 		    !covers_remote(conn, theirs))
 			continue;
 		if (best == NULL || answering_rank(conn, auth) > answering_rank(best, auth))
@@ -382,7 +491,7 @@ struct ike_id id_of_conf(const struct conf_id *id)
 /* The conn that names the address before one for anybody, that before opportunism. */
 static int profile_rank(const struct conn_state *conn, const struct ip *remote)
 {
-	if (!conn->is_added || conn->conn.type != CONN_TUNNEL)
+	if (!conn->is_added || (conn->conn.type != CONN_TUNNEL && !conn->is_opportunistic))
 		return 0;
 	if (conn->theirs.kind == END_ADDRESS)
 		return ip_equal(&conn->theirs.address, remote) ? 3 : 0;

@@ -13,7 +13,8 @@ struct conn_state {
 	struct conn conn;     /* a copy; name and file owned */
 	struct conn_end ours; /* what they own is the conn's */
 	struct conn_end theirs;
-	bool is_opportunistic;             /* type=tunnel with right=%opportunistic */
+	bool is_opportunistic; /* its peers are found, or come, by their records */
+	bool is_group;         /* its remote addresses are the entries of a policy file */
 	bool is_added;                     /* answers peers */
 	bool is_routed;                    /* traps packets */
 	bool waits_for_address;            /* auto=start, and this machine had none to do it from */
@@ -22,9 +23,18 @@ struct conn_state {
 	const struct ike_profile *profile; /* one of `profiles` */
 };
 
+/* An address of a name in a policy file. */
+struct named_address {
+	char name[DNS_NAME_MAX];
+	struct ip address;
+};
+
 struct conns {
 	struct conn_state *list;
 	size_t count;
+	struct named_address *named;
+	size_t named_count;
+	struct policy_table answering; /* rows of the added ones; empty where no group is */
 	struct ike_profile **profiles; /* distinct ones, of all conns */
 	size_t profile_count;
 };
@@ -43,6 +53,10 @@ struct conn_state *conns_find(const struct conns *conns, const char *name);
 /* Rows of the routed conns; the caller frees `*rows`. */
 size_t conns_rows(const struct conns *conns, const struct own_addresses *own,
                   struct policy_row **rows);
+
+/* Makes `answering`, after any change of the conns. False: too many rows; nobody is answered for a
+ * group then. */
+MUST_USE bool conns_index(struct conns *conns, const struct own_addresses *own);
 
 /* Our outer address of a family for this conn, or IP_NONE. */
 struct ip conn_outer(const struct conn_state *conn, enum ip_family family,

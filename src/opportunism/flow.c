@@ -213,6 +213,10 @@ static void flow_fire(struct opportunism *opp, struct timer *timer)
 			flow_overload(flow, EROUTE_DROP);
 			break;
 		}
+		if (flow->inquiry == NULL) {
+			flow_makeshift(flow);
+			break;
+		}
 		time_out_discovery(flow);
 		flow_step(flow);
 		break;
@@ -250,6 +254,8 @@ static enum eroute_action failure_action(const struct conn_state *conn)
 		return EROUTE_DROP;
 	case SHUNT_REJECT:
 		return EROUTE_REJECT;
+	case SHUNT_NONE:
+		return EROUTE_DROP;
 	}
 	return EROUTE_DROP;
 }

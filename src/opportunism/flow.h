@@ -192,6 +192,9 @@ struct instant flow_shunt_due(const struct flow *flow);
 void flow_look_at_shunt(struct flow *flow);
 /* There is no time for its question: `action` for a short while, never pass where it is private. */
 void flow_overload(struct flow *flow, enum eroute_action action);
+/* Held long enough: nobody can say what is right for it. */
+void flow_makeshift(struct flow *flow);
+
 /* pace.c */
 enum pace_answer { PACE_GO, PACE_WAIT, PACE_NEVER };
 /* May a negotiation with that gateway begin? NEVER: its last failure tells why. */

@@ -57,6 +57,8 @@ enum {
 	EVIDENCE_RECORDS_MAX = 4,
 };
 
+#define NEXT_TRY_TIME       SECONDS(60)        /* POL-7: from one attempt to the next */
+#define MAKESHIFT_TIME      SECONDS(10)        /* held, where files of policies are wrong */
 #define DNS_TIME            MILLISECONDS(4000) /* TTL-5: then the result is "no answer" */
 #define GATEWAY_FAILURES_TIME SECONDS(60)
 #define QUEUE_TIME          SECONDS(15)        /* then a flow that waits ends as "overload" */

@@ -201,6 +201,8 @@ static void rebuild_policy(struct opportunism *opp)
 	count += conn_count;
 	free(conn_rows);
 	opp->is_policy_stale = false;
+	if (!conns_index(&opp->conns, &opp->own))
+		log_line(&opp->log, LOG_ERROR, "policy: too many rows, groups answer nobody");
 	if (!policy_build(&table, rows, count, &clash)) {
 		log_line(&opp->log, LOG_ERROR,
 		         "policy: too many rows, the ones that are in force stay");
@@ -228,8 +230,10 @@ static struct conn_state *conn_for(struct opportunism *opp, const struct flow *f
 
 		return flow->state == FLOW_TUNNEL && flow->conn == conn ? conn : NULL;
 	}
-	if (row != NULL)
-		return row->action == POLICY_TRAP ? conns_find(&opp->conns, row->name) : NULL;
+	if (row != NULL && row->action == POLICY_TRAP)
+		return conns_find(&opp->conns, row->name);
+	if (row != NULL && !row->is_group)
+		return NULL;
 	if (flow->state != FLOW_TUNNEL)
 		return NULL;
 	return conns_answering(&opp->conns, &flow->pair.source, &flow->pair.destination, &opp->own,
@@ -261,6 +265,9 @@ static void recheck_flow(struct opportunism *opp, struct flow *flow)
 			flow_apply(flow); /* a tunnel is good for a private pair and any other */
 		return;
 	}
+	/* What was only held, since nobody knew what is right for it, is decided now. */
+	if (flow->state == FLOW_DNS && flow->inquiry == NULL && !flow_waits(flow))
+		is_same = false;
 	/* A decision under way starts again with its packets still held. */
 	if (is_same && (flow->state == FLOW_DNS || flow->state == FLOW_IKE))
 		return;
@@ -482,6 +489,15 @@ static void settle_by_row(struct opportunism *opp, const struct ip_pair *pair,
 	opp->engine.set_pair(opp->engine.ctx, pair, actions[action], 0, false);
 }
 
+/* A policy file shared by many hosts may list them all. */
+static bool is_own(const struct opportunism *opp, const struct ip *address)
+{
+	for (size_t i = 0; i < opp->own.count; i++)
+		if (ip_equal(&opp->own.all[i], address))
+			return true;
+	return false;
+}
+
 static void decide_pair(struct opportunism *opp, const struct ip_pair *pair, bool is_ordered)
 {
 	const struct policy_row *row = policy_lookup(&opp->policy, pair);
@@ -496,7 +512,7 @@ static void decide_pair(struct opportunism *opp, const struct ip_pair *pair, boo
 		settle_by_row(opp, pair, row->action);
 		return;
 	}
-	if (ip_is_never_peer(&pair->destination)) {
+	if (ip_is_never_peer(&pair->destination) || is_own(opp, &pair->destination)) {
 		settle_by_row(opp, pair, POLICY_PASS); /* NEV-1 */
 		return;
 	}

@@ -32,6 +32,7 @@
 	X(FAILED, "the negotiation failed")                             \
 	X(BUDGET, "time is over, the attempt goes on")                  \
 	X(OVERLOAD, "too many others of its Source wait")               \
+	X(MAKESHIFT, "files of policies cannot be used, see ipsec status") \
 	X(NEGOTIATED, "negotiated by us")                               \
 	X(PEER_CAME, "negotiated by the peer")
 

@@ -23,6 +23,14 @@ static const char *action_word(enum eroute_action action)
 	return "?";
 }
 
+/* negotiationshunt= */
+static enum eroute_action meanwhile(const struct flow *flow)
+{
+	bool passes = flow->conn != NULL && flow->conn->conn.has_negotiation_pass;
+
+	return passes && !flow->is_private ? EROUTE_PASS : EROUTE_HOLD;
+}
+
 void flow_apply(struct flow *flow)
 {
 	struct opportunism *opp = flow->opp;
@@ -37,7 +45,7 @@ void flow_apply(struct flow *flow)
 	case FLOW_DNS:
 	case FLOW_IKE:
 	case FLOW_FOLLOWS:
-		opp->engine.set_pair(opp->engine.ctx, &flow->pair, EROUTE_HOLD, 0,
+		opp->engine.set_pair(opp->engine.ctx, &flow->pair, meanwhile(flow), 0,
 		                     flow->is_private);
 		break;
 	case FLOW_TUNNEL:

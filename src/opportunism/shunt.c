@@ -49,6 +49,8 @@ struct duration shunt_lifetime(const struct shunt_facts *facts)
 		return clamp(facts->ttl, ABSENCE_TIME_LEAST, REFUSAL_TIME);
 	case FLOW_REASON_OVERLOAD:
 		return OVERLOAD_TIME;
+	case FLOW_REASON_MAKESHIFT:
+		return NO_ANSWER_TIME;
 	case FLOW_REASON_NONE:
 	case FLOW_REASON_NEGOTIATED:
 	case FLOW_REASON_PEER_CAME:
@@ -64,7 +66,7 @@ bool shunt_is_answer(enum flow_reason cause)
 
 bool shunt_is_renewed(enum flow_reason cause)
 {
-	return cause != FLOW_REASON_OVERLOAD;
+	return cause != FLOW_REASON_OVERLOAD && cause != FLOW_REASON_MAKESHIFT;
 }
 
 /* ---- What the flow knows ---- */
@@ -102,12 +104,27 @@ static void look_at_gateways(const struct flow *flow, struct shunt_facts *facts)
 	facts->silence = instant_since(flow->inquiry->silent_until, opp->now);
 }
 
+/* POL-7: with failureshunt=none the next packet tries again, but not at once. */
+static bool only_ends(const struct flow *flow)
+{
+	return flow->conn != NULL && flow->conn->conn.failure == SHUNT_NONE;
+}
+
+static struct instant next_try(const struct flow *flow)
+{
+	struct instant due = instant_after(flow->acquired, NEXT_TRY_TIME);
+
+	return due.ns > flow->opp->now.ns ? due : flow->opp->now;
+}
+
 static struct instant expiry(const struct flow *flow, enum flow_reason cause)
 {
 	const struct inquiry *inquiry = flow->inquiry;
 	struct shunt_facts facts = { .cause = cause };
 	struct duration since;
 
+	if (only_ends(flow))
+		return next_try(flow);
 	if (inquiry != NULL) {
 		since = instant_since(flow->opp->now,
 		                      inquiry->is_settled ? inquiry->answered : flow->opp->now);
@@ -224,13 +241,19 @@ void flow_look_at_shunt(struct flow *flow)
 	else if (flow->inquiry != NULL || flow->carrier != NULL ||
 	         !instant_reached(flow->expires, opp->now))
 		timer_set(opp, &flow->timer, flow_shunt_due(flow));
-	else if (!shunt_is_renewed(flow->cause) || !is_in_use(flow) || flow->conn == NULL ||
+	else if (!shunt_is_renewed(flow->cause) || only_ends(flow) || !is_in_use(flow) || flow->conn == NULL ||
 	         flow_is_translated(&flow->pair, flow->conn))
 		flow_end(flow, "its time is over");
 	else if (must_wait(flow))
 		wait_to_ask(flow);
 	else
 		flow_ask_again(flow);
+}
+
+void flow_makeshift(struct flow *flow)
+{
+	flow_settle_shunt(flow, EROUTE_DROP, FLOW_REASON_MAKESHIFT);
+	timer_set(flow->opp, &flow->timer, flow_shunt_due(flow));
 }
 
 void flow_overload(struct flow *flow, enum eroute_action action)
