@@ -120,18 +120,10 @@ void area_divide(const struct policy_row *area, size_t count,
 	free(left.list);
 }
 
-bool area_is_carried(const struct policy_row *row, const struct traffic *made)
+bool area_is_carried(enum policy_action action, const struct traffic *traffic,
+                     const struct traffic *made)
 {
-	switch (row->action) {
-	case POLICY_TRAP:
+	if (action == POLICY_TRAP || traffic_equal(traffic, made))
 		return true;
-	case POLICY_PASS:
-		return traffic_compare(&row->traffic, made) > 0 ||
-		       traffic_equal(&row->traffic, made);
-	case POLICY_TUNNEL:
-	case POLICY_DROP:
-	case POLICY_REJECT:
-		return traffic_equal(&row->traffic, made);
-	}
-	return false;
+	return action == POLICY_PASS && traffic_compare(traffic, made) > 0;
 }

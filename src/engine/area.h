@@ -28,7 +28,8 @@ void area_divide(const struct policy_row *area, size_t count,
                  void (*each)(void *ctx, size_t row, const struct box *box), void *ctx);
 /*
  * A CHILD SA is for all traffic of its pair. One that was made because of the rule `made` carries
- * what the rule `row` would trap, and what a less specific one would let pass; never what a rule
+ * what other rules would trap, and what a less specific one would let pass; never what a rule
  * blocks.
  */
-bool area_is_carried(const struct policy_row *row, const struct traffic *made);
+bool area_is_carried(enum policy_action action, const struct traffic *traffic,
+                     const struct traffic *made);

@@ -8,6 +8,7 @@
  *      forget IN                             removes it
  *      answer SOURCE DESTINATION ACTION [OUT [TRAFFIC]]   what an acquire will get at once
  *      pair SOURCE DESTINATION ACTION [OUT [TRAFFIC]]     a verdict now
+ *      rows N                                a policy of the first N rows only
  *      use SOURCE DESTINATION [TRAFFIC]      packets of the pair
  *      row N                                 packets of a row
  *      child-use IN                          packets in and out
@@ -278,6 +279,10 @@ static void obey(struct bed *bed, char **w)
 		printf("ok\n");
 	} else if (strcmp(w[0], "answer") == 0 || strcmp(w[0], "pair") == 0) {
 		verdict(bed, w);
+	} else if (strcmp(w[0], "rows") == 0) {
+		bed_rows_use(&bed->rows, number_named(w[1]));
+		bed->port.set_policy(bed->port.ctx, &bed->rows.policy);
+		printf("ok\n");
 	} else if (strcmp(w[0], "use") == 0 || strcmp(w[0], "row") == 0) {
 		say_use(bed, w);
 	} else if (strcmp(w[0], "child-use") == 0) {

@@ -406,29 +406,57 @@ static bool has_eroute(struct engine *engine, const struct ip_pair *pair)
 	return has;
 }
 
-static void release_by_rows(struct engine *engine, const struct policy_table *table)
+static void release_if_decided(struct engine *engine, const struct ip_pair *pair,
+                               const struct policy_table *table)
+{
+	const struct policy_row *row = policy_lookup(table, pair);
+
+	if (is_decided(row) && !has_eroute(engine, pair))
+		release_by_row(engine, pair, row);
+}
+
+static bool asks_for_ports(const struct policy_table *table, const struct ip_pair *pair)
+{
+	size_t count = 0;
+	const struct policy_cell *cells =
+	    policy_index_cells(&table->index, &pair->source, &pair->destination, &count);
+
+	return cells != NULL && (count > 1 || !traffic_is_any(&cells->traffic));
+}
+
+/* Pairs whose rules asked for ports, or ask now, are held by other names than before; the others'
+ * come first. */
+static struct ip_pair *release_by_rows(struct engine *engine, const struct policy_table *table,
+                                       size_t *ported)
 {
 	size_t count;
 	struct ip_pair *pairs = hold_pairs(&engine->shared.holds, &count);
 
+	*ported = 0;
 	for (size_t i = 0; i < count; i++) {
-		const struct policy_row *row = policy_lookup(table, &pairs[i]);
-
-		if (is_decided(row) && !has_eroute(engine, &pairs[i]))
-			release_by_row(engine, &pairs[i], row);
+		if (tables_has_ports(&engine->shared.tables, &pairs[i]) ||
+		    asks_for_ports(table, &pairs[i]))
+			pairs[(*ported)++] = pairs[i];
+		else
+			release_if_decided(engine, &pairs[i], table);
 	}
-	free(pairs);
+	return pairs;
 }
 
 static void port_set_policy(void *ctx, const struct policy_table *table)
 {
 	struct engine *engine = ctx;
+	struct ip_pair *ported;
+	size_t count;
 
 	hold_lock(&engine->shared.holds);
 	briefs_end(&engine->briefs, &engine->shared.tables);
-	release_by_rows(engine, table);
+	ported = release_by_rows(engine, table, &count);
 	tables_set_policy(&engine->shared.tables, table);
+	for (size_t i = 0; i < count; i++)
+		outbound_sort_held(&engine->shared, &ported[i], clock_now());
 	hold_unlock(&engine->shared.holds);
+	free(ported);
 	steering_set_policy(engine->steering, table);
 	settle_soon(engine);
 }
@@ -454,6 +482,32 @@ static void trap_held(struct shared *shared, const struct ip_pair *pair, struct 
 		mailbox_wake(&shared->mailbox);
 }
 
+/* CLR-2: packets of the pair may be under way in the clear; not if it was held, or had a tunnel. */
+static bool was_open(struct shared *shared, const struct ip_pair *pair)
+{
+	const struct eroute *eroute;
+	bool is_open;
+
+	tables_read_begin(&shared->tables);
+	eroute = tables_eroute(&shared->tables, pair);
+	is_open = eroute == NULL || eroute->action == EROUTE_PASS;
+	tables_read_end(&shared->tables);
+	return is_open && hold_find(&shared->holds, pair) == NULL;
+}
+
+/* What is held for other rules of the same addresses goes by the tunnel too, if it carries that. */
+static void release_carried(struct shared *shared, const struct ip_pair *made,
+                            struct released *released)
+{
+	size_t count = tables_rule_count(&shared->tables, made);
+	struct ip_pair carried;
+
+	for (size_t i = 0; i < count; i++)
+		if (tables_carries(&shared->tables, made, i, &carried))
+			outbound_release_held(shared, &carried, EROUTE_TUNNEL, released,
+			                      clock_now());
+}
+
 /*
  * The order is the promise: what is held leaves first, then the worker sends by the eroute, then
  * the kernel does without us. The lock keeps the worker from holding one more in between.
@@ -464,14 +518,17 @@ static void port_set_pair(void *ctx, const struct ip_pair *pair, enum eroute_act
 	struct engine *engine = ctx;
 	struct shared *shared = &engine->shared;
 	struct released released = { 0 };
-	bool is_set = true;
+	bool is_set = true, has_grace;
 
 	hold_lock(&shared->holds);
+	has_grace = action == EROUTE_TUNNEL && !is_private && was_open(shared, pair);
 	brief_forget(&engine->briefs, pair);
 	if (action == EROUTE_TRAP)
 		trap_held(shared, pair, &released);
 	else if (action != EROUTE_HOLD)
 		outbound_release_held(shared, pair, action, &released, clock_now());
+	if (action == EROUTE_TUNNEL && tables_has_ports(&shared->tables, pair))
+		release_carried(shared, pair, &released);
 	if (action == EROUTE_TRAP)
 		tables_remove_eroute(&shared->tables, pair);
 	else
@@ -486,7 +543,7 @@ static void port_set_pair(void *ctx, const struct ip_pair *pair, enum eroute_act
 	 * pair that has one. Any other comes to the device as well, and is held. */
 	if (!is_set && action != EROUTE_TUNNEL)
 		action = EROUTE_TRAP;
-	(void)steering_set_pair(engine->steering, pair, action, false);
+	(void)steering_set_pair(engine->steering, pair, action, has_grace && is_set);
 	settle_soon(engine);
 }
 

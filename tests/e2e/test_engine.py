@@ -23,12 +23,14 @@ class Bare(Lab):
 class Engine:
     """The bed's program in one gateway, and what it said."""
 
-    def __init__(self, host, outer, outer6, lan, lan6, mtu=1500):
+    def __init__(self, host, outer, outer6, lan, lan6, mtu=1500, rules=()):
         rows = []
         for local in (lan, outer):
             rows += [local, ANY, "trap"]
         for local in (lan6, outer6):
             rows += [local, ANY6, "trap"]
+        for rule in rules:
+            rows += [lan, *rule]
         self.host = host
         self.log = []
         self.process = host.start(BED, outer, outer6, mtu, *rows, "--", lan, lan6,

@@ -1,8 +1,9 @@
 """Rules with protocol and ports, in the steering and in the engine, on a real kernel."""
 import pytest
 
-from lab import (DEST, SECOND, SOURCE, SOURCE6, STRANGER, STRANGER6, WEST, WEST6, WEST_LAN,
-                 WEST_LAN6, until)
+from lab import (DEST, EAST, EAST6, EAST_LAN, EAST_LAN6, SECOND, SOURCE, SOURCE6, STRANGER,
+                 STRANGER6, WEST, WEST6, WEST_LAN, WEST_LAN6, until)
+from test_engine import Engine, tunnel
 from test_steering import ANY6, Bare, Steering, Tun, sends_nothing, udp_packet
 
 ANY = "0.0.0.0-255.255.255.255"
@@ -246,3 +247,80 @@ def test_fragments_of_a_private_pair_do_not_leave(bare, west):
                                     f"UDP4-DATAGRAM:{STRANGER}:80", check=False)
     west.tun.next(source=SOURCE, destination=STRANGER, proto=UDP)
     assert not capture.frames().between(SOURCE, STRANGER)
+
+
+@pytest.fixture(name="engine")
+def engines(bare, request):
+    """Engines in both gateways, the western one with rules for its LAN; east's is `.peer`."""
+    west = Engine(bare.west, WEST, WEST6, WEST_LAN, WEST_LAN6, rules=request.param)
+    west.peer = Engine(bare.east, EAST, EAST6, EAST_LAN, EAST_LAN6)
+    yield west
+    west.stop()
+    west.peer.stop()
+    for host in (bare.west, bare.east):
+        host.nft("flush ruleset\n")
+
+
+FIRST_RULE = 4  # of the engine's rows
+
+
+@pytest.mark.parametrize("engine", [[[STRANGER, f"trap:{TCP}:25"]]], indirect=True)
+def test_each_rule_asks_for_itself(bare, engine):
+    """One eroute a rule; the first packet of each is held and released by its own verdict."""
+    engine.tell("answer", SOURCE, STRANGER, "pass", 0, f"{TCP}:25")
+    engine.tell("answer", SOURCE, STRANGER, "drop")
+    with bare.capture("west") as capture:
+        assert knock(bare.source, STRANGER, 25)
+        assert silent(bare.source, STRANGER, 81)
+        assert silent(bare.source, STRANGER, 81)
+    assert engine.number("acquires") == 2
+    assert engine.number("use", SOURCE, STRANGER, f"{TCP}:25") >= 3
+    assert engine.number("use", SOURCE, STRANGER) >= 1
+    frames = capture.frames().between(SOURCE, STRANGER)
+    assert len(frames.syns()) == 1 and not any(f.destination_port == 81 for f in frames)
+
+
+@pytest.mark.parametrize("engine", [[[DEST, f"private:{TCP}:25"]]], indirect=True)
+def test_a_tunnel_takes_what_is_held_for_other_rules(bare, engine):
+    server = bare.dest.serve("tcp", 25)
+    with bare.capture("west") as capture:
+        held = bare.source.start("socat", "-u", "/dev/null", f"TCP4:{DEST}:25,connect-timeout=5")
+        until("it is held", lambda: engine.number("acquires") == 1)
+        tunnel(engine, SOURCE, DEST)
+        assert bare.source.ping(DEST)
+        assert held.wait(timeout=4) == 0
+        assert knock(bare.source, DEST, 25)
+    server.kill()
+    server.wait()
+    assert engine.number("acquires") == 2
+    assert not capture.frames().naming(SOURCE)
+
+
+@pytest.mark.parametrize("engine", [[[DEST, "drop"], [DEST, f"private:{UDP}:9"]]], indirect=True)
+def test_fragments_go_the_way_of_their_first_one(bare, engine):
+    """All else is dropped, and so is a fragment that nobody can place."""
+    server = bare.dest.serve("udp", 9)
+    engine.peer.tell("child", 0x1002, 0x1001, DEST, SOURCE, EAST, WEST)
+    engine.peer.tell("pair", DEST, SOURCE, "tunnel", 0x1001)
+    engine.tell("child", 0x1001, 0x1002, SOURCE, DEST, WEST, EAST)
+    engine.tell("answer", SOURCE, DEST, "tunnel", 0x1002, f"{UDP}:9")
+    with bare.capture("west") as capture:
+        answer = bare.source.talk("udp", DEST, 9, 5, 3000)
+        assert not bare.source.ping(DEST, wait=0.3)
+    server.kill()
+    server.wait()
+    assert answer["in_order"], answer
+    assert not capture.frames().naming(SOURCE)
+
+
+@pytest.mark.parametrize("engine", [[[STRANGER, f"pass:{UDP}:53"], [STRANGER, f"drop:{TCP}:23"]]],
+                         indirect=True)
+def test_what_is_held_goes_by_the_rules_of_a_new_policy(bare, engine):
+    engine.tell("rows", FIRST_RULE)
+    asked = bare.source.start("sh", "-c", f"echo hi | timeout 5 socat -t 4 - UDP4:{STRANGER}:53",
+                              stdout=-1, text=True)
+    until("it is held", lambda: engine.number("acquires") == 1)
+    engine.tell("rows", FIRST_RULE + 2)
+    assert asked.communicate()[0] == "hi\n"
+    assert sends_nothing(bare.source, STRANGER)
+    assert engine.number("acquires") == 2

@@ -89,7 +89,8 @@ static void spread_tunnels(const struct force *f, const enum eroute_action *own)
 		if (own[made] != EROUTE_TUNNEL)
 			continue;
 		for (size_t i = 0; i < area->len; i++)
-			if (area_is_carried(&area->rows[i], &area->rows[made].traffic))
+			if (area_is_carried(area->rows[i].action, &area->rows[i].traffic,
+			                    &area->rows[made].traffic))
 				f->actions[i] = EROUTE_TUNNEL;
 	}
 }

@@ -103,10 +103,11 @@ static void set_policy(struct gateway *gw, enum policy_action action, bool is_pr
 		                  .remote = range_any(IP_V4),
 		                  .action = action,
 		                  .is_private = is_private };
-	unsigned zero = 0;
-	struct policy_table table = { &row, 1, &row, 1, &zero };
+	struct policy_table table;
 
+	assert_true(policy_build(&table, &row, 1, NULL));
 	tables_set_policy(&gw->shared.tables, &table);
+	policy_wipe(&table);
 	tables_collect(&gw->shared.tables);
 }
 

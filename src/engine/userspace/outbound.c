@@ -1,6 +1,7 @@
 #include "engine/userspace/worker.h"
 
 #include <assert.h>
+#include <stdlib.h>
 
 #include "engine/userspace/fragment.h"
 #include "engine/userspace/transport.h"
@@ -194,11 +195,20 @@ static bool row_decides(const struct row *row)
 	       (row->action != POLICY_TUNNEL || row_child(row) != NULL);
 }
 
+static bool decides(struct worker *worker, struct eroute *eroute, const struct row *row,
+                    const struct packet *p, uint8_t *octets)
+{
+	if (eroute != NULL)
+		return by_eroute(worker, eroute, p, octets);
+	return row != NULL && by_row(worker, row, p, octets);
+}
+
 /*
  * Under the lock eroute and row are looked at once more: either the verdict is there by now, or the
  * control thread will find the packet when it brings the verdict.
  */
-static void hold(struct worker *worker, const struct packet *p, uint8_t *octets)
+static void hold(struct worker *worker, struct packet *p, const struct shown *shown,
+                 uint8_t *octets)
 {
 	struct hold_table *holds = &worker->shared->holds;
 	const struct row *row;
@@ -206,10 +216,10 @@ static void hold(struct worker *worker, const struct packet *p, uint8_t *octets)
 	bool is_decided, is_news = false;
 
 	hold_lock(holds);
-	eroute = tables_eroute(&worker->shared->tables, &p->pair);
+	eroute = tables_decide(&worker->shared->tables, &p->pair, shown);
 	row = tables_row(&worker->shared->tables, &p->pair);
 	if (eroute == NULL)
-		is_decided = row_decides(row);
+		is_decided = row == NULL || row_decides(row);
 	else
 		is_decided = eroute->action != EROUTE_HOLD &&
 		             (eroute->action != EROUTE_TUNNEL || eroute_child(eroute) != NULL);
@@ -217,8 +227,7 @@ static void hold(struct worker *worker, const struct packet *p, uint8_t *octets)
 		is_news = hold_keep(holds, &p->pair, p->octets, worker->now) && !holds->is_told;
 	holds->is_told |= is_news;
 	hold_unlock(holds);
-	if (is_decided && !(eroute == NULL ? by_row(worker, row, p, octets)
-	                                   : by_eroute(worker, eroute, p, octets)))
+	if (is_decided && !decides(worker, eroute, row, p, octets))
 		drop(worker, ENGINE_DROP_VERDICT);
 	if (is_news)
 		mailbox_wake(&worker->shared->mailbox);
@@ -235,8 +244,8 @@ static void icmp_error(struct worker *worker, const struct row *row, const struc
 }
 
 /* No eroute, or one that says hold. */
-static void undecided(struct worker *worker, struct eroute *eroute, const struct packet *p,
-                      uint8_t *octets)
+static void undecided(struct worker *worker, struct eroute *eroute, struct packet *p,
+                      const struct shown *shown, uint8_t *octets)
 {
 	const struct row *row = tables_row(&worker->shared->tables, &p->pair);
 
@@ -252,12 +261,13 @@ static void undecided(struct worker *worker, struct eroute *eroute, const struct
 		return;
 	if (eroute == NULL)
 		use_add(row->use, p->octets.len, worker->now);
-	hold(worker, p, octets);
+	hold(worker, p, shown, octets);
 }
 
 void outbound(struct worker *worker, uint8_t *octets, size_t len)
 {
 	struct packet p;
+	struct shown shown;
 	struct eroute *eroute;
 
 	if (!packet_parse(BYTES(octets, len), &p)) {
@@ -267,9 +277,10 @@ void outbound(struct worker *worker, uint8_t *octets, size_t len)
 	/* What the kernel itself says on a new device, and what never has a peer (NEV-1). */
 	if (ip_is_never_peer(&p.pair.source) || ip_is_never_peer(&p.pair.destination))
 		return;
-	eroute = tables_eroute(&worker->shared->tables, &p.pair);
+	shown = pieces_show(worker->pieces, &p, worker->now);
+	eroute = tables_decide(&worker->shared->tables, &p.pair, &shown);
 	if (eroute == NULL || !by_eroute(worker, eroute, &p, octets))
-		undecided(worker, eroute, &p, octets);
+		undecided(worker, eroute, &p, &shown, octets);
 }
 
 /* The control thread's side of a hold. */
@@ -323,4 +334,83 @@ void outbound_release_held(struct shared *shared, const struct ip_pair *pair,
 
 	assert(action != EROUTE_HOLD);
 	(void)hold_drain(&shared->holds, pair, release_one, &held);
+}
+
+/* Another policy. */
+
+struct sorting {
+	struct buf packets[HOLD_PACKETS_MAX];
+	unsigned count;
+	struct piece_memory pieces;
+};
+
+static void take_out(void *ctx, struct bytes octets)
+{
+	struct sorting *sorting = ctx;
+
+	if (sorting->count < HOLD_PACKETS_MAX)
+		sorting->packets[sorting->count++] = buf_copy(octets);
+}
+
+/* TRAP: it goes on waiting. */
+static enum eroute_action action_for(struct tables *t, struct ip_pair *pair,
+                                     const struct shown *shown)
+{
+	const struct eroute *eroute = tables_decide(t, pair, shown);
+	const struct row *row = tables_row(t, pair);
+
+	if (eroute != NULL && eroute->action == EROUTE_TUNNEL)
+		return eroute_child(eroute) != NULL ? EROUTE_TUNNEL : EROUTE_TRAP;
+	if (eroute != NULL)
+		return eroute->action;
+	if (row == NULL)
+		return EROUTE_DROP;
+	switch (row->action) {
+	case POLICY_TRAP:
+		return EROUTE_TRAP;
+	case POLICY_PASS:
+		return EROUTE_PASS;
+	case POLICY_DROP:
+		return EROUTE_DROP;
+	case POLICY_REJECT:
+		return EROUTE_REJECT;
+	case POLICY_TUNNEL:
+		return row_child(row) != NULL ? EROUTE_TUNNEL : EROUTE_TRAP;
+	}
+	return EROUTE_DROP;
+}
+
+static bool sort_one(struct shared *shared, struct sorting *sorting, struct bytes octets,
+                     struct instant now)
+{
+	struct released released = { 0 };
+	struct held held = { shared, EROUTE_DROP, &released, now, false };
+	struct shown shown;
+	struct packet p;
+
+	if (!packet_parse(octets, &p))
+		return false; /* it was parsed before it was held */
+	shown = pieces_show(&sorting->pieces, &p, now);
+	held.action = action_for(&shared->tables, &p.pair, &shown);
+	if (held.action == EROUTE_TRAP || held.action == EROUTE_HOLD)
+		return hold_keep(&shared->holds, &p.pair, octets, now);
+	release_one(&held, octets);
+	return false;
+}
+
+void outbound_sort_held(struct shared *shared, const struct ip_pair *pair, struct instant now)
+{
+	struct sorting *sorting = new_zeroed(sizeof(*sorting));
+	bool is_news = false;
+
+	(void)hold_drain(&shared->holds, pair, take_out, sorting);
+	tables_read_begin(&shared->tables);
+	for (unsigned i = 0; i < sorting->count; i++) {
+		is_news |= sort_one(shared, sorting, buf_view(&sorting->packets[i]), now);
+		buf_free(&sorting->packets[i]);
+	}
+	tables_read_end(&shared->tables);
+	free(sorting);
+	if (is_news)
+		mailbox_wake(&shared->mailbox);
 }

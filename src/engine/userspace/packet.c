@@ -66,7 +66,7 @@ static bool parse_ipv4(struct bytes octets, struct packet *p)
 
 	p->tos = read_u8(&r);
 	total = read_be16(&r);
-	read_skip(&r, 2);
+	p->fragment_id = read_be16(&r);
 	flags = read_be16(&r);
 	read_skip(&r, 1);
 	p->protocol = read_u8(&r);
@@ -109,7 +109,7 @@ static bool walk_extension(struct reader *r, struct packet *p)
 		next = read_u8(r);
 		read_skip(r, 1);
 		offset = read_be16(r);
-		read_skip(r, 4);
+		p->fragment_id = read_be32(r);
 		p->is_fragment = true;
 		p->is_later_fragment = offset >> 3 != 0;
 		break;

@@ -26,6 +26,7 @@ struct packet {
 	bool is_later_fragment;
 	bool has_ports;       /* source_port and destination_port were there to read */
 	bool is_icmp_error;   /* also a later fragment of ICMP never counts as one */
+	uint32_t fragment_id; /* of a fragment: what it is a piece of */
 	uint16_t source_port; /* ICMP: type and code, in both (RFC 4301 section 4.4.1.1) */
 	uint16_t destination_port;
 	size_t upper; /* offset of the upper protocol's header */

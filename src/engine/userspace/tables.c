@@ -1,5 +1,6 @@
 #include "engine/userspace/tables.h"
 
+#include "engine/area.h"
 #include "engine/userspace/transport.h"
 
 #include <assert.h>
@@ -23,22 +24,13 @@ void __tsan_release(void *at);
 #define HAPPENS_AFTER(at)  ((void)(at))
 #endif
 
-struct row_table {
-	struct row *rows;
-	size_t count;
-	struct policy_row *written; /* to carry counters over a reload */
-	struct use **uses;
-	size_t written_count;
-	struct row_table *next_garbage;
-};
-
 bool tables_init(struct tables *t, const uint64_t seed[2])
 {
 	*t = (struct tables){ 0 };
 	t->eroutes = cds_lfht_new(BUCKETS, BUCKETS, BUCKETS, 0, NULL);
 	t->children = cds_lfht_new(BUCKETS, BUCKETS, BUCKETS, 0, NULL);
 	hash_init(&t->children_out, seed);
-	t->rows = new_zeroed(sizeof(*t->rows));
+	t->rows = row_table_new(&(struct policy_table){ 0 }, NULL);
 	return t->eroutes != NULL && t->children != NULL;
 }
 
@@ -97,16 +89,7 @@ struct child *tables_child(struct tables *t, uint32_t spi_in)
 
 const struct row *tables_row(struct tables *t, const struct ip_pair *pair)
 {
-	const struct row_table *table = rcu_dereference(t->rows);
-
-	for (size_t i = 0; i < table->count; i++) {
-		const struct row *row = &table->rows[i];
-
-		if (range_contains(&row->local, &pair->source) &&
-		    range_contains(&row->remote, &pair->destination))
-			return row;
-	}
-	return NULL;
+	return rows_of_pair(rcu_dereference(t->rows), pair);
 }
 
 struct child *eroute_child(const struct eroute *eroute)
@@ -130,6 +113,88 @@ struct child *row_child(const struct row *row)
 	if (row->child == NULL || __atomic_load_n(&row->child->is_gone, __ATOMIC_RELAXED))
 		return NULL;
 	return row->child;
+}
+
+/* Eroutes and rules. */
+
+static bool is_sending(const struct eroute *eroute)
+{
+	return eroute != NULL && eroute->action == EROUTE_TUNNEL && eroute_child(eroute) != NULL;
+}
+
+/* A tunnel of these addresses that another rule made and that carries this one's packets too. */
+static struct eroute *find_carrier(struct tables *t, const struct rules *rules,
+                                   const struct ip_pair *pair, enum policy_action action)
+{
+	struct ip_pair other = *pair;
+
+	/* The rule for everything is the last one, and the one most likely to have made it. */
+	for (size_t i = rules->count; i-- > 0;) {
+		struct eroute *eroute;
+
+		other.traffic = rules->cells[i].traffic;
+		if (traffic_equal(&other.traffic, &pair->traffic) ||
+		    !area_is_carried(action, &pair->traffic, &other.traffic))
+			continue;
+		eroute = tables_eroute(t, &other);
+		if (is_sending(eroute))
+			return eroute;
+	}
+	return NULL;
+}
+
+static struct eroute *decide_by_ports(struct tables *t, const struct row_table *table,
+                                      const struct rules *rules, struct ip_pair *pair,
+                                      const struct shown *shown)
+{
+	const struct row *row = rules_pick(table, rules, shown);
+	struct eroute *eroute, *carrier;
+
+	if (row == NULL) { /* what no rule has, by a name that no rule has either */
+		pair->traffic.protocol = shown->protocol;
+		return NULL;
+	}
+	pair->traffic = row->traffic;
+	eroute = tables_eroute(t, pair);
+	if (is_sending(eroute))
+		return eroute;
+	carrier = find_carrier(t, rules, pair, row->action);
+	return carrier != NULL ? carrier : eroute;
+}
+
+struct eroute *tables_decide(struct tables *t, struct ip_pair *pair, const struct shown *shown)
+{
+	const struct row_table *table = rcu_dereference(t->rows);
+
+	pair->traffic = (struct traffic){ 0 };
+	if (table->has_ports) {
+		struct rules rules = rows_for(table, pair);
+
+		if (rules_have_ports(&rules))
+			return decide_by_ports(t, table, &rules, pair, shown);
+	}
+	return tables_eroute(t, pair);
+}
+
+size_t tables_rule_count(struct tables *t, const struct ip_pair *pair)
+{
+	return rows_for(t->rows, pair).count;
+}
+
+bool tables_carries(struct tables *t, const struct ip_pair *made, size_t i, struct ip_pair *carried)
+{
+	struct rules rules = rows_for(t->rows, made);
+	const struct row *row = &t->rows->rows[rules.cells[i].flat];
+
+	*carried = (struct ip_pair){ made->source, made->destination, row->traffic };
+	return area_is_carried(row->action, &row->traffic, &made->traffic);
+}
+
+bool tables_has_ports(struct tables *t, const struct ip_pair *pair)
+{
+	struct rules rules = rows_for(t->rows, pair);
+
+	return !traffic_is_any(&pair->traffic) || rules_have_ports(&rules);
 }
 
 size_t child_limit(const struct child *child)
@@ -175,18 +240,6 @@ bool child_wears_out(struct child *child, uint64_t sequence)
 }
 
 /* Policy. */
-
-static struct use *carried_use(const struct row_table *old, const struct policy_row *row)
-{
-	for (size_t i = 0; i < old->written_count; i++) {
-		const struct policy_row *was = &old->written[i];
-
-		if (range_equal(&was->local, &row->local) &&
-		    range_equal(&was->remote, &row->remote) && was->action == row->action)
-			return old->uses[i];
-	}
-	return NULL;
-}
 
 struct eroute_use tables_row_use(struct tables *t, size_t row)
 {
@@ -446,56 +499,20 @@ static void rows_put_children(struct tables *t, struct row_table *table)
 			child_put(t, table->rows[i].child);
 }
 
-static struct row_table *row_table_new(struct tables *t, const struct policy_table *policy,
-                                       const struct row_table *old)
+static struct row_table *rows_with_children(struct tables *t, const struct policy_table *policy)
 {
-	struct row_table *table = new_zeroed(sizeof(*table));
+	struct row_table *table = row_table_new(policy, t->rows);
 
-	table->rows = new_array(policy->flat_count + 1, sizeof(*table->rows));
-	table->written = new_array(policy->row_count + 1, sizeof(*table->written));
-	table->uses = new_array(policy->row_count + 1, sizeof(*table->uses));
-	table->written_count = policy->row_count;
-	for (size_t i = 0; i < policy->row_count; i++) {
-		const struct use *was = carried_use(old, &policy->rows[i]);
-
-		table->written[i] = policy->rows[i];
-		table->uses[i] = new_zeroed(sizeof(struct use));
-		if (was != NULL) {
-			struct eroute_use use = use_read(was);
-
-			*table->uses[i] = (struct use){ use.packets, use.octets, use.last.ns };
-		}
-	}
-	for (size_t i = 0; i < policy->flat_count; i++) {
-		const struct policy_row *flat = &policy->flat[i];
-
-		assert(policy->flat_row[i] < policy->row_count);
-		table->rows[table->count++] =
-		    (struct row){ .local = flat->local,
-			          .remote = flat->remote,
-			          .action = flat->action,
-			          .is_private = flat->is_private,
-			          .child = row_take_child(t, flat),
-			          .use = table->uses[policy->flat_row[i]] };
-	}
+	for (size_t i = 0; i < table->count; i++)
+		table->rows[i].child = row_take_child(t, &policy->flat[i]);
 	return table;
-}
-
-static void row_table_free(struct row_table *table)
-{
-	for (size_t i = 0; i < table->written_count; i++)
-		free(table->uses[i]);
-	free(table->uses);
-	free(table->written);
-	free(table->rows);
-	free(table);
 }
 
 void tables_set_policy(struct tables *t, const struct policy_table *policy)
 {
 	struct row_table *old = t->rows;
 
-	rcu_assign_pointer(t->rows, row_table_new(t, policy, old));
+	rcu_assign_pointer(t->rows, rows_with_children(t, policy));
 	rows_put_children(t, old);
 	old->next_garbage = t->garbage_rows;
 	t->garbage_rows = old;

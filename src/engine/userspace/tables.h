@@ -1,6 +1,7 @@
 #pragma once
 /*
- * What the workers look up: pair -> eroute, SPI -> CHILD SA, pair -> policy row.
+ * What the workers look up: pair -> eroute, SPI -> CHILD SA, pair -> policy row. Where rules speak
+ * of ports, a pair is two addresses and the traffic of one rule, and has an eroute for each.
  *
  * The control thread alone writes; workers read under RCU and never wait. What was taken out is
  * freed by tables_collect(), after every worker has passed a quiet point. Both kinds of thread are
@@ -15,8 +16,8 @@
 #include "engine/userspace/esp.h"
 #include "engine/userspace/mailbox.h"
 #include "engine/userspace/replay.h"
+#include "engine/userspace/rows.h"
 #include "engine/userspace/settling.h"
-#include "engine/userspace/use.h"
 #include "util/hash.h"
 
 enum { TABLES_EROUTES_MAX = 1 << 20, TABLES_CHILDREN_MAX = 1 << 20 };
@@ -74,18 +75,6 @@ struct released {
 	struct settling settling;
 };
 
-/* A disjoint row of the policy; `use` is shared by all that came from one written row. A TUNNEL row
- * is the eroute of a whole range of pairs. */
-struct row {
-	struct ip_range local, remote;
-	enum policy_action action;
-	bool is_private;
-	struct child *child; /* TUNNEL */
-	struct use *use;
-};
-
-struct row_table; /* in tables.c */
-
 struct tables {
 	struct cds_lfht *eroutes;
 	struct cds_lfht *children;
@@ -112,6 +101,12 @@ void tables_read_end(struct tables *t);
 struct eroute *tables_eroute(struct tables *t, const struct ip_pair *pair);
 struct child *tables_child(struct tables *t, uint32_t spi_in);
 const struct row *tables_row(struct tables *t, const struct ip_pair *pair);
+/*
+ * The eroute that decides for a packet: that of its own rule, or that of a tunnel of another rule
+ * which carries it. Sets the traffic of `pair` to that of the packet's rule. NULL: its row decides
+ * (tables_row), or nobody.
+ */
+struct eroute *tables_decide(struct tables *t, struct ip_pair *pair, const struct shown *shown);
 /* The CHILD SA to send by, or NULL if it was removed under the eroute (then: hold). */
 struct child *eroute_child(const struct eroute *eroute);
 /* By which outer addresses and ports it sends now. */
@@ -144,6 +139,13 @@ MUST_USE bool tables_set_eroute(struct tables *t, const struct ip_pair *pair,
                                 enum eroute_action action, uint32_t spi_out,
                                 const struct released *released);
 void tables_remove_eroute(struct tables *t, const struct ip_pair *pair);
+/* How many rules there are for the addresses of the pair; and whether a tunnel made for the pair
+ * carries what is held for rule `i` of them, as `carried`. */
+size_t tables_rule_count(struct tables *t, const struct ip_pair *pair);
+MUST_USE bool tables_carries(struct tables *t, const struct ip_pair *made, size_t i,
+                             struct ip_pair *carried);
+/* True if rules for the addresses of the pair speak of ports, or the pair does. */
+bool tables_has_ports(struct tables *t, const struct ip_pair *pair);
 /* Keys are expanded here. False: the crypto library refused, the SPI is taken, or the table is
  * full. */
 MUST_USE bool tables_add_child(struct tables *t, const struct child_sa *sa, unsigned mtu);

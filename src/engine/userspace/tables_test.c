@@ -1,5 +1,6 @@
 #include "util/test.h"
 
+#include "engine/userspace/packet.h"
 #include "engine/userspace/tables.h"
 
 static const uint64_t seed[2] = { 5, 6 };
@@ -319,18 +320,20 @@ static void keeps_the_counters_of_rows_that_stay_over_a_reload(void **state)
 		                       row_of("10.1.0.0/24", "10.2.0.0/16", POLICY_TRAP) };
 	struct policy_row after[] = { before[1],
 		                      row_of("10.1.0.0/24", "10.3.0.0/16", POLICY_PASS) };
-	unsigned order[] = { 0, 1 };
-	struct policy_table table = { before, 2, before, 2, order };
+	struct policy_table table;
 	struct ip_pair pair = pair_of(1, 1), outside = pair_of(1, 1);
 
 	outside.source = ip_v4(10, 7, 0, 1);
+	assert_true(policy_build(&table, before, 2, NULL));
 	tables_set_policy(t, &table);
+	policy_wipe(&table);
 	assert_int_equal(tables_row(t, &pair)->action, POLICY_TRAP);
 	assert_null(tables_row(t, &outside));
 	use_add(tables_row(t, &pair)->use, 60, (struct instant){ 5 });
-	assert_int_equal(tables_row_use(t, 1).packets, 1);
-	table = (struct policy_table){ after, 2, after, 2, order };
+	assert_int_equal(tables_row_use(t, 0).packets, 1);
+	assert_true(policy_build(&table, after, 2, NULL));
 	tables_set_policy(t, &table);
+	policy_wipe(&table);
 	tables_collect(t);
 	assert_int_equal(tables_row_use(t, 0).packets, 1);
 	assert_int_equal(tables_row_use(t, 1).packets, 0);
@@ -339,12 +342,13 @@ static void keeps_the_counters_of_rows_that_stay_over_a_reload(void **state)
 
 #define WITH_TABLES(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
-static struct policy_table one_row(struct policy_row *row, unsigned *flat_row)
+static void set_rows(struct tables *t, const struct policy_row *rows, size_t count)
 {
-	*flat_row = 0;
-	return (struct policy_table){
-		.rows = row, .row_count = 1, .flat = row, .flat_count = 1, .flat_row = flat_row
-	};
+	struct policy_table table;
+
+	assert_true(policy_build(&table, rows, count, NULL));
+	tables_set_policy(t, &table);
+	policy_wipe(&table);
 }
 
 static bool add_wide_child(struct tables *t, uint32_t spi_in, uint32_t spi_out)
@@ -372,23 +376,21 @@ static void a_row_sends_by_the_sa_that_holds_all_of_it(void **state)
 	struct tables *t = *state;
 	struct policy_row row = { .action = POLICY_TUNNEL, .spi_out = 0x2001 };
 	struct ip_pair pair = { ip_v4(10, 1, 0, 9), ip_v4(10, 3, 0, 7) };
-	unsigned flat_row;
-	struct policy_table policy = one_row(&row, &flat_row);
 
 	assert_true(add_wide_child(t, 0x1001, 0x2001));
 	assert_true(add_wide_child(t, 0x1002, 0x2002));
 	assert_true(range_parse("10.1.0.0/24", &row.local));
 	assert_true(range_parse("10.3.0.0/24", &row.remote));
-	tables_set_policy(t, &policy);
+	set_rows(t, &row, 1);
 	assert_int_equal(row_child(tables_row(t, &pair))->spi_in, 0x1001);
 	row.spi_out = 0x2002;
-	tables_set_policy(t, &policy);
+	set_rows(t, &row, 1);
 	tables_remove_child(t, 0x1001);
 	tables_collect(t);
 	assert_int_equal(row_child(tables_row(t, &pair))->spi_in, 0x1002);
 	tables_remove_child(t, 0x1002);
 	assert_null(row_child(tables_row(t, &pair)));
-	tables_set_policy(t, &policy);
+	set_rows(t, &row, 1);
 	assert_null(row_child(tables_row(t, &pair)));
 	tables_collect(t);
 }
@@ -398,14 +400,91 @@ static void a_row_wider_than_the_sa_has_none(void **state)
 	struct tables *t = *state;
 	struct policy_row row = { .action = POLICY_TUNNEL, .spi_out = 0x2001 };
 	struct ip_pair pair = { ip_v4(10, 1, 0, 9), ip_v4(10, 3, 0, 7) };
-	unsigned flat_row;
-	struct policy_table policy = one_row(&row, &flat_row);
 
 	assert_true(add_wide_child(t, 0x1001, 0x2001));
 	assert_true(range_parse("10.1.0.0/24", &row.local));
 	assert_true(range_parse("10.2.0.0/15", &row.remote));
-	tables_set_policy(t, &policy);
+	set_rows(t, &row, 1);
 	assert_null(row_child(tables_row(t, &pair)));
+}
+
+static struct policy_row with_port(const char *remote, enum policy_action action, uint16_t port)
+{
+	struct policy_row row = row_of("10.1.0.0/24", remote, action);
+
+	if (port != 0)
+		row.traffic = (struct traffic){ IPPROTO_NUMBER_TCP, true, port, port };
+	return row;
+}
+
+static const struct eroute *decide(struct tables *t, struct ip_pair *pair, uint8_t protocol,
+                                   int32_t port)
+{
+	const struct shown shown = { protocol, port, false };
+
+	return tables_decide(t, pair, &shown);
+}
+
+/* POL-2: a pair has an eroute for each rule, and none where no rule asks for ports. */
+static void a_packet_has_the_eroute_of_its_rule(void **state)
+{
+	struct tables *t = *state;
+	const struct policy_row rows[] = { with_port("10.2.0.0/24", POLICY_TRAP, 25),
+		                           with_port("10.2.0.0/24", POLICY_PASS, 80),
+		                           with_port("10.2.0.0/24", POLICY_TRAP, 0),
+		                           with_port("10.3.0.0/24", POLICY_TRAP, 0),
+		                           with_port("10.4.0.0/24", POLICY_DROP, 23) };
+	struct ip_pair all = pair_of(1, 1), smtp = pair_of(1, 1), other = pair_of(1, 1);
+
+	smtp.traffic = rows[0].traffic;
+	set_rows(t, rows, ARRAY_LEN(rows));
+	assert_true(tables_set_eroute(t, &all, EROUTE_PASS, 0, NULL));
+	assert_true(tables_set_eroute(t, &smtp, EROUTE_DROP, 0, NULL));
+	assert_int_equal(decide(t, &other, 6, 25)->action, EROUTE_DROP);
+	assert_true(traffic_equal(&other.traffic, &smtp.traffic));
+	assert_int_equal(decide(t, &other, 6, 26)->action, EROUTE_PASS);
+	assert_true(traffic_is_any(&other.traffic));
+	assert_null(decide(t, &other, 6, 80));
+	assert_int_equal(tables_row(t, &other)->action, POLICY_PASS);
+	assert_int_equal(decide(t, &other, 17, 25)->action, EROUTE_PASS);
+	other.destination = ip_v4(10, 3, 0, 1);
+	assert_null(decide(t, &other, 6, 25));
+	assert_true(traffic_is_any(&other.traffic));
+	other.destination = ip_v4(10, 4, 0, 1);
+	assert_null(decide(t, &other, 6, 24));
+	assert_null(tables_row(t, &other)); /* what no rule has, nobody lets through */
+	assert_null(decide(t, &other, 6, 23));
+	assert_int_equal(tables_row(t, &other)->action, POLICY_DROP);
+}
+
+/* An SA outranks the rule that allowed it; a narrower rule with another verdict stays. */
+static void a_tunnel_carries_what_other_rules_would_trap(void **state)
+{
+	struct tables *t = *state;
+	const struct policy_row rows[] = { with_port("10.2.0.0/24", POLICY_TRAP, 25),
+		                           with_port("10.2.0.0/24", POLICY_PASS, 80),
+		                           with_port("10.2.0.0/24", POLICY_DROP, 23),
+		                           with_port("10.2.0.0/24", POLICY_TRAP, 0) };
+	struct ip_pair all = pair_of(1, 1), smtp = pair_of(1, 1), other = pair_of(1, 1);
+
+	smtp.traffic = rows[0].traffic;
+	set_rows(t, rows, ARRAY_LEN(rows));
+	assert_true(add_child(t, 0x1001, 0x2001, 1));
+	for (int made = 0; made < 2; made++) {
+		struct ip_pair *by = made == 0 ? &all : &smtp;
+
+		/* A shunt of the other rule does not keep its packets in the clear. */
+		assert_true(tables_set_eroute(t, &smtp, EROUTE_PASS, 0, NULL));
+		assert_true(tables_set_eroute(t, by, EROUTE_TUNNEL, 0x2001, NULL));
+		assert_int_equal(decide(t, &other, 6, 25)->action, EROUTE_TUNNEL);
+		assert_int_equal(decide(t, &other, 6, 99)->action, EROUTE_TUNNEL);
+		assert_int_equal(decide(t, &other, 1, -1)->action, EROUTE_TUNNEL);
+		assert_null(decide(t, &other, 6, 80));
+		assert_null(decide(t, &other, 6, 23));
+		tables_remove_eroute(t, &all);
+		tables_remove_eroute(t, &smtp);
+	}
+	tables_collect(t);
 }
 
 int main(void)
@@ -417,6 +496,8 @@ int main(void)
 		WITH_TABLES(sends_by_no_sa_that_has_gone),
 		WITH_TABLES(a_row_sends_by_the_sa_that_holds_all_of_it),
 		WITH_TABLES(a_row_wider_than_the_sa_has_none),
+		WITH_TABLES(a_packet_has_the_eroute_of_its_rule),
+		WITH_TABLES(a_tunnel_carries_what_other_rules_would_trap),
 		WITH_TABLES(counts_anew_by_another_verdict),
 		WITH_TABLES(replaces_the_eroute_when_packets_settle),
 		WITH_TABLES(refuses_an_spi_it_has),

@@ -150,6 +150,7 @@ bool worker_start(struct worker *worker, struct shared *shared, int tun)
 	worker->hint_rate = rate_of(HINTS_PER_SECOND, HINTS_PER_SECOND);
 	worker->packet = new_zeroed(WORKER_PACKET_MAX);
 	worker->piece = new_zeroed(WORKER_PACKET_MAX);
+	worker->pieces = new_zeroed(sizeof(*worker->pieces));
 	worker->rx = outer_receiver_new();
 	worker->tx = outer_sender_new(&shared->outer, slot_size(shared->mtu),
 	                              &shared->drops.count[ENGINE_DROP_SEND]);
@@ -182,6 +183,7 @@ void worker_stop(struct worker *worker)
 	outer_sender_free(worker->tx);
 	free(worker->packet);
 	free(worker->piece);
+	free(worker->pieces);
 	close_if_open(worker->stop);
 	close_if_open(worker->poll);
 	*worker = (struct worker){ .tun = -1 };

@@ -18,6 +18,7 @@
 #include "engine/userspace/release.h"
 #include "engine/userspace/tables.h"
 #include "engine/userspace/outer.h"
+#include "engine/userspace/pieces.h"
 
 enum { WORKER_BATCH = 64, WORKER_PACKET_MAX = 65536 };
 
@@ -56,6 +57,7 @@ struct worker {
 	struct instant now;    /* read once for a batch */
 	uint8_t *packet;       /* WORKER_PACKET_MAX: one from the TUN */
 	uint8_t *piece;        /* as much: one fragment of it */
+	struct piece_memory *pieces;
 };
 
 MUST_USE bool worker_start(struct worker *worker, struct shared *shared, int tun);
@@ -72,3 +74,6 @@ void inbound_error(struct worker *worker, const struct outer_error *error);
 void outbound_release_held(struct shared *shared, const struct ip_pair *pair,
                            enum eroute_action action, struct released *released,
                            struct instant now);
+/* The same, after a policy whose rules ask for ports: each packet goes by the rule that is its own
+ * now, or is held for that. */
+void outbound_sort_held(struct shared *shared, const struct ip_pair *pair, struct instant now);
