@@ -151,9 +151,11 @@ static void verdict(struct gateway *gw, const struct ip_pair *pair, enum eroute_
 	tables_collect(&gw->shared.tables);
 }
 
+/* Takes them all, as whoever is woken must. */
 static bool wait_acquire(struct gateway *gw, struct ip_pair *pair)
 {
 	struct pollfd wake = { .fd = gw->shared.mailbox.wake, .events = POLLIN };
+	struct ip_pair more;
 	bool is_there;
 
 	if (poll(&wake, 1, TIMEOUT_MS) <= 0)
@@ -161,6 +163,8 @@ static bool wait_acquire(struct gateway *gw, struct ip_pair *pair)
 	mailbox_woken(&gw->shared.mailbox);
 	hold_lock(&gw->shared.holds);
 	is_there = hold_next_acquire(&gw->shared.holds, pair, clock_now());
+	while (is_there && hold_next_acquire(&gw->shared.holds, &more, clock_now()))
+		;
 	hold_unlock(&gw->shared.holds);
 	return is_there;
 }
