@@ -272,13 +272,16 @@ static enum dnssec_mode claim_dnssec(const struct claim *claim)
 
 /* AUZ-8: unsigned, the Source's record names another gateway than its owner, always: who speaks
  * for itself is not asked for one. */
+static bool wants_signed(const struct claim *claim)
+{
+	return claim_dnssec(claim) == DNSSEC_REQUIRE ||
+	       (claim->conn != NULL && claim->conn->conn.trust.unsigned_self);
+}
+
 static bool is_used(const struct claim *claim, const struct record_set *set)
 {
-	bool wants_signed = claim_dnssec(claim) == DNSSEC_REQUIRE ||
-	                    (claim->conn != NULL && claim->conn->conn.trust.unsigned_self);
-
 	return set->status == DNS_FOUND && set->trust != DNS_BOGUS &&
-	       (!wants_signed || set->trust == DNS_SECURE);
+	       (!wants_signed(claim) || set->trust == DNS_SECURE);
 }
 
 /* AUZ-4, AUZ-5: records at the Source's reverse name that name the Initiator authorise it, and
@@ -313,9 +316,8 @@ static const char *missing_delegation(const struct claim *claim)
 		return "the answer about its delegation is forged or broken (bogus)";
 	if (txt->status == DNS_TIMED_OUT || txt->status == DNS_FAILED)
 		return "its delegation could not be looked up, the DNS did not answer";
-	if (has_unsigned(txt) || has_unsigned(&claim->source.ipseckey))
-		return "no record at its reverse name names that gateway, or none that is signed "
-		       "as the conn wants";
+	if (wants_signed(claim) && (has_unsigned(txt) || has_unsigned(&claim->source.ipseckey)))
+		return "its delegation is not signed, and the conn wants that";
 	return "no TXT or IPSECKEY record at its reverse name names that gateway";
 }
 
