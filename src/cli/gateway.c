@@ -124,7 +124,7 @@ static bool make_plan(struct gateway *g, bool before_network)
 	if (!ok)
 		return told(error);
 	if (plan_lacks(&g->plan, &g->files.conf, &lacks))
-		fprintf(stderr, "warning: %s; it is waited for\n", lacks.s);
+		fprintf(stderr, "warning: %s\n", lacks.s);
 	text_free(&lacks);
 	return !before_network || widen_own_rows(&g->plan);
 }

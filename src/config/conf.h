@@ -165,6 +165,7 @@ struct conf_setup {
 	unsigned shunt_idle_s;
 	unsigned tunnel_idle_s; /* of opportunistic tunnels; see opportunism/life.c */
 	unsigned daemon_down_s;
+	bool route_bypass;    /* what has a route of its own goes past us */
 	uint32_t mark_mask;   /* mark-mask=: the bits of packet marks that are ours */
 	bool seccomp;         /* the daemon may make only the system calls it needs */
 	bool has_strict_crls; /* strictcrlpolicy=yes: a CA without a CRL counts for nothing */

@@ -130,6 +130,7 @@ static void every_key_of_setup_is_read(void **state)
 	                  "  tunnel-idle=5m\n"
 	                  "  daemon-down=0\n"
 	                  "  mark-mask=0x000f0000\n"
+	                  "  route-bypass=yes\n"
 	                  "  seccomp=no\n"
 	                  "  log=\"/var/log/wild swan\"\n"
 	                  "  x-mine=whatever\n");
@@ -148,6 +149,7 @@ static void every_key_of_setup_is_read(void **state)
 	assert_int_equal(conf.setup.tunnel_idle_s, 300);
 	assert_int_equal(conf.setup.daemon_down_s, 0);
 	assert_int_equal(conf.setup.mark_mask, 0x000f0000);
+	assert_true(conf.setup.route_bypass);
 	assert_false(conf.setup.seccomp);
 	assert_string_equal(conf.setup.log, "/var/log/wild swan");
 	conf_wipe(&conf);
@@ -175,6 +177,7 @@ static void an_empty_file_means_the_defaults(void **state)
 		assert_int_equal(conf.setup.shunt_idle_s, 900);
 		assert_int_equal(conf.setup.daemon_down_s, 30);
 		assert_int_equal(conf.setup.mark_mask, 0x0f000000);
+		assert_false(conf.setup.route_bypass);
 		assert_true(conf.setup.seccomp);
 		assert_null(conf.setup.log);
 		/* Out of the box: private-or-clear, to everywhere (POL-4). */

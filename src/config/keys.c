@@ -208,6 +208,11 @@ static bool set_seccomp(struct setting *s)
 	return value_yes(s->value, &s->setup->seccomp, s->why);
 }
 
+static bool set_route_bypass(struct setting *s)
+{
+	return value_yes(s->value, &s->setup->route_bypass, s->why);
+}
+
 static bool set_uniqueids(struct setting *s)
 {
 	bool is_unique;
@@ -242,6 +247,7 @@ static const struct setup_key {
 	{ "tunnel-idle", false, set_tunnel_idle },
 	{ "daemon-down", false, set_daemon_down },
 	{ "mark-mask", false, set_mark_mask },
+	{ "route-bypass", false, set_route_bypass },
 	{ "log", false, set_log },
 	{ "uniqueids", false, set_uniqueids },
 	{ "strictcrlpolicy", false, set_strictcrlpolicy },

@@ -153,14 +153,33 @@ static void find_known(struct plan *p, const struct conf *conf, const struct net
 	qsort(p->known, p->known_count, sizeof(*p->known), compare_first);
 }
 
+/* Our own tunnels' routes are none of these: the trap has a table of its own. */
+static void find_bypass(struct plan *p, const struct conf *conf, const struct network *n)
+{
+	if (!conf->setup.route_bypass)
+		return;
+	p->bypass = new_array(n->route_count + 1, sizeof(*p->bypass));
+	if (n->route_count > 0)
+		memcpy(p->bypass, n->routes, n->route_count * sizeof(*p->bypass));
+	qsort(p->bypass, n->route_count, sizeof(*p->bypass), compare_first);
+	p->bypass_count = n->route_count;
+	p->has_more_routes = n->has_more_routes;
+}
+
 bool plan_lacks(const struct plan *plan, const struct conf *conf, struct text *what)
 {
+	if (plan->has_more_routes)
+		text_add(what,
+		         "route-bypass=yes: there are more than %d routes; only the first "
+		         "ones are bypassed",
+		         NETWORK_ROUTES_MAX);
 	if (plan->outer_count > 0)
-		return false;
+		return what->len > 0;
 	if (conf->setup.uses_defaultroute)
-		text_add(what, "interfaces=%%defaultroute: this machine has no default route yet");
+		text_add(what, "interfaces=%%defaultroute: this machine has no default route yet; "
+		               "it is waited for");
 	else if (conf->setup.interface_count > 0)
-		text_add(what, "interfaces: the device %s has no address yet",
+		text_add(what, "interfaces: the device %s has no address yet; it is waited for",
 		         conf->setup.interfaces[0]);
 	return what->len > 0;
 }
@@ -176,9 +195,22 @@ static bool same_ips(const struct ip *a, size_t a_count, const struct ip *b, siz
 	return true;
 }
 
+static bool same_ranges(const struct ip_range *a, size_t a_count, const struct ip_range *b,
+                        size_t b_count)
+{
+	if (a_count != b_count)
+		return false;
+	for (size_t i = 0; i < a_count; i++) {
+		if (!range_equal(&a[i], &b[i]))
+			return false;
+	}
+	return true;
+}
+
 bool plan_is_same_machine(const struct plan *a, const struct plan *b)
 {
-	return same_ips(a->covered, a->covered_count, b->covered, b->covered_count) &&
+	return same_ranges(a->bypass, a->bypass_count, b->bypass, b->bypass_count) &&
+	       same_ips(a->covered, a->covered_count, b->covered, b->covered_count) &&
 	       same_ips(a->outer, a->outer_count, b->outer, b->outer_count) &&
 	       same_ips(a->own, a->own_count, b->own, b->own_count) &&
 	       a->engine.mtu == b->engine.mtu;
@@ -344,6 +376,8 @@ static void settle(struct plan *p, const struct conf *conf, uid_t daemon_uid)
 	s->inside_count = e->inside_count = p->inside_count;
 	s->known = e->known = p->known;
 	s->known_count = e->known_count = p->known_count;
+	s->bypass = e->bypass = p->bypass;
+	s->bypass_count = e->bypass_count = p->bypass_count;
 	e->outer4 = p->own4;
 	e->outer6 = p->own6;
 	if (e->mtu == 0)
@@ -361,6 +395,7 @@ bool plan_make(struct plan *out, const struct conf *conf, const struct network *
 		return false;
 	find_inside(out, conf);
 	find_known(out, conf, network);
+	find_bypass(out, conf, network);
 	if (!find_policy(out, conf, error, size)) {
 		plan_wipe(out);
 		return false;
@@ -374,5 +409,6 @@ void plan_wipe(struct plan *plan)
 	policy_wipe(&plan->policy);
 	free(plan->inside);
 	free(plan->known);
+	free(plan->bypass);
 	*plan = (struct plan){ 0 };
 }

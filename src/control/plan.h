@@ -34,6 +34,9 @@ struct plan {
 	 * what addresses there are. */
 	struct ip_range *known;
 	size_t known_count;
+	struct ip_range *bypass; /* route-bypass=yes: what has a route of its own; disjoint */
+	size_t bypass_count;
+	bool has_more_routes; /* than are known; those are not bypassed */
 	uint32_t dns_uids[CONF_DNS_USERS_MAX];
 	size_t dns_uid_count;
 	struct ip_range *inside; /* disjoint */

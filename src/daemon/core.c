@@ -291,7 +291,9 @@ static void set_network(struct daemon *d)
 		                                .outer6 = plan->own6,
 		                                .mtu = plan->engine.mtu,
 		                                .known = plan->known,
-		                                .known_count = plan->known_count };
+		                                .known_count = plan->known_count,
+		                                .bypass = plan->bypass,
+		                                .bypass_count = plan->bypass_count };
 
 	engine_set_network(d->engine, &network);
 }

@@ -41,7 +41,7 @@ static int on_message(const struct nlmsghdr *h, void *ctx)
 		break;
 	case RTM_NEWROUTE:
 	case RTM_DELROUTE:
-		i->is_changed |= is_default_route(h);
+		i->is_changed |= i->daemon->conf->conf.setup.route_bypass || is_default_route(h);
 		break;
 	}
 	return MNL_CB_OK;

@@ -70,6 +70,7 @@ static void copy_settings(struct engine *engine, const struct engine_settings *f
 	s->dns_uids = copy_array(from->dns_uids, from->dns_uid_count, sizeof(*from->dns_uids));
 	s->inside = copy_array(from->inside, from->inside_count, sizeof(*from->inside));
 	s->known = copy_array(from->known, from->known_count, sizeof(*from->known));
+	s->bypass = copy_array(from->bypass, from->bypass_count, sizeof(*from->bypass));
 	engine->log = from->log;
 	engine->shared.mtu = from->mtu;
 	engine->steering_settings = (struct steering_settings){
@@ -87,6 +88,8 @@ static void copy_settings(struct engine *engine, const struct engine_settings *f
 		.inside_count = s->inside_count,
 		.known = s->known,
 		.known_count = s->known_count,
+		.bypass = s->bypass,
+		.bypass_count = s->bypass_count,
 	};
 }
 
@@ -739,7 +742,8 @@ void engine_set_network(struct engine *engine, const struct engine_network *netw
 	s->outer4 = network->outer4;
 	s->outer6 = network->outer6;
 	s->mtu = mtu;
-	steering_set_known(engine->steering, network->known, network->known_count);
+	steering_set_network(engine->steering, network->known, network->known_count,
+	                     network->bypass, network->bypass_count);
 	settle_soon(engine);
 }
 
@@ -809,6 +813,7 @@ void engine_free(struct engine *engine)
 	free((void *)(uintptr_t)engine->settings.dns_uids);
 	free((void *)(uintptr_t)engine->settings.inside);
 	free((void *)(uintptr_t)engine->settings.known);
+	free((void *)(uintptr_t)engine->settings.bypass);
 	free(engine);
 }
 

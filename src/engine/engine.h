@@ -67,6 +67,8 @@ struct engine_settings {
 	size_t inside_count;
 	const struct ip_range *known; /* what this machine may send from; copied */
 	size_t known_count;
+	const struct ip_range *bypass; /* destinations that go past us; copied */
+	size_t bypass_count;
 };
 
 /* Called on the control thread (the event base given to engine_start). */
@@ -110,6 +112,8 @@ struct engine_network {
 	unsigned mtu;
 	const struct ip_range *known;
 	size_t known_count;
+	const struct ip_range *bypass;
+	size_t bypass_count;
 };
 void engine_set_network(struct engine *engine, const struct engine_network *network);
 /* Reads the kernel's counters, so that pair_use and row_use tell the present. */

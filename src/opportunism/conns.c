@@ -200,6 +200,14 @@ bool conn_is_private(const struct conn_state *conn)
 	return conn->conn.type == CONN_TUNNEL && conn->conn.failure != SHUNT_PASSTHROUGH;
 }
 
+bool conn_needs_no_dns(const struct conn_state *conn)
+{
+	const struct conn_end *theirs = &conn->theirs;
+
+	return conn->conn.type == CONN_TUNNEL && theirs->kind == END_ADDRESS &&
+	       (theirs->auth != CONN_RSASIG || theirs->has_key || theirs->takes_cert);
+}
+
 static enum policy_action row_action(enum conn_type type)
 {
 	switch (type) {
@@ -230,6 +238,7 @@ static struct policy_row row_of_conn(const struct conn_state *conn, unsigned ind
 		                  .is_private = conn_is_private(conn),
 		                  .is_own_address = is_own,
 		                  .is_group = conn->is_group,
+		                  .is_arranged = conn_needs_no_dns(conn),
 		                  .conn = index,
 		                  .nat = conn->ours.nat };
 

@@ -94,5 +94,7 @@ static inline enum dnssec_mode conn_dnssec(const struct conn_state *conn, enum d
 enum ike_auth ike_auth_of(enum conn_auth auth);
 /* ID_NONE for none. */
 struct ike_id id_of_conf(const struct conf_id *id);
+/* A configured tunnel that comes up although no name can be resolved. */
+bool conn_needs_no_dns(const struct conn_state *conn);
 /* What a tunnel's pair gets when the negotiation fails. */
 bool conn_is_private(const struct conn_state *conn);

@@ -36,6 +36,7 @@ struct policy_row {
 	bool is_private;     /* failureshunt is drop or reject: nothing ever leaves in the clear */
 	bool is_own_address; /* local is this gateway's own address, not an inside range */
 	bool is_group;       /* an entry of a policy group */
+	bool is_arranged;    /* a configured tunnel whose peer and key are known without the DNS */
 	unsigned conn;       /* index of the conn that made it */
 	unsigned line;       /* of the entry in its group's file; 0: the conn itself says so */
 	uint32_t spi_out;    /* TUNNEL: names an SA that is installed */

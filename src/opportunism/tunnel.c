@@ -365,6 +365,7 @@ static void add_row(struct policy_row **rows, size_t *count, const struct flow *
 		row.spi_out = TAILQ_FIRST(&flow->children)->spi_out;
 	row.strength = weakest_of(flow);
 	if (flow->conn != NULL) {
+		row.is_arranged = conn_needs_no_dns(flow->conn);
 		row.of_local = whole_of(local, &flow->conn->ours);
 		row.of_remote = whole_of(remote, &flow->conn->theirs);
 	}

@@ -95,7 +95,7 @@ static bool open_steering(struct bed *bed, char *error, size_t size)
 
 static void show_network(void)
 {
-	struct network n;
+	static struct network n;
 	char error[200];
 
 	if (!network_read(&n, error, sizeof(error))) {

@@ -10,6 +10,7 @@ const struct layout_kind layout_kinds[LAYOUT_SETS] = {
 	[LAYOUT_PRIVATE] = { "private", .is_kept = true },
 	[LAYOUT_INBOUND] = { "inbound", .is_map = true },
 	[LAYOUT_CARRIED] = { "carried", .is_map = true },
+	[LAYOUT_ARRANGED] = { "arranged", .is_kept = true },
 	[LAYOUT_MIXED] = { "mixed", .is_kept = true },
 	[LAYOUT_POLICY_PORTS] = { "policy_ports", .is_map = true, .has_ports = true },
 	[LAYOUT_ROWS_PORTS] = { "rows_ports", .has_ports = true, .is_counted = true },
@@ -85,6 +86,8 @@ static void add_plain(struct making *m)
 	add(m, LAYOUT_POLICY, 0)->chain = steering_row_chain(row);
 	if (is_counted(row))
 		add(m, LAYOUT_ROWS, 0);
+	if (row->is_arranged && !is_counted(row))
+		add(m, LAYOUT_ARRANGED, 0);
 	if (is_private(m, row)) {
 		add(m, LAYOUT_PRIVATE, 0);
 		add(m, LAYOUT_INBOUND, 0)->chain =

@@ -16,6 +16,7 @@ enum layout_set {
 	LAYOUT_PRIVATE,      /* what must not leave in the clear */
 	LAYOUT_INBOUND,      /* map: what must not come in in the clear */
 	LAYOUT_CARRIED,      /* map: how well the sender of what a row's tunnel brings is known */
+	LAYOUT_ARRANGED,     /* configured tunnels that need no name: questions go into them */
 	LAYOUT_MIXED,        /* areas with ports of which something is private */
 	LAYOUT_POLICY_PORTS, /* and the same by ports */
 	LAYOUT_ROWS_PORTS,

@@ -5,6 +5,7 @@
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "engine/steering/rtnl.h"
 
@@ -51,12 +52,21 @@ static int on_address(const struct nlmsghdr *h, void *ctx)
 	return MNL_CB_OK;
 }
 
+static void take_route(struct network *n, const struct ip *destination, unsigned bits)
+{
+	if (n->route_count == NETWORK_ROUTES_MAX)
+		n->has_more_routes = true;
+	else
+		n->routes[n->route_count++] = range_of_prefix(destination, bits);
+}
+
 static int on_route(const struct nlmsghdr *h, void *ctx)
 {
 	struct reading *r = ctx;
 	const struct rtmsg *message = mnl_nlmsg_get_payload(h);
 	struct ip source = { 0 };
 	struct ip next_hop = { 0 };
+	struct ip destination = { 0 };
 	uint32_t table = message->rtm_table;
 	uint32_t metric = 0;
 	const struct nlattr *attr;
@@ -78,6 +88,9 @@ static int on_route(const struct nlmsghdr *h, void *ctx)
 		case RTA_GATEWAY:
 			next_hop = ip_of_attr(attr);
 			break;
+		case RTA_DST:
+			destination = ip_of_attr(attr);
+			break;
 		case RTA_PREFSRC:
 			source = ip_of_attr(attr);
 			break;
@@ -90,9 +103,13 @@ static int on_route(const struct nlmsghdr *h, void *ctx)
 		}
 		}
 	}
-	if (message->rtm_dst_len != 0 || table != RT_TABLE_MAIN || ifindex == 0 ||
-	    message->rtm_type != RTN_UNICAST)
+	if (table != RT_TABLE_MAIN || ifindex == 0 || message->rtm_type != RTN_UNICAST)
 		return MNL_CB_OK;
+	if (message->rtm_dst_len != 0) {
+		if (destination.family != IP_NONE)
+			take_route(r->network, &destination, message->rtm_dst_len);
+		return MNL_CB_OK;
+	}
 	if (r->best[i].ifindex != 0 && r->best[i].metric <= metric)
 		return MNL_CB_OK;
 	r->best[i].ifindex = ifindex;
@@ -153,27 +170,31 @@ static int read_once(struct rtnl *r, struct reading *reading)
 
 bool network_read(struct network *out, char *error, size_t size)
 {
-	struct network n;
+	struct network *n = new_zeroed(sizeof(*n));
 	struct reading reading;
 	struct rtnl r;
 	int failure = EINTR;
 
-	if (!rtnl_open(&r, error, size))
+	if (!rtnl_open(&r, error, size)) {
+		free(n);
 		return false;
+	}
 	/* The kernel says so when something changed under a dump. */
 	for (int tries = 0; tries < 10 && failure == EINTR; tries++) {
-		n = (struct network){ 0 };
-		reading = (struct reading){ .network = &n };
+		memset(n, 0, sizeof(*n));
+		reading = (struct reading){ .network = n };
 		failure = read_once(&r, &reading);
 	}
 	rtnl_close(&r);
 	if (failure != 0) {
 		snprintf(error, size, "cannot read addresses and routes: %s", strerror(failure));
+		free(n);
 		return false;
 	}
-	settle(&reading, 0, IP_V4, n.device4, &n.source4, &n.next_hop4, &n.mtu4);
-	settle(&reading, 1, IP_V6, n.device6, &n.source6, &n.next_hop6, &n.mtu6);
-	*out = n;
+	settle(&reading, 0, IP_V4, n->device4, &n->source4, &n->next_hop4, &n->mtu4);
+	settle(&reading, 1, IP_V6, n->device6, &n->source6, &n->next_hop6, &n->mtu6);
+	memcpy(out, n, sizeof(*out));
+	free(n);
 	return true;
 }
 

@@ -3,7 +3,7 @@
  */
 #include "util/address.h"
 
-enum { NETWORK_ADDRESSES_MAX = 256 };
+enum { NETWORK_ADDRESSES_MAX = 256, NETWORK_ROUTES_MAX = 4096 };
 
 struct network_address {
 	struct ip address;
@@ -21,6 +21,10 @@ struct network {
 	struct ip source4, next_hop4;
 	struct ip source6, next_hop6;
 	unsigned mtu4, mtu6;
+	/* Destinations that the main table has a route of their own for, not the default. */
+	struct ip_range routes[NETWORK_ROUTES_MAX];
+	size_t route_count;
+	bool has_more_routes; /* than fit */
 };
 
 MUST_USE bool network_read(struct network *out, char *error, size_t size);

@@ -122,6 +122,16 @@ void inside_put(struct steering *s, struct batch *b)
 	cover_wipe(&inside);
 }
 
+void bypass_put(struct steering *s, struct batch *b)
+{
+	struct cover bypass;
+
+	cover_of_ranges(&bypass, s->bypass, s->settings.bypass_count);
+	for (size_t i = 0; i < ARRAY_LEN(families); i++)
+		put_cover(b, "bypass", families[i], &bypass);
+	cover_wipe(&bypass);
+}
+
 void known_put(struct steering *s, struct batch *b)
 {
 	struct cover known;
@@ -432,19 +442,29 @@ void steering_set_inside(struct steering *s, const struct ip_range *inside, size
 	commit(s, &b, "inside ranges");
 }
 
-void steering_set_known(struct steering *s, const struct ip_range *known, size_t count)
+struct ip_range *ranges_copy(const struct ip_range *ranges, size_t count)
 {
-	struct batch b = { 0 };
 	struct ip_range *copy = new_array(count + 1, sizeof(*copy));
 
 	if (count > 0)
-		memcpy(copy, known, count * sizeof(*copy));
+		memcpy(copy, ranges, count * sizeof(*copy));
+	return copy;
+}
+
+void steering_set_network(struct steering *s, const struct ip_range *known, size_t known_count,
+                          const struct ip_range *bypass, size_t bypass_count)
+{
+	struct batch b = { 0 };
+
 	free(s->known);
-	s->known = copy;
-	s->settings.known = copy;
-	s->settings.known_count = count;
+	free(s->bypass);
+	s->settings.known = s->known = ranges_copy(known, known_count);
+	s->settings.known_count = known_count;
+	s->settings.bypass = s->bypass = ranges_copy(bypass, bypass_count);
+	s->settings.bypass_count = bypass_count;
 	known_put(s, &b);
-	commit(s, &b, "own addresses");
+	bypass_put(s, &b);
+	commit(s, &b, "addresses and routes");
 }
 
 void steering_alive(struct steering *s)

@@ -266,11 +266,14 @@ static void add_policy_sets(struct text *out, const struct family *f,
 static void add_kept_sets(struct text *out, const struct family *f,
                           const struct steering_settings *s, const struct layout *layout)
 {
-	struct cover inside;
+	struct cover inside, bypass;
 
 	cover_of_ranges(&inside, s->inside, s->inside_count);
 	add_ranges(out, f, "inside", &inside);
 	cover_wipe(&inside);
+	cover_of_ranges(&bypass, s->bypass, s->bypass_count);
+	add_ranges(out, f, "bypass", &bypass);
+	cover_wipe(&bypass);
 	add_layout(out, f, layout, true);
 }
 
@@ -377,8 +380,11 @@ static const char exempt_chains[] =
     "		$is_own meta skuid @daemon_uids udp sport @ike_ports goto exempt_connection\n"
     "		$is_own meta skuid @daemon_uids meta l4proto esp goto exempt_connection\n"
     "	}\n"
-    "	# Names must resolve before anything else can be decided.\n"
+    "	# Names must resolve before anything else can be decided. The way to a name server\n"
+    "	# may be a tunnel that needs none.\n"
     "	chain name_users {\n"
+    "		ip saddr . ip daddr @arranged4 return\n"
+    "		ip6 saddr . ip6 daddr @arranged6 return\n"
     "		meta skuid @dns_uids udp dport @dns_ports goto exempt_connection\n"
     "		meta skuid @dns_uids tcp dport @dns_ports goto exempt_connection\n"
     "	}\n"
@@ -389,6 +395,8 @@ static const char exempt_chains[] =
     "		ip6 daddr @exempt6 accept\n"
     "		ip saddr @exempt4 accept\n"
     "		ip6 saddr @exempt6 accept\n"
+    "		ip daddr @bypass4 accept\n"
+    "		ip6 daddr @bypass6 accept\n"
     "		fib daddr type @own_types accept\n"
     "		icmpv6 type @discovery ip6 hoplimit 255 accept\n"
     "		udp sport . udp dport @dhcp_ports fib saddr type local accept\n"
@@ -536,6 +544,7 @@ static void add_cleartext(struct text *out, const struct family *f)
 	text_add(out, "@clear_ports%c accept\n", d);
 	text_add(out, "		goto cleartext_tunnel%c\n	}\n", d);
 	text_add(out, "	chain cleartext%c {\n", d);
+	text_add(out, "		%s saddr @bypass%c accept\n", p, d);
 	/* First, since the address of a translated tunnel need not be in any row. */
 	text_add(out, "		%s daddr . %s saddr @tunnel%c goto cleartext_tunnel%c\n", p, p, d,
 	         d);

@@ -70,6 +70,7 @@ struct steering {
 	/* Change. */
 	struct ip_range *inside;
 	struct ip_range *known;
+	struct ip_range *bypass;
 	struct policy_table policy;           /* a copy */
 	struct layout layout;                 /* of that policy: what the kernel's sets have */
 	struct counted *counted[LAYOUT_SETS]; /* of each entry of sets that count */
@@ -143,6 +144,7 @@ void policy_forget(struct steering *s);
 void kept_put(struct steering *s, struct batch *b);
 void inside_put(struct steering *s, struct batch *b);
 void known_put(struct steering *s, struct batch *b);
+void bypass_put(struct steering *s, struct batch *b);
 void alive_put(struct steering *s, struct batch *b);
 /* Makes the whole table anew. False: refused, said in the log. */
 bool steering_rebuild(struct steering *s);
@@ -154,6 +156,7 @@ void watch_free(struct watch *w);
 void steering_note(struct steering *s, const char *what, int error);
 
 #define SET_NAME_SIZE 24
+struct ip_range *ranges_copy(const struct ip_range *ranges, size_t count);
 /* "pass4" and so on. */
 static inline const char *set_name(char out[SET_NAME_SIZE], const char *stem, enum ip_family family)
 {

@@ -49,10 +49,10 @@ struct steering *steering_open(const struct steering_settings *settings, const s
 	if (settings->inside_count > 0)
 		memcpy(s->inside, settings->inside, settings->inside_count * sizeof(*s->inside));
 	s->settings.inside = s->inside;
-	s->known = new_array(settings->known_count + 1, sizeof(*s->known));
-	if (settings->known_count > 0)
-		memcpy(s->known, settings->known, settings->known_count * sizeof(*s->known));
+	s->known = ranges_copy(settings->known, settings->known_count);
 	s->settings.known = s->known;
+	s->bypass = ranges_copy(settings->bypass, settings->bypass_count);
+	s->settings.bypass = s->bypass;
 	if (log != NULL)
 		s->log = *log;
 	if (!take_over(s, error, size)) {
@@ -74,6 +74,7 @@ void steering_free(struct steering *s)
 	labels_wipe(&s->labels);
 	free(s->inside);
 	free(s->known);
+	free(s->bypass);
 	free(s->changes);
 	baseline_wipe(&s->baseline);
 	nft_close(&s->nft);
@@ -91,7 +92,7 @@ void steering_note(struct steering *s, const char *what, int error)
 		(void)steering_rebuild(s);
 }
 
-static const char *const range_sets[] = { "local", "inside", "known", "guarded" };
+static const char *const range_sets[] = { "local", "inside", "known", "guarded", "bypass" };
 static const char *const pair_sets[] = {
 	"pass",  "drop",     "reject",     "tunnel",       "used",       "suspect",
 	"alive", "strength", "pair_ports", "tunnel_ports", "used_ports", "grace",
@@ -155,6 +156,7 @@ bool steering_rebuild(struct steering *s)
 		policy_put(s, &b);
 		inside_put(s, &b);
 		known_put(s, &b);
+		bypass_put(s, &b);
 	}
 	alive_put(s, &b);
 	error = nft_commit(&s->nft, &b, NULL);
@@ -189,7 +191,7 @@ static bool is_kept_set(const char *set)
 	const struct layout_kind *kind = layout_kind_named(set);
 
 	return keeps_fixed(set) || (kind != NULL && kind->is_kept) ||
-	       strncmp(set, "inside", 6) == 0;
+	       strncmp(set, "inside", 6) == 0 || strncmp(set, "bypass", 6) == 0;
 }
 
 static bool is_kept_counter(const char *counter)
@@ -233,6 +235,7 @@ static void put_leftover(struct steering *s, struct batch *b)
 	if (s->has_policy) {
 		kept_put(s, b);
 		inside_put(s, b);
+		bypass_put(s, b);
 	}
 }
 

@@ -25,6 +25,9 @@ struct steering_settings {
 	/* What this machine may send from, see control/plan.h; disjoint. */
 	const struct ip_range *known;
 	size_t known_count;
+	/* Destinations that go past us: route-bypass=yes. */
+	const struct ip_range *bypass;
+	size_t bypass_count;
 };
 
 /* The whole ruleset as nft text: replaces an older table in one transaction. Deterministic. */
@@ -45,7 +48,8 @@ struct steering *steering_open(const struct steering_settings *settings, const s
 void steering_free(struct steering *s);
 void steering_set_policy(struct steering *s, const struct policy_table *table);
 void steering_set_inside(struct steering *s, const struct ip_range *inside, size_t count);
-void steering_set_known(struct steering *s, const struct ip_range *known, size_t count);
+void steering_set_network(struct steering *s, const struct ip_range *known, size_t known_count,
+                          const struct ip_range *bypass, size_t bypass_count);
 /*
  * Adds, moves or (TRAP, HOLD) removes the pair's element. Where rules speak of ports the pair's
  * traffic is that of one of them. `has_grace`: its cleartext may come in for two more seconds
