@@ -20,13 +20,12 @@ enum {
 	PRIME_EVERY_S = 60,
 	PRIME_PATIENCE_S = 2,
 	FRESH_S = 1,
-	WINDOW_LEAST = 32,
+	WINDOW_LEAST = 48,
 	WINDOW_STEP = 8,
 	READY_MAX = 16,
 };
 /* A question that lies here for longer waits for others: libunbound has more than it can do. */
-#define LAG_MAX  MILLISECONDS(4)
-#define LAG_GOOD MILLISECONDS(2)
+#define LAG_MAX MILLISECONDS(4)
 
 enum mail_kind { MAIL_QUESTION, MAIL_ANSWER, MAIL_PRIMED, MAIL_NOT_PRIMED };
 
@@ -106,8 +105,9 @@ struct resolver {
 	size_t asked_count;
 	bool is_primed;
 	bool is_prime_over;
-	bool is_stopping; /* under questions.lock */
-	unsigned window;  /* questions at once that it keeps up with; atomic */
+	bool is_stopping;      /* under questions.lock */
+	unsigned window;       /* questions at once that it keeps up with; atomic */
+	struct instant worked; /* the thread's time when it was adapted last */
 };
 
 static bool mailbox_init(struct mailbox *box)
@@ -399,27 +399,35 @@ static void ask(struct resolver *r, const struct mail *question)
 		put_question(asked);
 }
 
-static struct instant clock_now(void)
+static struct instant clock_of(clockid_t clock)
 {
 	struct timespec ts;
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
+	clock_gettime(clock, &ts);
 	return (struct instant){ (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec };
+}
+
+static struct instant clock_now(void)
+{
+	return clock_of(CLOCK_MONOTONIC);
 }
 
 /*
  * One round of the loop serves everybody whose answer has come, and only then looks at questions:
  * with hundreds of them under way a round takes tens of milliseconds, and whoever asks for the
- * first time waits for two of them. So fewer are taken at once as soon as questions lie about; a
- * network that is slow does not count.
+ * first time waits for two of them. So fewer are taken at once when questions lie about because of
+ * our own work; a network that is slow, or a machine that is busy, does not count.
  */
 static void adapt_window(struct resolver *r, struct duration lag)
 {
 	unsigned window = __atomic_load_n(&r->window, __ATOMIC_RELAXED);
+	struct instant worked = clock_of(CLOCK_THREAD_CPUTIME_ID);
+	struct duration work = instant_since(worked, r->worked);
 
-	if (lag.ns > LAG_MAX.ns)
+	r->worked = worked;
+	if (lag.ns > LAG_MAX.ns && work.ns > LAG_MAX.ns)
 		window -= window / 8;
-	else if (lag.ns < LAG_GOOD.ns)
+	else
 		window += WINDOW_STEP;
 	if (window < WINDOW_LEAST)
 		window = WINDOW_LEAST;
