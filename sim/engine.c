@@ -267,7 +267,13 @@ static void raise_cleartext(struct sim_engine *e, const struct ip_pair *pair)
 	sim_later(e->gateway->sim, SECONDS(1), tell_cleartext, r);
 }
 
-/* CLR-2: what claims to come from a tunnelled or private pair is refused. */
+static bool is_refused_by(const struct policy_row *row)
+{
+	return row != NULL && (row->is_private || row->action == POLICY_TUNNEL ||
+	                       row->action == POLICY_DROP || row->action == POLICY_REJECT);
+}
+
+/* CLR-2: what claims to come from a tunnelled, private or blocked pair is refused. */
 void engine_clear_inbound(struct sim_engine *e, struct packet *packet)
 {
 	struct ip_pair back = { packet->pair.destination, packet->pair.source };
@@ -277,7 +283,7 @@ void engine_clear_inbound(struct sim_engine *e, struct packet *packet)
 	if (entry != NULL && entry->action == EROUTE_TUNNEL)
 		raise_cleartext(e, &back);
 	if ((entry != NULL && entry->action == EROUTE_TUNNEL) ||
-	    (row != NULL && (row->is_private || row->action == POLICY_TUNNEL)))
+	    is_refused_by(row))
 		packet->fate = FATE_REFUSED;
 	else
 		sim_deliver(e->gateway->sim, packet, FATE_ARRIVED_IN_CLEAR);

@@ -192,14 +192,15 @@ void sim_policy(struct gateway *gateway, const char *name, const char *text)
 	gateway->policies[i].text = text;
 }
 
-static void read_conf(struct gateway *gateway)
+static void read_conf(struct gateway *gateway, bool is_start)
 {
 	struct conf_reader reader = { .ctx = gateway, .read = read_policy };
 	struct conf_messages messages = { 0 };
 
 	conf_wipe(&gateway->conf);
-	if (!conf_parse(&gateway->conf, "ipsec.conf", BYTES_STR(gateway->conf_text), &reader,
-	                &messages))
+	if (!(is_start ? conf_parse_to_start : conf_parse)(&gateway->conf, "ipsec.conf",
+	                                                   BYTES_STR(gateway->conf_text),
+	                                                   &reader, &messages))
 		sim_fail(gateway->sim, "%s: %s", gateway->name, messages.errors.s);
 	if (gateway->sim->keeps_idle_tunnels)
 		gateway->conf.setup.tunnel_idle_s = 10 * 86400;
@@ -224,7 +225,7 @@ static void configure(struct gateway *gateway)
 
 void gateway_reload(struct gateway *gateway)
 {
-	read_conf(gateway);
+	read_conf(gateway, false);
 	configure(gateway);
 }
 
@@ -250,7 +251,7 @@ void gateway_start(struct gateway *gateway)
 	gateway->engine.gateway = gateway;
 	gateway->is_down = false;
 	gateway->core = opportunism_new(&settings);
-	read_conf(gateway);
+	read_conf(gateway, true);
 	configure(gateway);
 	opportunism_recover(gateway->core, gateway->peers, gateway->peer_count,
 	                    gateway->sim->now.ns / SECONDS(1).ns, gateway->sim->now);

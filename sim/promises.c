@@ -121,6 +121,7 @@ static bool is_explained(const struct sim *sim, const struct packet *packet)
 	case FATE_UNDER_WAY:
 		return false;
 	case FATE_REFUSED:
+		return sim->is_rough || sim->may_refuse;
 	case FATE_EARLY:
 	case FATE_NO_SA:
 	case FATE_UNROUTABLE:

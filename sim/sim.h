@@ -22,6 +22,9 @@ void sim_end(struct sim *sim);
 /* Before the first gateway: idle tunnels end as they do, at the looks of a minute and later. */
 void sim_let_tunnels_end(struct sim *sim);
 
+/* Two ends that do not want the same: cleartext of the one is refused by the other. */
+void sim_let_refuse(struct sim *sim);
+
 /*
  * A gateway at `address`, of the HowTo's two conns: its own address, and `inside` (a range, or
  * NULL), to anyone. `failure` is failureshunt= or NULL. Its key is Ed25519 and not yet published.

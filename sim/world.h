@@ -292,6 +292,7 @@ struct sim {
 	struct text trace;
 	uint64_t steps;
 	struct instant active; /* when something happened last that was not just a look */
+	bool may_refuse;         /* what somebody sends in the clear, the other side may not take */
 	bool keeps_idle_tunnels; /* so that stories can wait for other things */
 	bool is_rough; /* a random run: packets under way may be lost with an SA that is replaced */
 };

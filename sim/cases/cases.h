@@ -4,6 +4,12 @@
 
 #define SIM_CASES(X)                              \
 	X(first_contact)                          \
+	X(groups_meet_groups)                     \
+	X(groups_out_of_the_box)                  \
+	X(groups_apply_when_read_again)           \
+	X(groups_of_ones_own)                     \
+	X(groups_beside_conns)                    \
+	X(groups_held_by_a_makeshift)             \
 	X(first_contact_private)                  \
 	X(first_contact_ipv6)                     \
 	X(many_first_packets)                     \
