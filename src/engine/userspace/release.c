@@ -10,6 +10,19 @@
 #include "engine/userspace/fragment.h"
 #include "engine/userspace/sockaddr.h"
 
+/*
+ * What a socket sent counts against it until it has left the machine. Behind a slow uplink the
+ * usual 200 KiB are a few hundred packets, and a burst of verdicts would lose the rest of what was
+ * held; with room for all that, it is the queue of the uplink that decides.
+ */
+static void make_room(int fd)
+{
+	int octets = 64 << 20; /* HOLD_OCTETS_MAX; the kernel doubles it for its own needs */
+
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &octets, sizeof(octets)) != 0)
+		(void)!setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &octets, sizeof(octets));
+}
+
 static int open_marked(int domain, int type, int protocol, uint32_t mark)
 {
 	int fd = socket(domain, type | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol);
@@ -20,6 +33,7 @@ static int open_marked(int domain, int type, int protocol, uint32_t mark)
 		close(fd);
 		return -1;
 	}
+	make_room(fd);
 	return fd;
 }
 
