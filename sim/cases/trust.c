@@ -131,7 +131,7 @@ void unsigned_delegation_at_the_responder(void)
 		sim_run_for(sim, SECONDS(20));
 		expect_eroute(sim, destination, source, is_signed ? "tunnel" : "pass");
 		if (!is_signed)
-			expect_logged(sim, east, "none that is signed as the conn wants");
+			expect_logged(sim, east, "its delegation is not signed, and the conn wants that");
 		sim_end(sim);
 	}
 }

@@ -167,6 +167,8 @@ int auto_command(struct cli *cli)
 		return reread_groups(cli);
 	if (cli_option(cli, "--status"))
 		return print_status(cli);
+	if (cli_option(cli, "--rollover"))
+		return rollover_command(cli);
 	for (size_t i = 0; i < ARRAY_LEN(actions); i++) {
 		char option[16];
 

@@ -128,3 +128,15 @@ const char *cli_text(const json_t *object, const char *key)
 
 	return text != NULL ? text : "-";
 }
+
+bool cli_is_running(const struct cli *cli)
+{
+	char error[512];
+	json_t *request = json_pack("{s:s}", "command", "status");
+	json_t *reply = control_request_with(cli->rundir, request, -1, error, sizeof(error));
+	bool is_running = reply != NULL || errno != ESRCH;
+
+	json_decref(request);
+	json_decref(reply);
+	return is_running;
+}

@@ -44,6 +44,8 @@ MUST_USE bool cli_ask(const struct cli *cli, json_t *request, json_t **result, i
 /* Sends a descriptor along, which stays the caller's. */
 MUST_USE bool cli_ask_with(const struct cli *cli, json_t *request, int fd, json_t **result,
                            int *status);
+/* Whether somebody is there to be asked; says nothing. */
+bool cli_is_running(const struct cli *cli);
 /* Prints JSON for programs. */
 int cli_print_json(const json_t *json);
 /* A member as text, "-" if it is not there or null. */
@@ -63,6 +65,7 @@ int look_command(struct cli *cli);
 int why_command(struct cli *cli);
 int forget_command(struct cli *cli);
 int verify_command(struct cli *cli);
+int rollover_command(struct cli *cli);
 int showhostkey_command(struct cli *cli);
 int newhostkey_command(struct cli *cli);
 int checkconfig_command(struct cli *cli);

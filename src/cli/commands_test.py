@@ -158,6 +158,33 @@ class HostKeys(Gateway):
         self.assertEqual([(k["type"], k["bits"], k["next"]) for k in keys],
                          [("rsa", 2048, False), ("ed25519", 256, False), ("rsa", 2048, True)])
 
+    def test_rollover_takes_the_next_key_into_use_and_keeps_the_old_one(self):
+        self.done("newhostkey", "--bits", "2048")
+        self.assertIn("no next key", self.refused(1, "auto", "--rollover"))
+        self.done("newhostkey", "--type", "ed25519")
+        self.done("newhostkey", "--bits", "2048", "--next")
+        secrets = self.confs / "ipsec.secrets"
+        secrets.write_text("# mine\n" + secrets.read_text() + '192.0.2.1 : PSK "x"')
+        secrets.chmod(0o400)
+        comment, old, other, new, psk = secrets.read_text().split("\n")
+        before = self.done("showhostkey", "--next", "--key")
+        self.assertIn("no next key", self.refused(1, "auto", "--rollover", "--type", "ed25519"))
+        self.done("auto", "--rollover", "--type", "rsa")
+        self.assertEqual(secrets.read_text().split("\n"),
+                         [comment, new.replace("-NEXT", ""), old, other, psk])
+        self.assertEqual(stat.S_IMODE(secrets.stat().st_mode), 0o400)
+        keys = json.loads(self.done("showhostkey", "--key", "--json"))
+        self.assertEqual([k["next"] for k in keys], [False, False])
+        self.assertIn(keys[0]["records"][0], before)
+        self.assertIn("no next key", self.refused(1, "auto", "--rollover"))
+        self.assertIn("no such next key", self.refused(1, "showhostkey", "--next", "--key"))
+
+    def test_rollover_puts_the_next_key_before_an_inline_one(self):
+        self.write("ipsec.secrets", ": RSA {\n\tModulus: 0x01\n\t}\n: RSA-NEXT\tnew.pem")
+        self.done("auto", "--rollover")
+        self.assertEqual((self.confs / "ipsec.secrets").read_text(),
+                         ": RSA\tnew.pem\n: RSA {\n\tModulus: 0x01\n\t}\n")
+
     def test_an_entry_is_appended_behind_what_is_there(self):
         self.write("ipsec.secrets", '# mine\n192.0.2.1 : PSK "x"')
         self.done("newhostkey", "--type", "ed25519")

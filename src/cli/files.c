@@ -1,7 +1,9 @@
 #include "cli/files.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "control/handover.h"
@@ -107,4 +109,28 @@ int files_secrets_token(const struct files *files, char *error, size_t size)
 	if (sealed >= 0)
 		close(sealed);
 	return token;
+}
+
+/* Held from looking to writing, so that two calls at once do not both find room. */
+int files_lock(const struct cli *cli)
+{
+	int fd = open(cli->confs, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd >= 0)
+		(void)flock(fd, LOCK_EX);
+	return fd;
+}
+
+bool files_write_all(int fd, struct bytes b)
+{
+	while (b.len > 0) {
+		ssize_t n = write(fd, b.data, b.len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return false;
+		b = BYTES(b.data + n, b.len - (size_t)n);
+	}
+	return fsync(fd) == 0;
 }

@@ -23,6 +23,10 @@ MUST_USE bool files_read_conf(const struct cli *cli, bool is_start, struct files
 /* With `needs_file` a missing ipsec.secrets is an error, else the same as an empty one. */
 MUST_USE bool files_read_secrets(const struct cli *cli, bool needs_file, struct files *out);
 void files_wipe(struct files *files);
+/* The directory of the files, locked until the descriptor is closed; -1: errno says why not. */
+int files_lock(const struct cli *cli);
+/* All of it, and on disk. */
+MUST_USE bool files_write_all(int fd, struct bytes b);
 /* Each of `lines` (may be NULL) on stderr, as "ipsec: KIND" and the line. */
 void files_print_lines(const struct cli *cli, const char *kind, const char *lines);
 /* {"conf": BUNDLE, "secrets": what handover_describe() makes} */

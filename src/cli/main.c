@@ -30,7 +30,7 @@ static const struct command {
 	  "With any error the running configuration stays.\n", reload_command },
 	{ "auto",
 	  "--add|--delete|--replace|--route|--unroute|--up|--down NAME, --rereadgroups, or "
-	  "--status [--json]",
+	  "--status [--json], or --rollover [--type rsa|ed25519|ecdsa]",
 	  "handle one conn, or list them all",
 	  "  --add       load the conn NAME from ipsec.conf, to answer its peers\n"
 	  "  --delete    forget it\n"
@@ -43,7 +43,9 @@ static const struct command {
 	  "  --rereadgroups\n"
 	  "              read the files of ipsec.d/policies again; they apply at once, all of\n"
 	  "              them or, with any mistake, none\n"
-	  "  --status    list the conns\n",
+	  "  --status    list the conns\n"
+	  "  --rollover  take the host key made with newhostkey --next into use; the old one\n"
+	  "              stays in ipsec.secrets until you take its line out\n",
 	  auto_command },
 	{ "eroute", "[--verbose] [--json] | --del SRC DST | --clear | --try SRC DST",
 	  "list what happens to which packets",
@@ -78,7 +80,7 @@ static const struct command {
 	{ "look", "[--json]", "list eroutes and security associations", "", look_command },
 	{ "showhostkey",
 	  "[--txt GATEWAY|@FQDN] [--key] [--ipseckey [GATEWAY|NAME]] [--precedence N] "
-	  "[--owner NAME] [--generic] [--left|--right] [--type rsa|ed25519|ecdsa]",
+	  "[--owner NAME] [--generic] [--next] [--left|--right] [--type rsa|ed25519|ecdsa]",
 	  "print our public keys as DNS records",
 	  "  --key                     KEY, for the reverse map of this gateway (the default)\n"
 	  "  --txt GATEWAY|@FQDN       TXT, for the reverse map of each client of this gateway\n"
@@ -87,6 +89,7 @@ static const struct command {
 	  "  --owner NAME              begin the lines with this name, not with a tab\n"
 	  "  --generic                 for servers that do not know such records (RFC 3597)\n"
 	  "  --type rsa|ed25519|ecdsa  keys of this type only; KEY and TXT hold RSA only\n"
+	  "  --next                    keys made with newhostkey --next only\n"
 	  "  --left, --right           leftrsasigkey= or leftsigkey= for the peer's ipsec.conf\n",
 	  showhostkey_command },
 	{ "newhostkey", "[--type rsa|ed25519|ecdsa] [--bits N] [--next]", "make a host key",

@@ -9,7 +9,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -150,20 +149,6 @@ static bool make_directory(const char *path)
 	return mkdir(path, 0700) == 0 || errno == EEXIST;
 }
 
-static bool write_all(int fd, struct bytes b)
-{
-	while (b.len > 0) {
-		ssize_t n = write(fd, b.data, b.len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return false;
-		b = BYTES(b.data + n, b.len - (size_t)n);
-	}
-	return fsync(fd) == 0;
-}
-
 static bool write_key_file(const struct cli *cli, const char *name, struct bytes pem)
 {
 	char path[4096];
@@ -180,7 +165,7 @@ static bool write_key_file(const struct cli *cli, const char *name, struct bytes
 		cli_fail("%s: %s", path, strerror(errno));
 		return false;
 	}
-	ok = write_all(fd, pem);
+	ok = files_write_all(fd, pem);
 	if (!ok) {
 		cli_fail("%s: %s", path, strerror(errno));
 		unlink(path);
@@ -226,7 +211,7 @@ static bool append_entry(const struct cli *cli, const struct wish *w, const char
 	}
 	text_add(&line, "%s: %s%s %s\n", ends_in_newline(fd) ? "" : "\n", secrets_word(w->type),
 	         w->is_next ? "-NEXT" : "", name);
-	ok = write_all(fd, BYTES(line.s, line.len));
+	ok = files_write_all(fd, BYTES(line.s, line.len));
 	if (!ok)
 		cli_fail("%s: %s", path, strerror(errno));
 	text_free(&line);
@@ -250,16 +235,6 @@ static int keep(const struct cli *cli, const struct wish *w, EVP_PKEY *pkey)
 	printf("%s in %s/ipsec.d/private/%s; ipsec showhostkey prints it for DNS\n",
 	       pubkey_text(&made.key).s, cli->confs, name);
 	return CLI_DONE;
-}
-
-/* Held from looking to writing, so that two calls at once do not both find room. */
-static int lock_directory(const struct cli *cli)
-{
-	int fd = open(cli->confs, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	if (fd >= 0)
-		(void)flock(fd, LOCK_EX);
-	return fd;
 }
 
 static int make(const struct cli *cli, const struct wish *w)
@@ -295,7 +270,7 @@ int newhostkey_command(struct cli *cli)
 	if (!parse_wish(cli, &wish, &status))
 		return status;
 	umask(077);
-	lock = lock_directory(cli);
+	lock = files_lock(cli);
 	if (lock < 0)
 		return cli_fail("%s: %s", cli->confs, strerror(errno));
 	status = make(cli, &wish);

@@ -9,7 +9,7 @@
 #include "dns/publish.h"
 
 struct wish {
-	bool key, txt, ipseckey, json;
+	bool key, txt, ipseckey, only_next, json;
 	bool is_generic; /* as RFC 3597 has it */
 	const char *end; /* "left" or "right": for an ipsec.conf; NULL: none */
 	struct delegation txt_to;
@@ -111,6 +111,7 @@ static bool parse_records(struct cli *cli, struct wish *w, int *status)
 static bool parse_wish(struct cli *cli, struct wish *w, int *status)
 {
 	w->json = cli_option(cli, "--json");
+	w->only_next = cli_option(cli, "--next");
 	w->is_generic = cli_option(cli, "--generic");
 	if (!parse_records(cli, w, status) || !parse_precedence(cli, w, status) ||
 	    !parse_type(cli, w, status) || !parse_owner(cli, w, status))
@@ -193,7 +194,7 @@ static int print_keys(const struct wish *w, const struct hostkey *keys, size_t c
 		struct text head = { 0 };
 
 		if ((w->type == PUBKEY_NONE || hostkey_is_of_type(&keys[i].key, w->type)) &&
-		    add_records(&lines, w, &keys[i].key)) {
+		    (keys[i].is_next || !w->only_next) && add_records(&lines, w, &keys[i].key)) {
 			comment(&head, &keys[i].key);
 			if (!w->json)
 				printf("%s%s", head.s, lines.s);
@@ -208,6 +209,9 @@ static int print_keys(const struct wish *w, const struct hostkey *keys, size_t c
 	json_decref(json);
 	if (count > 0)
 		return CLI_DONE;
+	if (w->only_next)
+		return cli_fail("there is no such next key in ipsec.secrets; make one with ipsec "
+		                "newhostkey --next");
 	if (w->type != PUBKEY_NONE && w->type != PUBKEY_RSA)
 		return cli_fail("there is no %s key in ipsec.secrets; make one with ipsec "
 		                "newhostkey --type %s",

@@ -62,7 +62,7 @@ static void look_for(struct opportunism *opp, const struct ip *address, const ch
 	self->opp = opp;
 	string_copy(self->name, sizeof(self->name), name);
 	LIST_INSERT_HEAD(&opp->self_searches, self, in_list);
-	key_search_start(&self->search, &opp->lookups, address, fqdn, KEY_SEARCH_TXT, on_done,
+	key_search_start(&self->search, &opp->lookups, address, fqdn, KEY_SEARCH_TXT | KEY_SEARCH_FRESH, on_done,
 	                 self);
 }
 

@@ -135,6 +135,39 @@ def test_truncated_answers_are_asked_for_again(lab, idle_pair, lies):
     lab.reload_dns()
 
 
+def records(pair, *words):
+    """West's key where the HowTo wants it, at the gateway and its client."""
+    txt = pair.west.key("--txt", WEST, *words)
+    pair.lab.publish(reverse(WEST), pair.west.key("--key", *words), txt)
+    pair.lab.publish(reverse(SOURCE), txt)
+    pair.lab.reload_dns()
+
+
+def test_keys_roll_over_without_loss(lab, idle_pair, lies):
+    """Publish the next one, take it into use, take the old one out: no packet notices."""
+    west = idle_pair.west
+    idle_pair.stop()
+    west.ipsec("newhostkey", "--bits", "2048", "--next", timeout=60)
+    records(idle_pair)
+    start(idle_pair)
+    meet(idle_pair, DEST, "tunnel")
+    pings = lab.source.start("ping", "-n", "-i", "0.1", "-c", "60", "-W", "1", DEST, stdout=-1,
+                             text=True)
+    west.ipsec("auto", "--rollover", timeout=60)
+    assert west.json("status")["host_keys"][0] == {"key": "RSA 2048 bits", "next": False}
+    secrets = west.confs / "ipsec.secrets"
+    lines = secrets.read_text().splitlines(keepends=True)
+    old = [line for line in lines if line.startswith(": RSA")][1]
+    secrets.write_text("".join(line for line in lines if line != old))
+    records(idle_pair)
+    west.ipsec("reload")
+    meet(idle_pair, SECOND, "tunnel")
+    assert " 0% packet loss" in pings.communicate(timeout=20)[0]
+    idle_pair.restart()
+    meet(idle_pair, DEST, "tunnel")
+    assert "peer 198.18.1.1, RSA 2048 bits" in idle_pair.east.log()
+
+
 def test_dns_is_verified(lab, idle_pair, lies):
     """The HowTo had to believe every answer. Here the zones are signed, and forged answers about them
     buy neither cleartext nor a tunnel to somebody else; true ones make a tunnel of strength dnssec."""
