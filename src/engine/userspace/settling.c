@@ -15,7 +15,12 @@ static uint32_t print_of(const struct packet *p)
 	struct bytes upper = BYTES(p->octets.data + p->upper, p->octets.len - p->upper);
 	uint32_t print = print_add(2166136261, BYTES(&p->protocol, 1));
 	size_t fixed = upper.len, rest = upper.len;
+	uint8_t id[2] = { (uint8_t)(p->fragment_id >> 8), (uint8_t)p->fragment_id };
 
+	/* Fragments look alike, and one that is taken for another keeps its datagram from being put
+	 * together. IPv6 gives them another number on the way. */
+	if (p->is_fragment && p->version == 4)
+		print = print_add(print, BYTES_OF(id));
 	if (!p->is_later_fragment && p->protocol == IPPROTO_NUMBER_TCP && upper.len >= 20) {
 		fixed = 16;
 		rest = (size_t)(upper.data[12] >> 4) * 4;

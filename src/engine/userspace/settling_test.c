@@ -59,10 +59,25 @@ static void waits_for_what_is_under_way_and_no_longer_than_its_bounds(void **sta
 	assert_true(settling_waits(&s, start));
 }
 
+static void does_not_take_a_fragment_for_another(void **state)
+{
+	uint8_t octets[36];
+	struct packet one = make(octets, 1), other = one;
+	struct settling s = { 0 };
+
+	one.is_fragment = one.is_later_fragment = other.is_fragment = other.is_later_fragment = true;
+	one.fragment_id = 7;
+	other.fragment_id = 8;
+	settling_add(&s, &one, start);
+	assert_false(settling_take(&s, &other));
+	assert_true(settling_take(&s, &one));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(knows_a_packet_again_whatever_the_kernel_wrote_into_it),
+		cmocka_unit_test(does_not_take_a_fragment_for_another),
 		cmocka_unit_test(waits_for_what_is_under_way_and_no_longer_than_its_bounds),
 	};
 
