@@ -243,6 +243,7 @@ void gateway_start(struct gateway *gateway)
 		.resolver = &gateway->resolver,
 		.engine = &gateway->engine_port,
 		.ike = &gateway->ike,
+		.idle_sas_above = gateway->idle_sas_above,
 	};
 
 	gateway->resolver = resolver_port_of(gateway);

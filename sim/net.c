@@ -236,8 +236,10 @@ static void land_esp(struct sim *sim, void *what)
 	struct esp *esp = what;
 	struct gateway *to = net_gateway_at(sim, &esp->path.remote.address);
 
-	if (to == NULL || to->is_down)
+	if (to == NULL)
 		esp->packet->fate = FATE_UNROUTABLE;
+	else if (to->is_down)
+		esp->packet->fate = FATE_CRASHED;
 	else
 		engine_esp_inbound(&to->engine, esp);
 	secret_free(&esp->key);

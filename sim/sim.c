@@ -242,6 +242,12 @@ void sim_start(struct sim *sim, struct gateway *gateway)
 	gateway_start(gateway);
 }
 
+void sim_keep_few(struct sim *sim, struct gateway *gateway, size_t idle_sas_above)
+{
+	gateway->idle_sas_above = idle_sas_above;
+	sim_restart(sim, gateway);
+}
+
 void sim_lose_file(struct gateway *gateway)
 {
 	gateway->keeps_peers = false;

@@ -44,6 +44,8 @@ void sim_restart(struct sim *sim, struct gateway *gateway);
 /* The same in two steps, with a time between them. */
 void sim_kill(struct sim *sim, struct gateway *gateway);
 void sim_start(struct sim *sim, struct gateway *gateway);
+/* Restarts it as one that keeps so many idle IKE SAs only. */
+void sim_keep_few(struct sim *sim, struct gateway *gateway, size_t idle_sas_above);
 /* From now on it does not remember its peers over a restart. */
 void sim_lose_file(struct gateway *gateway);
 /* A new configuration: the HowTo's two conns with that failureshunt=, or an ipsec.conf. */

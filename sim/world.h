@@ -52,7 +52,7 @@ enum fate {
 	FATE_ARRIVED_IN_CLEAR,
 	FATE_DROPPED,    /* by a verdict or by policy */
 	FATE_OVERFLOW,   /* more than the hold keeps */
-	FATE_CRASHED,    /* held by a gateway that went down, or by an SA that it lost */
+	FATE_CRASHED,    /* held by a gateway that went down, or by an SA that it lost, or sent to one */
 	FATE_REFUSED,    /* in the clear where the receiver has a tunnel or is private (CLR-2) */
 	FATE_EARLY,      /* by an SA whose answer has not arrived at the receiver yet */
 	FATE_NO_SA,      /* by an SA the receiver does not have (any more) */
@@ -159,6 +159,7 @@ struct gateway {
 	struct engine_port engine_port;
 	struct ike_ports ike;
 	struct text log;
+	size_t idle_sas_above; /* 0: as in real life */
 	bool keeps_peers; /* the file of peers outlives a restart */
 	struct peer_record *peers; /* it */
 	size_t peer_count;

@@ -90,6 +90,13 @@
 	X(looks_come_by_chance)                   \
 	X(restarts_recover_by_the_file)           \
 	X(restarts_recover_five_a_second)         \
+	X(another_key_is_another_ike_sa)          \
+	X(it_does_not_matter_who_began)           \
+	X(a_lost_ike_sa_is_replaced_for_its_child) \
+	X(a_restarted_peer_that_only_answers)     \
+	X(a_silent_peer_that_comes_is_met_at_once) \
+	X(idle_ike_sas_go_when_there_are_many)    \
+	X(four_ike_sas_with_one_peer)             \
 	X(rekeys_under_traffic_lose_nothing)      \
 	X(rekeys_that_cross_lose_nothing)         \
 	X(rekeys_with_losses_lose_nothing)        \

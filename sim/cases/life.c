@@ -198,3 +198,153 @@ void restarts_recover_five_a_second(void)
 		sim_end(sim);
 	}
 }
+
+static const char *const other = "198.51.100.6";
+
+/* REU-2: the other Destination's record holds another key for the same gateway. */
+void another_key_is_another_ike_sa(void)
+{
+	struct pair p = start(7, HOWTO("198.51.100.0/24"));
+	struct gateway *stranger = sim_gateway(p.sim, "stranger", "192.0.2.9", NULL, NULL);
+
+	sim_delegate_with(p.sim, other, 10, p.east, stranger);
+	sim_packet(p.sim, source, other);
+	sim_run_for(p.sim, SECONDS(5));
+	expect_drop(p.sim, source, other); /* east has not got that key */
+	expect_tunnel(p.sim, source, destination);
+	expect_sas(p.sim, p.west, 1, 1);
+	end(&p);
+}
+
+/* REU-3: east answers, and begins with the next pair. */
+void it_does_not_matter_who_began(void)
+{
+	struct pair p = start(8, HOWTO("198.51.100.0/24"));
+
+	sim_delegate(p.sim, other, p.east);
+	sim_ping(p.sim, other, source);
+	sim_run_for(p.sim, SECONDS(3));
+	expect_tunnel(p.sim, other, source);
+	expect_arrived(p.sim, source, other, 1, 0);
+	expect_sas(p.sim, p.west, 1, 2);
+	expect_sas(p.sim, p.east, 1, 2);
+	end(&p);
+}
+
+/* REU-6, RST-7: east has lost its SAs when the next pair is asked for on the old one. */
+void a_lost_ike_sa_is_replaced_for_its_child(void)
+{
+	struct pair p = start(9, HOWTO("198.51.100.0/24"));
+
+	sim_delegate(p.sim, other, p.east);
+	sim_lose_file(p.east);
+	sim_restart(p.sim, p.east);
+	sim_ping(p.sim, source, other);
+	sim_run_for(p.sim, SECONDS(3));
+	expect_tunnel(p.sim, source, other);
+	expect_arrived(p.sim, other, source, 1, 0);
+	expect_sas(p.sim, p.west, 1, 1);
+	end(&p);
+}
+
+#define ANSWERS(inside)                                             \
+	"conn self\n\tleft=%defaultroute\n\tright=%opportunistic\n" \
+	"\tfailureshunt=drop\n\tauto=add\n"                         \
+	"conn clients\n\tleft=%defaultroute\n\tleftsubnet=" inside  \
+	"\n\tright=%opportunistic\n\tfailureshunt=drop\n\tauto=add\n"
+
+/* RST-3, RST-5: however long it was away while west still asked, west is back within 3 s. */
+void a_restarted_peer_that_only_answers(void)
+{
+	for (unsigned away = 0; away <= 150; away += 10) {
+		struct pair p = start(away, ANSWERS("198.51.100.0/24"));
+		unsigned before;
+
+		sim_kill(p.sim, p.east);
+		for (unsigned i = 0; i < away * 5; i++) {
+			sim_packet(p.sim, source, destination);
+			sim_run_for(p.sim, MILLISECONDS(200));
+		}
+		sim_start(p.sim, p.east);
+		for (unsigned i = 0; i < 15; i++) {
+			sim_packet(p.sim, source, destination);
+			sim_run_for(p.sim, MILLISECONDS(200));
+		}
+		before = sim_children(p.west);
+		expect_true(p.sim, before == 1);
+		expect_tunnel(p.sim, source, destination);
+		sim_end(p.sim);
+	}
+}
+
+/* RST-2, LIFE-5: given up as silent, but then it comes by itself: what waits for time to pass does
+ * so no longer. */
+void a_silent_peer_that_comes_is_met_at_once(void)
+{
+	struct pair p = start(10, HOWTO("198.51.100.0/24"));
+
+	sim_kill(p.sim, p.east);
+	for (unsigned i = 0; i < 280; i++) {
+		sim_packet(p.sim, source, destination);
+		sim_run_for(p.sim, SECONDS(1));
+	}
+	expect_drop(p.sim, source, destination);
+	sim_start(p.sim, p.east);
+	sim_run_for(p.sim, SECONDS(1));
+	sim_packet(p.sim, source, destination);
+	sim_run_for(p.sim, SECONDS(1));
+	expect_tunnel(p.sim, source, destination);
+	sim_end(p.sim);
+}
+
+/* LIFE-7: with a bound of three; the one that was idle longest goes, those in use stay. */
+void idle_ike_sas_go_when_there_are_many(void)
+{
+	struct pair p = start(11, PATIENT HOWTO("198.51.100.0/24"));
+	char address[32], name[16];
+
+	sim_keep_few(p.sim, p.west, 3);
+	sim_run_for(p.sim, SECONDS(2));
+	for (int i = 0; i < 5; i++) {
+		struct gateway *leaf;
+
+		snprintf(name, sizeof(name), "leaf%d", i);
+		snprintf(address, sizeof(address), "192.0.2.%d", 10 + i);
+		leaf = sim_gateway_with(p.sim, name, address, NULL, PATIENT HOWTO("10.0.0.0/24"));
+		sim_publish_key(p.sim, leaf);
+		sim_delegate(p.sim, address, leaf);
+		sim_ping(p.sim, source, address);
+		if (i == 2)
+			sim_run_for(p.sim, SECONDS(70)); /* 0 to 2 and east are idle */
+	}
+	sim_run_for(p.sim, SECONDS(3));
+	expect_sas(p.sim, p.west, 3, 2); /* one for each that came above the bound */
+	expect_sas(p.sim, p.east, 0, 0);
+	sim_end(p.sim);
+}
+
+/* SEC-13: a peer that forgets again and again, and never says so. */
+void four_ike_sas_with_one_peer(void)
+{
+	struct sim *sim = sim_new(12);
+	struct gateway *west, *east;
+	char address[32];
+
+	west = sim_gateway_with(sim, "west", "192.0.2.1", "203.0.113.0/24",
+	                        "config setup\n\tuniqueids=no\n" HOWTO("203.0.113.0/24"));
+	east = sim_gateway(sim, "east", "192.0.2.2", "198.51.100.0/24", "drop");
+	sim_publish_key(sim, west);
+	sim_publish_key(sim, east);
+	sim_lose_file(west);
+	for (int i = 0; i < 7; i++) {
+		snprintf(address, sizeof(address), "203.0.113.%d", 10 + i);
+		sim_delegate(sim, address, west);
+		sim_delegate(sim, destination, east);
+		sim_ping(sim, address, destination);
+		sim_run_for(sim, SECONDS(3));
+		expect_tunnel(sim, address, destination);
+		expect_sas(sim, east, i < 4 ? (size_t)i + 1 : 4, i < 4 ? (size_t)i + 1 : 4);
+		sim_restart(sim, west);
+	}
+	sim_end(sim);
+}

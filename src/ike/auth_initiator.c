@@ -290,9 +290,10 @@ void auth_on_response_checked(struct ike_sa *sa, struct bytes result, struct ins
 {
 	if (!proof_is_good(sa, result))
 		return reject_peer(sa, proof_failure(sa), NOTIFY_AUTHENTICATION_FAILED, now);
+	ike_sa_up(sa, now);
+	/* After it: what the others were asked for can be asked for by this one. */
 	if (sa->hs->initial_contact)
 		contact_drop_others(sa);
-	ike_sa_up(sa, now);
 	finish_first_child(sa, now);
 	request_pump(sa, now);
 }

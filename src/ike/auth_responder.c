@@ -249,9 +249,9 @@ void auth_on_response_made(struct ike_sa *sa, struct bytes proof, struct instant
 	if (contact_is_first(sa))
 		message_add_notify(&m, NOTIFY_INITIAL_CONTACT, (struct bytes){ 0 });
 	proof_add(&m, sa, hs->permission.self.auth, proof);
+	ike_sa_up(sa, now);
 	if (hs->initial_contact)
 		contact_drop_others(sa);
-	ike_sa_up(sa, now);
 	if (hs->child != NULL)
 		answer_child(&m, sa, now);
 	response_send(sa, &m);

@@ -95,6 +95,7 @@ static void child_remember(struct ike_sa *sa, const struct child_sa *up, bool is
 
 	child->spi_in = up->spi_in;
 	child->spi_out = up->spi_out;
+	child->since = now;
 	child->local = up->local;
 	child->remote = up->remote;
 	child->more_local = selectors_copy(up->more_local);

@@ -377,6 +377,15 @@ void ike_hint(struct ike *ike, const struct ip *peer, struct instant now)
 	ike_end_event(ike, NULL);
 }
 
+void ike_nudge(struct ike *ike, const struct ip *peer, struct instant now)
+{
+	struct ike_sa *sa = peers_first_at(ike, peer);
+
+	for (int i = 0; sa != NULL && i < HINTED_SAS_MAX; i++, sa = peers_next_at(sa))
+		request_nudge(sa, now);
+	ike_end_event(ike, NULL);
+}
+
 void ike_hint_sa(struct ike *ike, ike_handle handle, struct instant now)
 {
 	struct ike_sa *sa = ike_find_handle(ike, handle);

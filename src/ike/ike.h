@@ -95,6 +95,7 @@ struct ike_certs {
 	X(DELETED_BY_PEER, "deleted by the peer")                                \
 	X(DELETED_BY_US, "deleted by us")                                        \
 	X(REPLACED, "replaced")                                                  \
+	X(LOST, "the peer has lost it")                                          \
 	X(EXPIRED, "its lifetime is over")                                       \
 	X(IDLE, "nobody used it")
 
@@ -215,6 +216,7 @@ struct ike_wish {
 	struct ip_pair packet;
 	uint64_t tag;                      /* the owner's, not 0 */
 	const struct ike_profile *profile; /* copied; NULL: the defaults */
+	bool is_restarting;    /* it was there a short while ago: IKE_SA_INIT is repeated often */
 	bool is_opportunistic; /* gives up behind a NAT without showing the private address (OEN-2),
 	                        * wants back exactly the selectors it asked for (OIN-9) */
 	/* No CHILD SA: selectors are not read, and nothing is heard of `tag` once sa_up has come
@@ -293,6 +295,8 @@ bool ike_is_quiet(const struct ike *ike);
  */
 void ike_hint(struct ike *ike, const struct ip *peer, struct instant now);
 void ike_hint_sa(struct ike *ike, ike_handle sa, struct instant now);
+/* The peer at that address is there (again): what waits for an answer of it is asked at once. */
+void ike_nudge(struct ike *ike, const struct ip *peer, struct instant now);
 
 /* ESP came along `path` (ports 0: protocol 50) under an SPI that no SA has. The caller limits how
  * often; so does the endpoint (ERR-15, ERR-16). */

@@ -159,6 +159,7 @@ struct child {
 	struct selectors more_local; /* owned */
 	struct selectors more_remote;
 	struct lifetime life;
+	struct instant since;
 	bool is_deleting;      /* our Delete has no answer yet (DEL-5, COL-4) */
 	bool is_reported;      /* gone, as the owner knows */
 	bool is_rekeying;      /* our request to rekey it has no answer yet */
@@ -249,6 +250,8 @@ struct ike_sa {
 	struct uncut sent_uncut;
 	struct join *sent_join; /* its response, as it comes in pieces */
 	struct retransmit retransmit;
+	struct instant nudged; /* sent again before its time, or for the first time */
+	struct instant lost;   /* the peer said that it has lost a child; 0: never */
 	struct request *current; /* what `sent` is about, after IKE_AUTH */
 	struct request *queue;
 	/* the peer's requests */

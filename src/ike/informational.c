@@ -4,6 +4,8 @@
 #include "ike/crash.h"
 #include "ike/rekey_ike.h"
 
+static const struct duration between_losses = SECONDS(10);
+
 void informational_write(const struct request *request, struct message_writer *m)
 {
 	if (request->kind == REQUEST_DELETE_SA)
@@ -105,6 +107,34 @@ static enum ike_reason fatal_error(const struct payloads *p)
 	return IKE_REASON_NONE;
 }
 
+/*
+ * RST-4: the peer gets ESP of ours under an SPI it does not know, and it says so on the IKE SA, so
+ * that it is true. The next packet makes another child. Not more often than every ten seconds: what
+ * came early, or late, is as unknown to the peer as what it has lost.
+ */
+static void drop_lost_child(struct ike_sa *sa, const struct payloads *p, struct instant now)
+{
+	const struct ike_owner *owner = &sa->ike->owner;
+	struct child *child = NULL;
+	struct reader r;
+	struct notify n;
+
+	if (payloads_find_notify(p, NOTIFY_INVALID_SPI, &n) && n.data.len == 4) {
+		r = reader_of(n.data);
+		child = children_find_out(sa, read_be32(&r));
+	}
+	if (child == NULL || child->is_deleting || child->is_reported ||
+	    instant_since(now, child->since).ns < between_losses.ns ||
+	    (sa->lost.ns != 0 && instant_since(now, sa->lost).ns < between_losses.ns))
+		return;
+	sa->lost = now;
+	child->is_deleting = true;
+	child->is_reported = true;
+	lifetime_init(&child->life);
+	owner->child_gone(owner->ctx, sa->handle, child->spi_in, IKE_REASON_LOST);
+	informational_delete_child(sa, child->spi_in, now);
+}
+
 void informational_on_request(struct ike_sa *sa, const struct payloads *p, struct instant now)
 {
 	enum ike_reason reason = deletes_ike(p) ? IKE_REASON_DELETED_BY_PEER : fatal_error(p);
@@ -131,4 +161,5 @@ void informational_on_request(struct ike_sa *sa, const struct payloads *p, struc
 	if (count > 0)
 		sa->used = now;
 	response_send(sa, &m);
+	drop_lost_child(sa, p, now);
 }

@@ -14,6 +14,7 @@
 enum { PATIENT_TRIES = 3 };
 /* Sent again as often as this without an answer, it may have been too long for the path (FRG-8). */
 enum { TIMES_BEFORE_SMALL = 3 };
+static const struct duration between_nudges = SECONDS(1);
 
 struct request *request_new(enum request_kind kind)
 {
@@ -116,6 +117,12 @@ static unsigned tries(const struct ike_sa *sa)
 	return sa->ike->settings.tries + (is_patient ? PATIENT_TRIES : 0);
 }
 
+/* A peer that was there a short while ago is probably restarting. */
+static bool is_in_a_hurry(const struct ike_sa *sa)
+{
+	return sa->state == IKE_SA_INIT_SENT && sa->hs->wish.is_restarting;
+}
+
 void request_send(struct ike_sa *sa, uint8_t exchange, struct buf *datagram, struct instant now)
 {
 	struct ike *ike = sa->ike;
@@ -123,7 +130,10 @@ void request_send(struct ike_sa *sa, uint8_t exchange, struct buf *datagram, str
 	assert(sa->sent.data == NULL);
 	sa->sent = buf_move(datagram);
 	sa->sent_exchange = exchange;
+	sa->nudged = now;
 	retransmit_start(&sa->retransmit, tries(sa), ike_random_octet(ike), now);
+	if (is_in_a_hurry(sa))
+		retransmit_hurry(&sa->retransmit);
 	message_send(ike, &sa->path, buf_view(&sa->sent));
 }
 
@@ -162,6 +172,14 @@ enum retransmit_step request_on_deadline(struct ike_sa *sa, struct instant now)
 		message_send(ike, &sa->path, buf_view(&sa->sent));
 	}
 	return step;
+}
+
+void request_nudge(struct ike_sa *sa, struct instant now)
+{
+	if (sa->sent.data == NULL || instant_since(now, sa->nudged).ns < between_nudges.ns)
+		return;
+	sa->nudged = now;
+	message_send(sa->ike, &sa->path, buf_view(&sa->sent));
 }
 
 static uint8_t request_exchange(const struct request *request)

@@ -64,6 +64,9 @@ MUST_USE bool request_send_sealed(struct ike_sa *sa, uint8_t exchange, struct me
 void message_send(struct ike *ike, const struct path *path, struct bytes datagrams);
 /* Its response is here: no more retransmissions, the next message ID. */
 void request_answered(struct ike_sa *sa);
+/* The peer seems to be back: the request without an answer goes out again before its time, though not
+ * twice in a second. Tries and waits stay as they are. */
+void request_nudge(struct ike_sa *sa, struct instant now);
 /* Repeats or gives up, if it is time. */
 enum retransmit_step request_on_deadline(struct ike_sa *sa, struct instant now);
 

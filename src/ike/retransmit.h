@@ -14,6 +14,7 @@
 struct retransmit {
 	struct instant due;   /* INSTANT_NEVER while nothing is outstanding */
 	struct duration wait; /* without jitter; doubles with every sending */
+	struct duration wait_max; /* 0: none */
 	unsigned tries_left;
 };
 
@@ -22,6 +23,8 @@ enum retransmit_step { RETRANSMIT_WAIT, RETRANSMIT_SEND, RETRANSMIT_GIVE_UP };
 void retransmit_init(struct retransmit *rt);
 /* The first sending happened at `now`; `tries` counts it. */
 void retransmit_start(struct retransmit *rt, unsigned tries, uint8_t jitter, struct instant now);
+/* At its start: no wait is longer than 2 s, over the same time in all. */
+void retransmit_hurry(struct retransmit *rt);
 void retransmit_stop(struct retransmit *rt);
 /* What to do at `now`. A late call sends once, not twice: the next wait starts from `now`. */
 enum retransmit_step retransmit_due(struct retransmit *rt, uint8_t jitter, struct instant now);

@@ -59,6 +59,35 @@ static void is_silent_once_stopped(void **state)
 	assert_int_equal(retransmit_due(&rt, 128, at_ms(500)), RETRANSMIT_WAIT);
 }
 
+/* A peer that restarts is found within two seconds, and asked for as long as any other. */
+static void in_a_hurry_waits_stay_short(void **state)
+{
+	static const struct {
+		unsigned tries;
+		int64_t seconds_10; /* in all, tenths */
+		unsigned sendings;
+	} cases[] = { { 5, 155, 9 }, { 8, 1275, 65 }, { 2, 15, 2 }, { 1, 5, 1 } };
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct instant now = { SECONDS(1000).ns }, start = now;
+		struct retransmit rt;
+		unsigned sendings = 1;
+
+		retransmit_start(&rt, cases[i].tries, 128, now);
+		retransmit_hurry(&rt);
+		for (;;) {
+			assert_true(instant_since(rt.due, now).ns <= SECONDS(2).ns);
+			now = rt.due;
+			if (retransmit_due(&rt, 128, now) == RETRANSMIT_GIVE_UP)
+				break;
+			sendings++;
+		}
+		assert_int_equal(sendings, cases[i].sendings);
+		assert_int_equal(instant_since(now, start).ns / MILLISECONDS(100).ns,
+		                 cases[i].seconds_10);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -66,6 +95,7 @@ int main(void)
 		cmocka_unit_test(keeps_the_jitter_within_a_tenth),
 		cmocka_unit_test(sends_once_when_called_late),
 		cmocka_unit_test(is_silent_once_stopped),
+		cmocka_unit_test(in_a_hurry_waits_stay_short),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -109,6 +109,8 @@ static void on_invalid_spi(struct ike *ike, const struct ip *peer, uint32_t spi,
 		if (!sends_by(sa, spi))
 			continue;
 		liveness_on_hint(sa, now);
+		/* Who says so is there: what it did not answer before it may answer now. */
+		request_nudge(sa, now);
 		ike_settle(sa);
 	}
 }

@@ -186,6 +186,46 @@ static void a_message_id_too_high_is_complained_of_once_a_minute(void **state)
 	expect_tunnels(&t, 1);
 }
 
+/* RST-5: asked in vain so far, the peer shows that it is back: asked again at once, once a second. */
+static void a_peer_that_is_back_is_asked_again_at_once(void **state)
+{
+	const struct path path = esp_path();
+
+	bring_up(&t, WEST);
+	restart_east();
+	ike_hint(t.end[WEST].ike, &t.end[EAST].address, t.now);
+	lose(&t, WEST);
+	for (int waited = 0; waited < 20000; waited += 100) { /* the next one is 16 s off */
+		wait_ms(&t, 100);
+		while (t.end[WEST].out_count > 0)
+			lose(&t, WEST);
+	}
+	t.end[WEST].sent = 0;
+	ike_on_unknown_spi(t.end[EAST].ike, &path, west_sends_by(), t.now);
+	pass(&t, EAST, EXCHANGE_INFORMATIONAL); /* INVALID_SPI, one way */
+	assert_int_equal(t.end[WEST].sent, 1);
+	pass(&t, WEST, EXCHANGE_INFORMATIONAL);
+}
+
+/* RST-4: what the peer has lost is dropped, the IKE SA stays; and not twice within ten seconds. */
+static void a_child_that_the_peer_lost_is_dropped(void **state)
+{
+	const struct path path = esp_path();
+
+	bring_up(&t, WEST);
+	ike_on_unknown_spi(t.end[EAST].ike, &path, west_sends_by(), t.now);
+	pass_all(&t);
+	expect_tunnels(&t, 1); /* it is too young to be lost */
+	wait_ms(&t, 70000);
+	pass_all(&t);
+	ike_on_unknown_spi(t.end[EAST].ike, &path, west_sends_by(), t.now);
+	pass_all(&t);
+	assert_int_equal(last_news(&t.end[WEST], NEWS_CHILD_GONE)->reason, IKE_REASON_LOST);
+	assert_int_equal(count_news(&t.end[EAST], NEWS_CHILD_GONE), 1);
+	assert_int_equal(count_news(&t.end[WEST], NEWS_SA_GONE), 0);
+	assert_int_equal(only_sa(&t, WEST)->child_count, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -194,6 +234,8 @@ int main(void)
 		CASE(esp_that_comes_early_is_not_complained_of),
 		CASE(a_restarted_peer_makes_us_ask),
 		CASE(a_guessed_spi_is_no_hint),
+		CASE(a_peer_that_is_back_is_asked_again_at_once),
+		CASE(a_child_that_the_peer_lost_is_dropped),
 		CASE(an_unknown_sa_is_answered_once_a_minute),
 		CASE(forged_notifies_change_nothing),
 		CASE(a_message_id_too_high_is_complained_of_once_a_minute),

@@ -11,6 +11,9 @@
 
 enum slot { SLOT_A, SLOT_AAAA };
 
+/* For one child; each may be full or end under it. */
+enum { OTHER_SAS_MAX = 8 };
+
 static struct attempt *of_node(struct hash_node *node)
 {
 	return CONTAINER_OF(node, struct attempt, by_tag);
@@ -122,13 +125,11 @@ static bool is_from_here(const struct attempt *attempt, const struct peer_sa *sa
  * (REU-1), whoever initiated it (REU-3). */
 static struct peer_sa *reusable_sa(const struct attempt *attempt)
 {
-	const struct gateway *gateway = attempt->gateway;
-	struct peer_sa *sa;
+	struct peer_sa *sa = sa_first_at(attempt->opp, &attempt->gateway->address);
 
-	LIST_FOREACH (sa, &attempt->opp->sa_list, in_list) {
-		if (!sa->is_up || sa->is_full || !ip_equal(&sa->gateway, &gateway->address))
-			continue;
-		if (is_from_here(attempt, sa) && is_proven_for(sa, attempt))
+	for (; sa != NULL; sa = sa_next_at(sa)) {
+		if (sa->is_up && !sa->is_full && !sa->is_gone && is_from_here(attempt, sa) &&
+		    is_proven_for(sa, attempt))
 			return sa;
 	}
 	return NULL;
@@ -136,16 +137,25 @@ static struct peer_sa *reusable_sa(const struct attempt *attempt)
 
 static bool any_sa_up(const struct attempt *attempt)
 {
-	const struct peer_sa *sa;
+	const struct peer_sa *sa = sa_first_at(attempt->opp, &attempt->gateway->address);
 
-	LIST_FOREACH (sa, &attempt->opp->sa_list, in_list) {
-		if (sa->is_up && ip_equal(&sa->gateway, &attempt->gateway->address))
-			return true;
-	}
-	return false;
+	while (sa != NULL && (!sa->is_up || sa->is_gone))
+		sa = sa_next_at(sa);
+	return sa != NULL;
 }
 
-static void create_child(struct attempt *attempt, const struct peer_sa *sa)
+/* SEC-13: as many as one peer can have, and no room on them. */
+static bool are_all_full(const struct attempt *attempt)
+{
+	const struct peer_sa *sa = sa_first_at(attempt->opp, &attempt->gateway->address);
+	unsigned count = 0;
+
+	for (; sa != NULL; sa = sa_next_at(sa))
+		count += sa->is_up && sa->is_full;
+	return count >= IKE_SAS_PER_PEER_MAX;
+}
+
+static void create_child(struct attempt *attempt, struct peer_sa *sa)
 {
 	struct opportunism *opp = attempt->opp;
 	struct reach_selectors wanted;
@@ -153,6 +163,7 @@ static void create_child(struct attempt *attempt, const struct peer_sa *sa)
 	wanted_selectors(&wanted, attempt->flow);
 	attempt->state = ATTEMPT_CHILD;
 	attempt->sa = sa->handle;
+	sa_touch(opp, sa);
 	ike_create_wide_child(opp->ike, sa->handle, &wanted.local[0], &wanted.remote[0],
 	                      &wanted.more, attempt->tag, opp->now);
 }
@@ -227,6 +238,7 @@ static enum ike_reason initiate(struct attempt *attempt, struct gateway_memory *
 		attempt->flow->reason = FLOW_REASON_NO_HOST_KEY;
 		return IKE_REASON_LOCAL;
 	}
+	wish.is_restarting = memory_had_tunnel(memory, opp->now);
 	attempt->sa = ike_initiate(opp->ike, &wish, opp->now);
 	if (attempt->sa == 0)
 		return IKE_REASON_LOCAL;
@@ -274,6 +286,8 @@ static enum ike_reason attempt_contact(struct attempt *attempt)
 		TAILQ_INSERT_TAIL(&memory->waiting, attempt, in_waiting);
 		return IKE_REASON_NONE;
 	}
+	if (are_all_full(attempt))
+		return IKE_REASON_NO_MORE_CHILDREN;
 	switch (pace_ask(attempt, memory)) {
 	case PACE_GO:
 		break;
@@ -441,15 +455,28 @@ void flow_try_next_gateway(struct flow *flow)
 	attempt_free(attempt);
 }
 
-/* TS-16: instead of a further child there a new IKE SA that begins with it. */
-static enum ike_reason try_another_sa(struct attempt *attempt)
+/* Instead of a child on that IKE SA: one on another, or a new IKE SA that begins with it. */
+static enum ike_reason try_another_sa(struct attempt *attempt, enum ike_reason reason)
 {
 	struct peer_sa *sa = sa_find(attempt->opp, attempt->sa);
 
-	if (sa != NULL)
-		sa->is_full = true;
+	if (attempt->other_sas++ == OTHER_SAS_MAX)
+		return reason;
+	if (sa != NULL && reason == IKE_REASON_NO_MORE_CHILDREN)
+		sa->is_full = true; /* TS-16 */
+	else if (sa != NULL)
+		sa_is_lost(attempt->opp, sa); /* sa_gone follows */
 	attempt->state = ATTEMPT_KEYS;
 	return attempt_contact(attempt);
+}
+
+/* REU-6: not the child was refused, but the IKE SA is no more. */
+static bool was_sa_lost(enum ike_reason reason)
+{
+	return reason == IKE_REASON_SILENT || reason == IKE_REASON_CRASHED ||
+	       reason == IKE_REASON_REPLACED || reason == IKE_REASON_DELETED_BY_PEER ||
+	       reason == IKE_REASON_DELETED_BY_US || reason == IKE_REASON_EXPIRED ||
+	       reason == IKE_REASON_IDLE;
 }
 
 void attempt_failed(struct attempt *attempt, enum ike_reason reason)
@@ -467,8 +494,9 @@ void attempt_failed(struct attempt *attempt, enum ike_reason reason)
 	}
 	if (reason == IKE_REASON_BAD_SIGNATURE && refetch_start(attempt))
 		return;
-	if (reason == IKE_REASON_NO_MORE_CHILDREN && attempt->state == ATTEMPT_CHILD) {
-		reason = try_another_sa(attempt);
+	if (attempt->state == ATTEMPT_CHILD && !attempt->opp->is_shutting_down &&
+	    (reason == IKE_REASON_NO_MORE_CHILDREN || was_sa_lost(reason))) {
+		reason = try_another_sa(attempt, reason);
 		if (reason == IKE_REASON_NONE)
 			return;
 	}

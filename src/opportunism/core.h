@@ -28,6 +28,12 @@ struct recovery;
 /* An IKE SA of ours as the flows see it: settled at sa_up, except for the SAs still negotiating. */
 struct peer_sa {
 	struct hash_node by_handle;
+	struct hash_node by_gateway;
+	TAILQ_ENTRY(peer_sa) in_idle; /* while it is up without children */
+	bool is_idle;
+	bool is_gone; /* it ends, or has ended */
+	unsigned children;
+	struct instant up;
 	LIST_ENTRY(peer_sa) in_list;
 	ike_handle handle;
 	struct ip gateway;
@@ -39,7 +45,6 @@ struct peer_sa {
 	bool by_certificate;
 	char conn[CONN_NAME_MAX]; /* by whose rules it was made from here; "": by the peer */
 	char carries[CONN_NAME_MAX]; /* by whose rules its last child was made; "": none yet */
-	struct ip ours;
 	struct pubkey key; /* the one that authenticated the peer; PUBKEY_NONE unless it signed */
 	struct ike_id id;
 	enum strength strength; /* of the proof of the key */
@@ -160,7 +165,12 @@ struct opportunism {
 	struct hash claims;   /* by tag */
 	struct refusals refusals;
 	struct hash sas;      /* by handle */
+	struct hash sas_at; /* by gateway */
 	LIST_HEAD(, peer_sa) sa_list;
+	TAILQ_HEAD(, peer_sa) idle_sas; /* up, without children, longest so first */
+	size_t up_count;
+	size_t idle_sas_above; /* this many IKE SAs, idle ones go (LIFE-7) */
+	bool has_shared_ids;
 	struct hash children; /* by spi_in */
 	struct hash memories; /* by address */
 	struct heap timers;   /* of flows and claims */
@@ -180,6 +190,15 @@ uint64_t core_random(struct opportunism *opp);
 struct peer_sa *sa_find(struct opportunism *opp, ike_handle handle);
 struct peer_sa *sa_add(struct opportunism *opp, ike_handle handle, const struct ip *gateway);
 void sa_forget(struct opportunism *opp, struct peer_sa *sa);
+/* The first one with that gateway, and the one after it; up or not. */
+struct peer_sa *sa_first_at(struct opportunism *opp, const struct ip *gateway);
+struct peer_sa *sa_next_at(const struct peer_sa *sa);
+/* It is up, and who the peer is, is filled in: others may have to go for it (LIFE-7, SEC-13). */
+void sa_is_up(struct opportunism *opp, struct peer_sa *sa);
+/* It ends: nothing more is asked for on it. */
+void sa_is_lost(struct opportunism *opp, struct peer_sa *sa);
+/* A child is asked for on it, by us or by the peer: among the idle ones it is the newest. */
+void sa_touch(struct opportunism *opp, struct peer_sa *sa);
 struct gateway_memory *memory_of(struct opportunism *opp, const struct ip *address);
 /* NULL: there is nothing to remember. */
 struct gateway_memory *memory_find(struct opportunism *opp, const struct ip *address);
@@ -199,6 +218,8 @@ void children_forget_leaving(struct opportunism *opp);
 void peers_changed(struct opportunism *opp);
 void recovery_over(struct opportunism *opp, ike_handle sa);
 void recovery_forget(struct opportunism *opp);
+/* An IKE SA with it is up. If it was silent before, what was shunted for that tries again. */
+void gateway_is_back(struct opportunism *opp, const struct ip *gateway);
 
 /* life.c */
 void closed_forget_all(struct opportunism *opp);

@@ -47,6 +47,7 @@ struct attempt {
 	struct gateway *gateway; /* in the flow's inquiry */
 	unsigned tries_left;     /* whole IKE attempts; UINT32_MAX: forever */
 	ike_handle sa;
+	unsigned other_sas;      /* tried after the first */
 	struct key_search *keys; /* NULL unless the record had none */
 	struct instant keys_asked;
 	struct refetch *refetch; /* refetch.h */

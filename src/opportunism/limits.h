@@ -45,6 +45,11 @@ enum {
 	GATEWAYS_REMEMBERED_MAX = 65536,
 	/* CHILD SAs of one pair that still receive; at the bound the oldest is deleted. */
 	CHILDREN_PER_FLOW_MAX = 4,
+	/* IKE SAs with one peer, each with IKE_SA_CHILDREN_MAX children at most (SEC-13); of more
+	 * the least missed is deleted, and we make no more. */
+	IKE_SAS_PER_PEER_MAX = 4,
+	/* Above so many IKE SAs those without children go, longest so first (LIFE-7). */
+	IDLE_SAS_ABOVE = 10000,
 	/* Pairs remembered whose tunnels were closed lately; at the bound the oldest is forgotten.
 	 */
 	CLOSED_PAIRS_MAX = 65536,

@@ -53,7 +53,7 @@ struct opportunism *opportunism_new(const struct opportunism_settings *settings)
 	};
 	struct hash *tables[] = { &opp->flows, &opp->attempts, &opp->claims,
 		                  &opp->sas,   &opp->children, &opp->memories,
-		                  &opp->closed };
+		                  &opp->closed,  &opp->sas_at };
 	struct ike_owner owner = core_owner(opp);
 	uint64_t seed[2];
 
@@ -71,6 +71,9 @@ struct opportunism *opportunism_new(const struct opportunism_settings *settings)
 	fair_init(&opp->pace.waiting, seed);
 	protected_init(&opp->protected_hosts, seed);
 	LIST_INIT(&opp->sa_list);
+	TAILQ_INIT(&opp->idle_sas);
+	opp->idle_sas_above = settings->idle_sas_above == 0 ? (size_t)IDLE_SAS_ABOVE
+	                                                    : settings->idle_sas_above;
 	LIST_INIT(&opp->leaving);
 	LIST_INIT(&opp->self_searches);
 	LIST_INIT(&opp->tunnels);
@@ -152,6 +155,7 @@ void opportunism_free(struct opportunism *opp)
 	hash_wipe(&opp->children);
 	hash_wipe(&opp->memories);
 	hash_wipe(&opp->closed);
+	hash_wipe(&opp->sas_at);
 	heap_wipe(&opp->timers);
 	free(opp);
 }
@@ -418,6 +422,7 @@ static void configure(struct opportunism *opp, const struct opportunism_config *
 		conns_keep_states(&opp->conns, before);
 	opp->dnssec = config->conf->setup.dnssec;
 	opp->shunt_idle = SECONDS(config->conf->setup.shunt_idle_s);
+	opp->has_shared_ids = config->conf->setup.has_shared_ids;
 	opp->tunnel_idle = SECONDS(config->conf->setup.tunnel_idle_s);
 	leave_addresses(opp, &was); /* first, so that their Deletes wait for nothing */
 	tunnels_recheck(opp);

@@ -174,17 +174,20 @@ static void handle_sa_up(struct opportunism *opp, const struct event *event)
 	const struct ike_established *up = event->established;
 	struct peer_sa *sa = sa_add(opp, event->sa, &up->path.remote.address);
 
-	sa->is_up = true;
 	sa->local = up->path.local.address;
-	memory_heard(memory_of(opp, &sa->gateway));
 	sa->auth = up->peer_auth;
 	sa->by_certificate = up->by_certificate;
 	sa->key = up->peer_key;
 	sa->id = up->peer_id;
-	sa->ours = up->path.local.address;
 	peers_changed(opp);
-	if (!up->is_initiator)
+	if (!up->is_initiator) {
 		sa->strength = respond_key_strength(opp, event->sa);
+		/* A peer that restarts comes to us while we still try to reach it. */
+		if (memory_had_tunnel(memory_of(opp, &sa->gateway), opp->now))
+			ike_nudge(opp->ike, &sa->gateway, opp->now);
+	}
+	sa_is_up(opp, sa);
+	gateway_is_back(opp, &sa->gateway);
 	log_line(&opp->log, LOG_INFO, "IKE SA with %s up as %s, peer %s, %s",
 	         ip_text(&sa->gateway).s, up->is_initiator ? "Initiator" : "Responder",
 	         id_text(&sa->id).s,

@@ -43,6 +43,7 @@ enum flow_reason flow_reason_of_ike(enum ike_reason reason)
 	case IKE_REASON_DELETED_BY_PEER:
 	case IKE_REASON_DELETED_BY_US:
 	case IKE_REASON_REPLACED:
+	case IKE_REASON_LOST:
 	case IKE_REASON_EXPIRED:
 	case IKE_REASON_IDLE:
 		return FLOW_REASON_FAILED;

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 
 #include "ike/profile.h"
-#include "opportunism/flow.h"
 #include "opportunism/keysearch.h"
+#include "opportunism/tunnel.h"
 
 #define BETWEEN_CONTACTS MILLISECONDS(200)
 
@@ -48,8 +48,8 @@ static bool fill_record(const struct opportunism *opp, const struct peer_sa *sa,
 	if (!sa->is_up || conn == NULL)
 		return false;
 	*out = (struct peer_record){ .gateway = sa->gateway,
-		                     .ours = sa->ours,
-		                     .our_id = conn_own_id(conn, &sa->ours),
+		                     .ours = sa->local,
+		                     .our_id = conn_own_id(conn, &sa->local),
 		                     .id = sa->id };
 	string_copy(out->conn, sizeof(out->conn), name);
 	return true;
@@ -89,17 +89,6 @@ static void contact_free(struct contact *contact)
 	free(contact);
 }
 
-static bool has_sa(const struct opportunism *opp, const struct ip *gateway)
-{
-	const struct peer_sa *sa;
-
-	LIST_FOREACH (sa, &opp->sa_list, in_list) {
-		if (ip_equal(&sa->gateway, gateway))
-			return true;
-	}
-	return false;
-}
-
 /* RST-2: who may begin. Who has shown no proof has nothing to come back to. */
 static bool may_begin(const struct conn_state *conn, const struct ip *gateway)
 {
@@ -119,8 +108,8 @@ static bool contact_begin(struct contact *contact, const struct pubkey *keys, si
 	struct ike_wish wish;
 	struct peer_sa *sa;
 
-	if (!may_begin(conn, gateway) || has_sa(opp, gateway) ||
-	    !conn_wish(opp, conn, NULL, gateway, &wish))
+	if (!may_begin(conn, gateway) || sa_first_at(opp, gateway) != NULL ||
+	    !conn_wish(opp, conn, &contact->peer.ours, gateway, &wish))
 		return false;
 	if (conn->is_opportunistic)
 		wish.expected_id = contact->peer.id;
@@ -195,7 +184,7 @@ static void begin(struct recovery *recovery, const struct peer_record *peer)
 	struct conn_state *conn = conns_find(&opp->conns, peer->conn);
 	struct contact *contact;
 
-	if (!may_begin(conn, &peer->gateway) || has_sa(opp, &peer->gateway))
+	if (!may_begin(conn, &peer->gateway) || sa_first_at(opp, &peer->gateway) != NULL)
 		return;
 	contact = new_zeroed(sizeof(*contact));
 	contact->opp = opp;
@@ -217,6 +206,53 @@ void recovery_over(struct opportunism *opp, ike_handle sa)
 			return;
 		}
 	}
+}
+
+/* ---- Theirs ---- */
+
+static bool was_tried(const struct flow *flow, const struct ip *gateway)
+{
+	const struct evidence_gateway *tried;
+
+	STAILQ_FOREACH(tried, &flow->evidence.gateways, next)
+	{
+		if (ip_equal(&tried->address, gateway))
+			return true;
+	}
+	return false;
+}
+
+static void look_at_flow(struct flow *flow, const struct ip *gateway)
+{
+	if (flow->tunnel != NULL)
+		tunnel_hurry(flow, gateway);
+	else if (flow->state == FLOW_SHUNT && flow->reason == FLOW_REASON_GATEWAY_SILENT &&
+	         was_tried(flow, gateway))
+		flow_end(flow, "its gateway is there again");
+}
+
+void gateway_is_back(struct opportunism *opp, const struct ip *gateway)
+{
+	struct gateway_memory *memory = memory_of(opp, gateway);
+	struct tunnel *tunnel = LIST_FIRST(&opp->tunnels), *next_one;
+	struct ip_pair *pairs;
+	size_t count;
+
+	if (memory->silence.ns == 0)
+		return;
+	memory_heard(memory);
+	for (; tunnel != NULL; tunnel = next_one) {
+		next_one = LIST_NEXT(tunnel, in_list);
+		look_at_flow(tunnel->flow, gateway);
+	}
+	pairs = flow_pairs(opp, &count);
+	for (size_t i = 0; i < count; i++) {
+		struct flow *flow = flow_find(opp, &pairs[i]);
+
+		if (flow != NULL)
+			look_at_flow(flow, gateway);
+	}
+	free(pairs);
 }
 
 /* ---- All of them ---- */

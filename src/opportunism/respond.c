@@ -677,10 +677,12 @@ static bool may_use_configured(const struct claim *claim)
 void respond_child_wanted(struct opportunism *opp, const struct event *event)
 {
 	struct claim *claim = claim_new(opp, event);
-	const struct peer_sa *sa = sa_find(opp, event->sa);
+	struct peer_sa *sa = sa_find(opp, event->sa);
 	bool is_anonymous = sa != NULL && sa->auth == IKE_AUTH_NULL;
 
 	claim->is_child = true;
+	if (sa != NULL)
+		sa_touch(opp, sa);
 	claim->key_strength = sa == NULL ? STRENGTH_DNS : sa->strength;
 	if (claim->conn != NULL && !claim->conn->is_opportunistic && !may_use_configured(claim))
 		claim->refusal = "a configured conn keeps these addresses for another peer";

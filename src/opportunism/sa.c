@@ -19,6 +19,32 @@ struct peer_sa *sa_find(struct opportunism *opp, ike_handle handle)
 	return NULL;
 }
 
+static uint64_t gateway_hash(const struct opportunism *opp, const struct ip *gateway)
+{
+	return hash_octets(&opp->sas_at, gateway, sizeof(*gateway));
+}
+
+static struct peer_sa *same_gateway(struct hash_node *node, const struct ip *gateway)
+{
+	for (; node != NULL; node = hash_following(node)) {
+		struct peer_sa *sa = CONTAINER_OF(node, struct peer_sa, by_gateway);
+
+		if (ip_equal(&sa->gateway, gateway))
+			return sa;
+	}
+	return NULL;
+}
+
+struct peer_sa *sa_first_at(struct opportunism *opp, const struct ip *gateway)
+{
+	return same_gateway(hash_first(&opp->sas_at, gateway_hash(opp, gateway)), gateway);
+}
+
+struct peer_sa *sa_next_at(const struct peer_sa *sa)
+{
+	return same_gateway(hash_following(&sa->by_gateway), &sa->gateway);
+}
+
 struct peer_sa *sa_add(struct opportunism *opp, ike_handle handle, const struct ip *gateway)
 {
 	struct peer_sa *sa = sa_find(opp, handle);
@@ -29,16 +55,99 @@ struct peer_sa *sa_add(struct opportunism *opp, ike_handle handle, const struct 
 	sa->handle = handle;
 	sa->gateway = *gateway;
 	hash_add(&opp->sas, &sa->by_handle, hash_octets(&opp->sas, &handle, sizeof(handle)));
+	hash_add(&opp->sas_at, &sa->by_gateway, gateway_hash(opp, gateway));
 	LIST_INSERT_HEAD(&opp->sa_list, sa, in_list);
 	return sa;
 }
 
+static void set_idle(struct opportunism *opp, struct peer_sa *sa, bool is_idle)
+{
+	if (sa->is_idle)
+		TAILQ_REMOVE(&opp->idle_sas, sa, in_idle);
+	sa->is_idle = is_idle;
+	if (is_idle)
+		TAILQ_INSERT_TAIL(&opp->idle_sas, sa, in_idle);
+}
+
+void sa_is_lost(struct opportunism *opp, struct peer_sa *sa)
+{
+	set_idle(opp, sa, false);
+	if (sa->is_up && !sa->is_gone)
+		opp->up_count--;
+	sa->is_gone = true;
+}
+
 void sa_forget(struct opportunism *opp, struct peer_sa *sa)
 {
+	sa_is_lost(opp, sa);
 	hash_remove(&opp->sas, &sa->by_handle);
+	hash_remove(&opp->sas_at, &sa->by_gateway);
 	LIST_REMOVE(sa, in_list);
 	free(sa);
 }
+
+void sa_touch(struct opportunism *opp, struct peer_sa *sa)
+{
+	if (sa->is_idle)
+		set_idle(opp, sa, true);
+}
+
+static void sa_close(struct opportunism *opp, struct peer_sa *sa, const char *why)
+{
+	log_line(&opp->log, LOG_INFO, "IKE SA with %s is closed: %s", ip_text(&sa->gateway).s, why);
+	sa_is_lost(opp, sa);
+	ike_delete(opp->ike, sa->handle, opp->now);
+}
+
+static bool is_of_peer(const struct peer_sa *sa, const struct peer_sa *other)
+{
+	if (!sa->is_up || sa->is_gone || sa->auth != other->auth)
+		return false;
+	return sa->auth == IKE_AUTH_NULL || id_equal(&sa->id, &other->id);
+}
+
+static bool is_less_missed(const struct peer_sa *sa, const struct peer_sa *than)
+{
+	if ((sa->children == 0) != (than->children == 0))
+		return sa->children == 0;
+	return sa->up.ns < than->up.ns;
+}
+
+/* SEC-13: of too many with one peer the oldest goes, one without children first. What that costs,
+ * the peer has brought upon itself. */
+static void keep_few_of_peer(struct opportunism *opp, const struct peer_sa *newest)
+{
+	struct peer_sa *sa = sa_first_at(opp, &newest->gateway), *least = NULL;
+	unsigned count = 0;
+
+	for (; sa != NULL; sa = sa_next_at(sa)) {
+		if (!is_of_peer(sa, newest))
+			continue;
+		count++;
+		if (sa != newest && (least == NULL || is_less_missed(sa, least)))
+			least = sa;
+	}
+	if (count > IKE_SAS_PER_PEER_MAX && !opp->has_shared_ids)
+		sa_close(opp, least, "its peer has newer ones");
+}
+
+void sa_is_up(struct opportunism *opp, struct peer_sa *sa)
+{
+	struct peer_sa *oldest;
+
+	if (sa->is_up)
+		return;
+	sa->is_up = true;
+	sa->up = opp->now;
+	opp->up_count++;
+	set_idle(opp, sa, true);
+	oldest = TAILQ_FIRST(&opp->idle_sas);
+	if (opp->up_count > opp->idle_sas_above && oldest != sa)
+		sa_close(opp, oldest, "there are many, and nobody uses it");
+	keep_few_of_peer(opp, sa);
+}
+
+/* ---- Gateways ---- */
 
 /* At the bound, what remembers nothing that matters goes. */
 static void memories_trim(struct opportunism *opp)
@@ -149,6 +258,27 @@ static void untell_strength(struct opportunism *opp, const struct child *child)
 		opp->is_policy_stale = true;
 }
 
+static void count_child(struct opportunism *opp, const struct child *child)
+{
+	struct peer_sa *sa = sa_find(opp, child->sa);
+
+	if (sa == NULL)
+		return;
+	sa->children++;
+	set_idle(opp, sa, false);
+}
+
+static void uncount_child(struct opportunism *opp, const struct child *child)
+{
+	struct peer_sa *sa = sa_find(opp, child->sa);
+
+	if (sa == NULL)
+		return;
+	sa->is_full = false; /* there may be room again */
+	if (--sa->children == 0 && sa->is_up && !sa->is_gone)
+		set_idle(opp, sa, true);
+}
+
 /* By whose rules its peer would be met again (recover.c). */
 static void note_conn(struct opportunism *opp, const struct child *child)
 {
@@ -181,6 +311,7 @@ void child_add(struct opportunism *opp, struct flow *flow, const struct event *u
 	TAILQ_INSERT_HEAD(&flow->children, child, in_flow);
 	memory_of(opp, &child->gateway)->tunnel_seen = opp->now;
 	note_conn(opp, child);
+	count_child(opp, child);
 	tell_strength(opp, child);
 }
 
@@ -195,6 +326,7 @@ void child_forget(struct opportunism *opp, struct child *child)
 	else
 		opp->engine.remove_child(opp->engine.ctx, child->spi_in);
 	untell_strength(opp, child);
+	uncount_child(opp, child);
 	TAILQ_REMOVE(&child->flow->children, child, in_flow);
 	hash_remove(&opp->children, &child->by_spi);
 	free(child);

@@ -252,6 +252,18 @@ void tunnel_fire(struct flow *flow)
 		flow_end(flow, "the next packet asks again");
 }
 
+void tunnel_hurry(struct flow *flow, const struct ip *gateway)
+{
+	if (flow->conn == NULL || !conn_has_tunnel(flow->conn) ||
+	    !ip_equal(&flow->conn->theirs.address, gateway) || flow->state != FLOW_SHUNT ||
+	    flow->inquiry != NULL)
+		return;
+	if (flow->tunnel->retry.ns != INSTANT_NEVER.ns)
+		timer_set(flow->opp, &flow->timer, flow->tunnel->retry = flow->opp->now);
+	else
+		flow_end(flow, "its gateway is there again");
+}
+
 /* Both ends of a lost tunnel need not begin in the same moment. */
 static struct duration jitter(struct opportunism *opp)
 {

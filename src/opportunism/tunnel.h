@@ -50,6 +50,8 @@ void tunnel_apply(struct flow *flow);
 struct instant tunnel_due(const struct flow *flow);
 /* Its deadline, with nothing under way. */
 void tunnel_fire(struct flow *flow);
+/* That gateway is there again: an attempt that waits is made now. The flow may end. */
+void tunnel_hurry(struct flow *flow, const struct ip *gateway);
 /* Its last SA is gone; false: the flow ends. */
 MUST_USE bool tunnel_survives(struct flow *flow, enum ike_reason reason);
 /* Nothing is tried any more. */
