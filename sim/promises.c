@@ -175,4 +175,8 @@ void promises_kept(struct sim *sim)
 {
 	no_flow_stuck(sim);
 	no_packet_lost(sim);
+	for (size_t i = 0; i < sim->gateway_count; i++) {
+		if (!sim->gateways[i]->is_down)
+			promise_somebody_knows_why(sim, sim->gateways[i]);
+	}
 }

@@ -152,6 +152,9 @@ bool sim_reason_is(struct sim *sim, const char *from, const char *to, const char
 #define expect_children(sim, gateway, children) \
 	expect_children_at(sim, gateway, children, __FILE__, __LINE__)
 #define expect_logged(sim, gateway, words) expect_logged_at(sim, gateway, words, __FILE__, __LINE__)
+/* `words` are in what the gateway says to `ipsec why` about the pair; see sim/why.c. */
+#define expect_why(sim, gateway, from, to, words) \
+	expect_why_at(sim, gateway, from, to, words, __FILE__, __LINE__)
 #define expect_true(sim, condition)        expect_true_at(sim, condition, #condition, __FILE__, __LINE__)
 
 void expect_tunnel_at(struct sim *sim, const char *from, const char *to, const char *file,
@@ -172,4 +175,6 @@ void expect_children_at(struct sim *sim, const struct gateway *gateway, size_t c
                         const char *file, int line);
 void expect_logged_at(struct sim *sim, const struct gateway *gateway, const char *words,
                       const char *file, int line);
+void expect_why_at(struct sim *sim, struct gateway *gateway, const char *from, const char *to,
+                   const char *words, const char *file, int line);
 void expect_true_at(struct sim *sim, bool condition, const char *text, const char *file, int line);

@@ -276,6 +276,7 @@ void promise_true_sender(const struct gateway *gateway, const struct gateway *se
                          const struct packet *packet);
 /* At the end of a run. */
 void promises_kept(struct sim *sim);
+void promise_somebody_knows_why(struct sim *sim, struct gateway *gateway);
 
 /* ---- All of it ---- */
 

@@ -4,6 +4,12 @@
 
 #define SIM_CASES(X)                              \
 	X(first_contact)                          \
+	X(why_nothing_was_decided_yet)            \
+	X(why_there_is_a_tunnel)                  \
+	X(why_gateways_in_their_order)            \
+	X(why_nobody_answered)                    \
+	X(why_a_peer_was_refused)                 \
+	X(why_it_is_asked_again)                  \
 	X(groups_meet_groups)                     \
 	X(groups_out_of_the_box)                  \
 	X(groups_apply_when_read_again)           \

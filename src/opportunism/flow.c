@@ -432,6 +432,17 @@ void flow_step(struct flow *flow)
 	}
 }
 
+static struct flow_next tunnel_next(const struct flow *flow)
+{
+	const struct heap_node *look = &flow->life.timer.node;
+
+	if (flow->life.is_over)
+		return (struct flow_next){ "being closed, nobody used it", INSTANT_NEVER };
+	if (look->place == 0)
+		return (struct flow_next){ NULL, INSTANT_NEVER };
+	return (struct flow_next){ "closed unless it was used lately by then", look->due };
+}
+
 struct flow_next flow_next(const struct flow *flow)
 {
 	struct instant due = flow_due(flow);
@@ -442,7 +453,7 @@ struct flow_next flow_next(const struct flow *flow)
 	case FLOW_IKE:
 		return (struct flow_next){ "its gateway is asked; the next step", due };
 	case FLOW_TUNNEL:
-		return (struct flow_next){ NULL, INSTANT_NEVER };
+		return tunnel_next(flow);
 	case FLOW_FOLLOWS:
 		return (struct flow_next){ "its translated address is being decided",
 			                   INSTANT_NEVER };

@@ -87,6 +87,10 @@ static void take_rule(struct why *why, const struct opportunism *opp, const stru
 	string_copy(why->rule, sizeof(why->rule), conn->conn.name);
 	why->file = conn->conn.file;
 	why->line = conn->conn.line;
+	if (row != NULL && row->line > 0 && conn->conn.policy_file != NULL) {
+		why->file = conn->conn.policy_file;
+		why->line = row->line;
+	}
 }
 
 /* ---- What is ---- */
