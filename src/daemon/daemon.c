@@ -225,21 +225,10 @@ static bool change_resolver(struct daemon *d, const struct configuration *conf, 
 	return true;
 }
 
-static bool same_translation(const struct policy_table *a, const struct policy_table *b)
+static bool same_users(const struct plan *a, const struct plan *b)
 {
-	size_t i = 0, j = 0;
-
-	for (;; i++, j++) {
-		while (i < a->flat_count && a->flat[i].nat.family == IP_NONE)
-			i++;
-		while (j < b->flat_count && b->flat[j].nat.family == IP_NONE)
-			j++;
-		if (i == a->flat_count || j == b->flat_count)
-			return i == a->flat_count && j == b->flat_count;
-		if (!ip_equal(&a->flat[i].nat, &b->flat[j].nat) ||
-		    !range_equal(&a->flat[i].local, &b->flat[j].local))
-			return false;
-	}
+	return a->dns_uid_count == b->dns_uid_count &&
+	       memcmp(a->dns_uids, b->dns_uids, a->dns_uid_count * sizeof(a->dns_uids[0])) == 0;
 }
 
 /* What only a new start can change is said, in the log and to whoever asked for the reload. */
@@ -254,8 +243,12 @@ static void note_what_stays(struct daemon *d, const struct configuration *conf)
 	const struct plan *before = &d->conf->plan, *after = &conf->plan;
 
 	text_free(&d->notes);
-	if (!same_translation(&before->policy, &after->policy))
-		note(d, "leftnat= has changed");
+	if (before->steering.marks.mask != after->steering.marks.mask)
+		note(d, "mark-mask= has changed");
+	if (before->steering.daemon_down_s != after->steering.daemon_down_s)
+		note(d, "daemon-down= has changed");
+	if (!same_users(before, after))
+		note(d, "dns-users= has changed");
 }
 
 bool daemon_reload(struct daemon *d, struct configuration *conf, struct text *error)

@@ -25,3 +25,15 @@ def test_a_translated_client_speaks_through_the_tunnel_of_its_gateway(lab, trans
     assert len(capture.frames().esp()) >= 6
     assert not capture.frames().naming(DEST) and not capture.frames().naming(SOURCE)
     assert len(there.frames().between(WEST, DEST)) == 6
+
+
+def test_a_reload_ends_and_begins_the_translation(lab, translated):
+    plain = HOWTO
+    assert lab.source.ping(DEST)
+    translated.west.configure(SETUP, plain)
+    assert translated.west.ipsec("reload").stderr == ""
+    assert not lab.source.ping(DEST, wait=1).received
+    translated.west.configure(SETUP, HOWTO.replace(
+        "\tleftsubnet={lan}", f"\tleftnat={WEST}\n\tleftsubnet={{lan}}"))
+    assert translated.west.ipsec("reload").stderr == ""
+    assert lab.source.ping(DEST, wait=5)

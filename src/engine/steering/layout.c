@@ -11,6 +11,7 @@ const struct layout_kind layout_kinds[LAYOUT_SETS] = {
 	[LAYOUT_INBOUND] = { "inbound", .is_map = true },
 	[LAYOUT_CARRIED] = { "carried", .is_map = true },
 	[LAYOUT_ARRANGED] = { "arranged", .is_kept = true },
+	[LAYOUT_TRANSLATE] = { "translate", .is_map = true, .has_nat = true },
 	[LAYOUT_MIXED] = { "mixed", .is_kept = true },
 	[LAYOUT_POLICY_PORTS] = { "policy_ports", .is_map = true, .has_ports = true },
 	[LAYOUT_ROWS_PORTS] = { "rows_ports", .has_ports = true, .is_counted = true },
@@ -76,6 +77,19 @@ static void add_carried(struct making *m)
 		entry = add(m, LAYOUT_CARRIED, i);
 		entry->local = steering_row_reached(row);
 		entry->chain = chain;
+	}
+}
+
+/* What is sent into a tunnel of the area by an address that the peer knows. */
+static void add_translated(struct making *m)
+{
+	for (size_t i = 0; i < m->area_len; i++) {
+		const struct policy_row *row = &m->area[i];
+
+		if (row->action != POLICY_TRAP || row->nat.family != row->local.first.family)
+			continue;
+		add(m, LAYOUT_TRANSLATE, i)->nat = row->nat;
+		return;
 	}
 }
 
@@ -170,6 +184,7 @@ void layout_of_policy(struct layout *layout, const struct policy_table *policy, 
 		else
 			add_plain(&m);
 		add_carried(&m);
+		add_translated(&m);
 	}
 	for (size_t i = 0; i < LAYOUT_SETS; i++)
 		if (layout->sets[i].count > 0)

@@ -17,6 +17,7 @@ enum layout_set {
 	LAYOUT_INBOUND,      /* map: what must not come in in the clear */
 	LAYOUT_CARRIED,      /* map: how well the sender of what a row's tunnel brings is known */
 	LAYOUT_ARRANGED,     /* configured tunnels that need no name: questions go into them */
+	LAYOUT_TRANSLATE,    /* map: leftnat=, the address that the peer knows */
 	LAYOUT_MIXED,        /* areas with ports of which something is private */
 	LAYOUT_POLICY_PORTS, /* and the same by ports */
 	LAYOUT_ROWS_PORTS,
@@ -29,6 +30,7 @@ struct layout_kind {
 	const char *stem; /* of the set's name */
 	bool is_map;
 	bool has_ports;
+	bool has_nat; /* a map to addresses; the others are to verdicts */
 	bool is_counted;
 	bool is_kept; /* outlives the daemon */
 };
@@ -38,6 +40,7 @@ struct layout_entry {
 	struct ip_range local, remote; /* `local` of CARRIED as the peer knows it */
 	struct box box;                /* of sets that have ports */
 	const char *chain;             /* of maps */
+	struct ip nat;                 /* of TRANSLATE */
 	unsigned flat;                 /* index of the flat row it comes from */
 };
 

@@ -259,6 +259,8 @@ void element_put(struct elements *e, const struct element *element)
 		mnl_attr_put_u32(e->header, NFTA_SET_ELEM_FLAGS, htonl(NFT_SET_ELEM_INTERVAL_END));
 	if (element->chain != NULL)
 		put_goto(e->header, element->chain);
+	if (element->nat.family != IP_NONE)
+		put_key(e->header, NFTA_SET_ELEM_DATA, element->nat.octets, ip_len(&element->nat));
 	mnl_attr_nest_end(e->header, nest);
 }
 

@@ -48,6 +48,7 @@ struct element {
 	bool is_range;     /* key_end counts */
 	bool is_range_end; /* the first key after a range, in a set of single ranges */
 	const char *chain; /* goto, in a map of verdicts; else NULL */
+	struct ip nat;     /* in a map of addresses; else IP_NONE */
 };
 
 struct element element_of_pair(const struct ip_pair *pair);

@@ -44,6 +44,7 @@ static struct element element_of(const struct layout_kind *kind, const struct la
 	                       : element_of_ranges(&entry->local, &entry->remote);
 
 	e.chain = entry->chain; /* NULL where it is no map */
+	e.nat = entry->nat;
 	return e;
 }
 
@@ -180,8 +181,9 @@ struct change {
 
 static bool has_same(const struct layout_entry *a, const struct layout_entry *b)
 {
-	return a->chain == b->chain ||
-	       (a->chain != NULL && b->chain != NULL && strcmp(a->chain, b->chain) == 0);
+	return ip_equal(&a->nat, &b->nat) &&
+	       (a->chain == b->chain ||
+	        (a->chain != NULL && b->chain != NULL && strcmp(a->chain, b->chain) == 0));
 }
 
 /* The elements of `from` that are not in `to`, both sorted. */
@@ -203,7 +205,7 @@ static void put_difference(struct batch *b, const struct change *c, uint8_t mess
 		     has_same(&to->entries[j], entry)))
 			continue;
 		if (message == NFT_MSG_DELSETELEM)
-			element.chain = NULL;
+			element.chain = NULL, element.nat = (struct ip){ 0 };
 		element_put(&e, &element);
 	}
 	elements_end(&e);
@@ -228,7 +230,8 @@ static bool is_same_to_kernel(const struct policy_row *a, const struct policy_ro
 	return range_equal(&a->local, &b->local) && range_equal(&a->remote, &b->remote) &&
 	       traffic_equal(&a->traffic, &b->traffic) && a->action == b->action &&
 	       a->is_private == b->is_private && a->is_own_address == b->is_own_address &&
-	       ip_equal(&a->nat, &b->nat) && a->strength == b->strength;
+	       a->is_arranged == b->is_arranged && ip_equal(&a->nat, &b->nat) &&
+	       a->strength == b->strength;
 }
 
 /* The kernel knows ranges, not SAs: a tunnel that was rekeyed is the same row to it. */
@@ -415,6 +418,7 @@ void steering_set_policy(struct steering *s, const struct policy_table *table)
 		if (!has_same_local(&before.policy, &s->policy))
 			put_local(&b, &s->policy);
 		policy_put_changes(s, &b, &before.layout);
+		guarded_put(s, &b);
 	}
 	if (has_ports(&before.layout) || has_ports(&s->layout)) {
 		s->is_gathering = true;

@@ -123,8 +123,9 @@ static void add_layout_set(struct text *out, const struct family *f, const struc
 
 	text_add(out, "\t%s %s%c {\n", kind->is_map ? "map" : "set", kind->stem, f->digit);
 	add_type(out, f, kind->has_ports);
-	text_add(out, "%s\n\t\tflags interval\n%s", kind->is_map ? " : verdict" : "",
-	         kind->is_counted ? "\t\tcounter\n" : "");
+	if (kind->is_map)
+		text_add(out, " : %s", kind->has_nat ? f->type : "verdict");
+	text_add(out, "\n\t\tflags interval\n%s", kind->is_counted ? "\t\tcounter\n" : "");
 	for (size_t i = 0; i < list->count; i++) {
 		const struct layout_entry *entry = &list->entries[i];
 
@@ -134,7 +135,9 @@ static void add_layout_set(struct text *out, const struct family *f, const struc
 		text_add(out, "%s . %s", range_text(&entry->local).s, range_text(&entry->remote).s);
 		if (kind->has_ports)
 			add_box(out, &entry->box);
-		if (kind->is_map)
+		if (kind->has_nat)
+			text_add(out, " : %s", ip_text(&entry->nat).s);
+		else if (kind->is_map)
 			text_add(out, " : goto %s", entry->chain);
 	}
 	elements_end(&e);
@@ -687,6 +690,13 @@ static const char hook_chains[] =
     "		jump decide\n"
     "		$is_reject reject with icmpx admin-prohibited\n"
     "	}\n"
+    "	# leftnat=: what goes into a tunnel gets the address that the peer knows. What is\n"
+    "	# trapped only is untracked and keeps its own until it is released, tracked.\n"
+    "	chain translate {\n"
+    "		type nat hook postrouting priority srcnat; policy accept;\n"
+    "		oifname $dev snat ip to ip saddr . ip daddr map @translate4\n"
+    "		oifname $dev snat ip6 to ip6 saddr . ip6 daddr map @translate6\n"
+    "	}\n"
     "	chain leak_guard {\n"
     "		type filter hook postrouting priority srcnat - 1; policy accept;\n"
     "		oifname $dev goto into_tunnel\n"
@@ -707,37 +717,6 @@ static const char hook_chains[] =
     "		ip saddr . ip daddr . meta l4proto . th dport @rows_ports4 accept\n"
     "		ip6 saddr . ip6 daddr . meta l4proto . th dport @rows_ports6 accept\n"
     "	}\n";
-
-/*
- * leftnat=: tunnelled packets of the inside get the address that the peer knows. What is trapped
- * only is untracked and keeps its own until it is released, tracked. A policy given later does not
- * change this chain: leftnat= takes effect with `ipsec start`.
- */
-static void add_translation(struct text *out, const struct steering_settings *s,
-                            const struct policy_table *policy)
-{
-	struct ip_range last = { 0 };
-	bool has_chain = false;
-
-	for (size_t i = 0; i < policy->flat_count; i++) {
-		const struct policy_row *row = &policy->flat[i];
-		const struct family *f = &families[row->nat.family == IP_V4 ? 0 : 1];
-
-		if (row->action != POLICY_TRAP || row->nat.family == IP_NONE ||
-		    row->nat.family != row->local.first.family || range_equal(&row->local, &last))
-			continue;
-		if (!has_chain)
-			text_add(out, "	chain translate {\n"
-			              "		type nat hook postrouting priority srcnat; "
-			              "policy accept;\n");
-		has_chain = true;
-		last = row->local;
-		text_add(out, "		oifname \"%s\" %s saddr %s snat %s to %s\n", s->device,
-		         f->proto, range_text(&row->local).s, f->proto, ip_text(&row->nat).s);
-	}
-	if (has_chain)
-		text_add(out, "	}\n");
-}
 
 static void add_table_head(struct text *out)
 {
@@ -782,7 +761,6 @@ void steering_ruleset(struct text *out, const struct steering_settings *s,
 	add_rules(out, &w, keep_ports_chain);
 	add_rules(out, &w, keep_chain);
 	add_rules(out, &w, hook_chains);
-	add_translation(out, s, policy);
 	text_add(out, "}\n");
 }
 

@@ -1,0 +1,123 @@
+"""Neighbours on one wire, and inside hosts that do IPsec by themselves."""
+import pytest
+
+from gateway import HOWTO, PRIVATE, SETUP, Gateway
+from lab import DEST, EAST, PIECE, SECOND, SOURCE, STRANGER, WEST, reverse, until
+
+SELF = """
+conn sg-to-anyone
+	left=%defaultroute
+	right=%opportunistic
+	auto=route
+"""
+HOSTS = """
+conn hosts
+	left={left}
+	right={right}
+	authby=secret
+	auto=route
+"""
+SECRET = ': PSK "they know each other"\n'
+
+
+def host(lab, of, address):
+    """wildswan on a host that is nobody's gateway."""
+    gateway = Gateway(of, None, address)
+    gateway.ipsec("newhostkey", "--type", "ed25519")
+    return gateway
+
+
+@pytest.fixture(scope="module")
+def hosts(lab):
+    found = {"source": host(lab, lab.source, SOURCE), "dest": host(lab, lab.dest, DEST),
+             "second": host(lab, lab.second, SECOND)}
+    yield found
+    for gateway in found.values():
+        gateway.ipsec("stop", "--open", check=False)
+
+
+@pytest.fixture
+def resting(idle_pair, hosts):
+    """Nobody runs."""
+    for gateway in (idle_pair.west, idle_pair.east, *hosts.values()):
+        gateway.ipsec("stop", "--open", check=False)
+    return idle_pair
+
+
+def test_neighbours_on_one_wire_find_each_other(lab, resting, hosts):
+    """OEN-5: both are their own gateways, and no router is between them."""
+    for name, address in (("dest", DEST), ("second", SECOND)):
+        gateway = hosts[name]
+        gateway.configure(SETUP, SELF)
+        lab.publish(reverse(address), gateway.key("--ipseckey", address))
+    lab.reload_dns()
+    hosts["dest"].start()
+    hosts["second"].start()
+    with lab.Capture(lab.east, "lan1") as wire:
+        assert lab.dest.ping(SECOND)
+        assert lab.second.ping(DEST, count=2)
+    assert hosts["dest"].action(DEST, SECOND) == hosts["second"].action(SECOND, DEST) == "tunnel"
+    assert wire.frames().esp().between(DEST, SECOND)
+    assert not wire.frames().with_octets(PIECE)
+    # A neighbour without records is reached in the clear, through the same trap.
+    assert lab.dest.ping("198.19.2.1")
+    assert hosts["dest"].action(DEST, "198.19.2.1") == "pass"
+
+
+@pytest.fixture
+def pair_of_hosts(lab, resting, hosts):
+    """A configured tunnel between an inside host of west and one of east; both run."""
+    for name in ("source", "dest"):
+        gateway = hosts[name]
+        secrets = gateway.confs / "ipsec.secrets"
+        secrets.write_text(SECRET)
+        secrets.chmod(0o600)
+        gateway.configure(SETUP, HOSTS, left=SOURCE, right=DEST)
+        gateway.start()
+    return hosts
+
+
+def test_ipsec_of_inside_hosts_goes_through_the_tunnel_of_their_gateways(lab, resting, pair_of_hosts):
+    """Their IKE and ESP is traffic like any other: trapped, looked up, tunnelled."""
+    resting.publish()
+    for gateway in (resting.west, resting.east):
+        gateway.configure(SETUP, PRIVATE)
+        gateway.start()
+    with lab.capture("west") as wire, lab.Capture(lab.source, "lan") as here:
+        assert lab.source.ping(DEST, wait=5)
+        assert lab.source.ping(DEST, count=3)
+    assert pair_of_hosts["source"].action(SOURCE, DEST) == "tunnel"
+    assert resting.west.action(SOURCE, DEST) == resting.east.action(DEST, SOURCE) == "tunnel"
+    assert here.frames().between(SOURCE, DEST)
+    assert not here.frames().with_octets(PIECE)
+    assert not wire.frames().naming(SOURCE, DEST)
+    assert wire.frames().esp().between(WEST, EAST)
+
+
+def test_ipsec_of_inside_hosts_passes_where_traffic_passes(lab, resting, pair_of_hosts):
+    """Gateways that find no records: the hosts' own tunnel goes past them in the clear."""
+    for address in (SOURCE, DEST, SECOND):
+        lab.unpublish(reverse(address))
+    lab.reload_dns()
+    for gateway in (resting.west, resting.east):
+        gateway.configure(SETUP, HOWTO)
+        gateway.start()
+    with lab.capture("west") as wire:
+        assert lab.source.ping(DEST, wait=5)
+        assert lab.source.ping(DEST, count=3)
+    assert resting.west.action(SOURCE, DEST) == "pass"
+    assert wire.frames().between(SOURCE, DEST)
+    assert not wire.frames().with_octets(PIECE)
+
+
+def test_nobody_elses_ipsec_is_exempt(lab, resting, pair_of_hosts):
+    """Where policy says private, an inside host's IKE does not leave in the clear either."""
+    for address in (SOURCE, DEST):
+        lab.unpublish(reverse(address))
+    lab.reload_dns()
+    resting.west.configure(SETUP, PRIVATE)
+    resting.west.start()
+    with lab.capture("west") as wire:
+        assert not lab.source.ping(DEST, wait=2).received
+    assert resting.west.action(SOURCE, DEST) == "drop"
+    assert not wire.frames().naming(SOURCE, DEST)
