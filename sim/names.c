@@ -116,6 +116,13 @@ void sim_publish_text(struct sim *sim, const char *address, const char *text)
 	add_record(sim, address, DNS_TYPE_TXT, writer_view(&w));
 }
 
+void sim_publish_address(struct sim *sim, const char *name, const char *address)
+{
+	struct ip ip = sim_ip(address);
+
+	add_record(sim, name, ip.family == IP_V4 ? DNS_TYPE_A : DNS_TYPE_AAAA, ip_octets(&ip));
+}
+
 void sim_withdraw(struct sim *sim, const char *address)
 {
 	struct dns_name name = name_of(address);

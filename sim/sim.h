@@ -72,6 +72,8 @@ void sim_delegate_to(struct sim *sim, const char *address, const char *somebody,
 /* The gateway's key at the reverse name of its own address. */
 void sim_publish_key(struct sim *sim, struct gateway *gateway);
 void sim_publish_key_at(struct sim *sim, const char *name, struct gateway *gateway);
+/* A or AAAA. */
+void sim_publish_address(struct sim *sim, const char *name, const char *address);
 /* TXT: `address` may be spoken for by whoever proves to be `fqdn`. */
 void sim_authorise_name(struct sim *sim, const char *address, const char *fqdn);
 /* TXT, as it is. */

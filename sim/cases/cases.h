@@ -16,6 +16,7 @@
 	X(groups_of_ones_own)                     \
 	X(groups_beside_conns)                    \
 	X(groups_held_by_a_makeshift)             \
+	X(groups_of_names)                        \
 	X(first_contact_private)                  \
 	X(first_contact_ipv6)                     \
 	X(many_first_packets)                     \

@@ -203,6 +203,49 @@ void groups_beside_conns(void)
 	sim_end(p.sim);
 }
 
+/* POL-6 */
+void groups_of_names(void)
+{
+	static const char *const seven = "198.51.100.7", *const eight = "198.51.100.8";
+	struct pair p = start(1, "config setup\n");
+
+	sim_policy(p.west, "private", "partner.example\n192.0.2.2\n");
+	sim_policy(p.west, "private-or-clear", "0.0.0.0/0\n");
+	sim_reload_with(p.sim, p.west, "conn %default\n");
+	/* Nobody knows the name yet: it is reported, and the rest of the file works. */
+	sim_ping(p.sim, west_host, east_host);
+	sim_packet(p.sim, west_host, seven);
+	sim_run_for(p.sim, SECONDS(20));
+	expect_logged(p.sim, p.west, "group private: partner.example has no address (NXDOMAIN)");
+	expect_tunnel(p.sim, west_host, east_host);
+	expect_pass(p.sim, west_host, seven);
+	/* It is asked again, and what passed is private from then on. */
+	sim_publish_address(p.sim, "partner.example", seven);
+	sim_publish_address(p.sim, "partner.example", "2001:db8::7");
+	sim_run_for(p.sim, SECONDS(301));
+	expect_logged(p.sim, p.west, "group private: partner.example is 198.51.100.7 and others");
+	sim_packet(p.sim, west_host, seven);
+	sim_run_for(p.sim, SECONDS(20));
+	expect_drop(p.sim, west_host, seven);
+	/* Another address: after the TTL that one, and no longer this. */
+	sim_withdraw(p.sim, "partner.example");
+	sim_publish_address(p.sim, "partner.example", eight);
+	sim_run_for(p.sim, SECONDS(301));
+	sim_packet(p.sim, west_host, seven);
+	sim_packet(p.sim, west_host, eight);
+	sim_run_for(p.sim, SECONDS(20));
+	expect_pass(p.sim, west_host, seven);
+	expect_drop(p.sim, west_host, eight);
+	/* Gone: whoever forges that opens nothing. */
+	sim_withdraw(p.sim, "partner.example");
+	sim_run_for(p.sim, SECONDS(301));
+	sim_packet(p.sim, west_host, eight);
+	sim_run_for(p.sim, SECONDS(20));
+	expect_logged(p.sim, p.west, "those it had go on to count");
+	expect_drop(p.sim, west_host, eight);
+	sim_end(p.sim);
+}
+
 /* A start with a bad file: what is readable of private and block applies, the rest is held for a
  * moment and dropped; the next reading makes it good. */
 void groups_held_by_a_makeshift(void)

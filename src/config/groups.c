@@ -357,6 +357,26 @@ static void make_makeshift(struct reading *r, const char *file)
 
 /* ---- All of it ---- */
 
+/* Each is asked for as long as the gateway runs. */
+static void count_names(struct reading *r)
+{
+	unsigned count = 0;
+
+	for (size_t i = 0; i < r->conf->conn_count; i++) {
+		const struct conn *conn = &r->conf->conns[i];
+
+		for (size_t j = 0; j < conn->entries.count; j++) {
+			const struct policy_entry *entry = &conn->entries.list[j];
+
+			if (entry->name == NULL || ++count != GROUP_NAMES_MAX + 1)
+				continue;
+			message_error(r->messages, (struct place){ conn->policy_file, entry->line },
+			              entry->name, "more than %d names; write addresses",
+			              GROUP_NAMES_MAX);
+		}
+	}
+}
+
 void groups_read(struct conf *conf, const char *file, bool has_sections, bool is_start,
                  const struct conf_reader *reader, struct conf_messages *messages)
 {
@@ -373,6 +393,7 @@ void groups_read(struct conf *conf, const char *file, bool has_sections, bool is
 		if (conn_is_group(&conf->conns[i]))
 			(void)read_file(&r, &conf->conns[i]);
 	read_implied(&r, file, has_sections);
+	count_names(&r);
 	find_clashes(&r, is_start);
 	if (is_start && messages->error_count != errors_before)
 		make_makeshift(&r, file);

@@ -17,6 +17,9 @@
  */
 #include "config/conf.h"
 
+/* Names in all files together; more are an error. */
+enum { GROUP_NAMES_MAX = 4096 };
+
 /* What a conn of that name is before its own words count; false: no group has this name. */
 bool group_defaults(struct conn *conn, const char *name);
 /* One of its ends says so. */

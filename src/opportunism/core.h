@@ -19,6 +19,7 @@ struct flow;
 struct claim;
 struct attempt;
 struct self_search;
+struct group_name;
 struct leaving;
 struct tunnel;
 struct reach;
@@ -161,6 +162,8 @@ struct opportunism {
 	size_t tunnel_count;
 	bool is_policy_stale; /* a tunnel has another verdict than the rows say */
 	bool has_new_tunnel;
+	LIST_HEAD(, group_name) group_names;
+	bool has_new_names; /* of a policy file: an address, or another one */
 	struct hash attempts; /* by tag */
 	struct hash claims;   /* by tag */
 	struct refusals refusals;

@@ -1,4 +1,5 @@
 #include "opportunism/tunnel.h"
+#include "opportunism/group_names.h"
 #include "opportunism/self.h"
 
 #include <stdlib.h>
@@ -76,6 +77,7 @@ struct opportunism *opportunism_new(const struct opportunism_settings *settings)
 	                                                    : settings->idle_sas_above;
 	LIST_INIT(&opp->leaving);
 	LIST_INIT(&opp->self_searches);
+	LIST_INIT(&opp->group_names);
 	LIST_INIT(&opp->tunnels);
 	TAILQ_INIT(&opp->events);
 	TAILQ_INIT(&opp->closed_list);
@@ -130,6 +132,7 @@ void opportunism_free(struct opportunism *opp)
 	closed_forget_all(opp);
 	recovery_forget(opp);
 	self_forget(opp);
+	group_names_free(opp);
 	while ((event = TAILQ_FIRST(&opp->events)) != NULL) {
 		TAILQ_REMOVE(&opp->events, event, in_queue);
 		event_release(event);
@@ -322,6 +325,12 @@ void core_policy_renew(struct opportunism *opp)
 {
 	bool has_new = opp->has_new_tunnel;
 
+	if (opp->has_new_names) {
+		opp->has_new_names = false;
+		group_names_refill(opp);
+		rebuild_policy(opp);
+		recheck_flows(opp);
+	}
 	if (!opp->is_policy_stale)
 		return;
 	opp->has_new_tunnel = false;
@@ -425,6 +434,7 @@ static void configure(struct opportunism *opp, const struct opportunism_config *
 	opp->has_shared_ids = config->conf->setup.has_shared_ids;
 	opp->tunnel_idle = SECONDS(config->conf->setup.tunnel_idle_s);
 	leave_addresses(opp, &was); /* first, so that their Deletes wait for nothing */
+	group_names_take(opp);
 	tunnels_recheck(opp);
 	rebuild_policy(opp);
 	recheck_flows(opp);
