@@ -112,6 +112,7 @@
 	X(a_full_queue_costs_the_sprayer)         \
 	X(third_parties_are_hardly_knocked_at)    \
 	X(new_gateways_are_tried_slowly)          \
+	X(claims_make_us_look_up_little)          \
 	X(idle_children_are_let_go) \
 	X(every_failure_has_its_lifetime) \
 	X(every_failure_has_its_lifetime_private) \

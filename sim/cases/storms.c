@@ -158,3 +158,30 @@ void new_gateways_are_tried_slowly(void)
 	sim_run_until_idle(s.sim);
 	sim_end(s.sim);
 }
+
+/* SEC-7: who knocks again and again may not make us ask the DNS without end. */
+void claims_make_us_look_up_little(void)
+{
+	struct storm s = start(30, "drop"); /* refused is dropped, not sent in the clear */
+
+	for (unsigned i = 0; i < 50; i++) {
+		sim_restart(s.sim, s.west);
+		sim_ping(s.sim, source, destination);
+		sim_run_for(s.sim, MILLISECONDS(500));
+		if (i < 8)
+			expect_tunnel(s.sim, source, destination);
+	}
+	expect_logged(s.sim, s.east, "its address made us look up too many names");
+	/* Whoever else comes is heard, and so is it after a while. */
+	sim_delegate(s.sim, "192.0.2.3", sim_gateway(s.sim, "north", "192.0.2.3", NULL, NULL));
+	sim_ping(s.sim, "192.0.2.3", destination);
+	sim_run_for(s.sim, SECONDS(2));
+	expect_tunnel(s.sim, "192.0.2.3", destination);
+	sim_run_for(s.sim, SECONDS(60));
+	sim_restart(s.sim, s.west);
+	sim_ping(s.sim, source, destination);
+	sim_run_for(s.sim, SECONDS(2));
+	expect_tunnel(s.sim, source, destination);
+	sim_run_until_idle(s.sim);
+	sim_end(s.sim);
+}

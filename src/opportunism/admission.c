@@ -59,6 +59,7 @@ void admission_run(struct opportunism *opp)
 {
 	admit(opp);
 	pace_run(opp);
+	respond_go_on(opp);
 	while (opp->waiting.count > FLOWS_WAITING_MAX)
 		flow_overload(flow_of(fair_oldest_of_fullest(&opp->waiting)), EROUTE_DROP);
 	while (opp->shunts.count > SHUNTS_MAX)

@@ -16,6 +16,9 @@ struct claim {
 	ike_handle sa;
 	uint64_t tag;
 	bool is_child;   /* CREATE_CHILD_SA: who the peer is, is proven already */
+	bool waits;      /* for its source's other lookups (SEC-7): nothing is known yet */
+	unsigned names;  /* being looked up on its source's account */
+	TAILQ_ENTRY(claim) in_waiting;
 	bool is_granted; /* answered; kept until its CHILD SA is up or time is over */
 	struct ike_claim said;
 	struct conn_state *conn; /* the one that answers; NULL: none does */

@@ -4,6 +4,7 @@
  */
 #include <sys/queue.h>
 
+#include "opportunism/askers.h"
 #include "opportunism/conns.h"
 #include "opportunism/fair.h"
 #include "opportunism/limits.h"
@@ -158,6 +159,9 @@ struct opportunism {
 	struct fair_queue waiting;   /* flows that wait for the resolver */
 	struct fair_queue shunts;    /* flows of opportunism with one, oldest first */
 	struct pace pace;
+	struct askers askers;
+	TAILQ_HEAD(, claim) waiting_claims; /* for another of their source */
+	bool has_done_asker;                /* some of them may go on */
 	LIST_HEAD(, tunnel) tunnels; /* with ranges: in no table of pairs */
 	size_t tunnel_count;
 	bool is_policy_stale; /* a tunnel has another verdict than the rows say */

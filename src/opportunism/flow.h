@@ -282,5 +282,7 @@ bool respond_take_claim(struct opportunism *opp, ike_handle sa, uint64_t tag,
                         enum strength *strength, struct conn_state **conn,
                         struct evidence_log *evidence);
 enum strength respond_key_strength(struct opportunism *opp, ike_handle sa);
+/* At the end of an event: claims that waited for others of their source. */
+void respond_go_on(struct opportunism *opp);
 void respond_forget_sa(struct opportunism *opp, ike_handle sa, enum ike_reason reason);
 void respond_forget_all(struct opportunism *opp);

@@ -39,6 +39,7 @@ void key_search_start(struct key_search *search, struct lookups *lookups, const 
 	string_copy(search->name, sizeof(search->name),
 	            address->family != IP_NONE ? reverse_name(address).s : name);
 	LIST_INIT(&search->client.lookups);
+	search->client.is_claim = (wants & KEY_SEARCH_CLAIM) != 0;
 	ask(lookups, &search->client, SLOT_IPSECKEY, search->name, DNS_TYPE_IPSECKEY);
 	ask(lookups, &search->client, SLOT_KEY, search->name, DNS_TYPE_KEY);
 	if (search->wants_txt)

@@ -20,8 +20,13 @@ struct key_search {
 	void *owner;
 };
 
-/* FRESH: past the cache. */
-enum key_search_wants { KEY_SEARCH_PLAIN, KEY_SEARCH_TXT = 1, KEY_SEARCH_FRESH = 2 };
+/* FRESH: past the cache. CLAIM: a stranger makes us ask. */
+enum key_search_wants {
+	KEY_SEARCH_PLAIN,
+	KEY_SEARCH_TXT = 1,
+	KEY_SEARCH_FRESH = 2,
+	KEY_SEARCH_CLAIM = 4
+};
 
 /* `name` is the FQDN; ignored when `address` is one: then its reverse name is asked. */
 void key_search_start(struct key_search *search, struct lookups *lookups, const struct ip *address,

@@ -70,6 +70,8 @@ struct opportunism *opportunism_new(const struct opportunism_settings *settings)
 	fair_init(&opp->waiting, seed);
 	fair_init(&opp->shunts, seed);
 	fair_init(&opp->pace.waiting, seed);
+	askers_init(&opp->askers, seed);
+	TAILQ_INIT(&opp->waiting_claims);
 	protected_init(&opp->protected_hosts, seed);
 	LIST_INIT(&opp->sa_list);
 	TAILQ_INIT(&opp->idle_sas);
@@ -145,6 +147,7 @@ void opportunism_free(struct opportunism *opp)
 	fair_wipe(&opp->waiting);
 	fair_wipe(&opp->shunts);
 	fair_wipe(&opp->pace.waiting);
+	askers_wipe(&opp->askers);
 	conns_wipe(&opp->conns);
 	x509_trust_release(opp->trust);
 	policy_wipe(&opp->policy);

@@ -25,8 +25,23 @@ static struct claim *claim_find(struct opportunism *opp, ike_handle sa)
 	return NULL;
 }
 
+static void release_names(struct claim *claim)
+{
+	struct opportunism *opp = claim->opp;
+
+	if (claim->waits)
+		TAILQ_REMOVE(&opp->waiting_claims, claim, in_waiting);
+	claim->waits = false;
+	if (claim->names == 0)
+		return;
+	asker_done(&opp->askers, &claim->said.path.remote.address, claim->names);
+	claim->names = 0;
+	opp->has_done_asker = true;
+}
+
 static void stop_lookups(struct claim *claim)
 {
+	release_names(claim);
 	if (claim->wants_keys)
 		key_search_stop(&claim->keys, &claim->opp->lookups);
 	lookup_cancel(&claim->opp->lookups, &claim->source_client);
@@ -418,8 +433,10 @@ static void decide_when_all_is_in(struct claim *claim)
 	bool has_source = !claim->wants_source ||
 	                  (claim->source.ipseckey.has_arrived && claim->source.txt.has_arrived);
 
-	if (has_keys && has_source && !claim->is_granted)
+	if (has_keys && has_source && !claim->is_granted) {
+		release_names(claim);
 		decide(claim);
+	}
 }
 
 static void on_keys_done(struct key_search *search)
@@ -448,6 +465,11 @@ static void claim_fire(struct opportunism *opp, struct timer *timer)
 		claim_free(claim);
 		return;
 	}
+	if (claim->waits) {
+		refuse(claim, "the lookups that it wanted before took too long");
+		return;
+	}
+	release_names(claim);
 	if (claim->wants_keys)
 		key_search_time_out(&claim->keys, &opp->lookups);
 	lookup_cancel(&opp->lookups, &claim->source_client);
@@ -482,28 +504,102 @@ static bool is_arranged(const struct claim *claim)
 	       claim->conn->theirs.kind == END_ADDRESS;
 }
 
-static void look(struct claim *claim, bool wants_keys)
+static bool asks_about_source(const struct claim *claim)
 {
-	struct opportunism *opp = claim->opp;
+	return claim->refusal == NULL && !claim->said.is_childless && !speaks_for_itself(claim) &&
+	       !is_arranged(claim);
+}
+
+/* False: an identity that is neither an address nor a host name. */
+MUST_USE static bool name_of_peer(const struct claim *claim, char fqdn[DNS_NAME_MAX])
+{
+	const struct ike_id *id = &claim->said.peer_id;
+
+	return id_address(id).family != IP_NONE ||
+	       dns_name_normalise(BYTES(id->data, id->len), fqdn);
+}
+
+static void start_lookups(struct claim *claim)
+{
 	struct ip address = id_address(&claim->said.peer_id);
 	char fqdn[DNS_NAME_MAX] = "";
 
-	timer_set(opp, &claim->timer, instant_after(opp->now, RESPONDER_DNS_TIME));
-	if (wants_keys) {
-		if (address.family == IP_NONE &&
-		    !dns_name_normalise(BYTES(claim->said.peer_id.data, claim->said.peer_id.len),
-		                        fqdn)) {
-			refuse(claim, "its name is no host name");
-			return;
-		}
-		claim->wants_keys = true;
-		key_search_start(&claim->keys, &opp->lookups, &address, fqdn, KEY_SEARCH_TXT,
-		                 on_keys_done, claim);
+	if (!name_of_peer(claim, fqdn)) {
+		refuse(claim, "its name is no host name");
+		return;
 	}
-	if (claim->refusal == NULL && !claim->said.is_childless && !speaks_for_itself(claim) &&
-	    !is_arranged(claim))
+	claim->wants_keys = true;
+	key_search_start(&claim->keys, &claim->opp->lookups, &address, fqdn,
+	                 KEY_SEARCH_TXT | KEY_SEARCH_CLAIM, on_keys_done, claim);
+	if (asks_about_source(claim))
 		look_at_source(claim);
 	decide_when_all_is_in(claim);
+}
+
+/* SEC-7: what a peer may make us ask before it has proven anything. */
+static enum asker_answer may_look(struct claim *claim)
+{
+	struct opportunism *opp = claim->opp;
+	unsigned names = asks_about_source(claim) ? 2 : 1;
+	enum asker_answer said;
+
+	if (claim->is_child)
+		return ASKER_GO;
+	said = asker_ask(&opp->askers, &claim->said.path.remote.address, names, opp->now);
+	if (said == ASKER_GO)
+		claim->names = names;
+	return said;
+}
+
+static void look(struct claim *claim)
+{
+	struct opportunism *opp = claim->opp;
+
+	timer_set(opp, &claim->timer, instant_after(opp->now, RESPONDER_DNS_TIME));
+	switch (may_look(claim)) {
+	case ASKER_GO:
+		start_lookups(claim);
+		break;
+	case ASKER_WAIT:
+		claim->waits = true;
+		TAILQ_INSERT_TAIL(&opp->waiting_claims, claim, in_waiting);
+		break;
+	case ASKER_NEVER:
+		refuse(claim, "its address made us look up too many names");
+		break;
+	}
+}
+
+static void stop_waiting(struct claim *claim)
+{
+	TAILQ_REMOVE(&claim->opp->waiting_claims, claim, in_waiting);
+	claim->waits = false;
+}
+
+static void go_on(struct claim *claim)
+{
+	enum asker_answer said = may_look(claim);
+
+	if (said == ASKER_WAIT)
+		return;
+	stop_waiting(claim);
+	if (said == ASKER_GO)
+		start_lookups(claim);
+	else
+		refuse(claim, "its address made us look up too many names");
+}
+
+void respond_go_on(struct opportunism *opp)
+{
+	struct claim *claim, *next;
+
+	while (opp->has_done_asker) {
+		opp->has_done_asker = false;
+		for (claim = TAILQ_FIRST(&opp->waiting_claims); claim != NULL; claim = next) {
+			next = TAILQ_NEXT(claim, in_waiting);
+			go_on(claim);
+		}
+	}
 }
 
 const char *anonymous_objection(const struct ike_claim *said)
@@ -590,7 +686,7 @@ static void answer_configured(struct claim *claim)
 	else if (claim->has_grant && !is_arranged(claim))
 		refuse(claim, "the conn has no key for it, and no record speaks for ranges");
 	else
-		look(claim, true);
+		look(claim);
 }
 
 static unsigned claims_from(const struct opportunism *opp, const struct ip *from)
@@ -621,6 +717,7 @@ static struct claim *claim_new(struct opportunism *opp, const struct event *even
 	claim->said = *event->claim;
 	claim->timer.fire = claim_fire;
 	claim->source_client.on_answer = on_source_answer;
+	claim->source_client.is_claim = true;
 	LIST_INIT(&claim->source_client.lookups);
 	if (claim->said.is_childless)
 		claim->conn = conns_answering_gateway(
@@ -660,7 +757,7 @@ void respond_auth_wanted(struct opportunism *opp, const struct event *event)
 	else if (objection != NULL)
 		refuse(claim, objection);
 	else
-		look(claim, true);
+		look(claim);
 }
 
 /* SPD-8: whom the DNS vouches for, or nobody, cannot take over a configured conn's addresses. */
@@ -694,7 +791,7 @@ void respond_child_wanted(struct opportunism *opp, const struct event *event)
 	else if (claim->conn != NULL && !claim->conn->is_opportunistic)
 		answer(claim, NULL, 0, 0);
 	else
-		look(claim, true);
+		look(claim);
 }
 
 bool respond_take_claim(struct opportunism *opp, ike_handle sa, uint64_t tag,
