@@ -200,10 +200,12 @@ static void raise(struct sim *sim, void *what)
 	free(r);
 }
 
-static void raise_acquire(struct sim_engine *e, const struct ip_pair *pair)
+static void raise_acquire(struct sim_engine *e, struct pair_entry *entry)
 {
+	const struct ip_pair *pair = &entry->pair;
 	struct raised *r = new_zeroed(sizeof(*r));
 
+	entry->raised = e->gateway->sim->now;
 	*r = (struct raised){ e->gateway, e->gateway->generation, { *pair } };
 	sim_later(e->gateway->sim, (struct duration){ 20000 }, raise, r);
 }
@@ -215,7 +217,7 @@ static void trap(struct sim_engine *e, struct packet *packet)
 	entry->action = EROUTE_HOLD;
 	entry->held_since = e->gateway->sim->now;
 	hold(entry, packet);
-	raise_acquire(e, &packet->pair);
+	raise_acquire(e, entry);
 }
 
 /* No pair decides: the policy row does. */
@@ -236,6 +238,14 @@ static void by_policy(struct sim_engine *e, struct packet *packet)
 		packet->fate = FATE_DROPPED;
 }
 
+/* HOLD-3: repeated, not more than once a second. */
+static void hold_and_remind(struct sim_engine *e, struct pair_entry *entry, struct packet *packet)
+{
+	hold(entry, packet);
+	if (instant_since(e->gateway->sim->now, entry->raised).ns >= SECONDS(1).ns)
+		raise_acquire(e, entry);
+}
+
 void engine_outbound(struct sim_engine *e, struct packet *packet)
 {
 	struct pair_entry *entry = find_pair(e, &packet->pair);
@@ -243,7 +253,7 @@ void engine_outbound(struct sim_engine *e, struct packet *packet)
 	if (entry == NULL)
 		by_policy(e, packet);
 	else if (entry->action == EROUTE_HOLD)
-		hold(entry, packet);
+		hold_and_remind(e, entry, packet);
 	else
 		dispatch(e, entry, packet);
 }
@@ -437,6 +447,17 @@ static void say_pair(struct gateway *gateway, const struct ip_pair *pair, enum e
 	        ip_text(&pair->destination).s, words[action], spi_out);
 }
 
+/* What was released comes back, finds nothing, and is asked about again. */
+static void refuse_pair(struct sim_engine *e, struct pair_entry *entry)
+{
+	e->refused++;
+	if (entry == NULL)
+		return;
+	entry->action = EROUTE_HOLD;
+	if (entry->held_count > 0)
+		raise_acquire(e, entry);
+}
+
 static void set_pair(void *ctx, const struct ip_pair *pair, enum eroute_action action,
                      uint32_t spi_out, bool is_private)
 {
@@ -445,6 +466,10 @@ static void set_pair(void *ctx, const struct ip_pair *pair, enum eroute_action a
 	struct pair_entry *entry = find_pair(e, pair);
 
 	say_pair(gateway, pair, action, spi_out);
+	if (action == EROUTE_TUNNEL && e->refuses_tunnels) {
+		refuse_pair(e, entry);
+		return;
+	}
 	if (entry == NULL && action == EROUTE_TRAP)
 		return;
 	if (entry == NULL)

@@ -285,6 +285,16 @@ void sim_order(struct sim *sim, struct gateway *gateway, enum sim_order order, c
 		sim_fail(sim, "%s refuses: %s", gateway->name, error.s);
 }
 
+void sim_engine_refuses(struct sim *sim, struct gateway *gateway)
+{
+	gateway->engine.refuses_tunnels = true;
+}
+
+unsigned sim_engine_refused(const struct gateway *gateway)
+{
+	return gateway->engine.refused;
+}
+
 void sim_unreachable(struct sim *sim, struct gateway *gateway, struct gateway *peer)
 {
 	opportunism_on_unreachable(gateway->core, &peer->address, sim->now);

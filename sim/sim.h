@@ -59,6 +59,9 @@ void sim_shutdown(struct sim *sim, struct gateway *gateway);
 enum sim_order { SIM_DELETE, SIM_TRY, SIM_CLEAR };
 void sim_order(struct sim *sim, struct gateway *gateway, enum sim_order order, const char *from,
                const char *to);
+/* From now on its engine takes no eroute of a tunnel. */
+void sim_engine_refuses(struct sim *sim, struct gateway *gateway);
+unsigned sim_engine_refused(const struct gateway *gateway);
 /* ICMP says that the peer cannot be reached from there. */
 void sim_unreachable(struct sim *sim, struct gateway *gateway, struct gateway *peer);
 

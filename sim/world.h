@@ -76,6 +76,7 @@ struct pair_entry {
 	uint32_t spi_out;
 	bool is_private;
 	struct instant held_since;
+	struct instant raised; /* acquire, last */
 	struct packet *held[HELD_MAX];
 	size_t held_count;
 	struct eroute_use use;
@@ -108,6 +109,8 @@ struct sim_engine {
 	size_t spi_count;
 	uint32_t *lost_spis; /* in use when it crashed last */
 	size_t lost_spi_count;
+	bool refuses_tunnels;
+	unsigned refused;
 };
 
 /* Held packets are lost with it. */

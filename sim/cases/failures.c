@@ -432,3 +432,23 @@ void eroutes_by_command(void)
 	expect_arrived(p.sim, source, destination, 0, 2);
 	sim_end(p.sim);
 }
+
+/* A fault of this machine is no endless loop between core and engine. */
+void engine_that_refuses_is_not_asked_without_end(void)
+{
+	for (int is_private = 0; is_private <= 1; is_private++) {
+		struct pair p = start(is_private ? "drop" : NULL);
+
+		sim_delegate(p.sim, destination, p.east);
+		sim_engine_refuses(p.sim, p.west);
+		for (int s = 0; s < 20; s++) {
+			sim_packet(p.sim, source, destination);
+			sim_run_for(p.sim, SECONDS(1));
+		}
+		expect_true(p.sim, sim_engine_refused(p.west) <= 8);
+		expect_eroute(p.sim, source, destination, is_private ? "drop" : "pass");
+		expect_reason(p.sim, source, destination, "the engine did not take");
+		expect_sas(p.sim, p.west, 1, 0);
+		sim_end(p.sim);
+	}
+}

@@ -108,6 +108,9 @@ struct flow {
 	 * until something has come by that SA. INSTANT_NEVER: not so. */
 	struct instant confirm_due;
 	struct life life;
+	/* The engine asked although there is a verdict. */
+	struct instant applied_again;
+	unsigned applies_again;
 	struct inquiry *inquiry; /* NULL when nothing is being found out */
 	struct evidence_log evidence;
 	struct tunnel *tunnel;   /* of a configured conn, see tunnel.h; NULL: of opportunism */
@@ -254,6 +257,9 @@ void flow_settle_shunt(struct flow *flow, enum eroute_action action, enum flow_r
 void flow_settle_tunnel(struct flow *flow, struct child *child, enum flow_reason reason);
 /* Applies the flow's standing verdict to the engine again. */
 void flow_apply(struct flow *flow);
+/* The engine asks about a pair that has its verdict: its set was full, or it has just restarted, or
+ * the question crossed with the answer. */
+void flow_apply_again(struct flow *flow);
 void flow_child_gone(struct flow *flow, struct child *child, enum ike_reason reason);
 
 /* orders.c: at once, whatever its shunt's time; what stands stays until there is an answer. */

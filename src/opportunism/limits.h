@@ -26,6 +26,8 @@ enum {
 	/* Of those, for flows whose packets wait. With fewer left a shunt whose time is over stays
 	 * for some seconds more before it is asked again. */
 	LOOKUPS_FOR_NEW_FLOWS = 64,
+	/* How often an engine may refuse a tunnel's eroute before the tunnel is given up. */
+	APPLIES_AGAIN_MAX = 4,
 	/* Flows known at once. At the bound an acquire is not taken: the engine asks again, and the
 	 * packets stay held within the engine's own bounds. */
 	FLOWS_MAX = 1 << 20,
@@ -80,6 +82,8 @@ enum {
 #define CROSSED_CHILD_TIME  SECONDS(300)       /* COL-27: unused, and the peer did not close it */
 #define RETIRED_CHILD_TIME  SECONDS(60)        /* AUZ-13 */
 #define TAKE_OVER_TIME      SECONDS(100)       /* a rekey the peer made: it has our answer */
+#define APPLY_AGAIN_TIME      SECONDS(1) /* an eroute the engine asks about again, at the soonest */
+#define APPLIES_FORGOTTEN     SECONDS(60)
 /* Lifetimes of shunts, FAIL-1. */
 #define ABSENCE_TIME_LEAST  SECONDS(60) /* whatever TTL an answer has */
 #define ABSENCE_TIME_MOST   SECONDS(10800)

@@ -488,13 +488,6 @@ size_t policy_rows_of_conf(const struct conf *conf, const struct own_addresses *
 
 /* ---- Events ---- */
 
-/* The engine asks about a pair that has its verdict: its set was full, or it has just restarted. */
-static void acquire_again(struct flow *flow)
-{
-	if (flow->state == FLOW_TUNNEL || flow->state == FLOW_SHUNT)
-		flow_apply(flow);
-}
-
 static void settle_by_row(struct opportunism *opp, const struct ip_pair *pair,
                           enum policy_action action)
 {
@@ -522,8 +515,13 @@ static void decide_pair(struct opportunism *opp, const struct ip_pair *pair, boo
 	struct conn_state *conn = row == NULL ? NULL : conns_find(&opp->conns, row->name);
 	struct flow *flow;
 
-	if (row == NULL || conn == NULL) {
+	if (row == NULL) {
 		settle_by_row(opp, pair, POLICY_TRAP); /* the policy changed under the packet */
+		return;
+	}
+	/* Not to the trap, which would ask again at once. */
+	if (conn == NULL) {
+		settle_by_row(opp, pair, POLICY_DROP);
 		return;
 	}
 	if (row->action != POLICY_TRAP) {
@@ -555,7 +553,7 @@ void opportunism_on_acquire(struct opportunism *opp, const struct acquire *acqui
 	opp->now = now;
 	flow = flow_find(opp, &acquire->pair);
 	if (flow != NULL)
-		acquire_again(flow);
+		flow_apply_again(flow);
 	else
 		decide_pair(opp, &acquire->pair, false);
 	core_run_events(opp);

@@ -127,6 +127,46 @@ void flow_settle_tunnel(struct flow *flow, struct child *child, enum flow_reason
 	    instant_min(flow->confirm_due, instant_after(opp->now, RETIRED_CHILD_TIME)));
 }
 
+/* The engine does not take the SA, so nothing will ever go by it. */
+static void give_up_tunnel(struct flow *flow)
+{
+	struct opportunism *opp = flow->opp;
+	struct child *child;
+
+	log_line(&opp->log, LOG_ERROR, "flow %s: the engine refuses its tunnel, given up",
+	         flow_text(flow).s);
+	while ((child = TAILQ_FIRST(&flow->children)) != NULL) {
+		ike_delete_child(opp->ike, child->sa, child->spi_in, opp->now);
+		child_forget(opp, child);
+	}
+	flow_stop_inquiry(flow);
+	flow->confirm_due = INSTANT_NEVER;
+	flow_settle_shunt(flow, flow->failure, FLOW_REASON_ENGINE);
+	timer_set(opp, &flow->timer, flow_shunt_due(flow));
+}
+
+/* A packet that the engine releases without taking the eroute comes back to it and is asked about
+ * again, without end: so there is a brake, and an end. */
+void flow_apply_again(struct flow *flow)
+{
+	struct opportunism *opp = flow->opp;
+	struct duration since = instant_since(opp->now, flow->applied_again);
+	bool is_first = flow->applied_again.ns == 0;
+
+	if (flow->state != FLOW_TUNNEL && flow->state != FLOW_SHUNT)
+		return;
+	if (!is_first && since.ns < APPLY_AGAIN_TIME.ns)
+		return; /* a packet that waits is asked about again */
+	if (is_first || since.ns > APPLIES_FORGOTTEN.ns)
+		flow->applies_again = 0;
+	flow->applied_again = opp->now;
+	if (flow->state == FLOW_TUNNEL && flow->tunnel == NULL && !TAILQ_EMPTY(&flow->children) &&
+	    ++flow->applies_again > APPLIES_AGAIN_MAX)
+		give_up_tunnel(flow);
+	else
+		flow_apply(flow);
+}
+
 void flow_child_gone(struct flow *flow, struct child *child, enum ike_reason reason)
 {
 	struct opportunism *opp = flow->opp;

@@ -40,6 +40,7 @@ struct duration shunt_lifetime(const struct shunt_facts *facts)
 	case FLOW_REASON_REFUSED_UNPROVEN:
 	case FLOW_REASON_AUTH_REFUSED:
 	case FLOW_REASON_FAILED:
+	case FLOW_REASON_ENGINE:
 	case FLOW_REASON_BUDGET:
 		return FAILURE_TIME;
 	case FLOW_REASON_REFUSED:
