@@ -123,11 +123,21 @@ static const char *shunt_word(enum eroute_action action)
 static void next_of_negotiation(struct why *why, const struct flow *flow)
 {
 	const char *whose = flow->state == FLOW_DNS ? "an answer of the DNS" : "its gateway";
+	bool passes = flow->conn != NULL && flow->conn->conn.has_negotiation_pass;
 
-	snprintf(why->next, sizeof(why->next),
-	         "its packets are held for %s; if nothing comes of it, they will %s", whose,
-	         shunt_word(flow->failure));
-	why->next_at = flow->inquiry == NULL ? INSTANT_NEVER : flow_budget(flow);
+	if (flow->conn != NULL && flow->conn->conn.is_makeshift) {
+		say_next(why, flow->timer.node.due,
+		         "its packets are held, then dropped: a policy file cannot be used");
+	} else if (flow_waits(flow)) {
+		say_next(why, flow->timer.node.due,
+		         "it waits for its turn behind other decisions of its host; then it is "
+		         "dropped");
+	} else {
+		snprintf(why->next, sizeof(why->next),
+		         "its packets %s for %s; if nothing comes of it, they will %s",
+		         passes ? "pass, it waits" : "are held", whose, shunt_word(flow->failure));
+		why->next_at = flow->inquiry == NULL ? INSTANT_NEVER : flow_budget(flow);
+	}
 }
 
 static void next_of_flow(struct why *why, const struct flow *flow)
@@ -171,15 +181,26 @@ static void take_flow(struct why *why, struct opportunism *opp, const struct flo
 
 /* ---- What would be ---- */
 
+static const char *would_meanwhile(const struct conn_state *conn)
+{
+	return conn->conn.has_negotiation_pass ? "pass" : "be held";
+}
+
+static const char *would_fail(const struct conn_state *conn)
+{
+	if (conn->conn.failure == SHUNT_NONE)
+		return "be lost, and the next one asked about anew";
+	return conn->conn.failure == SHUNT_PASSTHROUGH ? "pass in the clear" : "be blocked";
+}
+
 static void would_negotiate(struct why *why, const struct conn_state *conn,
                             const struct gateway *gateway)
 {
 	evidence_tried(&why->would, gateway, INSTANT_NEVER);
 	snprintf(why->next, sizeof(why->next),
-	         "the first packet would be held while %s is called; if nothing came of it, "
-	         "packets would %s",
-	         ip_text(&gateway->address).s,
-	         conn->conn.failure == SHUNT_PASSTHROUGH ? "pass in the clear" : "be blocked");
+	         "the first packet would %s while %s is called; if nothing came of it, packets "
+	         "would %s",
+	         would_meanwhile(conn), ip_text(&gateway->address).s, would_fail(conn));
 }
 
 static void would_ask(struct why *why, const struct conn_state *conn)
@@ -189,16 +210,19 @@ static void would_ask(struct why *why, const struct conn_state *conn)
 	evidence_asked(&why->would, name.s, DNS_TYPE_IPSECKEY, INSTANT_NEVER);
 	evidence_asked(&why->would, name.s, DNS_TYPE_TXT, INSTANT_NEVER);
 	snprintf(why->next, sizeof(why->next),
-	         "the first packet would be held while the DNS is asked and the gateway named "
-	         "there is called; if nothing came of it, packets would %s",
-	         conn->conn.failure == SHUNT_PASSTHROUGH ? "pass in the clear" : "be blocked");
+	         "the first packet would %s while the DNS is asked and the gateway named there "
+	         "is called; if nothing came of it, packets would %s",
+	         would_meanwhile(conn), would_fail(conn));
 }
 
 static void would_trap(struct why *why, const struct conn_state *conn)
 {
 	struct gateway gateway = { .address = why->pair.destination };
 
-	if (conn->theirs.kind == END_ANY) {
+	if (conn->conn.is_makeshift) {
+		say_next(why, INSTANT_NEVER,
+		         "packets would be held, then dropped: a policy file cannot be used");
+	} else if (conn->theirs.kind == END_ANY) {
 		say_next(
 		    why, INSTANT_NEVER,
 		    "nothing would be negotiated from here (right=%any): the peer has to come");

@@ -107,3 +107,26 @@ def test_silence_and_its_gateway_are_named(lab, running):
     assert said["eroute"]["action"] == "hold"
     assert [(g["address"], g["result"]) for g in said["gateways"]] == [("198.18.3.99", None)]
     assert "held" in said["next"]["what"] and TIME.fullmatch(said["next"]["at"])
+
+
+def test_the_line_of_a_policy_file_is_named(lab, running):
+    running.stop()
+    policies = running.west.confs / "ipsec.d" / "policies"
+    policies.mkdir(parents=True)
+    (policies / "private-or-clear").write_text("# everybody\n\n0.0.0.0/0\n")
+    (policies / "clear").write_text(f"{DEST} tcp 80\n")
+    (policies / "block").write_text(f"# nobody\n{SECOND}\n")
+    running.west.configure(SETUP)
+    running.west.start()
+    cases = [
+        ([NOBODY], "private-or-clear", 3, "held while the DNS is asked"),
+        ([DEST, "proto", "tcp", "port", "80"], "clear", 1, "would pass in the clear"),
+        ([DEST, "proto", "tcp", "port", "81"], "private-or-clear", 3, "held while the DNS"),
+        ([DEST, "proto", "udp"], "private-or-clear", 3, "held while the DNS"),
+        ([DEST], "private-or-clear", 3, "held while the DNS"),
+        ([SECOND], "block", 2, "would be dropped"),
+    ]
+    for words, name, line, what in cases:
+        said = why(running.west, *words)
+        assert said["rule"] == {"name": name, "file": str(policies / name), "line": line}, words
+        assert what in said["next"]["what"], said
