@@ -6,6 +6,7 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
@@ -558,3 +559,22 @@ def test_a_tunnelled_client_is_translated_on_the_device_and_answered(bare):
         steering.tell("routes", "down")
         steering.stop()
         tun.stop()
+
+
+def test_many_pairs_are_put_back_while_others_are_heard(bare, west):
+    """A hundred thousand take the kernel a second; a slice of them, milliseconds."""
+    count, worst = 100000, 0
+    sample = ", ".join(f"{SOURCE} . 100.{i >> 16}.{i >> 8 & 255}.{i & 255}" for i in range(0, count, 1000))
+    west.steering.tell("fill", count, "pass")
+    west.nft("flush ruleset\n")
+
+    def is_whole():
+        nonlocal worst
+        before = time.monotonic()
+        west.steering.tell("alive")
+        worst = max(worst, time.monotonic() - before)
+        return west.run("nft", "get", "element", "inet", "wildswan", "pass4", f"{{ {sample} }}",
+                        check=False).returncode == 0
+
+    until("all are there", is_whole, timeout=20)
+    assert worst < 0.3

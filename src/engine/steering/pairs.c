@@ -331,33 +331,3 @@ void pairs_follow_policy(struct steering *s)
 	while ((at = hash_walk(&s->pairs, at)) != NULL)
 		follow_policy(s, CONTAINER_OF(at, struct pair_node, node));
 }
-
-static void put_all_of(struct steering *s, struct batch *b, enum eroute_action action,
-                       enum ip_family family)
-{
-	char name[SET_NAME_SIZE];
-	struct elements e =
-	    elements_begin(b, NFT_MSG_NEWSETELEM, set_name(name, verdict_set(action), family));
-	struct hash_node *at = NULL;
-
-	while ((at = hash_walk(&s->pairs, at)) != NULL) {
-		struct pair_node *node = CONTAINER_OF(at, struct pair_node, node);
-		struct element element = element_of_pair(&node->pair);
-
-		if (node->is_plain && node->action == action && node->pair.source.family == family)
-			element_put(&e, &element);
-	}
-	elements_end(&e);
-}
-
-void pairs_put_all(struct steering *s, struct batch *b)
-{
-	static const enum eroute_action actions[] = { EROUTE_PASS, EROUTE_DROP, EROUTE_REJECT,
-		                                      EROUTE_TUNNEL };
-
-	for (size_t i = 0; i < ARRAY_LEN(actions); i++) {
-		put_all_of(s, b, actions[i], IP_V4);
-		put_all_of(s, b, actions[i], IP_V6);
-	}
-	ported_put_all(s, b);
-}

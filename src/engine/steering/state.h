@@ -57,6 +57,7 @@ struct labels {
 	TAILQ_HEAD(, label) changed; /* since the last flush */
 };
 
+struct putback;
 struct watch;
 
 struct steering {
@@ -91,6 +92,8 @@ struct steering {
 	uint64_t cleartext_seen; /* when suspects were asked for last */
 	bool is_lost;            /* a transaction found no table */
 	struct watch *watch;
+	struct event_base *base;   /* that the watch has; else NULL */
+	struct putback *putback; /* pairs that wait to be put back */
 };
 
 /* Most changes of pairs that wait for a flush; one more flushes. */
@@ -125,8 +128,10 @@ void ported_put_change(struct batch *b, const struct pair_change *change);
 void ported_refuse(struct steering *s, const struct pair_change *change);
 void ported_put_all(struct steering *s, struct batch *b);
 void ported_wipe(struct steering *s);
-/* Elements for all pairs that have a verdict, for a table made anew. */
-void pairs_put_all(struct steering *s, struct batch *b);
+/* All pairs that have a verdict, for a table made anew: a few now, the others when the loop has
+ * time; without a loop, all of them now. */
+void putback_start(struct steering *s, struct event_base *base);
+void putback_stop(struct steering *s);
 void labels_init(struct labels *l, const uint64_t seed[2]);
 void labels_wipe(struct labels *l);
 bool labels_have_changed(const struct steering *s);

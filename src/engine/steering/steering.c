@@ -68,6 +68,7 @@ void steering_free(struct steering *s)
 	if (s == NULL)
 		return;
 	watch_free(s->watch);
+	putback_stop(s);
 	pairs_wipe(s);
 	ported_wipe(s);
 	policy_forget(s);
@@ -128,21 +129,6 @@ static bool keeps_text(const char *set)
 	return !is_named(set, pair_sets, ARRAY_LEN(pair_sets));
 }
 
-/* A hundred thousand pairs take seconds. Without them their packets go to the engine, which has
- * the same verdicts, so nothing leaks meanwhile. */
-static void put_back_pairs(struct steering *s)
-{
-	struct batch b = { 0 };
-	int error;
-
-	pairs_put_all(s, &b);
-	error = nft_commit(&s->nft, &b, NULL);
-	if (error != 0)
-		log_line(&s->log, LOG_ERROR, "steering: pairs cannot be put back: %s; they stay %s",
-		         strerror(error), "with the engine");
-	batch_wipe(&b);
-}
-
 bool steering_rebuild(struct steering *s)
 {
 	const struct baseline_part part = { .keeps_elements =
@@ -169,7 +155,7 @@ bool steering_rebuild(struct steering *s)
 	}
 	s->baseline.fingerprint = baseline_fingerprint(&s->nft);
 	s->change_count = 0; /* they are among the pairs */
-	put_back_pairs(s);
+	putback_start(s, s->base);
 	labels_put_anew(s);
 	labels_told(s);
 	return true;
@@ -246,6 +232,7 @@ void steering_down(struct steering *s, bool keep_private, struct text *kept)
 
 	watch_free(s->watch);
 	s->watch = NULL;
+	putback_stop(s);
 	if (keep_private && describe_private(&s->policy, kept) > 0)
 		put_leftover(s, &b);
 	else

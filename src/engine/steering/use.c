@@ -221,13 +221,29 @@ uint64_t steering_dropped(struct steering *s, enum engine_drop drop)
 	return s->drops[drop].use.packets;
 }
 
+/* Where rules speak of ports, a tunnel is known by the rule that made it. */
+static void name_tunnel(const struct steering *s, struct ip_pair *pair)
+{
+	struct area area = area_of(s, pair);
+
+	for (size_t i = 0; area.has_ports && i < area.len; i++) {
+		struct ip_pair of_rule = { pair->source, pair->destination, area.rows[i].traffic };
+		const struct pair_node *node = pair_find(s, &of_rule);
+
+		if (node != NULL && node->action == EROUTE_TUNNEL)
+			*pair = of_rule;
+	}
+}
+
 static void on_suspect(void *ctx, const struct element_report *report)
 {
 	const struct reading *r = ctx;
 	struct ip_pair pair = { 0 };
 
-	if (read_pair(r, report->key, &pair))
-		r->suspect(r->ctx, &pair);
+	if (!read_pair(r, report->key, &pair))
+		return;
+	name_tunnel(r->steering, &pair);
+	r->suspect(r->ctx, &pair);
 }
 
 void steering_suspects(struct steering *s, void (*each)(void *ctx, const struct ip_pair *pair),

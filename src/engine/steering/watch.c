@@ -270,6 +270,7 @@ bool steering_watch(struct steering *s, struct event_base *base,
 	}
 	watch_free(s->watch);
 	s->watch = w;
+	s->base = base;
 	/* What happened since the table was taken over. */
 	snprintf(w->who, sizeof(w->who), "somebody");
 	put_back_table(w);
