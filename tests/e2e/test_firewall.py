@@ -129,6 +129,33 @@ def test_a_closed_gateway_opens_to_who_is_proven(lab, signed):
     assert lab.east.ping(WEST)
 
 
+FLOOD = """
+import random, socket, struct, sys
+raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+for number in range(int(sys.argv[2])):
+    port, marker = ((500, b""), (4500, bytes(4)))[number % 2]
+    ike = marker + random.randbytes(8) + bytes(8) + bytes.fromhex("21202208") + bytes(4)
+    ike += struct.pack("!I", 32) + bytes(4)
+    udp = struct.pack("!HHHH", random.randrange(1024, 65535), port, 8 + len(ike), 0) + ike
+    source = socket.inet_aton(f"198.18.77.{number % 250 + 1}")
+    raw.sendto(struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 0, 0, 64, 17, 0, source,
+                           socket.inet_aton(sys.argv[1])) + udp, (sys.argv[1], 0))
+"""
+
+
+def test_forged_knocks_do_not_fill_the_table_of_connections(lab, signed):
+    start(signed, HOWTO)
+    before = connections(lab.east)
+    lab.internet.run("/usr/bin/python3", "-c", FLOOD, EAST, 6000)
+    assert connections(lab.east) - before < 2500
+    load(signed.east, "closed")
+    assert reached(lab.west, EAST, 22)
+
+
+def connections(host):
+    return int(host.shell("cat /proc/sys/net/netfilter/nf_conntrack_count"))
+
+
 def test_marks_come_back_after_somebody_flushes_them(lab, signed):
     start(signed, HOWTO)
     assert reached(lab.west, DEST, 2049)

@@ -326,6 +326,8 @@ static void words_of_settings(struct words *w, const struct steering_settings *s
 
 	w->count = 0;
 	word_add(w, "$dev", "\"%s\"", s->device);
+	word_add(w, "$ike_port", "%u", s->port);
+	word_add(w, "$nat_port", "%u", s->nat_port);
 	word_add(w, "$clear", "meta mark set meta mark & 0x%08x", ~m->mask);
 	/* No packet has this value as its mark, so that nobody who saves marks makes it. */
 	word_add(w, "$ct_is_exempt", "ct mark & 0x%08x == 0x%08x", m->mask, m->ct_exempt);
@@ -370,6 +372,27 @@ static void add_rules(struct text *out, const struct words *w, const char *rules
 		}
 	}
 }
+
+/*
+ * Forged first requests (responder SPI zero, behind the non-ESP marker on the second port) would
+ * fill the table of connections, and so would our answers that keep no state. What is beyond a
+ * busy gateway's rate is not tracked; all other IKE, and ESP in UDP, is as ever.
+ */
+static const char knock_chains[] =
+    "	chain knocks_in {\n"
+    "		udp dport $ike_port @th,128,64 0 limit rate over 100/second burst 400 packets "
+    "notrack\n"
+    "		udp dport $nat_port @th,64,32 0 @th,160,64 0 limit rate over 100/second burst 400 "
+    "packets notrack\n"
+    "	}\n"
+    "	chain knocks_out {\n"
+    "		udp sport $ike_port @th,128,64 0 @th,216,8 & 0x20 == 0x20 limit rate over "
+    "100/second "
+    "burst 400 packets notrack\n"
+    "		udp sport $nat_port @th,64,32 0 @th,160,64 0 @th,248,8 & 0x20 == 0x20 limit rate "
+    "over "
+    "100/second burst 400 packets notrack\n"
+    "	}\n";
 
 /* Exemptions, in the chains that everything else asks. `accept` ends the chain of the hook only. */
 static const char exempt_chains[] =
@@ -635,6 +658,7 @@ static const char hook_chains[] =
     "		$clear\n"
     "		iifname \"lo\" accept\n"
     "		iifname $dev goto from_tunnel\n"
+    "		udp dport @ike_ports fib daddr type local jump knocks_in\n"
     "		ip saddr @local4 fib saddr . iif oif missing counter name forged drop\n"
     "		ip6 saddr @local6 fib saddr . iif oif missing counter name forged drop\n"
     "		jump decide\n"
@@ -671,6 +695,7 @@ static const char hook_chains[] =
     "		oifname \"lo\" accept\n"
     "		$is_release_pass meta skuid @daemon_uids accept\n"
     "		$is_release_tunnel meta skuid @daemon_uids accept\n"
+    "		$is_own meta skuid @daemon_uids udp sport @ike_ports jump knocks_out\n"
     "		jump own_sockets\n"
     "		$clear\n"
     "		jump name_users\n"
@@ -749,6 +774,7 @@ void steering_ruleset(struct text *out, const struct steering_settings *s,
 	}
 	layout_wipe(&layout);
 	add_rules(out, &w, exempt_chains);
+	add_rules(out, &w, knock_chains);
 	add_rules(out, &w, class_chains);
 	add_rules(out, &w, port_chains);
 	for (size_t i = 0; i < ARRAY_LEN(families); i++)
