@@ -41,17 +41,55 @@ static struct flow *flow_of(struct fair_entry *entry)
 	return CONTAINER_OF(entry, struct flow, in_queue);
 }
 
+void flow_wait_to_ask_again(struct flow *flow)
+{
+	struct opportunism *opp = flow->opp;
+
+	fair_remove(&flow->in_queue);
+	fair_add(&opp->waiting, &flow->in_queue, &flow->pair.source);
+	timer_set(opp, &flow->timer, flow_shunt_due(flow));
+}
+
+/* Back among the shunts. */
+static void end_wait(struct flow *flow)
+{
+	fair_remove(&flow->in_queue);
+	fair_add(&flow->opp->shunts, &flow->in_queue, &flow->pair.source);
+}
+
+static void begin_turn(struct flow *flow)
+{
+	if (flow->state == FLOW_SHUNT) {
+		end_wait(flow);
+		flow_ask_again(flow);
+		return;
+	}
+	flow->acquired = flow->opp->now; /* the time for the decision begins here */
+	begin(flow);
+}
+
+/* A verdict that stands goes on standing. */
+static void lose_turn(struct flow *flow)
+{
+	if (flow->state != FLOW_SHUNT) {
+		flow_overload(flow, EROUTE_DROP);
+		return;
+	}
+	end_wait(flow);
+	flow->expires = instant_after(flow->opp->now, NO_ANSWER_TIME);
+	timer_set(flow->opp, &flow->timer, flow_shunt_due(flow));
+}
+
 /* A flow takes two questions. */
 static void admit(struct opportunism *opp)
 {
 	while (opp->waiting.count > 0 && lookups_room(&opp->lookups) >= 2) {
 		struct flow *flow = flow_of(fair_next(&opp->waiting));
 
-		flow->acquired = opp->now; /* the time for the decision begins here */
 		if (flow->conn == NULL)
 			flow_end(flow, "no conn is for it any more");
 		else
-			begin(flow);
+			begin_turn(flow);
 	}
 }
 
@@ -61,7 +99,7 @@ void admission_run(struct opportunism *opp)
 	pace_run(opp);
 	respond_go_on(opp);
 	while (opp->waiting.count > FLOWS_WAITING_MAX)
-		flow_overload(flow_of(fair_oldest_of_fullest(&opp->waiting)), EROUTE_DROP);
+		lose_turn(flow_of(fair_oldest_of_fullest(&opp->waiting)));
 	while (opp->shunts.count > SHUNTS_MAX)
 		flow_end(flow_of(fair_oldest_of_fullest(&opp->shunts)), "room for newer ones");
 }

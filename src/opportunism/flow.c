@@ -90,6 +90,8 @@ static struct instant flow_due(const struct flow *flow)
 {
 	struct instant due = INSTANT_NEVER;
 
+	if (flow->state == FLOW_DNS && flow_waits(flow))
+		return instant_after(flow->acquired, QUEUE_TIME);
 	if (flow->tunnel != NULL && flow->inquiry == NULL && flow->state != FLOW_TUNNEL)
 		return tunnel_due(flow);
 	if (flow->inquiry != NULL && flow->state != FLOW_SHUNT)
@@ -449,6 +451,8 @@ struct flow_next flow_next(const struct flow *flow)
 
 	switch (flow->state) {
 	case FLOW_DNS:
+		if (flow_waits(flow))
+			return (struct flow_next){ "it is its turn, or dropped", due };
 		return (struct flow_next){ "the DNS is asked; decided at the latest", due };
 	case FLOW_IKE:
 		return (struct flow_next){ "its gateway is asked; the next step", due };

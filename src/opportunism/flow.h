@@ -217,6 +217,8 @@ static inline bool flow_waits(const struct flow *flow)
 {
 	return fair_queue_of(&flow->in_queue) == &flow->opp->waiting;
 }
+/* The same for a shunt whose time is over, and which stays meanwhile. */
+void flow_wait_to_ask_again(struct flow *flow);
 /* At the end of every event: whose turn it is begins, and bounds are kept. */
 void admission_run(struct opportunism *opp);
 

@@ -172,7 +172,7 @@ struct instant flow_shunt_due(const struct flow *flow)
 {
 	if (flow->inquiry != NULL && flow->tunnel != NULL)
 		return INSTANT_NEVER; /* kept up: whatever is tried ends by itself */
-	if (flow->inquiry != NULL || flow->carrier != NULL)
+	if (flow->inquiry != NULL || flow->carrier != NULL || flow_waits(flow))
 		return idle_due(flow);
 	return instant_min(flow->expires, idle_due(flow));
 }
@@ -239,7 +239,7 @@ void flow_look_at_shunt(struct flow *flow)
 		return;
 	if (instant_reached(idle_due(flow), opp->now))
 		flow_end(flow, "idle");
-	else if (flow->inquiry != NULL || flow->carrier != NULL ||
+	else if (flow->inquiry != NULL || flow->carrier != NULL || flow_waits(flow) ||
 	         !instant_reached(flow->expires, opp->now))
 		timer_set(opp, &flow->timer, flow_shunt_due(flow));
 	else if (!shunt_is_renewed(flow->cause) || only_ends(flow) || !is_in_use(flow) || flow->conn == NULL ||
@@ -248,7 +248,7 @@ void flow_look_at_shunt(struct flow *flow)
 	else if (must_wait(flow))
 		wait_to_ask(flow);
 	else
-		flow_ask_again(flow);
+		flow_wait_to_ask_again(flow);
 }
 
 void flow_makeshift(struct flow *flow)
