@@ -97,6 +97,7 @@
 	X(looks_come_by_chance)                   \
 	X(restarts_recover_by_the_file)           \
 	X(restarts_recover_five_a_second)         \
+	X(restarts_recover_when_the_dns_is_late)  \
 	X(another_key_is_another_ike_sa)          \
 	X(it_does_not_matter_who_began)           \
 	X(a_lost_ike_sa_is_replaced_for_its_child) \

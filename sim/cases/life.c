@@ -348,3 +348,19 @@ void four_ike_sas_with_one_peer(void)
 	}
 	sim_end(sim);
 }
+
+/* RST-2: at a start after a power failure the DNS is not there at once. */
+void restarts_recover_when_the_dns_is_late(void)
+{
+	struct pair p = start(13, HOWTO("198.51.100.0/24"));
+
+	sim_dns_fails(p.sim, "192.0.2.2", DNS_FAILED);
+	sim_restart(p.sim, p.west);
+	sim_run_for(p.sim, SECONDS(15));
+	expect_sas(p.sim, p.west, 0, 0);
+	sim_dns_recovers(p.sim, "192.0.2.2");
+	sim_run_for(p.sim, SECONDS(10));
+	expect_sas(p.sim, p.west, 1, 0);
+	expect_sas(p.sim, p.east, 1, 0);
+	sim_end(p.sim);
+}

@@ -7,12 +7,24 @@
 #include "opportunism/tunnel.h"
 
 #define BETWEEN_CONTACTS MILLISECONDS(200)
+/* After a power failure neither the network nor the DNS is there at once. */
+#define AGAIN_TIME       SECONDS(10)
+enum { CONTACT_TRIES = 6 };
+
+/* One whose turn has not come, or comes again. */
+struct lost_peer {
+	TAILQ_ENTRY(lost_peer) in_queue;
+	struct peer_record record;
+	unsigned tries; /* made */
+	struct instant not_before;
+};
 
 /* One IKE SA of this kind, until it is up or has failed. */
 struct contact {
 	LIST_ENTRY(contact) in_list;
 	struct opportunism *opp;
 	struct peer_record peer;
+	unsigned tries;
 	struct key_search keys;
 	bool is_searching;
 	enum strength strength;
@@ -22,8 +34,7 @@ struct contact {
 struct recovery {
 	struct timer timer; /* the next one */
 	struct opportunism *opp;
-	struct peer_record *queue; /* owned, in random order, taken from its end */
-	size_t count;
+	TAILQ_HEAD(, lost_peer) queue; /* in random order */
 	LIST_HEAD(, contact) contacts;
 };
 
@@ -59,6 +70,7 @@ void opportunism_list_peers(const struct opportunism *opp,
                             void (*see)(void *ctx, const struct peer_record *peer), void *ctx)
 {
 	const struct recovery *recovery = opp->recovery;
+	const struct lost_peer *lost;
 	const struct peer_sa *sa;
 	struct peer_record record;
 	size_t listed = 0;
@@ -72,10 +84,12 @@ void opportunism_list_peers(const struct opportunism *opp,
 		listed++;
 	}
 	/* Whose turn has not come before the next crash. */
-	for (size_t i = 0; recovery != NULL && i < recovery->count; i++) {
+	if (recovery == NULL)
+		return;
+	TAILQ_FOREACH (lost, &recovery->queue, in_queue) {
 		if (listed++ == PEER_RECORDS_MAX)
 			return;
-		see(ctx, &recovery->queue[i]);
+		see(ctx, &lost->record);
 	}
 }
 
@@ -89,6 +103,29 @@ static void contact_free(struct contact *contact)
 	free(contact);
 }
 
+static void put_in_queue(struct recovery *recovery, const struct peer_record *peer, unsigned tries)
+{
+	struct opportunism *opp = recovery->opp;
+	struct lost_peer *lost = new_zeroed(sizeof(*lost));
+
+	lost->record = *peer;
+	lost->tries = tries;
+	lost->not_before = tries == 0 ? opp->now : instant_after(opp->now, AGAIN_TIME);
+	TAILQ_INSERT_TAIL(&recovery->queue, lost, in_queue);
+	if (recovery->timer.node.place == 0)
+		timer_set(opp, &recovery->timer, lost->not_before);
+}
+
+/* Nothing could be begun with it, for now. */
+static void contact_put_off(struct contact *contact)
+{
+	struct recovery *recovery = contact->opp->recovery;
+
+	if (contact->tries < CONTACT_TRIES && !contact->opp->is_shutting_down)
+		put_in_queue(recovery, &contact->peer, contact->tries);
+	contact_free(contact);
+}
+
 /* RST-2: who may begin. Who has shown no proof has nothing to come back to. */
 static bool may_begin(const struct conn_state *conn, const struct ip *gateway)
 {
@@ -99,7 +136,17 @@ static bool may_begin(const struct conn_state *conn, const struct ip *gateway)
 	       (conn->theirs.kind == END_ADDRESS && ip_equal(&conn->theirs.address, gateway));
 }
 
-/* False: somebody was faster, the conns have changed, or there is no way. */
+/* Somebody was faster, or the conns have changed. */
+static bool is_over(const struct contact *contact)
+{
+	struct opportunism *opp = contact->opp;
+	const struct ip *gateway = &contact->peer.gateway;
+
+	return !may_begin(conns_find(&opp->conns, contact->peer.conn), gateway) ||
+	       sa_first_at(opp, gateway) != NULL;
+}
+
+/* False: there is no way to it. */
 static bool contact_begin(struct contact *contact, const struct pubkey *keys, size_t key_count)
 {
 	struct opportunism *opp = contact->opp;
@@ -108,8 +155,7 @@ static bool contact_begin(struct contact *contact, const struct pubkey *keys, si
 	struct ike_wish wish;
 	struct peer_sa *sa;
 
-	if (!may_begin(conn, gateway) || sa_first_at(opp, gateway) != NULL ||
-	    !conn_wish(opp, conn, &contact->peer.ours, gateway, &wish))
+	if (!conn_wish(opp, conn, &contact->peer.ours, gateway, &wish))
 		return false;
 	if (conn->is_opportunistic)
 		wish.expected_id = contact->peer.id;
@@ -140,12 +186,12 @@ static void on_keys(struct key_search *search)
 	key_search_stop(search, &opp->lookups);
 	contact->is_searching = false;
 	if (found.count == 0)
-		log_line(&opp->log, LOG_INFO,
-		         "gateway %s: had an IKE SA before our restart, but "
-		         "has no key of its own in the DNS",
-		         ip_text(&contact->peer.gateway).s);
-	if (found.count == 0 || !contact_begin(contact, found.keys, found.count))
+		log_line(&opp->log, LOG_INFO, "gateway %s: had an IKE SA before our restart; %s",
+		         ip_text(&contact->peer.gateway).s, key_search_lack(search));
+	if (is_over(contact))
 		contact_free(contact);
+	else if (found.count == 0 || !contact_begin(contact, found.keys, found.count))
+		contact_put_off(contact);
 	found_keys_wipe(&found);
 }
 
@@ -178,20 +224,19 @@ static bool contact_start(struct contact *contact, const struct conn_state *conn
 	return search_keys(contact);
 }
 
-static void begin(struct recovery *recovery, const struct peer_record *peer)
+static void begin(struct recovery *recovery, const struct lost_peer *lost)
 {
 	struct opportunism *opp = recovery->opp;
-	struct conn_state *conn = conns_find(&opp->conns, peer->conn);
-	struct contact *contact;
+	struct contact *contact = new_zeroed(sizeof(*contact));
 
-	if (!may_begin(conn, &peer->gateway) || sa_first_at(opp, &peer->gateway) != NULL)
-		return;
-	contact = new_zeroed(sizeof(*contact));
 	contact->opp = opp;
-	contact->peer = *peer;
+	contact->peer = lost->record;
+	contact->tries = lost->tries + 1;
 	LIST_INSERT_HEAD(&recovery->contacts, contact, in_list);
-	if (!contact_start(contact, conn))
+	if (is_over(contact))
 		contact_free(contact);
+	else if (!contact_start(contact, conns_find(&opp->conns, contact->peer.conn)))
+		contact_put_off(contact);
 }
 
 void recovery_over(struct opportunism *opp, ike_handle sa)
@@ -260,22 +305,29 @@ void gateway_is_back(struct opportunism *opp, const struct ip *gateway)
 static void next(struct opportunism *opp, struct timer *timer)
 {
 	struct recovery *recovery = CONTAINER_OF(timer, struct recovery, timer);
+	struct lost_peer *lost = TAILQ_FIRST(&recovery->queue);
 
-	if (recovery->count == 0 || opp->is_shutting_down)
+	if (lost == NULL || opp->is_shutting_down)
 		return;
-	begin(recovery, &recovery->queue[--recovery->count]);
-	peers_changed(opp);
+	if (!instant_reached(lost->not_before, opp->now)) {
+		timer_set(opp, &recovery->timer, lost->not_before);
+		return;
+	}
 	timer_set(opp, &recovery->timer, instant_after(opp->now, BETWEEN_CONTACTS));
+	TAILQ_REMOVE(&recovery->queue, lost, in_queue);
+	begin(recovery, lost);
+	free(lost);
+	peers_changed(opp);
 }
 
-static void shuffle(struct opportunism *opp, struct peer_record *list, size_t count)
+static void shuffle(struct opportunism *opp, size_t *order, size_t count)
 {
 	for (size_t i = count; i-- > 1;) {
 		size_t j = (size_t)(core_random(opp) % (i + 1));
-		struct peer_record swapped = list[i];
+		size_t swapped = order[i];
 
-		list[i] = list[j];
-		list[j] = swapped;
+		order[i] = order[j];
+		order[j] = swapped;
 	}
 }
 
@@ -292,6 +344,7 @@ void opportunism_recover(struct opportunism *opp, const struct peer_record *peer
                          int64_t now_s, struct instant now)
 {
 	struct recovery *recovery = new_zeroed(sizeof(*recovery));
+	size_t *order = new_array(count, sizeof(*order));
 
 	opp->now = now;
 	recovery_forget(opp);
@@ -299,26 +352,32 @@ void opportunism_recover(struct opportunism *opp, const struct peer_record *peer
 	recovery->opp = opp;
 	recovery->timer.fire = next;
 	LIST_INIT(&recovery->contacts);
-	recovery->queue = new_array(count, sizeof(*peers));
-	for (size_t i = 0; i < count && i < PEER_RECORDS_MAX; i++) {
-		if (is_fresh(opp, &peers[i], now_s))
-			recovery->queue[recovery->count++] = peers[i];
+	TAILQ_INIT(&recovery->queue);
+	count = count < PEER_RECORDS_MAX ? count : PEER_RECORDS_MAX;
+	for (size_t i = 0; i < count; i++)
+		order[i] = i;
+	shuffle(opp, order, count);
+	for (size_t i = 0; i < count; i++) {
+		if (is_fresh(opp, &peers[order[i]], now_s))
+			put_in_queue(recovery, &peers[order[i]], 0);
 	}
-	shuffle(opp, recovery->queue, recovery->count);
-	if (recovery->count > 0)
-		timer_set(opp, &recovery->timer, now);
+	free(order);
 }
 
 void recovery_forget(struct opportunism *opp)
 {
 	struct recovery *recovery = opp->recovery;
+	struct lost_peer *lost;
 
 	if (recovery == NULL)
 		return;
 	while (!LIST_EMPTY(&recovery->contacts))
 		contact_free(LIST_FIRST(&recovery->contacts));
 	heap_remove(&opp->timers, &recovery->timer.node);
-	free(recovery->queue);
+	while ((lost = TAILQ_FIRST(&recovery->queue)) != NULL) {
+		TAILQ_REMOVE(&recovery->queue, lost, in_queue);
+		free(lost);
+	}
 	free(recovery);
 	opp->recovery = NULL;
 }
