@@ -170,12 +170,8 @@ static void look(struct opportunism *opp, struct timer *timer)
 	    CONTAINER_OF(CONTAINER_OF(timer, struct life, timer), struct flow, life);
 	struct duration idle = instant_since(opp->now, last_use(flow));
 
-	if (!is_looked_at(flow)) {
-		/* The conns have changed, and may change again. */
-		if (flow->state == FLOW_TUNNEL)
-			look_after(flow, part(opp->tunnel_idle, 2, 1), opp->tunnel_idle);
+	if (!is_looked_at(flow))
 		return;
-	}
 	if (idle.ns < flow->life.used_within.ns) {
 		look_after(flow, part(opp->tunnel_idle, 2, 1), opp->tunnel_idle);
 	} else if (flow->life.has_grace) {
@@ -192,6 +188,10 @@ void life_begin(struct flow *flow)
 
 	flow->life.timer.fire = look;
 	flow->life.is_over = false;
+	if (!is_looked_at(flow)) {
+		life_end(flow);
+		return;
+	}
 	flow->life.has_grace = was_closed_lately(opp, &flow->pair);
 	look_after(flow, part(opp->tunnel_idle, 1, 10), part(opp->tunnel_idle, 1, 20));
 }
