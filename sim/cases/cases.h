@@ -127,6 +127,7 @@
 	X(silent_gateway_is_left_alone_for_longer) \
 	X(restarting_peer_is_asked_after_a_minute) \
 	X(eroutes_by_command) \
+	X(overload_lasts_ten_seconds) \
 	X(engine_that_refuses_is_not_asked_without_end) \
 	X(every_event_in_every_state) \
 	X(every_event_in_every_state_private)

@@ -2,6 +2,8 @@
  * Failure is not for ever, and not a wall: what stands in for a tunnel lives by its cause, is asked
  * about again behind the back of its traffic, and gives way as soon as somebody answers.
  */
+#include <stdio.h>
+
 #include "sim/cases/cases.h"
 
 static const char *const source = "203.0.113.7", *const destination = "198.51.100.5";
@@ -449,6 +451,48 @@ void engine_that_refuses_is_not_asked_without_end(void)
 		expect_eroute(p.sim, source, destination, is_private ? "drop" : "pass");
 		expect_reason(p.sim, source, destination, "the engine did not take");
 		expect_sas(p.sim, p.west, 1, 0);
+		sim_end(p.sim);
+	}
+}
+
+#define OVERLOADED(overload, failure)             \
+	"config setup\n\toverload=" overload "\n" \
+	"conn client-to-anyone\n"                 \
+	"\tleft=%defaultroute\n"                  \
+	"\tleftsubnet=203.0.113.0/24\n"           \
+	"\tright=%opportunistic\n"                \
+	"\tfailureshunt=" failure "\n"            \
+	"\tauto=route\n"
+
+/* FAIL-1: the last row of the table; overload= never opens what is private. */
+void overload_lasts_ten_seconds(void)
+{
+	static const struct {
+		const char *conf;
+		const char *action;
+	} cases[] = { { OVERLOADED("drop", "passthrough"), "drop" },
+		      { OVERLOADED("passthrough", "passthrough"), "pass" },
+		      { OVERLOADED("drop", "drop"), "drop" },
+		      { OVERLOADED("passthrough", "drop"), "drop" } };
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct pair p = start(NULL);
+		char stranger[32];
+
+		sim_reload_with(p.sim, p.west, cases[i].conf);
+		sim_dns_slow(p.sim, SECONDS(60));
+		for (unsigned j = 0; j < 1000; j++) {
+			snprintf(stranger, sizeof(stranger), "100.64.%u.%u", j / 256, j % 256);
+			sim_packet(p.sim, source, stranger);
+		}
+		sim_run_for(p.sim, MILLISECONDS(15100));
+		expect_eroute(p.sim, source, stranger, cases[i].action);
+		expect_reason(p.sim, source, stranger, "too many others");
+		expect_expiry(p.sim, source, stranger, 9);
+		sim_packet(p.sim, source, stranger); /* it is used, but nothing is asked for it */
+		sim_run_for(p.sim, MILLISECONDS(10100));
+		expect_trap(p.sim, source, stranger);
+		sim_run_until_idle(p.sim);
 		sim_end(p.sim);
 	}
 }

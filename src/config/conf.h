@@ -163,6 +163,7 @@ struct conf_setup {
 	enum dnssec_mode dnssec;
 	char *trust_anchor; /* file name; never NULL after conf_parse */
 	unsigned shunt_idle_s;
+	bool overload_passes;   /* overload=passthrough */
 	unsigned tunnel_idle_s; /* of opportunistic tunnels; see opportunism/life.c */
 	unsigned daemon_down_s;
 	bool route_bypass;    /* what has a route of its own goes past us */

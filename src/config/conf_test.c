@@ -133,6 +133,7 @@ static void every_key_of_setup_is_read(void **state)
 	                  "  route-bypass=yes\n"
 	                  "  seccomp=no\n"
 	                  "  log=\"/var/log/wild swan\"\n"
+	                  "  overload=passthrough\n"
 	                  "  x-mine=whatever\n");
 	assert_false(conf.setup.uses_defaultroute);
 	assert_int_equal(conf.setup.interface_count, 2);
@@ -146,6 +147,7 @@ static void every_key_of_setup_is_read(void **state)
 	assert_int_equal(conf.setup.dnssec, DNSSEC_REQUIRE);
 	assert_string_equal(conf.setup.trust_anchor, "/etc/anchor");
 	assert_int_equal(conf.setup.shunt_idle_s, 600);
+	assert_true(conf.setup.overload_passes);
 	assert_int_equal(conf.setup.tunnel_idle_s, 300);
 	assert_int_equal(conf.setup.daemon_down_s, 0);
 	assert_int_equal(conf.setup.mark_mask, 0x000f0000);

@@ -187,6 +187,17 @@ static bool set_shunt_idle(struct setting *s)
 	return true;
 }
 
+static bool set_overload(struct setting *s)
+{
+	static const char *const words[] = { "drop", "passthrough", NULL };
+	unsigned choice;
+
+	if (!set_word(s, words, &choice))
+		return false;
+	s->setup->overload_passes = choice == 1;
+	return true;
+}
+
 static bool set_tunnel_idle(struct setting *s)
 {
 	unsigned seconds;
@@ -244,6 +255,7 @@ static const struct setup_key {
 	{ "dnssec", false, set_dnssec },
 	{ "trust-anchor", false, set_trust_anchor },
 	{ "shunt-idle", false, set_shunt_idle },
+	{ "overload", false, set_overload },
 	{ "tunnel-idle", false, set_tunnel_idle },
 	{ "daemon-down", false, set_daemon_down },
 	{ "mark-mask", false, set_mark_mask },

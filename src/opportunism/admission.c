@@ -72,7 +72,7 @@ static void begin_turn(struct flow *flow)
 static void lose_turn(struct flow *flow)
 {
 	if (flow->state != FLOW_SHUNT) {
-		flow_overload(flow, EROUTE_DROP);
+		flow_overload(flow);
 		return;
 	}
 	end_wait(flow);

@@ -149,6 +149,7 @@ struct opportunism {
 	LIST_HEAD(, self_search) self_searches;
 	enum dnssec_mode dnssec;
 	struct duration shunt_idle;
+	enum eroute_action overload; /* what a flow gets that there is no time for */
 	struct duration tunnel_idle;
 	struct hash closed; /* life.c: pairs whose tunnels were closed lately */
 	TAILQ_HEAD(, closed_pair) closed_list;

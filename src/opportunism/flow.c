@@ -212,7 +212,7 @@ static void flow_fire(struct opportunism *opp, struct timer *timer)
 	switch (flow->state) {
 	case FLOW_DNS:
 		if (flow_waits(flow)) {
-			flow_overload(flow, EROUTE_DROP);
+			flow_overload(flow);
 			break;
 		}
 		if (flow->inquiry == NULL) {

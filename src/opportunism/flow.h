@@ -194,8 +194,8 @@ void flow_ask_again(struct flow *flow);
 /* Its deadline, and what to do then. */
 struct instant flow_shunt_due(const struct flow *flow);
 void flow_look_at_shunt(struct flow *flow);
-/* There is no time for its question: `action` for a short while, never pass where it is private. */
-void flow_overload(struct flow *flow, enum eroute_action action);
+/* There is no time for its question: dropped for a short while, or what overload= says. */
+void flow_overload(struct flow *flow);
 /* Held long enough: nobody can say what is right for it. */
 void flow_makeshift(struct flow *flow);
 

@@ -433,6 +433,7 @@ static void configure(struct opportunism *opp, const struct opportunism_config *
 	if (before != NULL)
 		conns_keep_states(&opp->conns, before);
 	opp->dnssec = config->conf->setup.dnssec;
+	opp->overload = config->conf->setup.overload_passes ? EROUTE_PASS : EROUTE_DROP;
 	opp->shunt_idle = SECONDS(config->conf->setup.shunt_idle_s);
 	opp->has_shared_ids = config->conf->setup.has_shared_ids;
 	opp->tunnel_idle = SECONDS(config->conf->setup.tunnel_idle_s);

@@ -257,10 +257,11 @@ void flow_makeshift(struct flow *flow)
 	timer_set(flow->opp, &flow->timer, flow_shunt_due(flow));
 }
 
-void flow_overload(struct flow *flow, enum eroute_action action)
+void flow_overload(struct flow *flow)
 {
-	flow_settle_shunt(flow, flow->is_private && action == EROUTE_PASS ? EROUTE_DROP : action,
-	                  FLOW_REASON_OVERLOAD);
+	bool passes = flow->opp->overload == EROUTE_PASS && flow->failure == EROUTE_PASS;
+
+	flow_settle_shunt(flow, passes ? EROUTE_PASS : EROUTE_DROP, FLOW_REASON_OVERLOAD);
 	flow_stop_inquiry(flow);
 	timer_set(flow->opp, &flow->timer, flow_shunt_due(flow));
 }
