@@ -124,13 +124,23 @@ bool nft_delete_table(char *error, size_t size)
 	return nft_load("add table " TABLE "\ndelete table " TABLE "\n", false, error, size);
 }
 
+void nft_list(struct text *out)
+{
+	/* -n: ports as numbers, -t: no elements of sets. */
+	char *argv[] = { (char *)"nft",  (char *)"-n",      (char *)"-t",
+		         (char *)"list", (char *)"ruleset", NULL };
+
+	if (run(argv, "", out) != 0)
+		text_free(out);
+}
+
 bool nft_check_flowtables(char *error, size_t size)
 {
-	char *argv[] = { (char *)"nft", (char *)"-t", (char *)"list", (char *)"ruleset", NULL };
 	struct text output = { 0 };
 	const char *found = NULL;
 
-	if (run(argv, "", &output) == 0 && output.s != NULL) {
+	nft_list(&output);
+	if (output.s != NULL) {
 		found = strstr(output.s, "flow add @");
 		if (found == NULL)
 			found = strstr(output.s, "flow offload @");

@@ -8,6 +8,8 @@
 MUST_USE bool nft_load(const char *ruleset, bool only_check, char *error, size_t size);
 /* Is our table there? Also false when nft cannot say. */
 bool nft_has_table(void);
+/* All rules of everybody, as nft writes them; nothing if it cannot. The caller frees. */
+void nft_list(struct text *out);
 /* Takes our table out, if it is there. */
 MUST_USE bool nft_delete_table(char *error, size_t size);
 /* False if a rule of somebody else's hands forwarded packets to a flowtable, past all our chains.

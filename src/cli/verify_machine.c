@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/timex.h>
 #include <time.h>
@@ -117,6 +119,44 @@ static void take_finding(void *ctx, enum log_level level, const char *text)
 	verify_warn(finding->v, "filters", NULL, "%s", text);
 }
 
+/* One table, as nft lists it: does it drop what comes in, and not speak of IKE at all? */
+static void check_table(struct finding *finding, const char *table, size_t len)
+{
+	char *text = strndup(table, len);
+	const char *input = text == NULL ? NULL : strstr(text, "hook input");
+	const char *policy = input == NULL ? NULL : strstr(input, "policy ");
+
+	if (policy != NULL && strncmp(policy, "policy drop", 11) == 0 &&
+	    strstr(text, "500") == NULL) {
+		finding->any = true;
+		verify_warn(finding->v, "filters",
+		            "add `udp dport { 500, 4500 } accept` and `meta l4proto esp accept`",
+		            "%.*s drops by default what comes in, and no rule there names UDP 500",
+		            (int)strcspn(text, "{\n") - 1, text);
+	}
+	free(text);
+}
+
+/* IKE and ESP from everywhere, or nobody can reach us. */
+static void check_input(struct finding *finding)
+{
+	struct text all = { 0 };
+	const char *table;
+
+	nft_list(&all);
+	table = all.s;
+	while (table != NULL && *table != '\0') {
+		const char *next = strstr(table, "\ntable ");
+		size_t len = next == NULL ? strlen(table) : (size_t)(next - table);
+
+		if (strncmp(table, "table inet " STEERING_TABLE " ",
+		            strlen("table inet " STEERING_TABLE " ")) != 0)
+			check_table(finding, table, len);
+		table = next == NULL ? NULL : next + 1;
+	}
+	text_free(&all);
+}
+
 static void check_others_rules(struct verify *v, const struct site *g)
 {
 	struct finding finding = { .v = v };
@@ -135,8 +175,9 @@ static void check_others_rules(struct verify *v, const struct site *g)
 	}
 	check_filters(&nft, &g->plan->steering, &log);
 	nft_close(&nft);
+	check_input(&finding);
 	if (!finding.any)
-		verify_ok(v, "filters", "none that would drop what is trapped");
+		verify_ok(v, "filters", "none that would drop what is trapped, or keep peers out");
 }
 
 /* ---- Ports ---- */

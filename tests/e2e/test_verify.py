@@ -22,6 +22,11 @@ table inet admin {
 		type filter hook forward priority filter; policy drop;
 		ct state established,related accept
 	}
+	chain input {
+		type filter hook input priority filter; policy drop;
+		ct state established,related accept
+		tcp dport 22 accept
+	}
 }
 """
 
@@ -150,7 +155,16 @@ def test_the_machine_is_looked_at(lab, stopped):
     assert result(checks, "ports", "UDP 500")["what"] == "another program has UDP 500"
     assert result(checks, "ports", "UDP 4500")["result"] == OK
     assert result(checks, "forwarding")["do"] == "sysctl -w net.ipv4.ip_forward=1"
-    assert "oifname \"ipsec0\" accept" in result(checks, "filters")["what"]
+    assert "oifname \"ipsec0\" accept" in result(checks, "filters", "chain forward")["what"]
+    assert "udp dport { 500, 4500 }" in result(checks, "filters", "table inet admin drops")["do"]
+
+
+def test_out_of_the_box_the_records_count_too(lab, stopped):
+    """Without a conn written there is private-or-clear to everywhere."""
+    stopped.west.configure(SETUP)
+    checks = verify(stopped.west)
+    assert result(checks, "our key", name(WEST))["result"] == OK
+    assert result(checks, "delegation", name(WEST))["result"] == OK
 
 
 def test_silent_name_servers_end_in_time(lab, stopped):
