@@ -102,9 +102,12 @@ static void find_covered(struct plan *p, const struct network *n)
 
 static void find_addresses(struct plan *p, const struct conf *conf, const struct network *n)
 {
+	/* Those of a link are exempt, and come and go with every container. */
 	for (size_t i = 0; i < n->address_count; i++) {
-		if (strcmp(n->addresses[i].device, PLAN_DEVICE) != 0)
-			p->own[p->own_count++] = n->addresses[i].address;
+		const struct network_address *a = &n->addresses[i];
+
+		if (strcmp(a->device, PLAN_DEVICE) != 0 && !ip_is_link_local(&a->address))
+			p->own[p->own_count++] = a->address;
 	}
 	use_devices(p, conf, n);
 	if (conf->setup.uses_defaultroute) {

@@ -27,7 +27,7 @@ struct plan {
 	size_t covered_count;
 	struct ip own4; /* the first of them of its family (%defaultroute), or IP_NONE */
 	struct ip own6;
-	struct ip own[NETWORK_ADDRESSES_MAX]; /* all addresses of this machine, ipsec0's left out */
+	struct ip own[NETWORK_ADDRESSES_MAX]; /* of this machine: not ipsec0's, not link-local */
 	size_t own_count;
 	/* Sources that this machine may send from now. An address that just came is not among them
 	 * until the policy says what may be sent from it. Everything, where no conn depends on

@@ -5,6 +5,7 @@
 #include <linux/rtnetlink.h>
 #include <stdlib.h>
 
+#include "daemon/clock.h"
 #include "daemon/core.h"
 
 /*
@@ -19,6 +20,7 @@ struct interfaces {
 	struct event *readable;
 	struct event *due;
 	bool is_changed;
+	struct instant looked; /* last */
 };
 
 static bool is_default_route(const struct nlmsghdr *h)
@@ -47,9 +49,11 @@ static int on_message(const struct nlmsghdr *h, void *ctx)
 	return MNL_CB_OK;
 }
 
-static void look_in(struct interfaces *i, int ms)
+/* Soon, but not again and again for somebody whose addresses never rest. */
+static void look_soon(struct interfaces *i)
 {
-	const struct timeval wait = { .tv_usec = ms * 1000 };
+	int64_t ms = PAUSE_MS - instant_since(clock_now(), i->looked).ns / 1000000;
+	const struct timeval wait = { .tv_usec = (ms > WAIT_MS ? ms : WAIT_MS) * 1000 };
 
 	if (!evtimer_pending(i->due, NULL))
 		evtimer_add(i->due, &wait);
@@ -69,7 +73,7 @@ static void on_readable(evutil_socket_t fd, short what, void *ctx)
 	}
 	free(buffer);
 	if (i->is_changed)
-		look_in(i, WAIT_MS);
+		look_soon(i);
 }
 
 static void tell(const struct daemon *d)
@@ -91,6 +95,7 @@ static void on_due(evutil_socket_t fd, short what, void *ctx)
 	bool has_changed;
 
 	i->is_changed = false;
+	i->looked = clock_now();
 	if (d->is_stopping)
 		return;
 	if (!configuration_look(d->conf, d->users.daemon, &has_changed, &error)) {
@@ -101,7 +106,6 @@ static void on_due(evutil_socket_t fd, short what, void *ctx)
 		return;
 	tell(d);
 	core_readdress(d);
-	look_in(i, PAUSE_MS); /* what came while we were at it */
 }
 
 static struct mnl_socket *listen_to_groups(void)
@@ -142,7 +146,7 @@ struct interfaces *interfaces_open(struct daemon *d)
 		interfaces_free(i);
 		return NULL;
 	}
-	look_in(i, WAIT_MS);
+	look_soon(i);
 	return i;
 }
 

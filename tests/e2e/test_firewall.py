@@ -4,9 +4,10 @@ import re
 import pytest
 
 from gateway import HOWTO, SETUP
-from lab import DEST, EAST, EAST_LAN, HERE, SECOND, SOURCE, STRANGER, WEST, WEST_LAN, until
+from lab import DEST, DEST6, EAST, EAST_LAN6, HERE, SOURCE, STRANGER, WEST, WEST6, WEST_LAN6, until
 from test_configured import PLACES, SECRET
 from test_dnssec import SIGNED
+from test_ipv6 import CLIENTS6
 
 DOCUMENT = (HERE.parents[1] / "doc" / "firewall.md").read_text()
 RULES = {re.search(r"table inet (\w+)", text).group(1): text
@@ -38,6 +39,7 @@ def no_rules(idle_pair):
 @pytest.fixture(scope="module")
 def signed(lab, idle_pair):
     idle_pair.publish()
+    idle_pair.publish6()
     (lab.dir / "anchor").write_text(lab.sign())
     for host, port in ((lab.dest, 2049), (lab.east, 2049), (lab.dest, 80), (lab.east, 22),
                        (lab.source, 2049)):
@@ -46,8 +48,9 @@ def signed(lab, idle_pair):
 
 
 def start(pair, *parts, dnssec="prefer"):
-    for gateway in (pair.west, pair.east):
-        gateway.configure(SIGNED, *parts, anchor=pair.lab.dir / "anchor", mode=dnssec, **PLACES)
+    for gateway, lan6 in ((pair.west, WEST_LAN6), (pair.east, EAST_LAN6)):
+        gateway.configure(SIGNED, *parts, anchor=pair.lab.dir / "anchor", mode=dnssec, lan6=lan6,
+                          **PLACES)
     pair.start()
 
 
@@ -81,6 +84,15 @@ def test_firewall_can_tell(lab, signed):
     assert reached(lab.stranger, DEST, 80)
     # Connections of the inside are no business of these rules.
     assert reached(lab.dest, SOURCE, 2049)
+
+
+def test_the_same_in_ipv6(lab, signed):
+    load(signed.east, "nfs")
+    start(signed, CLIENTS6, HOWTO)
+    assert reached(lab.west, DEST6, 2049)
+    assert signed.east.eroute(DEST6, WEST6)["strength"] == "dnssec"
+    assert shut(lab.stranger, DEST6, 2049)
+    assert reached(lab.stranger, DEST6, 80)
 
 
 def test_an_unsigned_answer_is_not_enough(lab, signed):

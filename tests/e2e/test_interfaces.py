@@ -2,10 +2,11 @@
 import pytest
 
 from gateway import HOWTO, PRIVATE, SETUP
-from lab import (DEST, DEST6, EAST, EAST_LAN, PIECE, SECOND, SOURCE, STRANGER, UNBOUND, WEST, WEST_LAN,
-                 reverse, until)
+from lab import (DEST, DEST6, EAST, EAST6, EAST_LAN, EAST_LAN6, PIECE, SECOND, SECOND6, SOURCE,
+                 SOURCE6, STRANGER, STRANGER6, WEST, WEST6, WEST_LAN, WEST_LAN6, reverse, until)
+from test_ipv6 import CLIENTS6
 
-MOVED = "198.18.1.77"
+MOVED, MOVED6 = "198.18.1.77", "2001:2:0:1::77"
 OTHER, OTHER_HOP = "198.18.4.1", "198.18.4.254"
 
 
@@ -41,6 +42,8 @@ def west(lab, uplinks):
         ip address add {OTHER}/24 dev wan2
         ip link set wan up
         ip link set wan2 up
+        ip -6 address replace {WEST6}/64 dev wan nodad
+        ip -6 route replace default via 2001:2:0:1::fe
         ip route replace default via 198.18.1.254""")
     route_by(lab, WEST)
 
@@ -91,7 +94,7 @@ def test_nothing_of_a_new_address_leaves_before_it_has_a_policy(lab, uplinks, we
     with lab.capture("west") as wire:
         lab.west.shell(f"ip address add {MOVED}/24 dev wan; ip address del {WEST}/24 dev wan;"
                        f"ip route replace default via 198.18.1.254 src {MOVED}")
-        for _ in range(5):
+        for _ in range(2):
             lab.west.ping(STRANGER, wait=1, options=("-I", MOVED))
         until_outer(west, MOVED)
     ping.kill()
@@ -166,3 +169,32 @@ def test_an_added_and_a_removed_inside_address_disturb_nobody(lab, uplinks, west
     assert lab.source.ping(DEST, count=3)
     assert west.eroute(SOURCE, DEST)["said"] == before["said"]
     assert len(sas(west)) == 1
+
+
+def test_an_ipv6_address_changes(lab, uplinks, west):
+    """The same in IPv6, inside and outside; the old address stays beside the new one for a while."""
+    uplinks.publish6()
+    key = west.key("--key")
+    lab.publish(reverse(MOVED6), key, west.key("--txt", MOVED6))
+    lab.publish(reverse(SOURCE6), west.key("--txt", WEST6), west.key("--txt", MOVED6))
+    lab.reload_dns()
+    uplinks.stop()
+    west.configure(SETUP, CLIENTS6, PRIVATE, lan6=WEST_LAN6)
+    uplinks.east.configure(SETUP, CLIENTS6, HOWTO, lan6=EAST_LAN6)
+    uplinks.start()
+    assert lab.source.ping(DEST6)
+    assert west.action(SOURCE6, DEST6) == "tunnel"
+    with lab.capture("west") as wire:
+        lab.west.ip("address", "add", f"{MOVED6}/64", "dev", "wan", "nodad")
+        lab.west.ping(STRANGER6, wait=1, options=("-I", MOVED6))
+        lab.west.ip("address", "del", f"{WEST6}/64", "dev", "wan")
+        until("the outer address is the new one",
+              lambda: [a for a in outer(west) if ":" in a] == [MOVED6])
+        lab.internet.ip("route", "replace", WEST_LAN6, "via", MOVED6)
+        assert lab.source.ping(DEST6, wait=5)
+        assert lab.west.ping(SECOND6, wait=5)
+    assert not wire.frames().with_octets(PIECE)
+    assert wire.frames().between(MOVED6, EAST6)
+    assert west.action(SOURCE6, DEST6) == west.action(MOVED6, SECOND6) == "tunnel"
+    lab.west.ip("address", "del", f"{MOVED6}/64", "dev", "wan")
+    lab.internet.ip("route", "replace", WEST_LAN6, "via", WEST6)
