@@ -73,6 +73,9 @@
 	X(private_traffic_tries_every_gateway)    \
 	X(vanished_records_of_a_protected_destination) \
 	X(changed_key_of_a_protected_destination) \
+	X(weaker_gateway_takes_nothing) \
+	X(equal_gateway_stays_beside) \
+	X(identity_follows_our_own_records) \
 	X(arranged_tunnel_with_a_shared_secret)   \
 	X(networks_share_one_tunnel) \
 	X(several_networks_share_one_tunnel) \

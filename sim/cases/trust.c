@@ -4,6 +4,10 @@
  */
 #include "sim/cases/cases.h"
 
+#include <stdio.h>
+
+#include "sim/world.h"
+
 static const char *const source = "203.0.113.7", *const destination = "198.51.100.5";
 
 #define CONN(words)                       \
@@ -288,4 +292,94 @@ void changed_key_of_a_protected_destination(void)
 		expect_eroute(sim, source, destination, cases[i].verdict);
 		sim_end(sim);
 	}
+}
+
+/* West and north both may speak for the Source; what the DNS says of north's key nobody signed. */
+static void two_gateways(struct sim *sim, struct gateway **north, unsigned west_first,
+                         enum dns_trust north_trust, struct gateway **east)
+{
+	struct gateway *west;
+
+	*north = sim_gateway(sim, "north", "192.0.2.4", "203.0.113.0/24", "drop");
+	west = sim_gateway(sim, "west", "192.0.2.1", "203.0.113.0/24", NULL);
+	*east = make_east(sim);
+	sim_delegate_with(sim, source, west_first ? 1 : 20, west, west);
+	sim_delegate_with(sim, source, 10, *north, NULL);
+	sim_publish_key(sim, west);
+	sim_publish_key(sim, *north);
+	sim_delegate(sim, destination, *east);
+	sim_dns_trust(sim, source, DNS_SECURE);
+	sim_dns_trust(sim, "192.0.2.1", DNS_SECURE);
+	sim_dns_trust(sim, "192.0.2.4", north_trust);
+}
+
+/* AUZ-14: east has its tunnel with west; north, which is known less well, gets none. */
+void weaker_gateway_takes_nothing(void)
+{
+	struct sim *sim = sim_new(1);
+	struct gateway *north, *east;
+
+	two_gateways(sim, &north, true, DNS_INSECURE, &east);
+	sim_packet(sim, destination, source);
+	sim_run_for(sim, SECONDS(2));
+	expect_eroute(sim, destination, source, "tunnel");
+	sim_packet(sim, source, destination); /* by north: the first that has the Source behind it */
+	sim_run_for(sim, SECONDS(5));
+	expect_logged(sim, east, "another gateway carries it with more strength");
+	expect_children(sim, east, 1);
+	expect_children(sim, north, 0);
+	sim_end(sim);
+}
+
+/* AUZ-14: of equal strength both stay, and the one that keyed last sends (OEN-4). */
+void equal_gateway_stays_beside(void)
+{
+	struct sim *sim = sim_new(1);
+	struct gateway *north, *east;
+
+	two_gateways(sim, &north, true, DNS_SECURE, &east);
+	sim_packet(sim, destination, source);
+	sim_run_for(sim, SECONDS(2));
+	sim_packet(sim, source, destination);
+	sim_run_for(sim, SECONDS(2));
+	expect_children(sim, east, 2);
+	expect_children(sim, north, 1);
+	expect_tunnel(sim, source, destination);
+	sim_packet(sim, destination, source);
+	sim_run_for(sim, SECONDS(2));
+	expect_arrived(sim, destination, source, 2, 0);
+	sim_end(sim);
+}
+
+/* OIN-3, OIN-4: our own records are looked at from time to time, and say who we are. */
+void identity_follows_our_own_records(void)
+{
+	static const char conf[] = "conn sg-to-anyone\n"
+				   "\tleft=%defaultroute\n"
+				   "\tleftid=@road.example.net\n"
+				   "\tright=%opportunistic\n"
+				   "\tauto=route\n";
+	struct sim *sim = sim_new(1);
+	struct gateway *west = sim_gateway_with(sim, "west", "192.0.2.1", NULL, conf);
+	struct gateway *east = make_east(sim);
+	struct gateway *south = sim_gateway(sim, "south", "192.0.2.5", NULL, NULL);
+
+	sim_publish_key(sim, south);
+	snprintf(west->fqdn, sizeof(west->fqdn), "road.example.net");
+	sim_delegate(sim, destination, east);
+	sim_publish_key_at(sim, "road.example.net", west);
+	sim_packet(sim, "192.0.2.1", destination);
+	sim_run_for(sim, SECONDS(2));
+	expect_tunnel(sim, "192.0.2.1", destination);
+	expect_logged(sim, east, "peer @road.example.net");
+	sim_publish_key(sim, west);
+	sim_run_for(sim, SECONDS(3700)); /* the tunnel has ended, unused; an hour is over */
+	expect_logged(sim, west, "the DNS publishes our key now");
+	sim_packet(sim, "192.0.2.1", "192.0.2.5");
+	sim_run_for(sim, SECONDS(2));
+	expect_logged(sim, south, "peer 192.0.2.1, Ed25519");
+	sim_withdraw(sim, "192.0.2.1");
+	sim_run_for(sim, SECONDS(3700));
+	expect_logged(sim, west, "the DNS publishes our key no more");
+	sim_end(sim);
 }

@@ -335,6 +335,8 @@ static void on_keys(struct key_search *search)
 		log_line(&opp->log, LOG_INFO, "gateway %s: no key in the DNS, %s",
 		         ip_text(&attempt->gateway->address).s, key_search_lack(search));
 	found_keys_wipe(&found);
+	core_look_at_misses(opp, search->name, &search->ipseckey);
+	core_look_at_misses(opp, search->name, &search->key);
 	evidence_search(&attempt->flow->evidence, search, attempt->keys_asked, opp->now);
 	key_search_stop(search, &opp->lookups);
 	free(search);

@@ -8,6 +8,7 @@
 #include "opportunism/conns.h"
 #include "opportunism/fair.h"
 #include "opportunism/limits.h"
+#include "opportunism/nearmiss.h"
 #include "opportunism/lookup.h"
 #include "opportunism/opportunism.h"
 #include "opportunism/protected.h"
@@ -19,7 +20,7 @@
 struct flow;
 struct claim;
 struct attempt;
-struct self_search;
+struct self_place;
 struct group_name;
 struct leaving;
 struct tunnel;
@@ -143,10 +144,10 @@ struct opportunism {
 	struct own_addresses own; /* `all` owned */
 	struct host_key *host_keys;
 	size_t host_key_count;
-	bool *is_published;       /* for each host key */
 	struct x509_trust *trust; /* CAs and CRLs, or NULL */
 	LIST_HEAD(, leaving) leaving;
-	LIST_HEAD(, self_search) self_searches;
+	LIST_HEAD(, self_place) self_places;
+	struct timer self_timer;
 	enum dnssec_mode dnssec;
 	struct duration shunt_idle;
 	enum eroute_action overload; /* what a flow gets that there is no time for */
@@ -183,6 +184,7 @@ struct opportunism {
 	struct hash memories; /* by address */
 	struct heap timers;   /* of flows and claims */
 	TAILQ_HEAD(, event) events;
+	struct near_misses near_misses;
 	struct protected_hosts protected_hosts;
 	struct opportunism_counts counts;
 	uint64_t next_tag;
@@ -193,6 +195,13 @@ struct opportunism {
 void timer_set(struct opportunism *opp, struct timer *timer, struct instant due);
 
 uint64_t core_random(struct opportunism *opp);
+
+/* Says that records of ours are malformed, now and then. */
+static inline void core_look_at_misses(struct opportunism *opp, const char *name,
+                                       const struct record_set *set)
+{
+	near_misses_look(&opp->near_misses, &opp->flows, &opp->log, name, set, opp->now);
+}
 
 /* sa.c: IKE SAs, children, gateways. */
 struct peer_sa *sa_find(struct opportunism *opp, ike_handle handle);
@@ -217,6 +226,8 @@ bool memory_had_tunnel(const struct gateway_memory *memory, struct instant now);
 struct child *child_find(struct opportunism *opp, uint32_t spi_in);
 void child_add(struct opportunism *opp, struct flow *flow, const struct event *up, bool is_ours,
                enum strength strength);
+/* The firewall hears of it: not before what is weaker has stopped to receive (AUZ-14). */
+void child_tell_strength(struct opportunism *opp, struct child *child);
 void child_forget(struct opportunism *opp, struct child *child);
 
 /* replace.c: rekeyed children. */

@@ -23,6 +23,8 @@ static void on_answer(struct lookup_client *client, unsigned slot, const struct 
 	struct record_set *set = is_txt ? &inquiry->discovery.txt : &inquiry->discovery.ipseckey;
 
 	record_set_read(set, type, answer);
+	if (set->malformed > 0)
+		core_look_at_misses(flow->opp, reverse_name(&flow->pair.destination).s, set);
 	evidence_answered(&flow->evidence, type, reverse_name(&flow->pair.destination).s, set,
 	                  flow->opp->now);
 	if (inquiry->first_usable.ns == INSTANT_NEVER.ns &&

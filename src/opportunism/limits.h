@@ -35,6 +35,11 @@ enum {
 	CLAIMS_MAX = 4096,
 	/* Claims under way per outer source address; further ones are refused (AUZ-11). */
 	CLAIMS_PER_SOURCE_MAX = 10,
+	/* How long what was found is believed (TTL-1), whatever its TTL says. */
+	FOUND_TTL_LEAST_S = 60,
+	FOUND_TTL_MOST_S = 86400,
+	/* Near misses that are remembered as told; at the bound the oldest is told again. */
+	NEAR_MISSES_MAX = 64,
 	/* Usable records of one answer; further ones are ignored (TXT-9). */
 	RECORDS_MAX = 16,
 	/* Gateways of one Destination; further ones, less preferred, are ignored. */
@@ -69,6 +74,8 @@ enum {
 #define DNS_TIME            MILLISECONDS(4000) /* TTL-5: then the result is "no answer" */
 #define GATEWAY_FAILURES_TIME SECONDS(60)
 #define QUEUE_TIME          SECONDS(15)        /* then a flow that waits ends as "overload" */
+#define SELF_LOOK_TIME      SECONDS(3600)       /* OIN-4: our own records are looked up again */
+#define SELF_RETRY_TIME     SECONDS(60)         /* where nobody answered */
 #define PROTECTED_TIME      SECONDS(30 * 86400) /* TRU-9 */
 #define DNS_GRACE           MILLISECONDS(500)  /* CHS-1: for the slower of two answers */
 #define RESPONDER_DNS_TIME  MILLISECONDS(8000) /* AUZ-10: below the Initiator's patience */

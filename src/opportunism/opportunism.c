@@ -78,7 +78,7 @@ struct opportunism *opportunism_new(const struct opportunism_settings *settings)
 	opp->idle_sas_above = settings->idle_sas_above == 0 ? (size_t)IDLE_SAS_ABOVE
 	                                                    : settings->idle_sas_above;
 	LIST_INIT(&opp->leaving);
-	LIST_INIT(&opp->self_searches);
+	LIST_INIT(&opp->self_places);
 	LIST_INIT(&opp->group_names);
 	LIST_INIT(&opp->tunnels);
 	TAILQ_INIT(&opp->events);
@@ -153,7 +153,6 @@ void opportunism_free(struct opportunism *opp)
 	policy_wipe(&opp->policy);
 	free_own(&opp->own);
 	free(opp->host_keys);
-	free(opp->is_published);
 	hash_wipe(&opp->flows);
 	hash_wipe(&opp->attempts);
 	hash_wipe(&opp->claims);
@@ -188,10 +187,8 @@ static void copy_own(struct own_addresses *out, const struct own_addresses *from
 static void copy_host_keys(struct opportunism *opp, const struct opportunism_config *config)
 {
 	free(opp->host_keys);
-	free(opp->is_published);
 	opp->host_key_count = config->host_key_count;
 	opp->host_keys = new_array(config->host_key_count, sizeof(*opp->host_keys));
-	opp->is_published = new_array(config->host_key_count, sizeof(bool));
 	if (config->host_key_count > 0)
 		memcpy(opp->host_keys, config->host_keys,
 		       config->host_key_count * sizeof(*opp->host_keys));

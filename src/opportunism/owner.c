@@ -239,6 +239,19 @@ static bool is_new_flow(const struct flow *flow)
 	return flow->state == FLOW_DNS && flow->inquiry == NULL && !flow_waits(flow);
 }
 
+/* AUZ-14: what we asked for ourselves came when another gateway, or somebody with a proof, already
+ * carried the pair with more strength. */
+static bool is_outranked(const struct flow *flow, const struct ip *gateway, enum strength strength)
+{
+	const struct child *child;
+
+	TAILQ_FOREACH (child, &flow->children, in_flow)
+		if (flow->tunnel == NULL && strength < child->strength &&
+		    (strength == STRENGTH_NULL || !ip_equal(&child->gateway, gateway)))
+			return true;
+	return false;
+}
+
 static void handle_child_up(struct opportunism *opp, const struct event *event)
 {
 	enum strength strength = STRENGTH_NONE;
@@ -250,9 +263,11 @@ static void handle_child_up(struct opportunism *opp, const struct event *event)
 		return;
 	}
 	flow = flow_of_new_child(opp, event, &strength, &was_ours);
-	if (flow == NULL) {
+	if (flow == NULL || is_outranked(flow, &event->path.remote.address, strength)) {
 		opp->engine.remove_child(opp->engine.ctx, event->spi_in);
 		ike_delete_child(opp->ike, event->sa, event->spi_in, opp->now);
+		if (flow != NULL)
+			flow_step(flow);
 		return;
 	}
 	is_new = is_new_flow(flow);

@@ -45,6 +45,10 @@ void record_set_read(struct record_set *set, enum dns_type type, const struct dn
 		                    .status = answer->status,
 		                    .trust = answer->trust,
 		                    .ttl_s = answer->ttl_s };
+	if (answer->status == DNS_FOUND)
+		set->ttl_s = set->ttl_s < FOUND_TTL_LEAST_S  ? FOUND_TTL_LEAST_S
+		             : set->ttl_s > FOUND_TTL_MOST_S ? FOUND_TTL_MOST_S
+		                                             : set->ttl_s;
 	/* TRU-3: bogus data is never used, not even to be parsed. */
 	if (answer->status != DNS_FOUND || answer->trust == DNS_BOGUS)
 		return;

@@ -107,6 +107,7 @@ void flow_replace_child(struct opportunism *opp, const struct event *event)
 	flow = old->flow;
 	child_add(opp, flow, event, old->is_ours, old->strength);
 	new = child_find(opp, event->spi_in);
+	child_tell_strength(opp, new);
 	TAILQ_REMOVE(&flow->children, new, in_flow);
 	new->replaces = event->replaces;
 	if (event->start == CHILD_SENDS_NEVER) {

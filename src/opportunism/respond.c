@@ -207,10 +207,11 @@ static void check_existing(struct claim *claim)
 	const struct flow *flow = flow_find(claim->opp, &pair);
 	const struct child *child = flow == NULL ? NULL : TAILQ_FIRST(&flow->children);
 
-	if (child != NULL && claim->strength < child->strength &&
-	    (claim->strength == STRENGTH_NULL ||
-	     !ip_equal(&child->gateway, &claim->said.path.remote.address)))
-		claim->refusal = "another gateway carries it with more strength";
+	for (const struct child *one = child; one != NULL; one = TAILQ_NEXT(one, in_flow))
+		if (claim->strength < one->strength &&
+		    (claim->strength == STRENGTH_NULL ||
+		     !ip_equal(&one->gateway, &claim->said.path.remote.address)))
+			claim->refusal = "another gateway carries it with more strength";
 	if (is_others(claim, child) ||
 	    (claim->has_grant && tunnel_is_others(claim->opp, &claim->grant, &claim->said.peer_id)))
 		claim->refusal = "another peer carries some of these addresses";
@@ -453,6 +454,8 @@ static void on_source_answer(struct lookup_client *client, unsigned slot,
 		record_set_read(&claim->source.ipseckey, DNS_TYPE_IPSECKEY, a);
 	else
 		record_set_read(&claim->source.txt, DNS_TYPE_TXT, a);
+	core_look_at_misses(claim->opp, reverse_name(&claim->said.peer.range.first).s,
+	                    slot == SLOT_IPSECKEY ? &claim->source.ipseckey : &claim->source.txt);
 	decide_when_all_is_in(claim);
 }
 

@@ -238,10 +238,12 @@ struct child *child_find(struct opportunism *opp, uint32_t spi_in)
 }
 
 /* The rows of a tunnel with ranges say its strength; a pair's is told by itself. */
-static void tell_strength(struct opportunism *opp, struct child *child)
+void child_tell_strength(struct opportunism *opp, struct child *child)
 {
 	const struct tunnel *tunnel = child->flow->tunnel;
 
+	if (child->is_told)
+		return;
 	if (tunnel != NULL && tunnel->is_wide) {
 		opp->is_policy_stale = true;
 		return;
@@ -312,7 +314,6 @@ void child_add(struct opportunism *opp, struct flow *flow, const struct event *u
 	memory_of(opp, &child->gateway)->tunnel_seen = opp->now;
 	note_conn(opp, child);
 	count_child(opp, child);
-	tell_strength(opp, child);
 }
 
 void child_forget(struct opportunism *opp, struct child *child)

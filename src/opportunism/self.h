@@ -5,8 +5,9 @@
  */
 #include "opportunism/core.h"
 
-struct self_search;
+struct self_place;
 
-/* Asks for our own records: each outer address and each leftid=@fqdn of a conn, once. */
+/* Asks for our own records, now and every hour: each outer address and each leftid=@fqdn of a
+ * conn. */
 void self_look(struct opportunism *opp);
 void self_forget(struct opportunism *opp);

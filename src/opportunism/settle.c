@@ -101,6 +101,8 @@ static void retire_children(struct flow *flow, const struct child *newest)
 			continue;
 		if (child->retired.ns == INSTANT_NEVER.ns)
 			child->retired = opp->now;
+		if (is_weaker)
+			opp->engine.remove_child(opp->engine.ctx, child->spi_in);
 		if (++count >= CHILDREN_PER_FLOW_MAX || is_weaker)
 			ike_delete_child(opp->ike, child->sa, child->spi_in, opp->now);
 	}
@@ -122,6 +124,7 @@ void flow_settle_tunnel(struct flow *flow, struct child *child, enum flow_reason
 	flow_lead(flow);
 	life_begin(flow);
 	retire_children(flow, child);
+	child_tell_strength(opp, child);
 	timer_set(
 	    opp, &flow->timer,
 	    instant_min(flow->confirm_due, instant_after(opp->now, RETIRED_CHILD_TIME)));
