@@ -8,16 +8,22 @@
 #include "daemon/clock.h"
 #include "opportunism/peerfile.h"
 
-/* Making the text takes one part in so many of the control thread's time, at most. */
+/* Copying the list takes one part in so many of the control thread's time, at most. */
 enum { PEERS_SHARE = 50 };
 #define WRITE_AGAIN SECONDS(600)
+
+struct peer_list {
+	struct peer_record *peers;
+	size_t count;
+	size_t size;
+};
 
 struct peers {
 	int fd;
 	struct event *timer;
-	struct text body; /* as it is being made */
-	bool is_over;     /* nothing is written any more but what peers_forget() wrote */
-	bool is_started;  /* the file was read: what is written now is newer */
+	struct peer_list list; /* as it is being made */
+	bool is_over;          /* nothing is written any more but what peers_forget() wrote */
+	bool is_started;       /* the file was read: what is written now is newer */
 	bool is_due;
 	uint64_t version;
 	struct instant next; /* not before */
@@ -26,7 +32,7 @@ struct peers {
 	pthread_t thread;
 	pthread_mutex_t mutex;
 	pthread_cond_t wake;
-	struct text pending; /* a body to be written */
+	struct peer_list pending; /* to be written */
 	bool has_pending;
 	bool is_stopping;
 	uint64_t sequence;
@@ -47,17 +53,27 @@ static bool write_all(int fd, struct bytes text, off_t at)
 	return true;
 }
 
-static void write_slot(struct peers *p, const struct text *body)
+static void list_free(struct peer_list *list)
 {
-	struct text out = { 0 };
-	uint64_t sequence = p->sequence + 1;
-	bool ok = peerfile_write(body, sequence, &out) &&
-	          write_all(p->fd, BYTES((const uint8_t *)out.s, out.len),
-	                    (off_t)(sequence % 2) * PEERFILE_SLOT);
+	free(list->peers);
+	*list = (struct peer_list){ 0 };
+}
 
+static void write_slot(struct peers *p, const struct peer_list *list)
+{
+	struct text body = { 0 }, out = { 0 };
+	uint64_t sequence = p->sequence + 1;
+	bool ok;
+
+	for (size_t i = 0; i < list->count && peerfile_add(&body, &list->peers[i]);)
+		i++;
+	ok = peerfile_write(&body, sequence, &out) &&
+	     write_all(p->fd, BYTES((const uint8_t *)out.s, out.len),
+	               (off_t)(sequence % 2) * PEERFILE_SLOT);
 	/* A slot that was spoilt is found so by its digest, and used again. */
 	if (ok)
 		p->sequence = sequence;
+	text_free(&body);
 	text_free(&out);
 }
 
@@ -67,7 +83,7 @@ static void *run_writer(void *ctx)
 
 	pthread_mutex_lock(&p->mutex);
 	for (;;) {
-		struct text body = p->pending;
+		struct peer_list list = p->pending;
 
 		if (!p->has_pending && p->is_stopping)
 			break;
@@ -75,27 +91,27 @@ static void *run_writer(void *ctx)
 			pthread_cond_wait(&p->wake, &p->mutex);
 			continue;
 		}
-		p->pending = (struct text){ 0 };
+		p->pending = (struct peer_list){ 0 };
 		p->has_pending = false;
 		pthread_mutex_unlock(&p->mutex);
-		write_slot(p, &body);
-		text_free(&body);
+		write_slot(p, &list);
+		list_free(&list);
 		pthread_mutex_lock(&p->mutex);
 	}
 	pthread_mutex_unlock(&p->mutex);
 	return NULL;
 }
 
-/* Takes `body`; one that still waits is out of date. */
-static void hand_over(struct peers *p, struct text *body)
+/* Takes `list`; one that still waits is out of date. */
+static void hand_over(struct peers *p, struct peer_list *list)
 {
 	pthread_mutex_lock(&p->mutex);
-	text_free(&p->pending);
-	p->pending = *body;
+	list_free(&p->pending);
+	p->pending = *list;
 	p->has_pending = true;
 	pthread_cond_signal(&p->wake);
 	pthread_mutex_unlock(&p->mutex);
-	*body = (struct text){ 0 };
+	*list = (struct peer_list){ 0 };
 }
 
 /* ---- The control thread ---- */
@@ -103,11 +119,16 @@ static void hand_over(struct peers *p, struct text *body)
 static void add_peer(void *ctx, const struct peer_record *peer)
 {
 	struct peers *p = ctx;
-	struct peer_record record = *peer;
+	struct peer_list *list = &p->list;
 
-	if (record.seen_s == 0)
-		record.seen_s = p->now_s;
-	(void)!peerfile_add(&p->body, &record);
+	if (list->count == list->size) {
+		list->size = list->size == 0 ? 16 : 2 * list->size;
+		list->peers = grow_array(list->peers, list->size, sizeof(*peer));
+	}
+	list->peers[list->count] = *peer;
+	if (peer->seen_s == 0)
+		list->peers[list->count].seen_s = p->now_s;
+	list->count++;
 }
 
 static void set_timer(struct peers *p, struct duration wait)
@@ -128,7 +149,7 @@ static void write_now(struct daemon *d)
 	p->version = opportunism_peers_version(d->core);
 	p->is_due = false;
 	opportunism_list_peers(d->core, add_peer, p);
-	hand_over(p, &p->body);
+	hand_over(p, &p->list);
 	cost = instant_since(clock_now(), before);
 	p->next = instant_after(before, cost.ns * PEERS_SHARE > SECONDS(1).ns
 	                                    ? (struct duration){ cost.ns * PEERS_SHARE }
@@ -205,7 +226,7 @@ void peers_recover(struct daemon *d)
 void peers_forget(struct daemon *d)
 {
 	struct peers *p = d->peers;
-	struct text empty = { 0 };
+	struct peer_list empty = { 0 };
 
 	if (p == NULL || !p->is_started)
 		return;
@@ -247,8 +268,8 @@ void peers_close(struct daemon *d)
 	pthread_mutex_unlock(&p->mutex);
 	pthread_join(p->thread, NULL);
 	event_free(p->timer);
-	text_free(&p->body);
-	text_free(&p->pending);
+	list_free(&p->list);
+	list_free(&p->pending);
 	pthread_cond_destroy(&p->wake);
 	pthread_mutex_destroy(&p->mutex);
 	free(p);

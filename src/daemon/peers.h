@@ -3,8 +3,8 @@
  * The file of established peers (opportunism/peerfile.h): read once at a start, written at most
  * once a second while they change, and now and then when they do not, so that their age is known.
  *
- * Opened as root, before the daemon may open nothing any more. A thread of its own does the
- * writing; the control thread only makes the text, and waits the longer the longer that took.
+ * Opened as root, before the daemon may open nothing any more. A thread of its own makes
+ * and writes the text; the control thread copies the list, and waits the longer the longer that took.
  */
 #include "daemon/daemon.h"
 

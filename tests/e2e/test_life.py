@@ -135,6 +135,7 @@ def test_restart_recovers(lab, pair, killed, down, role):
             began = time.monotonic()
             until("packets come again", stream.came, timeout=15)
             took = stream.times[-1] - began
+        print(f"{killed} {role}, {down} s down: back after {took:.2f} s")
         assert took < 3
         assert pair.west.action(SOURCE, DEST) == "tunnel" == pair.east.action(DEST, SOURCE)
         for capture in (west, east):
