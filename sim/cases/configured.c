@@ -59,6 +59,11 @@ void networks_share_one_tunnel(void)
 		sim_run_until_idle(p.sim);
 		expect_sas(p.sim, p.west, 1, 1);
 		expect_sas(p.sim, p.east, 1, 1);
+		expect_why(p.sim, p.west, "203.0.113.99", destination, "is\nrule sites\n");
+		expect_why(p.sim, p.west, "203.0.113.99", destination, "peer 192.0.2.2 by ");
+		expect_why(p.sim, p.west, "203.0.113.99", destination,
+		           by_east ? "tunnel, negotiated by the peer\n"
+		                   : "tunnel, negotiated by us\n");
 		sim_end(p.sim);
 	}
 }

@@ -31,3 +31,11 @@ def test_the_responder_finds_the_key_at_the_name(lab, road):
 def test_a_gateway_that_speaks_for_itself_needs_only_the_key_at_its_name(lab, road):
     assert lab.west.ping(DEST)
     assert road.west.action(WEST, DEST) == "tunnel"
+
+
+def test_verify_looks_at_the_name_and_at_what_it_may_speak_for(lab, road):
+    checks = road.west.json("verify", SOURCE)
+    told = {(check["check"], check["what"]): check["result"] for check in checks}
+    assert told["our key", f"{NAME} has it"] == "ok"
+    assert told["delegation", f"{reverse(SOURCE).rstrip('.')} lets us speak for it, as "
+                              f"@{NAME}"] == "ok"
