@@ -121,3 +121,40 @@ def test_nobody_elses_ipsec_is_exempt(lab, resting, pair_of_hosts):
         assert not lab.source.ping(DEST, wait=2).received
     assert resting.west.action(SOURCE, DEST) == "drop"
     assert not wire.frames().naming(SOURCE, DEST)
+
+
+def test_several_gateways_for_one_source_may_all_send(lab, resting, hosts):
+    """OEN-4: the Destination's gateway sends by the one that keyed last, and takes from both."""
+    other = host(lab, lab.stranger, STRANGER)
+    lab.wire(lab.source, "lan2", [], lab.stranger, "inside", ["10.1.0.254/32"])
+    lab.stranger.sysctl(net__ipv4__ip_forward=1)
+    lab.stranger.ip("route", "add", f"{SOURCE}/32", "dev", "inside")
+    lab.source.ip("route", "add", "10.1.0.254/32", "dev", "lan2")
+    lab.source.sysctl(net__ipv4__conf__lan2__rp_filter=0,
+                      net__ipv4__conf__all__rp_filter=0)
+    resting.publish()
+    lab.publish(reverse(STRANGER), other.key("--ipseckey", STRANGER))
+    lab.publish(reverse(SOURCE), resting.west.key("--txt", WEST),
+                other.key("--ipseckey", STRANGER))
+    lab.reload_dns()
+    resting.west.configure(SETUP, HOWTO)
+    resting.east.configure(SETUP, HOWTO)
+    other.configure(SETUP, HOWTO, lan=f"{SOURCE}/32")
+    for gateway in (resting.west, resting.east, other):
+        gateway.start()
+    try:
+        assert lab.source.ping(DEST)
+        assert resting.east.eroute(DEST, SOURCE)["said"].endswith("@" + WEST)
+        lab.source.ip("route", "replace", "default", "via", "10.1.0.254", "dev", "lan2")
+        assert lab.source.ping(DEST)
+        assert resting.east.eroute(DEST, SOURCE)["said"].endswith("@" + STRANGER)
+        # The first one's tunnel still brings packets in; answers come by the newest.
+        lab.source.ip("route", "replace", "default", "via", "10.1.0.1", "dev", "lan")
+        with lab.capture("west") as wire, lab.capture("stranger") as there:
+            assert lab.source.ping(DEST, count=2)
+        assert wire.frames().esp().between(WEST, EAST)
+        assert there.frames().esp().between(EAST, STRANGER)
+        assert not wire.frames().with_octets(PIECE)
+    finally:
+        other.stop("--open")
+        lab.source.ip("route", "replace", "default", "via", "10.1.0.1", "dev", "lan")
