@@ -150,7 +150,8 @@ void proof_keep_keys(struct handshake *hs, const struct pubkey *keys, size_t cou
 		count = IKE_SA_KEYS_MAX;
 	free(hs->keys);
 	hs->keys = new_array(count, sizeof(*keys));
-	memcpy(hs->keys, keys, count * sizeof(*keys));
+	if (count > 0)
+		memcpy(hs->keys, keys, count * sizeof(*keys));
 	hs->key_count = count;
 }
 
