@@ -1,12 +1,13 @@
 """Tunnels that nobody uses end, used ones live on; and what a restart of either end does."""
+import ipaddress
 import os
 import subprocess
 import time
 
 import pytest
 
-from gateway import HOWTO, SETUP
-from lab import DEST, EAST, PIECE, SECOND, SOURCE, WEST, until
+from gateway import HOWTO, SETUP, host_of
+from lab import DEST, EAST, EAST_LAN, PIECE, SECOND, SOURCE, WEST, reverse, until
 
 IDLE = "\ttunnel-idle=40\n"  # looks after 4 s (used in the last 2), then every 80 s
 
@@ -181,3 +182,26 @@ def test_peers_are_remembered_until_they_were_told(lab, pair):
         pair.west.start()
         time.sleep(0.5)
     assert not [f for f in capture.frames().ike() if f.source == WEST]
+
+
+def test_fifty_destinations_behind_one_gateway_need_one_ike_sa(lab, pair):
+    """At once; their tunnels come one after the other on it."""
+    hosts = [str(ipaddress.ip_network(EAST_LAN)[100 + i]) for i in range(50)]
+    txt = pair.east.key("--txt", EAST)
+    for host in hosts:
+        lab.publish(reverse(host), txt)
+    lab.reload_dns()
+    configured(pair, HOWTO, HOWTO)
+    with lab.capture("west") as capture:
+        lab.source.run("python3", "-c", f"""
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for host in {hosts!r}:
+    s.sendto(b"hello", (host, 7))
+""")
+        until("fifty tunnels", lambda: sum(
+            row["action"] == "tunnel" and host_of(row["destination"]) in hosts
+            for row in pair.west.eroutes()) == 50, timeout=20)
+    requests = [f for f in capture.frames().ike() if f.source == WEST and f.ike_is_request()]
+    assert [f.ike_exchange() for f in requests].count("IKE_SA_INIT") == 1
+    assert pair.west.json("status")["ike_sas"] == 1
