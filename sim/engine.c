@@ -246,9 +246,37 @@ static void hold_and_remind(struct sim_engine *e, struct pair_entry *entry, stru
 		raise_acquire(e, entry);
 }
 
+/* The rule a packet falls under is part of its pair; a tunnel of another rule carries it, too,
+ * where its own rule would trap it. */
+static struct pair_entry *entry_of(struct sim_engine *e, struct packet *packet)
+{
+	const struct policy_row *row =
+	    policy_lookup_packet(&e->policy, &packet->pair, packet->protocol, packet->port);
+	const struct policy_cell *cells;
+	struct pair_entry *entry, *other;
+	size_t count = 0;
+
+	if (row != NULL)
+		packet->pair.traffic = row->traffic;
+	entry = find_pair(e, &packet->pair);
+	if (row == NULL || row->action != POLICY_TRAP || entry != NULL)
+		return entry;
+	cells = policy_index_cells(&e->policy.index, &packet->pair.source,
+	                           &packet->pair.destination, &count);
+	for (size_t i = 0; i < count; i++) {
+		struct ip_pair pair = { packet->pair.source, packet->pair.destination,
+			                cells[i].traffic };
+
+		other = find_pair(e, &pair);
+		if (other != NULL && other->action == EROUTE_TUNNEL)
+			return other;
+	}
+	return NULL;
+}
+
 void engine_outbound(struct sim_engine *e, struct packet *packet)
 {
-	struct pair_entry *entry = find_pair(e, &packet->pair);
+	struct pair_entry *entry = entry_of(e, packet);
 
 	if (entry == NULL)
 		by_policy(e, packet);

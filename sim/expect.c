@@ -49,6 +49,22 @@ void expect_eroute_at(struct sim *sim, const char *from, const char *to, const c
 		sim_fail(sim, "%s:%d: %s > %s is %s, not %s", file, line, from, to, is, word);
 }
 
+void expect_rule_at(struct sim *sim, const char *from, const char *to, unsigned protocol, int port,
+                    const char *word, const char *file, int line)
+{
+	struct ip_pair pair = { sim_ip(from), sim_ip(to) };
+	struct gateway *gateway = sim_owner_of(sim, &pair.source);
+	const struct pair_entry *entry;
+	const char *is;
+
+	pair.traffic = (struct traffic){ (uint8_t)protocol, 1, (uint16_t)port, (uint16_t)port };
+	entry = engine_pair(&gateway->engine, &pair);
+	is = entry == NULL ? "trap" : action_words[entry->action];
+	if (strcmp(is, word) != 0)
+		sim_fail(sim, "%s:%d: %s > %s port %d is %s, not %s", file, line, from, to, port,
+		         is, word);
+}
+
 static struct engine_child *find_out(struct gateway *gateway, uint32_t spi_out)
 {
 	for (size_t i = 0; i < gateway->engine.child_count; i++)
@@ -91,7 +107,8 @@ void expect_arrived_at(struct sim *sim, const char *from, const char *to, unsign
 	for (size_t i = 0; i < sim->packet_count; i++) {
 		const struct packet *packet = sim->packets[i];
 
-		if (!pair_equal(&packet->pair, &pair))
+		if (!ip_equal(&packet->pair.source, &pair.source) ||
+		    !ip_equal(&packet->pair.destination, &pair.destination))
 			continue;
 		tunnel += packet->fate == FATE_ARRIVED_BY_TUNNEL;
 		clear += packet->fate == FATE_ARRIVED_IN_CLEAR;

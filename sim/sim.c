@@ -315,6 +315,8 @@ struct packet *sim_new_packet(struct sim *sim, const struct ip_pair *pair, bool 
 	struct packet *packet = new_zeroed(sizeof(*packet));
 
 	packet->pair = *pair;
+	packet->protocol = 1;
+	packet->port = -1;
 	packet->wants_reply = wants_reply;
 	packet->number = sim->packet_count + 1;
 	sim->packets = grow_array(sim->packets, sim->packet_count + 1, sizeof(*sim->packets));
@@ -353,6 +355,17 @@ void sim_packet(struct sim *sim, const char *source, const char *destination)
 	struct ip_pair pair = { sim_ip(source), sim_ip(destination) };
 
 	sim_send_packet(sim, sim_new_packet(sim, &pair, false));
+}
+
+void sim_packet_to(struct sim *sim, const char *source, const char *destination, unsigned protocol,
+                   int port)
+{
+	struct ip_pair pair = { sim_ip(source), sim_ip(destination) };
+	struct packet *packet = sim_new_packet(sim, &pair, false);
+
+	packet->protocol = (uint8_t)protocol;
+	packet->port = port;
+	sim_send_packet(sim, packet);
 }
 
 void sim_ping(struct sim *sim, const char *source, const char *destination)

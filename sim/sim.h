@@ -124,6 +124,9 @@ uint64_t sim_knocks(const struct sim *sim, const struct gateway *gateway);
 
 /* Traffic: a packet, or one that is answered. */
 void sim_packet(struct sim *sim, const char *source, const char *destination);
+/* To a remote port of a protocol. */
+void sim_packet_to(struct sim *sim, const char *source, const char *destination, unsigned protocol,
+                   int port);
 void sim_ping(struct sim *sim, const char *source, const char *destination);
 
 void sim_run_for(struct sim *sim, struct duration time);
@@ -135,6 +138,9 @@ struct instant sim_now(const struct sim *sim);
 /* What came of it; each fails with the caller's line. */
 #define expect_tunnel(sim, from, to)       expect_tunnel_at(sim, from, to, __FILE__, __LINE__)
 #define expect_eroute(sim, from, to, word) expect_eroute_at(sim, from, to, word, __FILE__, __LINE__)
+/* Of the rule with just this traffic: "tcp 80". */
+#define expect_rule(sim, from, to, protocol, port, word) \
+	expect_rule_at(sim, from, to, protocol, port, word, __FILE__, __LINE__)
 #define expect_pass(sim, from, to)         expect_eroute(sim, from, to, "pass")
 #define expect_drop(sim, from, to)         expect_eroute(sim, from, to, "drop")
 #define expect_trap(sim, from, to)         expect_eroute(sim, from, to, "trap")
@@ -166,6 +172,8 @@ void expect_tunnel_at(struct sim *sim, const char *from, const char *to, const c
                       int line);
 void expect_eroute_at(struct sim *sim, const char *from, const char *to, const char *word,
                       const char *file, int line);
+void expect_rule_at(struct sim *sim, const char *from, const char *to, unsigned protocol, int port,
+                    const char *word, const char *file, int line);
 void expect_arrived_at(struct sim *sim, const char *from, const char *to, unsigned by_tunnel,
                        unsigned in_clear, const char *file, int line);
 void expect_reason_at(struct sim *sim, const char *from, const char *to, const char *words,

@@ -63,6 +63,8 @@ enum fate {
 struct packet {
 	struct ip_pair pair;
 	enum fate fate;
+	uint8_t protocol; /* and remote port, -1: none; the pair's traffic is the rule's they fall under */
+	int32_t port;
 	bool wants_reply;
 	uint64_t number; /* order of sending */
 };

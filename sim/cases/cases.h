@@ -17,6 +17,7 @@
 	X(groups_beside_conns)                    \
 	X(groups_held_by_a_makeshift)             \
 	X(groups_of_names)                        \
+	X(groups_with_ports)                      \
 	X(first_contact_private)                  \
 	X(first_contact_ipv6)                     \
 	X(many_first_packets)                     \

@@ -203,6 +203,47 @@ void groups_beside_conns(void)
 	sim_end(p.sim);
 }
 
+/* OIN-2: one eroute a rule, one tunnel for all of them. */
+void groups_with_ports(void)
+{
+	enum { TCP = 6 };
+	struct pair p = start(1, "config setup\n");
+
+	sim_policy(p.west, "private", "192.0.2.2 tcp 23\n198.51.100.7 tcp 23\n");
+	sim_policy(p.west, "private-or-clear", "0.0.0.0/0\n");
+	sim_policy(p.west, "clear", "192.0.2.2 tcp 80\n");
+	sim_policy(p.west, "block", "192.0.2.2 tcp 25\n");
+	sim_reload_with(p.sim, p.west, "conn %default\n");
+	sim_let_refuse(p.sim); /* east has a tunnel, and west's port 80 stays clear */
+	sim_dns_delay(p.sim, east_host, MILLISECONDS(500));
+	sim_packet_to(p.sim, west_host, east_host, TCP, 23);
+	sim_ping(p.sim, west_host, east_host);
+	sim_packet_to(p.sim, west_host, east_host, TCP, 80);
+	sim_packet_to(p.sim, west_host, east_host, TCP, 25);
+	sim_run_for(p.sim, SECONDS(20));
+	expect_rule(p.sim, west_host, east_host, TCP, 23, "tunnel");
+	expect_tunnel(p.sim, west_host, east_host);
+	expect_sas(p.sim, p.west, 1, 1);
+	expect_arrived(p.sim, west_host, east_host, 2, 1);
+	/* Each rule has its own word on failure. */
+	sim_packet_to(p.sim, west_host, "198.51.100.7", TCP, 23);
+	sim_packet_to(p.sim, west_host, "198.51.100.7", TCP, 22);
+	sim_run_for(p.sim, SECONDS(20));
+	expect_rule(p.sim, west_host, "198.51.100.7", TCP, 23, "drop");
+	expect_pass(p.sim, west_host, "198.51.100.7");
+	/* The rule goes: so does what came of it. */
+	sim_policy(p.west, "private", "192.0.2.2\n");
+	sim_reload_with(p.sim, p.west, "conn %default\n");
+	expect_rule(p.sim, west_host, "198.51.100.7", TCP, 23, "trap");
+	expect_rule(p.sim, west_host, east_host, TCP, 23, "trap");
+	sim_packet_to(p.sim, west_host, "198.51.100.7", TCP, 23);
+	sim_ping(p.sim, west_host, east_host);
+	sim_run_for(p.sim, SECONDS(20));
+	expect_tunnel(p.sim, west_host, east_host);
+	expect_arrived(p.sim, west_host, "198.51.100.7", 0, 2);
+	sim_end(p.sim);
+}
+
 /* POL-6 */
 void groups_of_names(void)
 {

@@ -250,9 +250,16 @@ void attempts_resume(struct opportunism *opp, const struct ip *gateway, enum ike
 bool flow_is_translated(const struct ip_pair *pair, const struct conn_state *conn);
 /* Finds or makes the carrier and takes its verdict, now or when it comes. */
 void flow_follow(struct flow *flow);
+void flow_follow_flow(struct flow *flow, struct flow *carrier);
 /* The carrier's verdict is there, or it is no more: its followers take it. */
 void flow_lead(struct flow *carrier);
 void flow_abandon_followers(struct flow *carrier);
+
+/* siblings.c */
+/* The flow of another rule for the same addresses that finds out, or has a tunnel; or NULL. */
+struct flow *flow_leader(struct opportunism *opp, const struct ip_pair *pair);
+/* The flow has a tunnel: the others of its addresses go by it. */
+void flow_gather_siblings(struct flow *flow);
 
 /* settle.c */
 void flow_settle_shunt(struct flow *flow, enum eroute_action action, enum flow_reason reason);

@@ -231,6 +231,10 @@ static struct conn_state *conn_for(struct opportunism *opp, const struct flow *f
 {
 	const struct policy_row *row = policy_lookup(&opp->policy, &flow->pair);
 
+	/* Its rule is no more: what is for less than all traffic is looked at anew. */
+	if (!traffic_is_any(&flow->pair.traffic) &&
+	    (row == NULL || !traffic_equal(&row->traffic, &flow->pair.traffic)))
+		return NULL;
 	if (row != NULL && row->is_outcome) {
 		/* A pair that the peer of the same conn asked for by itself may stay beside it. */
 		struct conn_state *conn = conns_find(&opp->conns, row->name);
@@ -511,7 +515,7 @@ static void decide_pair(struct opportunism *opp, const struct ip_pair *pair, boo
 {
 	const struct policy_row *row = policy_lookup(&opp->policy, pair);
 	struct conn_state *conn = row == NULL ? NULL : conns_find(&opp->conns, row->name);
-	struct flow *flow;
+	struct flow *flow, *leader;
 
 	if (row == NULL) {
 		settle_by_row(opp, pair, POLICY_TRAP); /* the policy changed under the packet */
@@ -536,8 +540,13 @@ static void decide_pair(struct opportunism *opp, const struct ip_pair *pair, boo
 	if (flow == NULL)
 		return;
 	flow->is_ordered = is_ordered;
+	leader = conn->is_opportunistic ? flow_leader(opp, pair) : NULL;
 	if (flow_is_translated(pair, conn)) {
 		flow_follow(flow);
+		return;
+	}
+	if (leader != NULL) {
+		flow_follow_flow(flow, leader);
 		return;
 	}
 	flow_begin(flow);

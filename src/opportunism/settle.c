@@ -122,6 +122,7 @@ void flow_settle_tunnel(struct flow *flow, struct child *child, enum flow_reason
 	         flow_reason_text(reason), strength_name(child->strength));
 	flow_apply(flow);
 	flow_lead(flow);
+	flow_gather_siblings(flow);
 	life_begin(flow);
 	retire_children(flow, child);
 	child_tell_strength(opp, child);

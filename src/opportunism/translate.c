@@ -15,12 +15,24 @@ bool flow_is_translated(const struct ip_pair *pair, const struct conn_state *con
 	return nat->family == pair->source.family && !ip_equal(nat, &pair->source);
 }
 
+/* What no flow of these addresses may open, whatever its own conn says of failure (TRU-3). */
+static bool is_denied(const struct flow *carrier)
+{
+	switch ((int)carrier->cause) {
+	case FLOW_REASON_BOGUS:
+	case FLOW_REASON_MALFORMED:
+	case FLOW_REASON_WAS_PROTECTED:
+	case FLOW_REASON_OVERLOAD:
+		return true;
+	default:
+		return carrier->failure == EROUTE_PASS && carrier->shunt != EROUTE_PASS;
+	}
+}
+
 static enum eroute_action own_failure(const struct flow *flow)
 {
-	bool is_denied = flow->carrier->shunt != EROUTE_PASS;
-
-	/* Bogus or malformed records never open a pair (TRU-3), whichever conn asked. */
-	return is_denied && flow->failure == EROUTE_PASS ? EROUTE_DROP : flow->failure;
+	return is_denied(flow->carrier) && flow->failure == EROUTE_PASS ? EROUTE_DROP
+	                                                                : flow->failure;
 }
 
 static void settle_shunt(struct flow *flow, enum eroute_action action, enum flow_reason reason)
@@ -69,16 +81,24 @@ static struct flow *carrier_of(struct flow *flow)
 	return carrier;
 }
 
+void flow_follow_flow(struct flow *flow, struct flow *carrier)
+{
+	fair_remove(&flow->in_queue);
+	heap_remove(&flow->opp->timers, &flow->timer.node);
+	flow->state = FLOW_FOLLOWS;
+	flow->carrier = carrier;
+	LIST_INSERT_HEAD(&carrier->followers, flow, of_carrier);
+	take_verdict(flow);
+}
+
 void flow_follow(struct flow *flow)
 {
-	flow->state = FLOW_FOLLOWS;
-	flow->carrier = carrier_of(flow);
-	if (flow->carrier == NULL) {
+	struct flow *carrier = carrier_of(flow);
+
+	if (carrier == NULL)
 		settle_shunt(flow, flow->failure, FLOW_REASON_FAILED);
-		return;
-	}
-	LIST_INSERT_HEAD(&flow->carrier->followers, flow, of_carrier);
-	take_verdict(flow);
+	else
+		flow_follow_flow(flow, carrier);
 }
 
 void flow_lead(struct flow *carrier)
@@ -98,6 +118,6 @@ void flow_abandon_followers(struct flow *carrier)
 		flow->carrier = NULL;
 		/* A shunt of its own stays until it is idle; the rest is trapped again. */
 		if (flow->state != FLOW_SHUNT)
-			flow_end(flow, "the tunnel of its translated address is gone");
+			flow_end(flow, "the tunnel it went by is gone");
 	}
 }
