@@ -2,7 +2,7 @@
 import pytest
 
 from gateway import HOWTO, PRIVATE, SETUP
-from lab import (DEST, DEST6, EAST, EAST6, EAST_LAN, EAST_LAN6, PIECE, SECOND, SECOND6, SOURCE,
+from lab import (Host, DEST, DEST6, EAST, EAST6, EAST_LAN, EAST_LAN6, PIECE, SECOND, SECOND6, SOURCE,
                  SOURCE6, STRANGER, STRANGER6, WEST, WEST6, WEST_LAN, WEST_LAN6, reverse, until)
 from test_ipv6 import CLIENTS6
 
@@ -198,3 +198,50 @@ def test_an_ipv6_address_changes(lab, uplinks, west):
     assert west.action(SOURCE6, DEST6) == west.action(MOVED6, SECOND6) == "tunnel"
     lab.west.ip("address", "del", f"{MOVED6}/64", "dev", "wan")
     lab.internet.ip("route", "replace", WEST_LAN6, "via", WEST6)
+
+
+ANNEX = """
+conn annex-to-anyone
+	leftsubnet=10.9.0.0/24
+	also=sg-to-anyone
+"""
+
+
+def test_inside_networks_on_two_interfaces(lab, uplinks, west):
+    """Each lives where it is routed: a packet of the one on the other's wire is a forgery."""
+    annex = Host(lab, "annex")
+    lab.hosts["annex"] = annex
+    lab.wire(annex, "lan", ["10.9.0.2/24"], lab.west, "lan2", ["10.9.0.1/24"])
+    annex.ip("route", "add", "default", "via", "10.9.0.1")
+    lab.internet.ip("route", "add", "10.9.0.0/24", "via", WEST)
+    lab.publish(reverse("10.9.0.2"), west.key("--txt", WEST))
+    lab.reload_dns()
+    west.configure(SETUP, ANNEX, HOWTO)
+    west.start()
+    with lab.capture("west") as wire:
+        assert annex.ping(DEST)
+        assert lab.source.ping(DEST)
+        assert annex.ping(SOURCE)  # from inside to inside: no business of ours
+        lab.source.forge("10.9.0.2", SECOND, 3)
+        lab.source.forge("10.9.0.2", STRANGER, 3)
+    assert west.action("10.9.0.2", DEST) == west.action(SOURCE, DEST) == "tunnel"
+    assert west.eroute("10.9.0.2", SOURCE) is None
+    assert west.eroute("10.9.0.2", SECOND) is None
+    assert not wire.frames().with_octets(PIECE)
+    assert west.json("status")["dropped"]["esp"]["forged"] >= 6
+
+
+def test_nothing_leaves_between_the_steering_and_the_daemon(lab, uplinks, west):
+    """BOOT-4: as at boot, the steering comes before the network and the daemon after it."""
+    lab.west.shell("ip link set wan down; ip -4 address flush dev wan; ip -4 address flush dev wan2")
+    west.configure(SETUP, PRIVATE)
+    west.ipsec("start", "--steering")
+    with lab.capture("west") as wire:
+        lab.west.shell(f"ip link set wan up; ip address add {WEST}/24 dev wan;"
+                       "ip route replace default via 198.18.1.254")
+        for host in (lab.west, lab.source):
+            assert not host.ping(STRANGER, wait=1).received
+        west.start()
+        assert lab.source.ping(DEST, wait=5)
+        assert lab.west.ping(DEST, wait=5)
+    assert not wire.frames().with_octets(PIECE)
