@@ -321,7 +321,7 @@ static const struct row table[] = {
 	{ "Delete", peer_deletes, { SAME, SAME, SAME, NONE, SAME, SAME } },
 	{ "lifetime over, unused", lifetime_unused, { SAME, NONE, SHUNT, NONE, NONE, NONE } },
 	{ "lifetime over, in use", lifetime_in_use, { SHUNT, SHUNT, SHUNT, SAME, SAME, SAME } },
-	{ "the same policy", same_policy, { SAME, SAME, SAME, SAME, NONE, NONE } },
+	{ "the same policy", same_policy, { SAME, SAME, SAME, SAME, SAME, SAME } },
 	{ "another policy", other_policy, { SAME, DNS, DNS, SAME, NONE, NONE } },
 	{ "taken out", taken_out, { SAME, DNS, DNS, NONE, NONE, NONE } },
 	{ "tried by command", tried_by_command, { DNS, SAME, SAME, SAME, SAME, SAME } },

@@ -566,3 +566,26 @@ struct ike_id conn_own_id(const struct conn_state *conn, const struct ip *outer)
 
 	return id.type != ID_NONE ? id : id_of_ip(outer);
 }
+
+static bool end_is_alike(const struct conn_end *a, const struct conn_end *b)
+{
+	return a->kind == b->kind && ip_equal(&a->address, &b->address) && a->auth == b->auth &&
+	       ip_equal(&a->nat, &b->nat) && a->takes_cert == b->takes_cert &&
+	       memcmp(&a->id, &b->id, sizeof(a->id)) == 0;
+}
+
+static bool trust_is_alike(const struct conn_trust *a, const struct conn_trust *b)
+{
+	return a->has_dnssec == b->has_dnssec && a->dnssec == b->dnssec &&
+	       a->unsigned_self == b->unsigned_self && a->sticky == b->sticky;
+}
+
+bool conn_decides_alike(const struct conn_state *a, const struct conn_state *b)
+{
+	return a->conn.type == b->conn.type && a->conn.failure == b->conn.failure &&
+	       a->conn.is_makeshift == b->conn.is_makeshift &&
+	       trust_is_alike(&a->conn.trust, &b->conn.trust) &&
+	       strcmp(a->conn.dealings.ike, b->conn.dealings.ike) == 0 &&
+	       strcmp(a->conn.dealings.esp, b->conn.dealings.esp) == 0 &&
+	       end_is_alike(&a->ours, &b->ours) && end_is_alike(&a->theirs, &b->theirs);
+}

@@ -39,6 +39,9 @@ struct conns {
 	size_t profile_count;
 };
 
+/* Would a failure under one be the same under the other, by all that they say? */
+bool conn_decides_alike(const struct conn_state *a, const struct conn_state *b);
+
 /* Several outer addresses of that family. */
 bool own_has_choice(const struct own_addresses *own, enum ip_family family);
 

@@ -150,6 +150,7 @@ struct opportunism {
 	struct timer self_timer;
 	enum dnssec_mode dnssec;
 	struct duration shunt_idle;
+	bool is_other_world; /* while configured: answers of before may be others now */
 	enum eroute_action overload; /* what a flow gets that there is no time for */
 	struct duration tunnel_idle;
 	struct hash closed; /* life.c: pairs whose tunnels were closed lately */

@@ -189,6 +189,8 @@ struct flow_next flow_next(const struct flow *flow);
 void flow_stand(struct flow *flow, enum flow_reason cause);
 /* The result of asking again, or of an attempt that went on. */
 void flow_restate_shunt(struct flow *flow, enum eroute_action action, enum flow_reason cause);
+/* After a change of the conns: `conn` is for its pair now, and would leave it as it is. */
+bool flow_shunt_is_kept(const struct flow *flow, const struct conn_state *conn);
 /* Asks about the pair of a shunt while that stays as it is. */
 void flow_ask_again(struct flow *flow);
 /* Its deadline, and what to do then. */

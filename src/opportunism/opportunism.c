@@ -266,6 +266,7 @@ static void recheck_flow(struct opportunism *opp, struct flow *flow)
 {
 	struct conn_state *conn = conn_for(opp, flow);
 	bool is_same = conn != NULL && conn_is_private(conn) == flow->is_private;
+	bool is_kept = is_same && flow_shunt_is_kept(flow, conn);
 
 	if (flow->tunnel != NULL &&
 	    (conn == NULL || strcmp(flow->tunnel->conn, conn->conn.name) != 0))
@@ -282,6 +283,8 @@ static void recheck_flow(struct opportunism *opp, struct flow *flow)
 	/* A decision under way starts again with its packets still held. */
 	if (is_same && (flow->state == FLOW_DNS || flow->state == FLOW_IKE))
 		return;
+	if (is_kept)
+		return; /* TTL-4: nothing is held for what would be found out again */
 	if (flow->carrier != NULL && is_same)
 		return; /* goes the way of its carrier, which is checked as well */
 	core_close_flow(opp, flow, "the configuration changed");
@@ -420,11 +423,40 @@ static void leave_addresses(struct opportunism *opp, const struct own_addresses 
 }
 
 /* `before`: conns whose states stay, or NULL. */
+static bool same_addresses(const struct ip *a, size_t a_count, const struct ip *b, size_t b_count)
+{
+	if (a_count != b_count)
+		return false;
+	for (size_t i = 0; i < a_count; i++)
+		if (!ip_equal(&a[i], &b[i]))
+			return false;
+	return true;
+}
+
+static bool same_host_keys(const struct opportunism *opp, const struct opportunism_config *config)
+{
+	if (opp->host_key_count != config->host_key_count)
+		return false;
+	for (size_t i = 0; i < opp->host_key_count; i++)
+		if (!pubkey_equal(&opp->host_keys[i].key, &config->host_keys[i].key))
+			return false;
+	return true;
+}
+
+static bool is_other_world(const struct opportunism *opp, const struct opportunism_config *config)
+{
+	const struct own_addresses *a = &opp->own, *b = &config->own;
+
+	return opp->dnssec != config->conf->setup.dnssec || !same_host_keys(opp, config) ||
+	       !same_addresses(a->outer, a->outer_count, b->outer, b->outer_count);
+}
+
 static void configure(struct opportunism *opp, const struct opportunism_config *config,
                       const struct conns *before)
 {
 	struct own_addresses was = opp->own;
 
+	opp->is_other_world = is_other_world(opp, config);
 	respond_forget_all(opp);
 	x509_trust_release(opp->trust);
 	opp->trust = x509_trust_hold(config->conf->trust);
@@ -443,6 +475,7 @@ static void configure(struct opportunism *opp, const struct opportunism_config *
 	tunnels_recheck(opp);
 	rebuild_policy(opp);
 	recheck_flows(opp);
+	opp->is_other_world = false;
 	self_look(opp);
 	free_own(&was);
 }
@@ -450,9 +483,11 @@ static void configure(struct opportunism *opp, const struct opportunism_config *
 void opportunism_configure(struct opportunism *opp, const struct opportunism_config *config,
                            struct instant now)
 {
+	struct conns before = opp->conns; /* flows point to them until they are rechecked */
+
 	opp->now = now;
-	conns_wipe(&opp->conns);
 	configure(opp, config, NULL);
+	conns_wipe(&before);
 	start_conns(opp);
 	core_run_events(opp);
 }

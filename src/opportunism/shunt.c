@@ -207,6 +207,23 @@ void flow_restate_shunt(struct flow *flow, enum eroute_action action, enum flow_
 	         flow_reason_text(cause));
 }
 
+static bool is_of_this_machine(enum flow_reason cause)
+{
+	return cause == FLOW_REASON_INSIDE || cause == FLOW_REASON_NO_FAMILY ||
+	       cause == FLOW_REASON_NO_HOST_KEY || cause == FLOW_REASON_MAKESHIFT;
+}
+
+bool flow_shunt_is_kept(const struct flow *flow, const struct conn_state *conn)
+{
+	const struct opportunism *opp = flow->opp;
+	const struct policy_row *row = policy_lookup(&opp->policy, &flow->pair);
+
+	return flow->state == FLOW_SHUNT && flow->tunnel == NULL && flow->carrier == NULL &&
+	       flow->conn != NULL && !opp->is_other_world && !is_of_this_machine(flow->cause) &&
+	       row != NULL && traffic_equal(&row->traffic, &flow->pair.traffic) &&
+	       (flow->conn == conn || conn_decides_alike(flow->conn, conn));
+}
+
 void flow_ask_again(struct flow *flow)
 {
 	flow->is_asking_again = true;
