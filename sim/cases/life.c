@@ -247,6 +247,26 @@ void a_lost_ike_sa_is_replaced_for_its_child(void)
 	end(&p);
 }
 
+/* REU-6: the peer does not answer on an IKE SA that carries nothing: 16 s, not two minutes. */
+void an_ike_sa_without_children_is_given_up_early(void)
+{
+	struct pair p = start(14, PATIENT HOWTO("198.51.100.0/24"));
+
+	sim_run_for(p.sim, SECONDS(70));
+	expect_sas(p.sim, p.west, 1, 0);
+	sim_cut(p.sim, p.west, p.east);
+	sim_ping(p.sim, source, destination);
+	sim_run_for(p.sim, SECONDS(18));
+	expect_sas(p.sim, p.west, 1, 0); /* a new one, being tried */
+	expect_logged(p.sim, p.west, "ended while up: no answer");
+	sim_mend(p.sim);
+	sim_run_for(p.sim, SECONDS(9));
+	expect_tunnel(p.sim, source, destination);
+	expect_arrived(p.sim, source, destination, 2, 0);
+	expect_arrived(p.sim, destination, source, 2, 0);
+	end(&p);
+}
+
 #define ANSWERS(inside)                                             \
 	"conn self\n\tleft=%defaultroute\n\tright=%opportunistic\n" \
 	"\tfailureshunt=drop\n\tauto=add\n"                         \

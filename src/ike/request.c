@@ -112,7 +112,10 @@ static void cut_again(struct ike_sa *sa, const struct ike_header *header, struct
 
 static unsigned tries(const struct ike_sa *sa)
 {
-	bool is_patient = sa->state == IKE_SA_UP || !sa->is_opportunistic;
+	/* With an IKE SA that carries nothing nothing is lost; whoever asks for a child on it has a
+	 * packet that waits (REU-6). */
+	bool is_up = sa->state == IKE_SA_UP && sa->child_count > 0;
+	bool is_patient = is_up || !sa->is_opportunistic;
 
 	return sa->ike->settings.tries + (is_patient ? PATIENT_TRIES : 0);
 }
