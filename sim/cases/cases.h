@@ -77,6 +77,10 @@
 	X(weaker_gateway_takes_nothing) \
 	X(equal_gateway_stays_beside) \
 	X(identity_follows_our_own_records) \
+	X(withdrawn_key_ends_with_its_ike_sa) \
+	X(vouched_key_stays_with_its_ike_sa) \
+	X(destination_without_records_is_tried) \
+	X(one_side_proves_itself) \
 	X(arranged_tunnel_with_a_shared_secret)   \
 	X(networks_share_one_tunnel) \
 	X(several_networks_share_one_tunnel) \

@@ -383,3 +383,119 @@ void identity_follows_our_own_records(void)
 	expect_logged(sim, west, "the DNS publishes our key no more");
 	sim_end(sim);
 }
+
+/* Traffic of west's client for so long, so that nothing idles. */
+static void talk_for(struct sim *sim, unsigned seconds)
+{
+	for (unsigned i = 0; i < seconds; i += 10) {
+		sim_packet(sim, source, destination);
+		sim_run_for(sim, SECONDS(10));
+	}
+}
+
+/* TTL-3: a key that is published no more ends with the IKE SA it proved; the next packet begins
+ * anew. */
+void withdrawn_key_ends_with_its_ike_sa(void)
+{
+	static const char conf[] = CONN("\tikelifetime=600s\n\trekeymargin=60s\n"
+	                                "\tfailureshunt=drop\n");
+	struct sim *sim = sim_new(1);
+	struct gateway *west = make_west(sim, conf), *east = make_east(sim);
+
+	sim_delegate(sim, destination, east);
+	sim_publish_key(sim, east);
+	talk_for(sim, 60);
+	expect_tunnel(sim, source, destination);
+	sim_withdraw(sim, destination);
+	sim_withdraw(sim, "192.0.2.2");
+	sim_new_key(sim, east);
+	sim_delegate(sim, destination, east);
+	talk_for(sim, 700);
+	expect_logged(sim, west, "the key that proved its peer is published no more");
+	expect_tunnel(sim, source, destination);
+	sim_end(sim);
+}
+
+/* TTL-3, AUZ-4: a key that only the records of those it speaks for have is published as well. */
+void vouched_key_stays_with_its_ike_sa(void)
+{
+	static const char conf[] = CONN("\tikelifetime=600s\n\trekeymargin=60s\n");
+	struct sim *sim = sim_new(1);
+	struct gateway *west = make_west(sim, conf), *east = make_east(sim);
+
+	sim_withdraw(sim, "192.0.2.1"); /* west's key is in the Source's record alone */
+	sim_delegate(sim, destination, east);
+	talk_for(sim, 700);
+	expect_tunnel(sim, source, destination);
+	expect_logged(sim, west, "rekeyed");
+	expect_true(sim, strstr(west->log.s, "published no more") == NULL);
+	expect_true(sim, strstr(east->log.s, "published no more") == NULL);
+	sim_end(sim);
+}
+
+/* Steps 2B and 9B, OIN-7: nobody delegates, but the Destination answers, and has a name with a key. */
+void destination_without_records_is_tried(void)
+{
+	static const struct {
+		const char *words;
+		bool has_key_at_name;
+		const char *verdict;
+	} cases[] = {
+		{ CONN("\ttry-destination=yes\n"), true, "tunnel" },
+		{ CONN("\ttry-destination=yes\n"), false, "pass" },
+		{ CONN(""), true, "pass" },
+	};
+	static const char named[] = "conn sg-to-anyone\n"
+				    "\tleft=%defaultroute\n"
+				    "\tleftid=@east.example.net\n"
+				    "\tright=%opportunistic\n"
+				    "\tauto=route\n";
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct sim *sim = sim_new(1);
+		struct gateway *west = make_west(sim, cases[i].words);
+		struct gateway *east = sim_gateway_with(sim, "east", "192.0.2.2", NULL, named);
+
+		snprintf(east->fqdn, sizeof(east->fqdn), "east.example.net");
+		if (cases[i].has_key_at_name)
+			sim_publish_key_at(sim, "east.example.net", east);
+		sim_dns_trust(sim, "east.example.net", DNS_SECURE);
+		sim_packet(sim, source, "192.0.2.2");
+		sim_run_for(sim, SECONDS(20));
+		expect_eroute(sim, source, "192.0.2.2", cases[i].verdict);
+		if (strcmp(cases[i].verdict, "tunnel") == 0)
+			expect_logged(sim, west, "negotiated by us, strength dns");
+		expect_true(sim, strstr(west->log.s, "strength dnssec") == NULL);
+		sim_end(sim);
+	}
+}
+
+/* One-sided (RFC 7619): west proves nothing, east does. */
+void one_side_proves_itself(void)
+{
+	static const char client[] = "conn anyone\n"
+				     "\tleft=%defaultroute\n"
+				     "\tleftauth=null\n"
+				     "\trightauth=rsasig\n"
+				     "\tright=%opportunistic\n"
+				     "\tauto=route\n";
+	static const char server[] = "conn anyone\n"
+				     "\tleft=%defaultroute\n"
+				     "\tleftauth=rsasig\n"
+				     "\trightauth=null\n"
+				     "\tright=%opportunistic\n"
+				     "\tauto=add\n";
+	struct sim *sim = sim_new(1);
+	struct gateway *west = sim_gateway_with(sim, "west", "192.0.2.1", NULL, client);
+	struct gateway *east = sim_gateway_with(sim, "east", "192.0.2.2", NULL, server);
+
+	sim_arrange(sim, west);
+	sim_arrange(sim, east);
+	sim_publish_key(sim, east);
+	sim_ping(sim, "192.0.2.1", "192.0.2.2");
+	sim_run_for(sim, SECONDS(5));
+	expect_tunnel(sim, "192.0.2.1", "192.0.2.2");
+	expect_logged(sim, west, "strength dns");
+	expect_logged(sim, east, "strength null");
+	sim_end(sim);
+}

@@ -118,6 +118,7 @@ struct conn_trust {
 	bool has_dnssec; /* dnssec= was given; else config setup's counts */
 	enum dnssec_mode dnssec;
 	bool unsigned_self;   /* unsigned-delegation=self: unsigned, only for oneself */
+	bool try_destination; /* without a record the Destination itself is tried */
 	bool sticky;          /* unsigned answers take no protection away */
 };
 

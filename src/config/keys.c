@@ -564,6 +564,11 @@ static bool set_unsigned_delegation(struct setting *s)
 	return true;
 }
 
+static bool set_try_destination(struct setting *s)
+{
+	return value_yes(s->value, &s->conn->trust.try_destination, s->why);
+}
+
 static bool set_sticky(struct setting *s)
 {
 	return value_yes(s->value, &s->conn->trust.sticky, s->why);
@@ -588,6 +593,7 @@ static const struct conn_key {
 	{ "dnssec", set_conn_dnssec },
 	{ "unsigned-delegation", set_unsigned_delegation },
 	{ "sticky", set_sticky },
+	{ "try-destination", set_try_destination },
 };
 
 static bool is_among(const char *word, const char *const *words)

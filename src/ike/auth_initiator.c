@@ -184,6 +184,9 @@ static void on_proof(struct ike_sa *sa, const struct payloads *p, struct instant
 		return check_peer(sa, now);
 	sa->state = IKE_SA_KEYS_WANTED;
 	sa->expires = instant_after(now, AUTH_WAIT_MAX);
+	if (sa->ike->owner.keys_wanted != NULL)
+		sa->ike->owner.keys_wanted(sa->ike->owner.ctx, sa->handle, hs->wish.tag,
+		                           &sa->peer_id);
 }
 
 void auth_on_response(struct ike_sa *sa, const struct payloads *p, struct instant now)

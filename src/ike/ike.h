@@ -165,6 +165,11 @@ struct ike_owner {
 	 */
 	void (*child_up)(void *ctx, ike_handle sa, uint64_t tag, const struct child_sa *child);
 	void (*child_gone)(void *ctx, ike_handle sa, uint32_t spi_in, enum ike_reason reason);
+	/* A new IKE SA took over the handle. May be NULL. */
+	void (*sa_rekeyed)(void *ctx, ike_handle sa);
+	/* Initiator: the response to IKE_AUTH is there, and says who the peer claims to be; keys to
+	 * check that are still missing. May be NULL. */
+	void (*keys_wanted)(void *ctx, ike_handle sa, uint64_t tag, const struct ike_id *peer_id);
 	/* What was asked for with `tag` will not come. `proven`: an authenticated peer said so. */
 	void (*child_failed)(void *ctx, ike_handle sa, uint64_t tag, enum ike_reason reason,
 	                     bool proven);

@@ -91,6 +91,8 @@ static void take_over(struct ike_sa *new, struct ike_sa *old, struct instant now
 	               now);
 	ike_keys_wipe(&old->keys);
 	log_end(new, "rekeyed");
+	if (new->is_known_to_owner && new->ike->owner.sa_rekeyed != NULL)
+		new->ike->owner.sa_rekeyed(new->ike->owner.ctx, new->handle);
 	request_pump(new, now);
 	ike_settle(new);
 }

@@ -320,6 +320,46 @@ void attempt_deny(struct attempt *attempt, enum flow_reason reason)
 	flow_step(flow);
 }
 
+/* 9B: the keys at the name that the Destination gave. Anything but a name ends it. */
+static void search_by_name(struct attempt *attempt)
+{
+	static const struct ip no_address = { .family = IP_NONE };
+	char fqdn[DNS_NAME_MAX];
+
+	if (attempt->named.type != ID_FQDN ||
+	    !dns_name_normalise(BYTES(attempt->named.data, attempt->named.len), fqdn)) {
+		ike_set_peer_keys(attempt->opp->ike, attempt->sa, NULL, 0, attempt->opp->now);
+		return;
+	}
+	attempt->is_searched_by_name = true;
+	attempt->keys = new_zeroed(sizeof(*attempt->keys));
+	attempt->keys_asked = attempt->opp->now;
+	key_search_start(attempt->keys, &attempt->opp->lookups, &no_address, fqdn,
+	                 KEY_SEARCH_PLAIN, on_keys, attempt);
+}
+
+void attempt_peer_named(struct opportunism *opp, uint64_t tag, const struct ike_id *id)
+{
+	struct attempt *attempt = attempt_find(opp, tag);
+
+	if (attempt == NULL || !attempt->gateway->is_tried || attempt->state != ATTEMPT_INIT)
+		return;
+	attempt->named = *id;
+	if (attempt->keys == NULL && attempt->gateway->key_count == 0)
+		search_by_name(attempt);
+}
+
+/* Nothing at its address: if it says who it is, perhaps at its name. */
+static bool goes_on_by_name(struct attempt *attempt)
+{
+	if (!attempt->gateway->is_tried || attempt->gateway->key_count > 0 ||
+	    attempt->is_searched_by_name || attempt->state != ATTEMPT_INIT)
+		return false;
+	if (attempt->named.type != ID_NONE)
+		search_by_name(attempt);
+	return true;
+}
+
 static void on_keys(struct key_search *search)
 {
 	struct attempt *attempt = search->owner;
@@ -341,6 +381,8 @@ static void on_keys(struct key_search *search)
 	key_search_stop(search, &opp->lookups);
 	free(search);
 	attempt->keys = NULL;
+	if (goes_on_by_name(attempt))
+		return;
 	if (downgrade_forbids(opp, attempt->flow->conn, &attempt->flow->pair.destination,
 	                      attempt->gateway))
 		attempt_deny(attempt, FLOW_REASON_WAS_PROTECTED);

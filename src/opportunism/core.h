@@ -21,6 +21,7 @@ struct flow;
 struct claim;
 struct attempt;
 struct self_place;
+struct key_check;
 struct group_name;
 struct leaving;
 struct tunnel;
@@ -95,6 +96,8 @@ enum event_kind {
 	EVENT_CHILD_UP,
 	EVENT_CHILD_GONE,
 	EVENT_CHILD_FAILED,
+	EVENT_SA_REKEYED,
+	EVENT_KEYS_WANTED,
 	EVENT_SA_GONE
 };
 
@@ -113,6 +116,7 @@ struct event {
 	struct path path;
 	enum ike_reason reason;
 	bool is_proven;
+	struct ike_id id; /* KEYS_WANTED */
 	struct ike_claim *claim;             /* owned */
 	struct ike_established *established; /* owned */
 };
@@ -146,6 +150,7 @@ struct opportunism {
 	size_t host_key_count;
 	struct x509_trust *trust; /* CAs and CRLs, or NULL */
 	LIST_HEAD(, leaving) leaving;
+	LIST_HEAD(, key_check) key_checks;
 	LIST_HEAD(, self_place) self_places;
 	struct timer self_timer;
 	enum dnssec_mode dnssec;

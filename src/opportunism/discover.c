@@ -66,6 +66,30 @@ struct discovery_rules flow_discovery_rules(const struct flow *flow)
 	};
 }
 
+/*
+ * Step 2B: no record, but the conn wants the Destination itself to be asked. It can prove no more
+ * than a name (9B), and nobody said that this name speaks for the address.
+ */
+static enum discovery_outcome try_destination(struct flow *flow, const struct discovery_rules *rules,
+                                              enum discovery_outcome outcome)
+{
+	struct gateways *gateways = &flow->inquiry->gateways;
+	const struct ip *destination = &flow->pair.destination;
+	bool is_absent = flow->reason == FLOW_REASON_NO_NAME ||
+	                 flow->reason == FLOW_REASON_NO_RECORD ||
+	                 flow->reason == FLOW_REASON_UNUSABLE;
+
+	if (outcome != DISCOVERY_NOTHING || !is_absent || flow->conn == NULL ||
+	    !flow->conn->conn.trust.try_destination || rules->dnssec == DNSSEC_REQUIRE ||
+	    !(destination->family == IP_V4 ? rules->has_v4 : rules->has_v6))
+		return outcome;
+	gateways->count = 1;
+	gateways->list[0] = (struct gateway){ .address = *destination,
+		                              .trust = DNS_INSECURE,
+		                              .is_tried = true };
+	return DISCOVERY_GATEWAYS;
+}
+
 void flow_look_at_answers(struct flow *flow)
 {
 	struct opportunism *opp = flow->opp;
@@ -81,7 +105,7 @@ void flow_look_at_answers(struct flow *flow)
 	if (outcome == DISCOVERY_WAIT)
 		return;
 	flow->trust = trust_min(inquiry->discovery.ipseckey.trust, inquiry->discovery.txt.trust);
-	outcome = downgrade_weigh(flow, outcome);
+	outcome = try_destination(flow, &rules, downgrade_weigh(flow, outcome));
 	inquiry->is_settled = true;
 	inquiry->answered = opp->now;
 	inquiry->is_denied = outcome == DISCOVERY_DENY;

@@ -23,6 +23,7 @@ struct gateway {
 	enum dns_trust trust;
 	struct pubkey *keys; /* at most KEYS_MAX, owned; none: to be looked up (TXT-8) */
 	size_t key_count;
+	bool is_tried; /* no record names it: the Destination itself (step 2B) */
 };
 
 struct gateways {

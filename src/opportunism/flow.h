@@ -50,6 +50,8 @@ struct attempt {
 	unsigned other_sas;      /* tried after the first */
 	struct key_search *keys; /* NULL unless the record had none */
 	struct instant keys_asked;
+	struct ike_id named;     /* who a Destination that is tried says it is (9B); ID_NONE yet */
+	bool is_searched_by_name;
 	struct refetch *refetch; /* refetch.h */
 	bool is_refetched;
 	struct lookup_client address_client;
@@ -236,6 +238,8 @@ void attempt_free(struct attempt *attempt);
 struct attempt *attempt_find(struct opportunism *opp, uint64_t tag);
 /* Its keys are there, or whatever it waited for: to the gateway. */
 void attempt_go_on(struct attempt *attempt);
+/* The peer has said who it is, and its keys are still missing. */
+void attempt_peer_named(struct opportunism *opp, uint64_t tag, const struct ike_id *id);
 /* The gateway said no, or nothing. */
 void attempt_failed(struct attempt *attempt, enum ike_reason reason);
 /* What was found out forbids it: the flow is denied. */

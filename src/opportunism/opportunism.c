@@ -1,5 +1,6 @@
 #include "opportunism/tunnel.h"
 #include "opportunism/group_names.h"
+#include "opportunism/keycheck.h"
 #include "opportunism/self.h"
 
 #include <stdlib.h>
@@ -79,6 +80,7 @@ struct opportunism *opportunism_new(const struct opportunism_settings *settings)
 	                                                    : settings->idle_sas_above;
 	LIST_INIT(&opp->leaving);
 	LIST_INIT(&opp->self_places);
+	LIST_INIT(&opp->key_checks);
 	LIST_INIT(&opp->group_names);
 	LIST_INIT(&opp->tunnels);
 	TAILQ_INIT(&opp->events);
@@ -134,6 +136,7 @@ void opportunism_free(struct opportunism *opp)
 	closed_forget_all(opp);
 	recovery_forget(opp);
 	self_forget(opp);
+	key_checks_forget(opp);
 	group_names_free(opp);
 	while ((event = TAILQ_FIRST(&opp->events)) != NULL) {
 		TAILQ_REMOVE(&opp->events, event, in_queue);

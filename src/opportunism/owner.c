@@ -8,6 +8,7 @@
 
 #include "crypto/x509.h"
 #include "opportunism/downgrade.h"
+#include "opportunism/keycheck.h"
 
 static struct event *add_event(struct opportunism *opp, enum event_kind kind, ike_handle sa)
 {
@@ -94,6 +95,19 @@ static void on_child_failed(void *ctx, ike_handle sa, uint64_t tag, enum ike_rea
 	event->is_proven = proven;
 }
 
+static void on_sa_rekeyed(void *ctx, ike_handle sa)
+{
+	add_event(ctx, EVENT_SA_REKEYED, sa);
+}
+
+static void on_keys_wanted(void *ctx, ike_handle sa, uint64_t tag, const struct ike_id *peer_id)
+{
+	struct event *event = add_event(ctx, EVENT_KEYS_WANTED, sa);
+
+	event->tag = tag;
+	event->id = *peer_id;
+}
+
 static void on_sa_gone(void *ctx, ike_handle sa, enum ike_reason reason)
 {
 	add_event(ctx, EVENT_SA_GONE, sa)->reason = reason;
@@ -150,6 +164,8 @@ struct ike_owner core_owner(struct opportunism *opp)
 		                   .child_up = on_child_up,
 		                   .child_gone = on_child_gone,
 		                   .child_failed = on_child_failed,
+		                   .sa_rekeyed = on_sa_rekeyed,
+		                   .keys_wanted = on_keys_wanted,
 		                   .sa_gone = on_sa_gone,
 		                   .child_moved = on_child_moved,
 		                   .wants_rekey = wants_rekey,
@@ -351,6 +367,12 @@ static void handle_event(struct opportunism *opp, const struct event *event)
 		break;
 	case EVENT_CHILD_FAILED:
 		handle_child_failed(opp, event);
+		break;
+	case EVENT_SA_REKEYED:
+		key_check_start(opp, event->sa);
+		break;
+	case EVENT_KEYS_WANTED:
+		attempt_peer_named(opp, event->tag, &event->id);
 		break;
 	case EVENT_SA_GONE:
 		handle_sa_gone(opp, event);
