@@ -14,6 +14,7 @@
  *      use SOURCE DESTINATION [TRAFFIC]   packets of the pair
  *      row N                   packets of a row
  *      dropped NAME            a counter
+ *      left                    how many pairs wait to be put back
  *      alive                   one heartbeat (and then one every second: `beat on|off`)
  *      close                   frees it, as a dying daemon would leave things
  *      down [keep]
@@ -204,6 +205,8 @@ static void obey(struct bed *bed, char *line)
 		printf("%llu\n", (unsigned long long)steering_row_use(
 				     bed->steering, bed_row(&bed->rows, (unsigned)atoi(w[1])))
 		                     .packets);
+	} else if (strcmp(w[0], "left") == 0) {
+		printf("%zu\n", steering_left(bed->steering));
 	} else if (strcmp(w[0], "dropped") == 0) {
 		dropped(bed, w[1]);
 	} else if (strcmp(w[0], "rows") == 0) {

@@ -7,12 +7,11 @@
 const struct layout_kind layout_kinds[LAYOUT_SETS] = {
 	[LAYOUT_POLICY] = { "policy", .is_map = true },
 	[LAYOUT_ROWS] = { "rows", .is_counted = true },
-	[LAYOUT_PRIVATE] = { "private", .is_kept = true },
+	[LAYOUT_PRIVATE] = { "private", .is_map = true, .is_kept = true },
 	[LAYOUT_INBOUND] = { "inbound", .is_map = true },
 	[LAYOUT_CARRIED] = { "carried", .is_map = true },
 	[LAYOUT_ARRANGED] = { "arranged", .is_kept = true },
 	[LAYOUT_TRANSLATE] = { "translate", .is_map = true, .has_nat = true },
-	[LAYOUT_MIXED] = { "mixed", .is_kept = true },
 	[LAYOUT_POLICY_PORTS] = { "policy_ports", .is_map = true, .has_ports = true },
 	[LAYOUT_ROWS_PORTS] = { "rows_ports", .has_ports = true, .is_counted = true },
 	[LAYOUT_OPEN_PORTS] = { "open_ports", .has_ports = true, .is_kept = true },
@@ -103,7 +102,7 @@ static void add_plain(struct making *m)
 	if (row->is_arranged && !is_counted(row))
 		add(m, LAYOUT_ARRANGED, 0);
 	if (is_private(m, row)) {
-		add(m, LAYOUT_PRIVATE, 0);
+		add(m, LAYOUT_PRIVATE, 0)->chain = "keep_all";
 		add(m, LAYOUT_INBOUND, 0)->chain =
 		    is_v4(m) ? "cleartext_tunnel4" : "cleartext_tunnel6";
 	} else if (is_blocked(row)) {
@@ -136,7 +135,7 @@ static void add_with_ports(struct making *m)
 	add(m, LAYOUT_POLICY, 0)->chain = is_v4(m) ? "ports4" : "ports6";
 	add(m, LAYOUT_INBOUND, 0)->chain = is_v4(m) ? "cleartext_ports4" : "cleartext_ports6";
 	if (m->is_mixed)
-		add(m, LAYOUT_MIXED, 0);
+		add(m, LAYOUT_PRIVATE, 0)->chain = "keep_ports";
 	area_divide(m->area, m->area_len, add_box, m);
 }
 

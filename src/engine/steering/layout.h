@@ -13,15 +13,14 @@
 enum layout_set {
 	LAYOUT_POLICY,       /* map: what becomes of a packet that no pair decides */
 	LAYOUT_ROWS,         /* counts what passes, is dropped or rejected */
-	LAYOUT_PRIVATE,      /* what must not leave in the clear */
+	LAYOUT_PRIVATE,      /* map: what must not leave in the clear */
 	LAYOUT_INBOUND,      /* map: what must not come in in the clear */
 	LAYOUT_CARRIED,      /* map: how well the sender of what a row's tunnel brings is known */
 	LAYOUT_ARRANGED,     /* configured tunnels that need no name: questions go into them */
 	LAYOUT_TRANSLATE,    /* map: leftnat=, the address that the peer knows */
-	LAYOUT_MIXED,        /* areas with ports of which something is private */
 	LAYOUT_POLICY_PORTS, /* and the same by ports */
 	LAYOUT_ROWS_PORTS,
-	LAYOUT_OPEN_PORTS,  /* of mixed areas: what may leave in the clear */
+	LAYOUT_OPEN_PORTS,  /* of areas with something private: what may leave in the clear */
 	LAYOUT_CLEAR_PORTS, /* of areas with ports: what may come in in the clear */
 	LAYOUT_SETS
 };

@@ -94,6 +94,11 @@ void putback_stop(struct steering *s)
 	free(p);
 }
 
+size_t steering_left(const struct steering *s)
+{
+	return s->putback == NULL ? 0 : s->putback->count - s->putback->next;
+}
+
 static void on_turn(evutil_socket_t fd, short what, void *ctx)
 {
 	static const struct timeval at_once = { 0 };

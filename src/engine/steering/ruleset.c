@@ -442,14 +442,15 @@ static const char keep_chain[] =
     "		jump exempt\n"
     "		ip daddr @inside4 accept\n"
     "		ip6 daddr @inside6 accept\n"
-    "		ip saddr . ip daddr @private4 counter name leak drop\n"
-    "		ip6 saddr . ip6 daddr @private6 counter name leak drop\n"
-    "		ip saddr . ip daddr @mixed4 goto keep_ports\n"
-    "		ip6 saddr . ip6 daddr @mixed6 goto keep_ports\n"
+    "		ip saddr . ip daddr vmap @private4\n"
+    "		ip6 saddr . ip6 daddr vmap @private6\n"
     "	}\n";
 
 /* What shows no ports is in no set of these, and stays. */
 static const char keep_ports_chain[] =
+    "	chain keep_all {\n"
+    "		counter name leak drop\n"
+    "	}\n"
     "	chain keep_ports {\n"
     "		ip saddr . ip daddr . meta l4proto . th dport @open_ports4 accept\n"
     "		ip6 saddr . ip6 daddr . meta l4proto . th dport @open_ports6 accept\n"

@@ -76,5 +76,7 @@ uint64_t steering_dropped(struct steering *s, enum engine_drop drop);
 /* Watches others' changes; puts back what was removed and says so. `restored` as engine_events. */
 MUST_USE bool steering_watch(struct steering *s, struct event_base *base,
                              void (*restored)(void *ctx, const char *what), void *ctx);
+/* How many pairs wait to be put back into a table that was made anew. */
+size_t steering_left(const struct steering *s);
 /* Deletes the table, or leaves steering_leftover() in it. */
 void steering_down(struct steering *s, bool keep_private, struct text *kept);
