@@ -178,6 +178,28 @@ def test_blocked_rows_refuse_cleartext(bare):
         west.nft("flush ruleset\n")
 
 
+def test_errors_about_what_passes_come_in_from_private_routers(bare):
+    """CLR-1: related ICMP, known by connection tracking; and none about what no longer passes."""
+    west = bare.west
+    steering = Steering(west, WEST_LAN, ANY, "private", WEST_LAN, STRANGER, f"pass:{ICMP}",
+                        WEST_LAN, SECOND, "pass", "--", WEST_LAN)
+    expired = ("-t", "2")
+    try:
+        steering.tell("routes", "up")
+        steering.tell("open")
+        steering.tell("beat", "on")
+        for address in (STRANGER, SECOND):
+            assert "exceeded" in bare.source.ping(address, options=expired, wait=1).text
+        assert steering.number("dropped", "cleartext") == 0
+        bare.internet.forge("198.18.1.254", SOURCE, 1)
+        until("counted", lambda: steering.number("dropped", "cleartext") == 1)
+    finally:
+        steering.text("down")
+        steering.tell("routes", "down")
+        steering.stop()
+        west.nft("flush ruleset\n")
+
+
 def test_cleartext_under_way_comes_in_for_a_moment(bare, west):
     """CLR-2: two seconds after a tunnel came up for a pair that passed before."""
     west.steering.tell("late", SOURCE, SECOND, "tunnel")

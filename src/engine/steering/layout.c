@@ -92,6 +92,13 @@ static void add_translated(struct making *m)
 	}
 }
 
+static const char *inbound_chain(const struct making *m, const struct policy_row *row)
+{
+	if (row->action == POLICY_TUNNEL)
+		return is_v4(m) ? "cleartext_tunnel4" : "cleartext_tunnel6";
+	return is_v4(m) ? "cleartext_private4" : "cleartext_private6";
+}
+
 static void add_plain(struct making *m)
 {
 	const struct policy_row *row = m->area;
@@ -103,8 +110,7 @@ static void add_plain(struct making *m)
 		add(m, LAYOUT_ARRANGED, 0);
 	if (is_private(m, row)) {
 		add(m, LAYOUT_PRIVATE, 0)->chain = "keep_all";
-		add(m, LAYOUT_INBOUND, 0)->chain =
-		    is_v4(m) ? "cleartext_tunnel4" : "cleartext_tunnel6";
+		add(m, LAYOUT_INBOUND, 0)->chain = inbound_chain(m, row);
 	} else if (is_blocked(row)) {
 		add(m, LAYOUT_INBOUND, 0)->chain = "cleartext_blocked";
 	}

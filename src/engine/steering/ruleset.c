@@ -554,6 +554,34 @@ static void add_decide(struct text *out, const struct family *f)
 	text_add(out, "		%s saddr . %s daddr vmap @policy%c\n	}\n", p, p, d);
 }
 
+/*
+ * A router's error about a connection that policy lets pass comes from an address of which policy
+ * may say private. It is known by connection tracking; the pair's verdict is asked for anew, so
+ * that what passed once does not count.
+ */
+static void add_related(struct text *out, const struct family *f)
+{
+	static const char *const plain[] = { "pass", "rows" };
+	static const char *const ported[] = { "used_ports", "rows_ports" };
+	const char *icmp = f->family == IP_V4 ? "icmp" : "icmpv6";
+	const char *p = f->proto;
+	char d = f->digit;
+
+	text_add(out, "	chain cleartext_private%c {\n", d);
+	text_add(out, "		ct state != related goto cleartext_tunnel%c\n", d);
+	text_add(out, "		%s type != @errors%c goto cleartext_tunnel%c\n", icmp, d, d);
+	for (size_t i = 0; i < ARRAY_LEN(plain); i++)
+		text_add(out, "		ct original %s saddr . ct original %s daddr @%s%c accept\n",
+		         p, p, plain[i], d);
+	for (size_t i = 0; i < ARRAY_LEN(ported); i++)
+		text_add(
+		    out,
+		    "		%s type @errors%c ct original %s saddr . ct original %s daddr . "
+		    "ct original protocol . ct original proto-dst @%s%c accept\n",
+		    icmp, d, p, p, ported[i], d);
+	text_add(out, "		goto cleartext_tunnel%c\n	}\n", d);
+}
+
 static void add_cleartext(struct text *out, const struct family *f)
 {
 	const char *p = f->proto;
@@ -569,7 +597,7 @@ static void add_cleartext(struct text *out, const struct family *f)
 	text_add(out, "@tunnel_ports%c goto cleartext_tunnel%c\n", d, d);
 	text_add(out, "		%s daddr . %s saddr . meta l4proto . th sport ", p, p);
 	text_add(out, "@clear_ports%c accept\n", d);
-	text_add(out, "		goto cleartext_tunnel%c\n	}\n", d);
+	text_add(out, "		goto cleartext_private%c\n	}\n", d);
 	text_add(out, "	chain cleartext%c {\n", d);
 	text_add(out, "		%s saddr @bypass%c accept\n", p, d);
 	/* First, since the address of a translated tunnel need not be in any row. */
@@ -782,6 +810,8 @@ void steering_ruleset(struct text *out, const struct steering_settings *s,
 		add_decide(out, &families[i]);
 	for (size_t i = 0; i < ARRAY_LEN(families); i++)
 		add_cleartext(out, &families[i]);
+	for (size_t i = 0; i < ARRAY_LEN(families); i++)
+		add_related(out, &families[i]);
 	add_strengths(out, s);
 	add_unknown(out, policy);
 	add_rules(out, &w, shared_chains);

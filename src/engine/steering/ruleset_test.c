@@ -80,7 +80,7 @@ static void shows_every_row_in_its_class(void **state)
 	/* The private row once more in the set that outlives the daemon, the counted ones in
 	 * theirs; cleartext of neither comes in. */
 	assert_int_equal(count_of(t.s, "10.1.0.0/16 . 198.51.100.0/24"), 3);
-	assert_int_equal(count_of(t.s, "10.1.0.0/16 . 198.51.100.0/24 : goto cleartext_tunnel4"),
+	assert_int_equal(count_of(t.s, "10.1.0.0/16 . 198.51.100.0/24 : goto cleartext_private4"),
 	                 1);
 	assert_int_equal(count_of(t.s, "192.0.2.1/32 . 203.0.113.7/32"), 3);
 	assert_int_equal(count_of(t.s, "192.0.2.1/32 . 203.0.113.7/32 : goto cleartext_blocked"),

@@ -163,8 +163,9 @@ bool steering_rebuild(struct steering *s)
 
 static bool is_kept_chain(const char *chain)
 {
-	static const char *const kept[] = { "keep_private", "keep_all", "keep_ports", "own_sockets",
-		                            "name_users",   "exempt",     "exempt_connection" };
+	static const char *const kept[] = { "keep_private",     "keep_all",   "keep_ports",
+		                            "own_sockets",      "name_users", "exempt",
+		                            "exempt_connection" };
 
 	for (size_t i = 0; i < ARRAY_LEN(kept); i++)
 		if (strcmp(chain, kept[i]) == 0)
