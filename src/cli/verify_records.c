@@ -14,7 +14,7 @@
 #include "opportunism/keysearch.h"
 
 /* At most that many hosts are asked about; the rest is said to be left out. */
-enum { SUBJECTS_MAX = 80, TYPES = 3, RANGE_WHOLE = 4 };
+enum { SUBJECTS_MAX = 80, TYPES = 3, RANGE_WHOLE = 2 };
 
 static const enum dns_type types[TYPES] = { DNS_TYPE_IPSECKEY, DNS_TYPE_TXT, DNS_TYPE_KEY };
 

@@ -199,6 +199,38 @@ static void print_eroute(const json_t *eroute, bool would)
 	putchar('\n');
 }
 
+static bool has_security(const json_t *questions, const char *security)
+{
+	json_t *q;
+	size_t i;
+
+	json_array_foreach(questions, i, q)
+	{
+		if (strcmp(cli_text(q, "security"), security) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* What the evidence is worth, and what would make it better (TRU-6, TRU-8, SEC-15). */
+static const char *note_on(const json_t *why)
+{
+	const json_t *eroute = json_object_get(why, "eroute");
+	const json_t *questions = json_object_get(why, "questions");
+	const char *action = cli_text(eroute, "action");
+
+	if (has_security(questions, "bogus"))
+		return "an answer was forged, or its zone or this machine's clock is wrong: ipsec "
+		       "verify looks";
+	if (strcmp(cli_text(eroute, "strength"), "dns") == 0)
+		return "signed zones would make it dnssec; now it keeps eavesdroppers out, not "
+		       "who forges DNS. With unsigned-delegation=self another gateway than the "
+		       "address itself would need a signature";
+	if (strcmp(action, "pass") == 0 && has_security(questions, "insecure"))
+		return "the answer is not signed: who can forge it can have cleartext";
+	return NULL;
+}
+
 static void print_next(const json_t *next)
 {
 	printf("  next      %s", cli_text(next, "what"));
@@ -218,6 +250,8 @@ static void print_why(const json_t *why)
 	print_gateways(json_object_get(why, "gateways"), would);
 	print_identity(why);
 	print_eroute(json_object_get(why, "eroute"), would);
+	if (note_on(why) != NULL)
+		printf("  note      %s\n", note_on(why));
 	print_next(json_object_get(why, "next"));
 }
 

@@ -64,6 +64,7 @@ def test_a_tunnel_names_answers_gateway_identity_and_key(lab, running):
     assert said["identity"] == EAST
     assert said["key"] == answers["TXT"]["answer"].split(" ", 2)[2]
     assert said["eroute"]["action"] == "tunnel" and said["eroute"]["packets"] >= 1
+    assert "signed zones would make it dnssec" in running.west.ipsec("why", DEST).stdout
     there = why(running.east, SOURCE, "from", DEST)
     assert there["identity"] == WEST and there["eroute"]["action"] == "tunnel"
     assert {q["name"] for q in there["questions"]} >= {reverse(SOURCE).rstrip("."),
@@ -79,6 +80,7 @@ def test_a_pass_names_the_answer_that_made_it(lab, running):
     assert TIME.fullmatch(said["next"]["at"])
     text = running.west.ipsec("why", NOBODY, "from", SOURCE).stdout
     assert "NXDOMAIN" in text and "would" not in text
+    assert "the answer is not signed" in text
 
 
 def test_try_decides_now_and_tells_each_step(lab, running):
