@@ -5,6 +5,7 @@
 #include "sim/cases/cases.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "sim/world.h"
 
@@ -498,4 +499,30 @@ void one_side_proves_itself(void)
 	expect_logged(sim, west, "strength dns");
 	expect_logged(sim, east, "strength null");
 	sim_end(sim);
+}
+
+/* CHS-2: of two equal gateways now the one, now the other. */
+void equal_precedence_is_left_to_chance(void)
+{
+	enum { RUNS = 40 };
+	unsigned first = 0;
+
+	for (uint64_t seed = 1; seed <= RUNS; seed++) {
+		struct sim *sim = sim_new(seed);
+		struct gateway *one, *two;
+
+		make_west(sim, CONN(""));
+		one = sim_gateway(sim, "one", "192.0.2.2", "198.51.100.0/24", NULL);
+		two = sim_gateway(sim, "two", "192.0.2.3", "198.51.100.0/24", NULL);
+		sim_delegate(sim, destination, one);
+		sim_delegate(sim, destination, two);
+		sim_delegate_with(sim, destination, 200, one, two); /* no gateway of its own */
+		sim_packet(sim, source, destination);
+		sim_run_for(sim, SECONDS(2));
+		first += one->engine.child_count;
+		expect_true(sim, one->engine.child_count + two->engine.child_count == 1);
+		sim_end(sim);
+	}
+	if (first < RUNS / 5 || first > RUNS - RUNS / 5)
+		abort(); /* one in a million, were it chance */
 }

@@ -16,6 +16,7 @@
  *      chain   CNAME to found.x           empty    no data
  *      silent  nothing at all             broken   SERVFAIL
  *      forged  TXT with a wrong signature
+ *      late    as found, but only to the second datagram that asks
  *
  * With `is_signed` the zone is signed with Ed25519.
  */
@@ -23,7 +24,7 @@ struct server {
 	int fd;
 	uint16_t port;
 	struct event *event;
-	unsigned asked;
+	unsigned asked, late;
 	bool is_signed;
 	EVP_PKEY *key;
 	uint8_t public_key[32];
@@ -182,7 +183,7 @@ static uint16_t write_answers(struct writer *w, const struct server *s, const st
 			write_signature(w, s, q->name, TYPE_CNAME, &target, 1, false);
 		return s->is_signed ? 2 : 1;
 	}
-	if (q->type != DNS_TYPE_TXT || (!is(q, "found") && !is(q, "forged")))
+	if (q->type != DNS_TYPE_TXT || (!is(q, "found") && !is(q, "forged") && !is(q, "late")))
 		return 0;
 	write_record(w, q->name, DNS_TYPE_TXT, texts[0]);
 	write_record(w, q->name, DNS_TYPE_TXT, texts[1]);
@@ -207,7 +208,7 @@ static void on_query(evutil_socket_t fd, short what, void *ctx)
 	if (n < 0 || !question_read(BYTES(in, n), &q))
 		return;
 	s->asked++;
-	if (is(&q, "silent"))
+	if (is(&q, "silent") || (is(&q, "late") && s->late++ == 0))
 		return;
 	write_bytes(&w, BYTES(in, q.len));
 	answers = write_answers(&w, s, &q);
@@ -372,6 +373,27 @@ static void a_silent_server_costs_the_timeout_and_no_more(void **state)
 	            5000);
 }
 
+/* TTL-5: nobody waits for it any more, but it is remembered. */
+static void a_late_answer_goes_into_the_cache(void **state)
+{
+	const struct timeval while_late = { .tv_sec = 2 };
+	unsigned asked;
+
+	server_open(&f.server, false);
+	resolver_open(DNSSEC_OFF, false, MILLISECONDS(100));
+	ask(1, "late.example");
+	run();
+	assert_int_equal(f.status[1], DNS_TIMED_OUT);
+	event_base_loopexit(f.base, &while_late);
+	event_base_dispatch(f.base);
+	asked = f.server.asked;
+	assert_true(asked >= 2);
+	ask(2, "late.example");
+	run();
+	assert_int_equal(f.status[2], DNS_FOUND);
+	assert_int_equal(f.server.asked, asked);
+}
+
 /* TRU-1, TRU-2, TRU-3 */
 static void tells_secure_from_forged_once_primed(void **state)
 {
@@ -508,6 +530,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(answers_what_an_authoritative_server_says),
 		CASE(a_silent_server_costs_the_timeout_and_no_more),
+		CASE(a_late_answer_goes_into_the_cache),
 		CASE(tells_secure_from_forged_once_primed),
 		CASE(an_anchor_never_primed_makes_answers_insecure),
 		CASE(an_anchor_primed_once_makes_unsigned_answers_bogus),

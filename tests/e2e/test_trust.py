@@ -5,10 +5,12 @@ import time
 
 import pytest
 
+import forger
 from gateway import HOWTO, without_comments
 from lab import DEST, HERE, PIECE, SECOND, SOURCE, STRANGER, WEST, reverse, until
 
-FORGER = "198.18.53.3"
+FORGER, VALIDATING = "198.18.53.3", "198.18.53.4"
+TXT, IPSECKEY = 16, 45
 
 CONF = """
 config setup
@@ -37,9 +39,9 @@ def lies(lab, idle_pair):
     idle_pair.publish()
     lab.address(lab.internet, "lo", [FORGER + "/32"])
     lies = Lies(lab)
-    forger = lab.internet.start(sys.executable, "-B", HERE / "forger.py", FORGER, "198.18.53.2",
+    liar = lab.internet.start(sys.executable, "-B", HERE / "forger.py", FORGER, "198.18.53.2",
                                 lies.path, stdout=-1, text=True)
-    assert forger.stdout.readline() == "ready\n"
+    assert liar.stdout.readline() == "ready\n"
     return lies
 
 
@@ -135,6 +137,28 @@ def test_truncated_answers_are_asked_for_again(lab, idle_pair, lies):
     lab.reload_dns()
 
 
+def questions(frames):
+    """The names and types that were asked for on the wire."""
+    asked = set()
+    for frame in frames:
+        if frame.is_dns() and frame.destination == FORGER:
+            name, end = forger.name_of(frame.payload)
+            asked.add((name, int.from_bytes(frame.payload[end:end + 2], "big")))
+    return asked
+
+
+def test_the_questions_are_the_least_there_are(lab, idle_pair, lies):
+    """The Destination's delegation and its gateway's key; no PTR, no name of anybody, no range of ours."""
+    start(idle_pair)
+    lies.tell({})
+    with lab.capture("west") as wire:
+        meet(idle_pair, DEST, "tunnel")
+    own = {reverse(WEST).rstrip(".")}
+    name = reverse(DEST).rstrip(".")
+    asked = {question for question in questions(wire.frames()) if question[0] not in own}
+    assert asked == {(name, IPSECKEY), (name, TXT)}
+
+
 def records(pair, *words):
     """West's key where the HowTo wants it, at the gateway and its client."""
     txt = pair.west.key("--txt", WEST, *words)
@@ -187,3 +211,27 @@ def test_dns_is_verified(lab, idle_pair, lies):
     assert "forged or broken DNS answer (bogus)" in idle_pair.west.log()
     assert lab.west.ping(DEST, wait=5)
     assert idle_pair.west.eroute(WEST, DEST)["strength"] == "dnssec"
+
+
+def test_a_forwarder_that_validates_cannot_hide_a_forgery(lab, idle_pair, lies):
+    """Its SERVFAIL would mean cleartext; asked with CD it hands over what is bogus (RFC 4035 3.2.2)."""
+    anchor = (lab.dir / "anchor").read_text()  # of the test before
+    (lab.dir / "forged").write_text(
+        anchor + "19.198.in-addr.arpa. IN DS 4711 13 2 " + "00" * 32 + "\n")
+    conf = lab.dir / "validating.conf"
+    conf.write_text((lab.dir / "unbound.conf").read_text()
+                    .replace("198.18.53.2", VALIDATING)
+                    .replace('"iterator"', '"validator iterator"')
+                    .replace("unbound.pid", "validating.pid").replace("unbound.log", "validating.log")
+                    .replace("server:\n", f'server:\n\ttrust-anchor-file: "{lab.dir}/forged"\n', 1))
+    lab.address(lab.internet, "lo", [VALIDATING + "/32"])
+    lab.server("unbound", "-d", "-c", conf)
+    until("it answers", lambda: lab.dig(".", server=VALIDATING), 10)
+    assert not lab.dig(reverse(DEST), "TXT", server=VALIDATING)  # SERVFAIL
+    idle_pair.stop()
+    idle_pair.west.configure(CONF, HOWTO, anchor=lab.dir / "forged", mode="prefer", dns=VALIDATING)
+    idle_pair.start()
+    with lab.capture("west") as wire:
+        meet(idle_pair, DEST, "drop")
+    assert "bogus" in idle_pair.west.log()
+    assert not wire.frames().with_octets(PIECE)
