@@ -7,7 +7,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { DESCRIPTORS = 65536 };
+enum { DESCRIPTORS = 65536, NICE = -10 };
 
 void privileges_prepare(void)
 {
@@ -24,6 +24,9 @@ void privileges_prepare(void)
 
 bool privileges_drop(const struct start_users *users, char *error, size_t size)
 {
+	/* The packets we carry the kernel would have forwarded before any process had its turn. What
+	 * a container does not grant is done without. */
+	(void)!setpriority(PRIO_PROCESS, 0, NICE);
 	capng_clear(CAPNG_SELECT_BOTH);
 	if (capng_updatev(CAPNG_ADD, (capng_type_t)(CAPNG_EFFECTIVE | CAPNG_PERMITTED),
 	                  CAP_NET_ADMIN, CAP_NET_RAW, -1) != 0 ||
