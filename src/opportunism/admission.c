@@ -18,6 +18,21 @@ static void begin(struct flow *flow)
 	flow_step(flow);
 }
 
+static void note_source(struct opportunism *opp, const struct ip *source)
+{
+	if (ip_equal(&opp->last_source, source))
+		return;
+	if (opp->last_source.family != IP_NONE)
+		opp->others_asked = opp->now;
+	opp->last_source = *source;
+}
+
+static bool is_shared(const struct opportunism *opp)
+{
+	return opp->others_asked.ns != 0 &&
+	       instant_since(opp->now, opp->others_asked).ns < SHARED_TIME.ns;
+}
+
 void flow_begin(struct flow *flow)
 {
 	struct opportunism *opp = flow->opp;
@@ -32,6 +47,7 @@ void flow_begin(struct flow *flow)
 		begin(flow);
 		return;
 	}
+	note_source(opp, &flow->pair.source);
 	fair_add(&opp->waiting, &flow->in_queue, &flow->pair.source);
 	timer_set(opp, &flow->timer, instant_after(flow->acquired, QUEUE_TIME));
 }
@@ -65,6 +81,7 @@ static void begin_turn(struct flow *flow)
 		return;
 	}
 	flow->acquired = flow->opp->now; /* the time for the decision begins here */
+	fair_add(&flow->opp->asking, &flow->in_queue, &flow->pair.source);
 	begin(flow);
 }
 
@@ -83,9 +100,14 @@ static void lose_turn(struct flow *flow)
 /* A flow takes two questions. */
 static void admit(struct opportunism *opp)
 {
-	while (opp->waiting.count > 0 && lookups_room(&opp->lookups) >= 2) {
-		struct flow *flow = flow_of(fair_next(&opp->waiting));
+	size_t share = is_shared(opp) ? FLOWS_ASKED_SHARE : SIZE_MAX;
 
+	while (opp->waiting.count > 0 && lookups_room(&opp->lookups) >= 2) {
+		struct fair_entry *next = fair_next_below(&opp->waiting, &opp->asking, share);
+		struct flow *flow = next == NULL ? NULL : flow_of(next);
+
+		if (flow == NULL)
+			return; /* who waits has its share; its answers will go on from here */
 		if (flow->conn == NULL)
 			flow_end(flow, "no conn is for it any more");
 		else

@@ -165,6 +165,9 @@ struct opportunism {
 
 	struct hash flows;           /* by pair */
 	struct fair_queue waiting;   /* flows that wait for the resolver */
+	struct fair_queue asking;    /* flows whose questions it has */
+	struct ip last_source;       /* of the newest flow that wants to ask */
+	struct instant others_asked; /* when that was another one than before; 0 never */
 	struct fair_queue shunts;    /* flows of opportunism with one, oldest first */
 	struct pace pace;
 	struct askers askers;

@@ -108,6 +108,8 @@ void flow_look_at_answers(struct flow *flow)
 	outcome = try_destination(flow, &rules, downgrade_weigh(flow, outcome));
 	inquiry->is_settled = true;
 	inquiry->answered = opp->now;
+	if (fair_queue_of(&flow->in_queue) == &opp->asking)
+		fair_remove(&flow->in_queue);
 	inquiry->is_denied = outcome == DISCOVERY_DENY;
 	lookup_cancel(&opp->lookups, &inquiry->client);
 	evidence_unanswered(&flow->evidence, "not waited for", opp->now);

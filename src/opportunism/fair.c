@@ -19,21 +19,31 @@ void fair_init(struct fair_queue *queue, const uint64_t seed[2])
 	TAILQ_INIT(&queue->turns);
 }
 
-static struct fair_host *host_get(struct fair_queue *queue, const struct ip *address)
+static struct fair_host *host_find(const struct fair_queue *queue, const struct ip *address)
 {
 	uint64_t hash = hash_octets(&queue->hosts, address, sizeof(*address));
-	struct fair_host *host;
+	struct hash_node *n = hash_first(&queue->hosts, hash);
 
-	for (struct hash_node *n = hash_first(&queue->hosts, hash); n; n = hash_following(n)) {
-		host = CONTAINER_OF(n, struct fair_host, node);
+	for (; n != NULL; n = hash_following(n)) {
+		struct fair_host *host = CONTAINER_OF(n, struct fair_host, node);
+
 		if (ip_equal(&host->address, address))
 			return host;
 	}
+	return NULL;
+}
+
+static struct fair_host *host_get(struct fair_queue *queue, const struct ip *address)
+{
+	struct fair_host *host = host_find(queue, address);
+
+	if (host != NULL)
+		return host;
 	host = new_zeroed(sizeof(*host));
 	host->queue = queue;
 	host->address = *address;
 	TAILQ_INIT(&host->line);
-	hash_add(&queue->hosts, &host->node, hash);
+	hash_add(&queue->hosts, &host->node, hash_octets(&queue->hosts, address, sizeof(*address)));
 	/* Behind the others: who comes and goes does not get ahead of who waits. */
 	TAILQ_INSERT_TAIL(&queue->turns, host, in_turns);
 	return host;
@@ -77,18 +87,36 @@ const struct fair_queue *fair_queue_of(const struct fair_entry *entry)
 	return entry->host == NULL ? NULL : entry->host->queue;
 }
 
+static struct fair_entry *take_turn(struct fair_host *host)
+{
+	struct fair_queue *queue = host->queue;
+	struct fair_entry *entry = TAILQ_FIRST(&host->line);
+
+	TAILQ_REMOVE(&queue->turns, host, in_turns);
+	TAILQ_INSERT_TAIL(&queue->turns, host, in_turns);
+	fair_remove(entry);
+	return entry;
+}
+
 struct fair_entry *fair_next(struct fair_queue *queue)
 {
 	struct fair_host *host = TAILQ_FIRST(&queue->turns);
-	struct fair_entry *entry;
 
-	if (host == NULL)
-		return NULL;
-	TAILQ_REMOVE(&queue->turns, host, in_turns);
-	TAILQ_INSERT_TAIL(&queue->turns, host, in_turns);
-	entry = TAILQ_FIRST(&host->line);
-	fair_remove(entry);
-	return entry;
+	return host == NULL ? NULL : take_turn(host);
+}
+
+struct fair_entry *fair_next_below(struct fair_queue *queue, const struct fair_queue *busy,
+                                   size_t most)
+{
+	struct fair_host *host;
+
+	TAILQ_FOREACH (host, &queue->turns, in_turns) {
+		const struct fair_host *same = host_find(busy, &host->address);
+
+		if (same == NULL || same->count < most)
+			return take_turn(host);
+	}
+	return NULL;
 }
 
 struct fair_entry *fair_oldest_of_fullest(const struct fair_queue *queue)

@@ -39,5 +39,8 @@ const struct fair_queue *fair_queue_of(const struct fair_entry *entry);
 
 /* Takes out the oldest entry of the host whose turn it is; NULL: there is none. */
 struct fair_entry *fair_next(struct fair_queue *queue);
+/* The same, without hosts that have `most` entries and more in `busy`. */
+struct fair_entry *fair_next_below(struct fair_queue *queue, const struct fair_queue *busy,
+                                   size_t most);
 /* The oldest entry of the host with the most; it stays in. NULL: there is none. */
 struct fair_entry *fair_oldest_of_fullest(const struct fair_queue *queue);

@@ -100,12 +100,34 @@ static void the_oldest_of_the_fullest_host_is_known(void **state)
 	assert_null(fair_queue_of(&items[5].entry));
 }
 
+/* SEC-5 */
+static void who_is_busy_enough_is_passed_over(void **state)
+{
+	struct item items[ITEMS_MAX];
+	struct fair_queue queue, busy;
+
+	start(&queue);
+	start(&busy);
+	for (unsigned i = 0; i < 3; i++)
+		add(&busy, &items[i], 1, i);
+	add(&busy, &items[3], 2, 0);
+	for (unsigned i = 4; i < 8; i++)
+		add(&queue, &items[i], 1 + i % 2, i);
+	assert_int_equal(item_of(fair_next_below(&queue, &busy, 3))->host, 2);
+	assert_int_equal(item_of(fair_next_below(&queue, &busy, 3))->host, 2);
+	assert_null(fair_next_below(&queue, &busy, 3));
+	assert_int_equal(item_of(fair_next_below(&queue, &busy, 4))->host, 1);
+	fair_wipe(&queue);
+	fair_wipe(&busy);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(hosts_take_turns_whatever_each_has),
 		cmocka_unit_test(a_new_host_waits_for_one_turn_of_each),
 		cmocka_unit_test(the_oldest_of_the_fullest_host_is_known),
+		cmocka_unit_test(who_is_busy_enough_is_passed_over),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -86,7 +86,7 @@ struct life {
 struct flow {
 	struct hash_node by_pair;
 	struct timer timer;
-	struct fair_entry in_queue; /* of those that wait, or of those with a shunt */
+	struct fair_entry in_queue; /* of those that wait, that ask, or that have a shunt */
 	struct opportunism *opp;
 	struct ip_pair pair;
 	struct conn_state *conn; /* rechecked at every change of the conns; NULL: none any more */

@@ -17,6 +17,9 @@ enum {
 	/* Negotiations with one such gateway that came to nothing in a minute; then what names it
 	 * fails at once, for the rest of it (SEC-4). */
 	GATEWAY_FAILURES_MAX = 3,
+	/* Flows of one Source that are being asked about while others ask too: its further ones wait,
+	 * so that the others' questions do not stand behind hundreds at the name server. */
+	FLOWS_ASKED_SHARE = 32,
 	/* Flows that wait for the resolver, in lines by Source. At the bound the oldest of the
 	 * longest line ends as "overload" (TTL-8). */
 	FLOWS_WAITING_MAX = 16384,
@@ -73,6 +76,7 @@ enum {
 #define MAKESHIFT_TIME      SECONDS(10)        /* held, where files of policies are wrong */
 #define DNS_TIME            MILLISECONDS(4000) /* TTL-5: then the result is "no answer" */
 #define GATEWAY_FAILURES_TIME SECONDS(60)
+#define SHARED_TIME         SECONDS(1) /* for so long after them others count as asking */
 #define QUEUE_TIME          SECONDS(15)        /* then a flow that waits ends as "overload" */
 #define SELF_LOOK_TIME      SECONDS(3600)       /* OIN-4: our own records are looked up again */
 #define SELF_RETRY_TIME     SECONDS(60)         /* where nobody answered */

@@ -69,6 +69,7 @@ struct opportunism *opportunism_new(const struct opportunism_settings *settings)
 		hash_init(tables[i], seed);
 	lookups_init(&opp->lookups, settings->resolver, seed);
 	fair_init(&opp->waiting, seed);
+	fair_init(&opp->asking, seed);
 	fair_init(&opp->shunts, seed);
 	fair_init(&opp->pace.waiting, seed);
 	askers_init(&opp->askers, seed);
@@ -148,6 +149,7 @@ void opportunism_free(struct opportunism *opp)
 	ike_free(opp->ike);
 	lookups_wipe(&opp->lookups);
 	fair_wipe(&opp->waiting);
+	fair_wipe(&opp->asking);
 	fair_wipe(&opp->shunts);
 	fair_wipe(&opp->pace.waiting);
 	askers_wipe(&opp->askers);
