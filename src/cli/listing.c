@@ -91,10 +91,13 @@ static void print_table(const json_t *rows, bool is_verbose)
 		bool is_tunnel = strcmp(action, "tunnel") == 0;
 		int width = widths[is_v6(row)];
 
-		printf("%-10lld %-*s -> %-*s => %s%s\n",
+		printf("%-10lld %-*s -> %-*s => %s%s",
 		       (long long)json_integer_value(json_object_get(row, "packets")), width,
 		       cli_text(row, "source"), width, cli_text(row, "destination"),
 		       is_tunnel ? "" : "%", is_tunnel ? cli_text(row, "said") : action);
+		if (json_is_string(json_object_get(row, "traffic")))
+			printf("  (%s)", cli_text(row, "traffic"));
+		putchar('\n');
 		if (is_verbose)
 			print_details(row);
 	}
@@ -232,6 +235,16 @@ static void print_trouble(const json_t *lines)
 		printf("  %s\n", json_string_value(line));
 }
 
+static void print_unresolved(const json_t *names)
+{
+	json_t *name;
+	size_t i;
+
+	json_array_foreach(names, i, name)
+		printf("no address:   %s, in group %s\n", cli_text(name, "name"),
+		       cli_text(name, "group"));
+}
+
 static void print_status(const json_t *s)
 {
 	json_t *dropped = json_object_get(s, "dropped");
@@ -246,6 +259,7 @@ static void print_status(const json_t *s)
 	printf("dnssec:       %s: %s\n", cli_text(s, "dnssec"),
 	       dnssec_meaning(cli_text(s, "dnssec")));
 	print_host_keys(json_object_get(s, "host_keys"));
+	print_unresolved(json_object_get(s, "unresolved"));
 	printf("conns:        %lld\n", (long long)json_integer_value(json_object_get(s, "conns")));
 	print_counts("eroutes:     ", json_object_get(s, "eroutes"));
 	printf("IKE SAs:      %lld\n",

@@ -62,7 +62,8 @@ json_t *listing_eroute(const struct eroute_view *view, struct instant now)
 	json_int_t age_s = instant_since(now, view->since).ns / 1000000000;
 
 	return json_pack(
-	    "{s:s, s:s, s:I, s:s, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:o, s:o}", "source",
+	    "{s:o, s:s, s:s, s:I, s:s, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:o, s:o}",
+	    "traffic", string_or_null(traffic_text(&view->traffic).s), "source",
 	    range_text(&view->source).s, "destination", range_text(&view->destination).s, "packets",
 	    (json_int_t)view->packets, "action", action_name(view->action), "said", said(view),
 	    "conn", string_or_null(view->conn), "strength",
@@ -262,6 +263,19 @@ static json_t *lines_of(const char *text)
 	return lines;
 }
 
+static void see_unresolved(void *ctx, const char *group, const char *name)
+{
+	json_array_append_new(ctx, json_pack("{s:s, s:s}", "group", group, "name", name));
+}
+
+static json_t *unresolved(const struct daemon *d)
+{
+	json_t *names = json_array();
+
+	opportunism_list_unresolved(d->core, see_unresolved, names);
+	return names;
+}
+
 json_t *listing_status(struct daemon *d)
 {
 	static const char *const trusts[] = { "off", "unprimed", "primed" };
@@ -270,12 +284,13 @@ json_t *listing_status(struct daemon *d)
 	json_int_t conns = 0;
 
 	opportunism_list_conns(d->core, count_conn, &conns);
-	return json_pack(
-	    "{s:o, s:s, s:I, s:I, s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:o}", "trouble",
-	    lines_of(d->conf->trouble), "version", WILDSWAN_VERSION, "pid", (json_int_t)getpid(),
-	    "uptime_s", uptime_s, "dnssec", trusts[resolver_trust_state(d->resolver)], "outer",
-	    addresses(plan->outer, plan->outer_count), "name_servers",
-	    addresses(d->conf->servers, d->conf->server_count), "host_keys", host_keys(d),
-	    "eroutes", eroute_counts(d), "ike_sas", (json_int_t)ike_count(opportunism_ike(d->core)),
-	    "conns", conns, "dropped", dropped(d), "trust", trust_counts(d));
+	return json_pack("{s:o, s:o, s:s, s:I, s:I, s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:o}",
+	                 "unresolved", unresolved(d), "trouble", lines_of(d->conf->trouble),
+	                 "version", WILDSWAN_VERSION, "pid", (json_int_t)getpid(), "uptime_s",
+	                 uptime_s, "dnssec", trusts[resolver_trust_state(d->resolver)], "outer",
+	                 addresses(plan->outer, plan->outer_count), "name_servers",
+	                 addresses(d->conf->servers, d->conf->server_count), "host_keys",
+	                 host_keys(d), "eroutes", eroute_counts(d), "ike_sas",
+	                 (json_int_t)ike_count(opportunism_ike(d->core)), "conns", conns, "dropped",
+	                 dropped(d), "trust", trust_counts(d));
 }

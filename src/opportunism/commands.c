@@ -216,6 +216,7 @@ struct eroute_view eroute_of_row(const struct opportunism *opp, size_t i)
 	const struct policy_row *row = &opp->policy.rows[i];
 	struct eroute_view view = { .source = row->local,
 		                    .destination = row->remote,
+		                    .traffic = row->traffic,
 		                    .packets = opp->engine.row_use(opp->engine.ctx, i).packets,
 		                    .action = row_action(row->action),
 		                    .conn = row->name,
@@ -235,6 +236,7 @@ struct eroute_view eroute_of_flow(const struct opportunism *opp, const struct fl
 	struct eroute_view view = {
 		.source = range_of_ip(&flow->pair.source),
 		.destination = range_of_ip(&flow->pair.destination),
+		.traffic = flow->pair.traffic,
 		.packets = use.packets,
 		.last = use.last,
 		.action = EROUTE_HOLD,

@@ -260,3 +260,14 @@ void group_names_free(struct opportunism *opp)
 	while ((name = LIST_FIRST(&opp->group_names)) != NULL)
 		forget(name);
 }
+
+void opportunism_list_unresolved(const struct opportunism *opp,
+                                 void (*see)(void *ctx, const char *group, const char *name),
+                                 void *ctx)
+{
+	const struct group_name *name;
+
+	LIST_FOREACH (name, &opp->group_names, in_list)
+		if (name->known.count == 0)
+			see(ctx, name->group, name->name);
+}

@@ -142,10 +142,16 @@ struct opportunism_counts {
 };
 struct opportunism_counts opportunism_counts(const struct opportunism *opp);
 
+/* Names in files of policy groups that have no address as far as is known. */
+void opportunism_list_unresolved(const struct opportunism *opp,
+                                 void (*see)(void *ctx, const char *group, const char *name),
+                                 void *ctx);
+
 /* Listings. A row of `ipsec eroute`. */
 struct eroute_view {
 	struct ip_range source;
 	struct ip_range destination;
+	struct traffic traffic; /* of a rule with protocol and ports; zero: all */
 	uint64_t packets;
 	enum eroute_action action;
 	uint32_t spi_out;  /* TUNNEL */

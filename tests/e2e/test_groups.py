@@ -167,6 +167,7 @@ def test_names_are_resolved_and_the_unknown_ones_told(lab, hosts):
     reread(hosts.west, block="partner.example.net\nnobody.example.net\n", clear="0.0.0.0/0\n")
     until("the name counts", lambda: not lab.west.ping(STRANGER, wait=1))
     assert hosts.west.range_of(WEST, STRANGER)["action"] == "drop"
+    assert {"group": "block", "name": "nobody.example.net"} in hosts.west.json("status")["unresolved"]
     assert "group block: nobody.example.net has no address (NXDOMAIN)" in hosts.west.log()
 
 
@@ -180,6 +181,9 @@ def test_http_may_pass_where_telnet_may_not(lab, hosts):
         assert not lab.west.ping(STRANGER, wait=1)
     for server in servers:
         server.terminate()
+    rows = {(row["conn"], row["traffic"]) for row in hosts.west.eroutes()}
+    assert {("clear", "tcp 80"), ("clear", "udp 53"), ("private", None)} <= rows
+    assert re.search(r"198.18.3.0/24 +=> %pass  \(tcp 80\)", hosts.west.ipsec("eroute").stdout)
     frames = capture.frames().between(WEST, STRANGER)
     assert {frame.destination_port for frame in frames.select(lambda f: f.source == WEST)} == {80}
 
