@@ -48,6 +48,7 @@ void changed_key_is_fetched_past_the_cache(void)
 	expect_tunnel(sim, source, destination);
 	expect_arrived(sim, destination, source, 1, 0);
 	expect_logged(sim, west, "its published keys have changed, tried again");
+	expect_why(sim, west, source, destination, "\nKEY ");
 	sim_end(sim);
 }
 

@@ -64,6 +64,22 @@ static bool has_news(const struct gateway *fresh, const struct gateway *old)
 	return false;
 }
 
+/* What counts from now on. */
+static void keep_evidence(struct refetch *refetch)
+{
+	struct flow *flow = refetch->attempt->flow;
+	struct evidence_log *log = &flow->evidence;
+	struct instant now = flow->opp->now;
+	struct dns_name name = reverse_name(&flow->pair.destination);
+
+	if (refetch->wants_discovery) {
+		evidence_answered(log, DNS_TYPE_IPSECKEY, name.s, &refetch->discovery.ipseckey,
+		                  now);
+		evidence_answered(log, DNS_TYPE_TXT, name.s, &refetch->discovery.txt, now);
+	}
+	evidence_search(log, &refetch->keys, now, now);
+}
+
 static void finish(struct refetch *refetch)
 {
 	struct attempt *attempt = refetch->attempt;
@@ -75,6 +91,7 @@ static void finish(struct refetch *refetch)
 		take_discovered(refetch, &fresh);
 	if (fresh.key_count == 0)
 		take_searched(refetch, &fresh);
+	keep_evidence(refetch);
 	refetch_stop(attempt);
 	if (!has_news(&fresh, gateway)) {
 		free(fresh.keys);
