@@ -1,6 +1,7 @@
 """The steering on a real kernel, alone: a bare TUN instead of the engine, no IKE, no DNS."""
 import json
 import queue
+import re
 import socket
 import struct
 import subprocess
@@ -580,3 +581,35 @@ def test_many_pairs_are_put_back_while_others_are_heard(bare, west):
     until("they are put back", is_done, timeout=20)
     west.run("nft", "get", "element", "inet", "wildswan", "pass4", f"{{ {sample} }}")
     assert worst < 0.4
+
+
+NULL, DNS, DNSSEC = 1, 2, 3
+
+
+def test_the_weakest_sa_of_a_pair_is_what_a_firewall_is_told(west):
+    """AUZ-14, IN-12: and the map follows every SA that comes or goes."""
+    def told(family=4):
+        text = west.run("nft", "list", "map", "inet", "wildswan", f"strength{family}").stdout
+        return re.findall(r"(\S+) \. (\S+)[^:,]* : goto from_(\w+)", text)
+
+    def strength(word, more, pair=(SOURCE, DEST)):
+        west.steering.tell("strength", *pair, word, more)
+
+    assert told() == []
+    strength(DNSSEC, 1)
+    assert told() == [(SOURCE, DEST, "dnssec")]
+    strength(DNS, 1)  # a weaker one beside it
+    strength(DNSSEC, 1)
+    assert told() == [(SOURCE, DEST, "dns")]
+    west.steering.pair(SOURCE, DEST, "tunnel")  # changes of both kinds in one transaction
+    strength(DNS, -1)
+    assert told() == [(SOURCE, DEST, "dnssec")]
+    strength(NULL, 1, (SOURCE6, DEST6))
+    assert told(6) == [(SOURCE6, DEST6, "null")]
+    west.run("nft", "flush", "ruleset")
+    until("the table is back", lambda: west.steering.said("put back"))
+    assert (told(), told(6)) == ([(SOURCE, DEST, "dnssec")], [(SOURCE6, DEST6, "null")])
+    strength(DNSSEC, -1)
+    strength(DNSSEC, -1)
+    strength(DNSSEC, -1)  # one more than there are is nothing
+    assert told() == []

@@ -130,6 +130,18 @@ static void one_pair(struct bed *bed, const char *verb, const char *source, cons
 	printf(done ? "ok\n" : "refused\n");
 }
 
+/* strength SOURCE DESTINATION NULL|DNS|.. as a number, 1|-1 */
+static void one_strength(struct bed *bed, char **w)
+{
+	struct ip_pair pair = { 0 };
+
+	if (!ip_parse(w[1], &pair.source) || !ip_parse(w[2], &pair.destination))
+		exit(2);
+	steering_add_strength(bed->steering, &pair, (enum strength)atoi(w[3]), atoi(w[4]));
+	steering_flush(bed->steering);
+	printf("ok\n");
+}
+
 static void fill(struct bed *bed, unsigned count, const char *action)
 {
 	bool done = true;
@@ -198,6 +210,8 @@ static void obey(struct bed *bed, char *line)
 	} else if (strcmp(w[0], "pair") == 0 || strcmp(w[0], "late") == 0 ||
 	           strcmp(w[0], "use") == 0) {
 		one_pair(bed, w[0], w[1], w[2], w[3], w[4]);
+	} else if (strcmp(w[0], "strength") == 0) {
+		one_strength(bed, w);
 	} else if (strcmp(w[0], "fill") == 0) {
 		fill(bed, (unsigned)atoi(w[1]), w[2]);
 	} else if (strcmp(w[0], "row") == 0) {
