@@ -511,6 +511,26 @@ static void release_carried(struct shared *shared, const struct ip_pair *made,
 			                      clock_now());
 }
 
+/* The pair is that of our own sockets and a host behind another gateway. */
+static bool is_through(struct engine *engine, const struct ip_pair *pair)
+{
+	const struct eroute *eroute;
+	const struct child *child;
+	const struct path *path;
+	bool is = false;
+
+	tables_read_begin(&engine->shared.tables);
+	eroute = tables_eroute(&engine->shared.tables, pair);
+	child = eroute != NULL && eroute->action == EROUTE_TUNNEL ? eroute_child(eroute) : NULL;
+	if (child != NULL) {
+		path = child_path(child);
+		is = ip_equal(&path->local.address, &pair->source) &&
+		     !ip_equal(&path->remote.address, &pair->destination);
+	}
+	tables_read_end(&engine->shared.tables);
+	return is;
+}
+
 /*
  * The order is the promise: what is held leaves first, then the worker sends by the eroute, then
  * the kernel does without us. The lock keeps the worker from holding one more in between.
@@ -547,6 +567,7 @@ static void port_set_pair(void *ctx, const struct ip_pair *pair, enum eroute_act
 	if (!is_set && action != EROUTE_TUNNEL)
 		action = EROUTE_TRAP;
 	(void)steering_set_pair(engine->steering, pair, action, has_grace && is_set);
+	steering_set_through(engine->steering, pair, is_through(engine, pair));
 	settle_soon(engine);
 }
 

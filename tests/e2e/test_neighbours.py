@@ -2,7 +2,7 @@
 import pytest
 
 from gateway import HOWTO, PRIVATE, SETUP, Gateway
-from lab import DEST, EAST, PIECE, SECOND, SOURCE, STRANGER, WEST, reverse, until
+from lab import DEST, EAST, EAST_LAN, PIECE, SECOND, SOURCE, STRANGER, WEST, reverse, until
 
 SELF = """
 conn sg-to-anyone
@@ -158,3 +158,45 @@ def test_several_gateways_for_one_source_may_all_send(lab, resting, hosts):
     finally:
         other.stop("--open")
         lab.source.ip("route", "replace", "default", "via", "10.1.0.1", "dev", "lan")
+
+
+WARRIORS = """
+conn warriors
+	left={east}
+	leftsubnet={east_lan}
+	right=%any
+	authby=secret
+	auto=add
+"""
+HOME = """
+conn home
+	left={source}
+	right={east}
+	rightsubnet={east_lan}
+	authby=secret
+	auto=start
+"""
+
+
+def test_an_inside_host_with_a_tunnel_of_its_own_to_the_other_gateway(lab, resting, hosts):
+    """What it says to that gateway comes by the tunnel of its own one, and so do the answers."""
+    resting.publish()
+    for gateway in (hosts["source"], resting.east):
+        secrets = gateway.confs / "ipsec.secrets"
+        if "PSK" not in secrets.read_text():
+            secrets.write_text(secrets.read_text() + SECRET)
+            secrets.chmod(0o600)
+    words = {"east": EAST, "east_lan": EAST_LAN, "source": SOURCE}
+    resting.west.configure(SETUP, PRIVATE)
+    resting.east.configure(SETUP, WARRIORS, HOWTO, **words)
+    hosts["source"].configure(SETUP, HOME, **words)
+    resting.start()
+    with lab.capture("west") as wire, lab.Capture(lab.source, "lan") as here:
+        hosts["source"].start()
+        until("the host's own tunnel is up", lambda: hosts["source"].action(SOURCE, DEST) == "tunnel")
+        assert lab.source.ping(DEST, count=2)
+        assert lab.dest.ping(SOURCE, count=2)
+    assert resting.west.action(SOURCE, EAST) == "tunnel"
+    assert resting.west.eroute(SOURCE, DEST) is None
+    assert not here.frames().with_octets(PIECE)
+    assert not wire.frames().naming(SOURCE)

@@ -2,6 +2,9 @@
  * What a firewall is told of packets that came out of a tunnel: for each pair of addresses the
  * strength of the weakest SA by which its packets may come in (AUZ-14). The kernel's map sends them
  * to the chain that marks them so.
+ *
+ * And of our own sockets: a peer that is reached through the tunnel of another gateway has no other
+ * way. What we say to it in the clear that gateway refuses, as cleartext of a tunnelled pair.
  */
 #include "engine/steering/state.h"
 
@@ -16,7 +19,9 @@ struct label {
 	TAILQ_ENTRY(label) in_changed;
 	struct ip_pair pair;
 	unsigned sas[STRENGTH_COUNT];
+	bool is_through;
 	enum strength told; /* to the kernel */
+	bool told_through;
 	bool is_changed;
 };
 
@@ -77,6 +82,29 @@ static enum strength weakest(const struct label *label)
 	return STRENGTH_NONE;
 }
 
+static void note_change(struct steering *s, struct label *label)
+{
+	if (label->is_changed)
+		return;
+	label->is_changed = true;
+	TAILQ_INSERT_TAIL(&s->labels.changed, label, in_changed);
+}
+
+void steering_set_through(struct steering *s, const struct ip_pair *pair, bool is_through)
+{
+	struct ip_pair addresses = addresses_of(pair);
+	struct label *label = find(&s->labels, &addresses);
+
+	if (label == NULL && !is_through)
+		return;
+	if (label == NULL)
+		label = add(&s->labels, &addresses);
+	if (label->is_through == is_through)
+		return;
+	label->is_through = is_through;
+	note_change(s, label);
+}
+
 void steering_add_strength(struct steering *s, const struct ip_pair *pair, enum strength strength,
                            int more)
 {
@@ -89,10 +117,7 @@ void steering_add_strength(struct steering *s, const struct ip_pair *pair, enum 
 		label = add(&s->labels, &addresses);
 	if (more > 0 || label->sas[strength] > 0)
 		label->sas[strength] += (unsigned)more;
-	if (label->is_changed)
-		return;
-	label->is_changed = true;
-	TAILQ_INSERT_TAIL(&s->labels.changed, label, in_changed);
+	note_change(s, label);
 }
 
 /* NULL: what nobody vouches for has no mark. */
@@ -107,17 +132,30 @@ const char *steering_strength_chain(enum strength strength)
 	return chains[strength];
 }
 
-static void put(struct batch *b, uint8_t message, const struct label *label, enum strength strength)
+/* `chain`: of a new element of the map. */
+static void put(struct batch *b, uint8_t message, const char *stem, const struct label *label,
+                const char *chain)
 {
 	char name[SET_NAME_SIZE];
 	struct element element = element_of_pair(&label->pair);
 	struct elements e =
-	    elements_begin(b, message, set_name(name, "strength", label->pair.source.family));
+	    elements_begin(b, message, set_name(name, stem, label->pair.source.family));
 
-	if (message == NFT_MSG_NEWSETELEM)
-		element.chain = steering_strength_chain(strength);
+	element.chain = chain;
 	element_put(&e, &element);
 	elements_end(&e);
+}
+
+static void put_strength(struct batch *b, const struct label *label)
+{
+	enum strength now = weakest(label);
+
+	if (now == label->told)
+		return;
+	if (label->told != STRENGTH_NONE)
+		put(b, NFT_MSG_DELSETELEM, "strength", label, NULL);
+	if (now != STRENGTH_NONE)
+		put(b, NFT_MSG_NEWSETELEM, "strength", label, steering_strength_chain(now));
 }
 
 bool labels_have_changed(const struct steering *s)
@@ -130,14 +168,10 @@ void labels_put_changes(struct steering *s, struct batch *b)
 	const struct label *label;
 
 	TAILQ_FOREACH (label, &s->labels.changed, in_changed) {
-		enum strength now = weakest(label);
-
-		if (now == label->told)
-			continue;
-		if (label->told != STRENGTH_NONE)
-			put(b, NFT_MSG_DELSETELEM, label, label->told);
-		if (now != STRENGTH_NONE)
-			put(b, NFT_MSG_NEWSETELEM, label, now);
+		put_strength(b, label);
+		if (label->is_through != label->told_through)
+			put(b, label->is_through ? NFT_MSG_NEWSETELEM : NFT_MSG_DELSETELEM,
+			    "through", label, NULL);
 	}
 }
 
@@ -149,7 +183,8 @@ void labels_told(struct steering *s)
 		TAILQ_REMOVE(&s->labels.changed, label, in_changed);
 		label->is_changed = false;
 		label->told = weakest(label);
-		if (label->told != STRENGTH_NONE)
+		label->told_through = label->is_through;
+		if (label->told != STRENGTH_NONE || label->is_through)
 			continue;
 		hash_remove(&s->labels.by_pair, &label->node);
 		free(label);
@@ -192,10 +227,23 @@ static void put_all(struct steering *s, struct batch *b, enum ip_family family)
 	elements_end(&e);
 }
 
+static void put_all_through(struct steering *s, struct batch *b)
+{
+	struct hash_node *at = NULL;
+
+	while ((at = hash_walk(&s->labels.by_pair, at)) != NULL) {
+		const struct label *label = CONTAINER_OF(at, struct label, node);
+
+		if (label->is_through)
+			put(b, NFT_MSG_NEWSETELEM, "through", label, NULL);
+	}
+}
+
 void labels_put_all(struct steering *s, struct batch *b)
 {
 	put_all(s, b, IP_V4);
 	put_all(s, b, IP_V6);
+	put_all_through(s, b);
 }
 
 /* A map that holds less than it should lets less through, never more. */
@@ -206,6 +254,8 @@ void labels_put_anew(struct steering *s)
 
 	batch_flush_set(&b, "strength4");
 	batch_flush_set(&b, "strength6");
+	batch_flush_set(&b, "through4");
+	batch_flush_set(&b, "through6");
 	labels_put_all(s, &b);
 	error = nft_commit(&s->nft, &b, NULL);
 	if (error != 0)

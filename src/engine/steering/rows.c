@@ -186,6 +186,13 @@ static bool has_same(const struct layout_entry *a, const struct layout_entry *b)
 	        (a->chain != NULL && b->chain != NULL && strcmp(a->chain, b->chain) == 0));
 }
 
+/* A key is enough to take an element out. */
+static void forget_data(struct element *element)
+{
+	element->chain = NULL;
+	element->nat = (struct ip){ 0 };
+}
+
 /* The elements of `from` that are not in `to`, both sorted. */
 static void put_difference(struct batch *b, const struct change *c, uint8_t message,
                            const struct layout_list *from, const struct layout_list *to)
@@ -205,7 +212,7 @@ static void put_difference(struct batch *b, const struct change *c, uint8_t mess
 		     has_same(&to->entries[j], entry)))
 			continue;
 		if (message == NFT_MSG_DELSETELEM)
-			element.chain = NULL, element.nat = (struct ip){ 0 };
+			forget_data(&element);
 		element_put(&e, &element);
 	}
 	elements_end(&e);

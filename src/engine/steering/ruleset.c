@@ -277,6 +277,7 @@ static void add_kept_sets(struct text *out, const struct family *f,
 	cover_of_ranges(&bypass, s->bypass, s->bypass_count);
 	add_ranges(out, f, "bypass", &bypass);
 	cover_wipe(&bypass);
+	add_pair_set(out, f, "through", "timeout", "");
 	add_layout(out, f, layout, true);
 }
 
@@ -401,8 +402,11 @@ static const char exempt_chains[] =
     "		$ct_set_exempt\n"
     "		accept\n"
     "	}\n"
-    "	# IKE and ESP of the daemon: its mark, its user and its ports, all three.\n"
+    "	# IKE and ESP of the daemon: its mark, its user and its ports, all three. To a host\n"
+    "	# behind another gateway, it goes by that gateway's tunnel.\n"
     "	chain own_sockets {\n"
+    "		ip saddr . ip daddr @through4 return\n"
+    "		ip6 saddr . ip6 daddr @through6 return\n"
     "		$is_own meta skuid @daemon_uids udp sport @ike_ports goto exempt_connection\n"
     "		$is_own meta skuid @daemon_uids meta l4proto esp goto exempt_connection\n"
     "	}\n"

@@ -95,8 +95,8 @@ void steering_note(struct steering *s, const char *what, int error)
 
 static const char *const range_sets[] = { "local", "inside", "known", "guarded", "bypass" };
 static const char *const pair_sets[] = {
-	"pass",  "drop",     "reject",     "tunnel",       "used",       "suspect",
-	"alive", "strength", "pair_ports", "tunnel_ports", "used_ports", "grace",
+	"pass",     "drop",       "reject",       "tunnel",     "used",  "suspect", "alive",
+	"strength", "pair_ports", "tunnel_ports", "used_ports", "grace", "through",
 };
 
 static bool is_named(const char *set, const char *const *stems, size_t count)
@@ -178,7 +178,8 @@ static bool is_kept_set(const char *set)
 	const struct layout_kind *kind = layout_kind_named(set);
 
 	return keeps_fixed(set) || (kind != NULL && kind->is_kept) ||
-	       strncmp(set, "inside", 6) == 0 || strncmp(set, "bypass", 6) == 0;
+	       strncmp(set, "inside", 6) == 0 || strncmp(set, "bypass", 6) == 0 ||
+	       strncmp(set, "through", 7) == 0;
 }
 
 static bool is_kept_counter(const char *counter)

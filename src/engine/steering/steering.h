@@ -61,6 +61,8 @@ bool steering_set_pair(struct steering *s, const struct ip_pair *pair, enum erou
 /* `more` SAs (1 or -1) of that strength bring packets of the pair; flushed like pairs. */
 void steering_add_strength(struct steering *s, const struct ip_pair *pair, enum strength strength,
                            int more);
+/* Our own sockets reach the pair's destination through its tunnel, and not in the clear. */
+void steering_set_through(struct steering *s, const struct ip_pair *pair, bool is_through);
 /* Sends what was queued by set_pair in one batch; called by the engine at the end of each event. */
 void steering_flush(struct steering *s);
 /* Renews the element that says the daemon lives; to be called every second. */
