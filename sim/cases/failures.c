@@ -105,6 +105,24 @@ static void impostor(struct pair *p)
 	sim_impostor(p->sim, p->east);
 }
 
+/* TXT-8: the record has none, so it is looked up by the gateway's address. */
+static void no_key_of_gateway(struct pair *p)
+{
+	sim_delegate_with(p->sim, destination, 10, p->east, NULL);
+}
+
+static void failing_key_of_gateway(struct pair *p)
+{
+	no_key_of_gateway(p);
+	sim_dns_fails(p->sim, "192.0.2.2", DNS_FAILED);
+}
+
+static void forged_key_of_gateway(struct pair *p)
+{
+	no_key_of_gateway(p);
+	sim_dns_trust(p->sim, "192.0.2.2", DNS_BOGUS);
+}
+
 static void ourselves(struct pair *p)
 {
 	sim_delegate(p->sim, destination, p->west);
@@ -133,6 +151,9 @@ static const struct outcome outcomes[] = {
 	{ wrong_key_of_ours, "refused our authentication", 600 },
 	{ not_authorised, "its gateway refused", 3600 },
 	{ impostor, "does not hold the published key", 600 },
+	{ no_key_of_gateway, "no key is published", 300 },
+	{ failing_key_of_gateway, "SERVFAIL", 120 },
+	{ forged_key_of_gateway, "bogus", 600, .is_denied = true },
 	{ ourselves, "its gateway is this machine", 600 },
 };
 

@@ -360,6 +360,34 @@ static bool goes_on_by_name(struct attempt *attempt)
 	return true;
 }
 
+/* TRU-3, FAIL-1: what is missing may be not there, not to be had now, or taken away by a forger. */
+static void note_lack(struct attempt *attempt, enum dns_status status, enum dns_trust trust,
+                      uint32_t ttl_s)
+{
+	struct inquiry *inquiry = attempt->flow->inquiry;
+
+	if (trust == DNS_BOGUS) {
+		inquiry->is_forged = true;
+		attempt->lack = FLOW_REASON_BOGUS;
+	} else if (attempt->lack != FLOW_REASON_BOGUS && status == DNS_FAILED) {
+		attempt->lack = FLOW_REASON_DNS_FAILED;
+	} else if (attempt->lack != FLOW_REASON_BOGUS && status == DNS_TIMED_OUT) {
+		attempt->lack = FLOW_REASON_DNS_SILENT;
+	} else if (ttl_s > 0 && (inquiry->gateway_ttl_s == 0 || ttl_s < inquiry->gateway_ttl_s)) {
+		inquiry->gateway_ttl_s = ttl_s;
+	}
+}
+
+static void note_missing_keys(struct attempt *attempt, const struct key_search *search)
+{
+	const struct record_set *sets[] = { &search->ipseckey, &search->key };
+
+	log_line(&attempt->opp->log, LOG_INFO, "gateway %s: no key in the DNS, %s",
+	         ip_text(&attempt->gateway->address).s, key_search_lack(search));
+	for (size_t i = 0; i < ARRAY_LEN(sets); i++)
+		note_lack(attempt, sets[i]->status, sets[i]->trust, sets[i]->ttl_s);
+}
+
 static void on_keys(struct key_search *search)
 {
 	struct attempt *attempt = search->owner;
@@ -372,8 +400,7 @@ static void on_keys(struct key_search *search)
 	if (found.count > 0)
 		attempt->gateway->trust = trust_min(attempt->gateway->trust, found.trust);
 	else
-		log_line(&opp->log, LOG_INFO, "gateway %s: no key in the DNS, %s",
-		         ip_text(&attempt->gateway->address).s, key_search_lack(search));
+		note_missing_keys(attempt, search);
 	found_keys_wipe(&found);
 	core_look_at_misses(opp, search->name, &search->ipseckey);
 	core_look_at_misses(opp, search->name, &search->key);
@@ -425,6 +452,8 @@ static void on_address(struct lookup_client *client, unsigned slot, const struct
 			gateway->trust = trust_min(gateway->trust, answer->trust);
 		}
 	}
+	if (!is_usable)
+		note_lack(attempt, answer->status, answer->trust, answer->ttl_s);
 	if (client->pending > 0)
 		return;
 	if (gateway->address.family == IP_NONE)
@@ -545,7 +574,9 @@ void attempt_failed(struct attempt *attempt, enum ike_reason reason)
 			return;
 	}
 	if (flow->state != FLOW_TUNNEL)
-		flow->reason = flow_reason_of_ike(reason);
+		flow->reason = reason == IKE_REASON_NO_KEYS && attempt->lack != FLOW_REASON_NONE
+		                   ? attempt->lack
+		                   : flow_reason_of_ike(reason);
 	tell_failure(attempt, reason);
 	attempt_free(attempt);
 	flow_step(flow);

@@ -386,7 +386,8 @@ static enum eroute_action flow_failure(const struct flow *flow)
 	/* CHS-4; but what a record says never opens a private pair. */
 	if (flow->reason == FLOW_REASON_INSIDE && !flow->is_private)
 		return EROUTE_PASS;
-	if (flow->inquiry != NULL && flow->inquiry->is_denied && flow->failure == EROUTE_PASS)
+	if (flow->inquiry != NULL && (flow->inquiry->is_denied || flow->inquiry->is_forged) &&
+	    flow->failure == EROUTE_PASS)
 		return EROUTE_DROP;
 	return flow->failure;
 }
@@ -399,6 +400,8 @@ static void flow_give_up(struct flow *flow)
 
 	if (reason == FLOW_REASON_NONE)
 		reason = FLOW_REASON_DNS_SILENT;
+	if (flow->inquiry != NULL && flow->inquiry->is_forged)
+		reason = FLOW_REASON_BOGUS;
 	if (flow->state != FLOW_SHUNT)
 		flow_settle_shunt(flow, flow_failure(flow), reason);
 	else if (!goes_on && flow->inquiry != NULL)

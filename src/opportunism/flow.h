@@ -55,6 +55,7 @@ struct attempt {
 	struct refetch *refetch; /* refetch.h */
 	bool is_refetched;
 	struct lookup_client address_client;
+	enum flow_reason lack; /* why its address or its key was not found; NONE: it is not there */
 	enum dns_trust trust;
 };
 
@@ -67,6 +68,8 @@ struct inquiry {
 	bool is_settled;             /* gateways are known, or there are none */
 	struct instant answered;     /* by the DNS, so that it was settled */
 	bool is_denied;              /* TRU-3, TRU-4 */
+	bool is_forged;              /* an answer about a gateway was: never pass for that */
+	uint32_t gateway_ttl_s;      /* of what is missing of a gateway; 0: nothing is */
 	struct gateways gateways;
 	size_t next_gateway;
 	struct instant next_due; /* when the next gateway may start beside the others */

@@ -87,6 +87,8 @@ static struct duration answers_ttl(const struct inquiry *inquiry)
 		else if (is_answer)
 			ttl = duration_min(ttl, SECONDS(sets[i]->ttl_s));
 	}
+	if (inquiry->gateway_ttl_s > 0)
+		ttl = duration_min(ttl, SECONDS(inquiry->gateway_ttl_s));
 	return ttl;
 }
 
