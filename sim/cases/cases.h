@@ -111,6 +111,7 @@
 	X(it_does_not_matter_who_began)           \
 	X(a_lost_ike_sa_is_replaced_for_its_child) \
 	X(an_ike_sa_without_children_is_given_up_early) \
+	X(both_restart_one_after_the_other) \
 	X(a_restarted_peer_that_only_answers)     \
 	X(a_silent_peer_that_comes_is_met_at_once) \
 	X(idle_ike_sas_go_when_there_are_many)    \

@@ -267,6 +267,23 @@ void an_ike_sa_without_children_is_given_up_early(void)
 	end(&p);
 }
 
+/* RST-2, REU-6: west came back by its file; what it made for that east has lost meanwhile. */
+void both_restart_one_after_the_other(void)
+{
+	struct pair p = start(15, HOWTO("198.51.100.0/24"));
+
+	sim_restart(p.sim, p.west);
+	sim_run_for(p.sim, SECONDS(3));
+	expect_sas(p.sim, p.west, 1, 0);
+	sim_lose_file(p.east);
+	sim_restart(p.sim, p.east);
+	sim_ping(p.sim, source, destination);
+	sim_run_for(p.sim, SECONDS(3));
+	expect_tunnel(p.sim, source, destination);
+	expect_arrived(p.sim, destination, source, 2, 0);
+	end(&p);
+}
+
 #define ANSWERS(inside)                                             \
 	"conn self\n\tleft=%defaultroute\n\tright=%opportunistic\n" \
 	"\tfailureshunt=drop\n\tauto=add\n"                         \

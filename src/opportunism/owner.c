@@ -322,7 +322,7 @@ static void handle_child_failed(struct opportunism *opp, const struct event *eve
 		log_line(&opp->log, LOG_INFO, "gateway %s: %s", ip_text(&sa->gateway).s,
 		         ike_reason_text(event->reason));
 	/* The attempt first: it may try again and be waited for by the others. */
-	if (sa != NULL && sa->is_recovery)
+	if (sa != NULL && sa->is_recovery && !sa->is_up)
 		return; /* sa_gone follows */
 	if (sa != NULL && !sa->is_up && memory_of(opp, &sa->gateway)->negotiating == event->sa)
 		memory_of(opp, &sa->gateway)->negotiating = 0;
