@@ -19,7 +19,9 @@ static void add_printable(struct text *t, const char *s, size_t max)
 static void add_message(struct text *t, struct place at, const char *subject, const char *why)
 {
 	add_printable(t, at.file, SUBJECT_MAX);
-	text_add(t, ":%u: ", at.line);
+	if (at.line > 0)
+		text_add(t, ":%u", at.line);
+	text_add(t, ": ");
 	if (subject != NULL) {
 		add_printable(t, subject, SUBJECT_MAX);
 		text_add(t, ": ");
