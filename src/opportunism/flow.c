@@ -51,18 +51,6 @@ struct instant flow_budget(const struct flow *flow)
 	return instant_after(flow->acquired, is_pressing ? HELD_TIME_PASS : HELD_TIME_PRIVATE);
 }
 
-static struct instant retired_due(const struct flow *flow)
-{
-	const struct child *child;
-	struct instant due = INSTANT_NEVER;
-
-	TAILQ_FOREACH (child, &flow->children, in_flow) {
-		due = instant_min(due, instant_after(child->retired, RETIRED_CHILD_TIME));
-		due = instant_min(due, child->starts);
-	}
-	return due;
-}
-
 static struct instant inquiry_due(const struct flow *flow)
 {
 	const struct inquiry *inquiry = flow->inquiry;
@@ -97,87 +85,11 @@ static struct instant flow_due(const struct flow *flow)
 	if (flow->inquiry != NULL && flow->state != FLOW_SHUNT)
 		due = instant_min(inquiry_due(flow), flow_budget(flow));
 	if (flow->state == FLOW_TUNNEL)
-		due = instant_min(flow->confirm_due, retired_due(flow));
+		due = instant_min(flow->confirm_due, flow_retired_due(flow));
 	if (flow->state == FLOW_SHUNT)
 		due = is_asking(flow) ? instant_min(inquiry_due(flow), flow_budget(flow))
 		                      : flow_shunt_due(flow);
 	return due;
-}
-
-static uint32_t lower_spi(const struct child *child)
-{
-	return child->spi_in < child->spi_out ? child->spi_in : child->spi_out;
-}
-
-/* The peer's, beside one of ours: it may be the one the peer sends by. */
-static bool is_peers_to_close(const struct child *sending, const struct child *child)
-{
-	return !child->is_replaced && sending->is_ours && !child->is_ours &&
-	       ip_equal(&child->gateway, &sending->gateway);
-}
-
-/*
- * COL-27: both sides made one at the same time, and each sends by its own. Both know both SPIs of
- * each, so both agree which is to go: the one with the lowest. The one who made it closes it, and
- * only if the peer has long sent by the other.
- */
-static bool gives_way(const struct child *sending, const struct child *other,
-                      const struct child_use *other_use)
-{
-	struct instant settled = instant_after(sending->up, SECONDS(5));
-
-	return is_peers_to_close(sending, other) && other_use->last_in.ns > settled.ns &&
-	       lower_spi(sending) < lower_spi(other);
-}
-
-static struct instant latest(struct instant a, struct instant b)
-{
-	return a.ns > b.ns ? a : b;
-}
-
-static void send_by(struct flow *flow, struct child *child)
-{
-	TAILQ_FIRST(&flow->children)->retired = flow->opp->now;
-	child->retired = INSTANT_NEVER;
-	TAILQ_REMOVE(&flow->children, child, in_flow);
-	TAILQ_INSERT_HEAD(&flow->children, child, in_flow);
-	flow_apply(flow);
-}
-
-/* A child that only receives, at the end of its time. */
-static void look_at_retired(struct flow *flow, struct child *child)
-{
-	struct opportunism *opp = flow->opp;
-	struct child *sending = TAILQ_FIRST(&flow->children);
-	struct child_use use = opp->engine.child_use(opp->engine.ctx, child->spi_in);
-	bool is_in_use = instant_since(opp->now, use.last_in).ns < RETIRED_CHILD_TIME.ns &&
-	                 use.last_in.ns > child->retired.ns;
-
-	if (gives_way(sending, child, &use)) {
-		send_by(flow, child);
-		ike_delete_child(opp->ike, sending->sa, sending->spi_in, opp->now);
-		return;
-	}
-	if (is_in_use) {
-		child->retired = use.last_in; /* the peer sends by it */
-		return;
-	}
-	child->retired = opp->now; /* child_gone follows; not twice meanwhile */
-	if (!is_peers_to_close(sending, child) ||
-	    instant_since(opp->now, latest(child->up, use.last_in)).ns >= CROSSED_CHILD_TIME.ns)
-		ike_delete_child(opp->ike, child->sa, child->spi_in, opp->now);
-}
-
-static void look_at_all_retired(struct flow *flow)
-{
-	struct child *child = TAILQ_FIRST(&flow->children), *next;
-
-	for (; child != NULL; child = next) {
-		next = TAILQ_NEXT(child, in_flow);
-		if (instant_reached(instant_after(child->retired, RETIRED_CHILD_TIME),
-		                    flow->opp->now))
-			look_at_retired(flow, child);
-	}
 }
 
 void flow_confirm(struct flow *flow)
@@ -229,7 +141,7 @@ static void flow_fire(struct opportunism *opp, struct timer *timer)
 		if (instant_reached(flow->confirm_due, opp->now))
 			flow_confirm(flow);
 		flow_look_at_starting(flow);
-		look_at_all_retired(flow);
+		flow_look_at_retired(flow);
 		timer_set(opp, &flow->timer, flow_due(flow));
 		break;
 	case FLOW_FOLLOWS:

@@ -298,6 +298,10 @@ void life_end(struct flow *flow);
 enum ike_reason life_reason(const struct flow *flow, enum ike_reason reason);
 void life_remember_closed(struct opportunism *opp, const struct ip_pair *pair);
 
+/* retired.c: when to look at the CHILD SAs that only receive, and looking. */
+struct instant flow_retired_due(const struct flow *flow);
+void flow_look_at_retired(struct flow *flow);
+
 /* respond.c */
 void respond_auth_wanted(struct opportunism *opp, const struct event *event);
 void respond_child_wanted(struct opportunism *opp, const struct event *event);
