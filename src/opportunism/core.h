@@ -240,7 +240,7 @@ void child_tell_strength(struct opportunism *opp, struct child *child);
 void child_forget(struct opportunism *opp, struct child *child);
 
 /* replace.c: rekeyed children. */
-void child_remove_later(struct opportunism *opp, uint32_t spi_in);
+void child_remove_later(struct opportunism *opp, const struct child *child);
 void children_forget_leaving(struct opportunism *opp);
 /* recover.c: who is established has changed; that negotiation is over; all of it. */
 void peers_changed(struct opportunism *opp);

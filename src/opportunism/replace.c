@@ -18,6 +18,9 @@ struct leaving {
 	struct timer timer;
 	LIST_ENTRY(leaving) in_list;
 	uint32_t spi_in;
+	struct ip_pair pair; /* of its flow */
+	enum strength strength;
+	bool is_told;
 };
 
 static void leave(struct opportunism *opp, struct timer *timer)
@@ -25,16 +28,21 @@ static void leave(struct opportunism *opp, struct timer *timer)
 	struct leaving *leaving = CONTAINER_OF(timer, struct leaving, timer);
 
 	opp->engine.remove_child(opp->engine.ctx, leaving->spi_in);
+	if (leaving->is_told)
+		opp->engine.remove_strength(opp->engine.ctx, &leaving->pair, leaving->strength);
 	heap_remove(&opp->timers, &leaving->timer.node);
 	LIST_REMOVE(leaving, in_list);
 	free(leaving);
 }
 
-void child_remove_later(struct opportunism *opp, uint32_t spi_in)
+void child_remove_later(struct opportunism *opp, const struct child *child)
 {
 	struct leaving *leaving = new_zeroed(sizeof(*leaving));
 
-	leaving->spi_in = spi_in;
+	leaving->spi_in = child->spi_in;
+	leaving->pair = child->flow->pair;
+	leaving->strength = child->strength;
+	leaving->is_told = child->is_told;
 	leaving->timer.fire = leave;
 	LIST_INSERT_HEAD(&opp->leaving, leaving, in_list);
 	timer_set(opp, &leaving->timer, instant_after(opp->now, LEAVING_CHILD_TIME));

@@ -322,11 +322,12 @@ void child_forget(struct opportunism *opp, struct child *child)
 
 	if (memory != NULL)
 		memory->tunnel_seen = opp->now;
-	if (child->is_replaced)
-		child_remove_later(opp, child->spi_in);
-	else
+	if (child->is_replaced) {
+		child_remove_later(opp, child); /* while it receives, its strength counts */
+	} else {
 		opp->engine.remove_child(opp->engine.ctx, child->spi_in);
-	untell_strength(opp, child);
+		untell_strength(opp, child);
+	}
 	uncount_child(opp, child);
 	TAILQ_REMOVE(&child->flow->children, child, in_flow);
 	hash_remove(&opp->children, &child->by_spi);
