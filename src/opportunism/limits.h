@@ -77,7 +77,7 @@ enum {
 #define DNS_TIME            MILLISECONDS(4000) /* TTL-5: then the result is "no answer" */
 #define GATEWAY_FAILURES_TIME SECONDS(60)
 #define SHARED_TIME         SECONDS(1) /* for so long after them others count as asking */
-#define QUEUE_TIME          SECONDS(15)        /* then a flow that waits ends as "overload" */
+#define QUEUE_TIME             SECONDS(30) /* then a flow that waits ends as "overload" */
 #define SELF_LOOK_TIME      SECONDS(3600)       /* OIN-4: our own records are looked up again */
 #define SELF_RETRY_TIME     SECONDS(60)         /* where nobody answered */
 #define PROTECTED_TIME      SECONDS(30 * 86400) /* TRU-9 */
