@@ -341,6 +341,8 @@ static void take_policy(struct steering *s, const struct policy_table *table)
 			s->counted[set] =
 			    new_array(s->layout.sets[set].count + 1, sizeof(struct counted));
 	s->row_before = new_array(table->row_count + 1, sizeof(*s->row_before));
+	free(s->row_now);
+	s->row_now = new_array(table->row_count + 1, sizeof(*s->row_now));
 }
 
 static struct before take_before(struct steering *s)
@@ -367,6 +369,7 @@ void policy_forget(struct steering *s)
 	struct before before = take_before(s);
 
 	before_wipe(&before);
+	free(s->row_now);
 }
 
 static bool has_same_local(const struct policy_table *a, const struct policy_table *b)

@@ -77,6 +77,8 @@ struct steering {
 	struct counted *counted[LAYOUT_SETS]; /* of each entry of sets that count */
 	struct eroute_use
 	    *row_before; /* of each written row: what elements that are gone counted */
+	struct eroute_use
+	    *row_now;    /* of each written row: what those that are there had at the last look */
 	bool has_policy; /* before, the kernel has what the text said */
 	struct hash pairs;
 	struct hash ported;
@@ -87,12 +89,12 @@ struct steering {
 	struct labels labels;
 	size_t change_room;
 	bool is_gathering; /* changes wait for a transaction that has others with them */
-	uint64_t refused; /* elements that the kernel or a bound refused */
+	uint64_t refused;  /* elements that the kernel or a bound refused */
 	struct counted drops[ENGINE_DROP_COUNT];
 	uint64_t cleartext_seen; /* when suspects were asked for last */
 	bool is_lost;            /* a transaction found no table */
 	struct watch *watch;
-	struct event_base *base;   /* that the watch has; else NULL */
+	struct event_base *base; /* that the watch has; else NULL */
 	struct putback *putback; /* pairs that wait to be put back */
 };
 

@@ -146,6 +146,27 @@ static void read_set(struct reading *r, const char *stem,
 		steering_note(r->steering, "counters", error);
 }
 
+static void add_use(struct eroute_use *sum, const struct eroute_use *use)
+{
+	sum->packets += use->packets;
+	sum->octets += use->octets;
+	if (use->last.ns > sum->last.ns)
+		sum->last = use->last;
+}
+
+/* A row may have many elements; each is looked at once, for all rows. */
+static void sum_rows(struct steering *s)
+{
+	memset(s->row_now, 0, s->policy.row_count * sizeof(*s->row_now));
+	for (size_t set = 0; set < LAYOUT_SETS; set++) {
+		const struct layout_list *list = &s->layout.sets[set];
+
+		for (size_t i = 0; i < list->count && layout_kinds[set].is_counted; i++)
+			add_use(&s->row_now[s->policy.flat_row[list->entries[i].flat]],
+			        &s->counted[set][i].use);
+	}
+}
+
 void steering_refresh_use(struct steering *s, struct instant now)
 {
 	for (size_t f = 0; f < 2; f++) {
@@ -164,14 +185,8 @@ void steering_refresh_use(struct steering *s, struct instant now)
 		if (s->layout.sets[LAYOUT_ROWS_PORTS].count > 0)
 			read_set(&r, "rows_ports", on_row_box);
 	}
-}
-
-static void add_use(struct eroute_use *sum, const struct eroute_use *use)
-{
-	sum->packets += use->packets;
-	sum->octets += use->octets;
-	if (use->last.ns > sum->last.ns)
-		sum->last = use->last;
+	if (s->has_policy)
+		sum_rows(s);
 }
 
 struct eroute_use steering_pair_use(struct steering *s, const struct ip_pair *pair)
@@ -195,13 +210,7 @@ struct eroute_use steering_row_use(struct steering *s, size_t row)
 	if (row >= s->policy.row_count)
 		return sum;
 	sum = s->row_before[row];
-	for (size_t set = 0; set < LAYOUT_SETS; set++) {
-		const struct layout_list *list = &s->layout.sets[set];
-
-		for (size_t i = 0; i < list->count && layout_kinds[set].is_counted; i++)
-			if (s->policy.flat_row[list->entries[i].flat] == row)
-				add_use(&sum, &s->counted[set][i].use);
-	}
+	add_use(&sum, &s->row_now[row]);
 	return sum;
 }
 
