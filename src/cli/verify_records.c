@@ -31,7 +31,7 @@ struct look {
 	struct own_addresses own;
 	struct hostkey keys[HOSTKEYS_MAX];
 	size_t key_count;
-	const char *fqdn; /* leftid=@fqdn, or NULL */
+	char fqdn[DNS_NAME_MAX]; /* leftid=@fqdn, or "" */
 	struct subject subjects[SUBJECTS_MAX];
 	size_t count;
 	bool is_cut;
@@ -76,7 +76,7 @@ static void add_self(struct look *look, const struct conns *conns)
 		if (!asks_dns(conn))
 			continue;
 		if (conn->ours.id.kind == CONF_ID_FQDN) {
-			look->fqdn = conn->ours.id.fqdn;
+			string_copy(look->fqdn, sizeof(look->fqdn), conn->ours.id.fqdn);
 			add_subject(look, &none, look->fqdn, true);
 			continue;
 		}
@@ -197,7 +197,6 @@ static void choose_subjects(struct look *look, const struct ip *hosts, size_t ho
 	if (look->is_cut)
 		verify_warn(look->v, "inside hosts", "name the others: ipsec verify ADDRESS...",
 		            "only the first %d were looked at", SUBJECTS_MAX);
-	look->fqdn = look->fqdn == NULL ? NULL : strdup(look->fqdn);
 	conns_wipe(&conns);
 }
 
@@ -352,7 +351,7 @@ static const char *gateway_text(const struct gateway *gateway, struct ip_text *r
 static bool is_us(const struct look *look, const struct gateway *gateway)
 {
 	if (gateway->name[0] != '\0')
-		return look->fqdn != NULL && strcmp(gateway->name, look->fqdn) == 0;
+		return strcmp(gateway->name, look->fqdn) == 0;
 	return is_own(look, &gateway->address);
 }
 
@@ -361,7 +360,7 @@ static bool authorises_us(const struct look *look, size_t i)
 {
 	const struct record_set *txt = set_of(look, i, 1);
 
-	for (size_t k = 0; k < txt->count && look->fqdn != NULL; k++) {
+	for (size_t k = 0; k < txt->count && look->fqdn[0] != '\0'; k++) {
 		if (txt->records[k].kind == GATEWAY_NAME &&
 		    strcmp(txt->records[k].name, look->fqdn) == 0)
 			return true;
@@ -509,6 +508,5 @@ void verify_records(struct verify *v, const struct site *site, const struct ip *
 		look_at_all(look);
 	else
 		verify_ok(v, "records", "no conn needs any");
-	free((char *)(uintptr_t)look->fqdn);
 	free(look);
 }
