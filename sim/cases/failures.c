@@ -506,7 +506,7 @@ void overload_lasts_ten_seconds(void)
 			snprintf(stranger, sizeof(stranger), "100.64.%u.%u", j / 256, j % 256);
 			sim_packet(p.sim, source, stranger);
 		}
-		sim_run_for(p.sim, MILLISECONDS(15100));
+		sim_run_for(p.sim, MILLISECONDS(30100));
 		expect_eroute(p.sim, source, stranger, cases[i].action);
 		expect_reason(p.sim, source, stranger, "too many others");
 		expect_expiry(p.sim, source, stranger, 9);
