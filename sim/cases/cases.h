@@ -77,6 +77,7 @@
 	X(weaker_gateway_takes_nothing) \
 	X(equal_gateway_stays_beside) \
 	X(identity_follows_our_own_records) \
+	X(key_records_are_not_asked_for_where_nobody_wants_them) \
 	X(equal_precedence_is_left_to_chance) \
 	X(withdrawn_key_ends_with_its_ike_sa) \
 	X(vouched_key_stays_with_its_ike_sa) \

@@ -187,6 +187,8 @@ void weaker_key_does_not_stand_in_for_the_vouched_one(void)
 		sim_packet(sim, source, destination);
 		sim_run_for(sim, SECONDS(20));
 		expect_eroute(sim, source, destination, is_signed ? "tunnel" : "drop");
+		if (is_signed)
+			expect_logged(sim, east, "by its own published key");
 		sim_end(sim);
 	}
 }
@@ -526,4 +528,25 @@ void equal_precedence_is_left_to_chance(void)
 	}
 	if (first < RUNS / 5 || first > RUNS - RUNS / 5)
 		abort(); /* one in a million, were it chance */
+}
+
+/* KEY-3 */
+void key_records_are_not_asked_for_where_nobody_wants_them(void)
+{
+	for (int asks = 0; asks <= 1; asks++) {
+		struct sim *sim = sim_new(1);
+		struct gateway *west = make_west(sim, asks ? CONN("") : "config setup\n\tkey-records=no\n"
+		                                                        CONN("")),
+			       *east = make_east(sim);
+
+		sim_delegate_with(sim, destination, 10, east, NULL);
+		sim_publish_key(sim, east);
+		sim_packet(sim, source, destination);
+		sim_run_for(sim, SECONDS(5));
+		expect_tunnel(sim, source, destination);
+		expect_true(sim, (strstr(sim->trace.s, "west: dns 2.2.0.192.in-addr.arpa type 25") !=
+		                  NULL) == (asks == 1));
+		(void)west;
+		sim_end(sim);
+	}
 }

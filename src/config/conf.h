@@ -171,6 +171,7 @@ struct conf_setup {
 	uint32_t mark_mask;   /* mark-mask=: the bits of packet marks that are ours */
 	bool seccomp;         /* the daemon may make only the system calls it needs */
 	bool has_strict_crls; /* strictcrlpolicy=yes: a CA without a CRL counts for nothing */
+	bool skips_key_records; /* key-records=no */
 	bool has_shared_ids;  /* uniqueids=no: several peers may have one identity */
 	char *log;            /* file name, or NULL: stderr or the journal */
 };

@@ -224,6 +224,16 @@ static bool set_route_bypass(struct setting *s)
 	return value_yes(s->value, &s->setup->route_bypass, s->why);
 }
 
+static bool set_key_records(struct setting *s)
+{
+	bool reads;
+
+	if (!value_yes(s->value, &reads, s->why))
+		return false;
+	s->setup->skips_key_records = !reads;
+	return true;
+}
+
 static bool set_uniqueids(struct setting *s)
 {
 	bool is_unique;
@@ -262,6 +272,7 @@ static const struct setup_key {
 	{ "route-bypass", false, set_route_bypass },
 	{ "log", false, set_log },
 	{ "uniqueids", false, set_uniqueids },
+	{ "key-records", false, set_key_records },
 	{ "strictcrlpolicy", false, set_strictcrlpolicy },
 	{ "seccomp", false, set_seccomp },
 };

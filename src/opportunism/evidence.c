@@ -246,7 +246,8 @@ void evidence_search(struct evidence_log *log, const struct key_search *search,
 		     { DNS_TYPE_TXT, &search->txt } };
 
 	for (size_t i = 0; i < ARRAY_LEN(sets); i++) {
-		if (sets[i].type == DNS_TYPE_TXT && !search->wants_txt)
+		if ((sets[i].type == DNS_TYPE_TXT && !search->wants_txt) ||
+		    (sets[i].type == DNS_TYPE_KEY && !search->wants_key))
 			continue;
 		evidence_asked(log, search->name, sets[i].type, asked);
 		if (sets[i].set->has_arrived)

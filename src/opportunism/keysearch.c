@@ -33,6 +33,7 @@ void key_search_start(struct key_search *search, struct lookups *lookups, const 
 
 	*search = (struct key_search){ .client.on_answer = on_answer,
 		                       .address = *address,
+		                       .wants_key = !lookups->skips_key,
 		                       .wants_txt = (wants & KEY_SEARCH_TXT) != 0,
 		                       .done = done,
 		                       .owner = owner };
@@ -41,7 +42,8 @@ void key_search_start(struct key_search *search, struct lookups *lookups, const 
 	LIST_INIT(&search->client.lookups);
 	search->client.is_claim = (wants & KEY_SEARCH_CLAIM) != 0;
 	ask(lookups, &search->client, SLOT_IPSECKEY, search->name, DNS_TYPE_IPSECKEY);
-	ask(lookups, &search->client, SLOT_KEY, search->name, DNS_TYPE_KEY);
+	if (search->wants_key)
+		ask(lookups, &search->client, SLOT_KEY, search->name, DNS_TYPE_KEY);
 	if (search->wants_txt)
 		ask(lookups, &search->client, SLOT_TXT, search->name, DNS_TYPE_TXT);
 }
@@ -56,7 +58,7 @@ void key_search_stop(struct key_search *search, struct lookups *lookups)
 
 bool key_search_is_done(const struct key_search *search)
 {
-	return search->ipseckey.has_arrived && search->key.has_arrived &&
+	return search->ipseckey.has_arrived && (search->key.has_arrived || !search->wants_key) &&
 	       (search->txt.has_arrived || !search->wants_txt);
 }
 

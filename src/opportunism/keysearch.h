@@ -15,6 +15,7 @@ struct key_search {
 	struct record_set txt;
 	struct ip address; /* of the gateway, or IP_NONE when the name is an FQDN */
 	char name[DNS_NAME_MAX]; /* asked about */
+	bool wants_key; /* KEY-3: unless key-records=no */
 	bool wants_txt;
 	void (*done)(struct key_search *search); /* all answers are in; may free the search */
 	void *owner;

@@ -34,6 +34,7 @@ struct lookups {
 	struct hash by_id;
 	struct lookup_line ours, claims;
 	uint64_t next_id;
+	bool skips_key; /* nobody asks for KEY records (KEY-3) */
 };
 
 void lookups_init(struct lookups *all, const struct resolver_port *resolver,

@@ -473,6 +473,7 @@ static void configure(struct opportunism *opp, const struct opportunism_config *
 	opp->dnssec = config->conf->setup.dnssec;
 	opp->overload = config->conf->setup.overload_passes ? EROUTE_PASS : EROUTE_DROP;
 	opp->shunt_idle = SECONDS(config->conf->setup.shunt_idle_s);
+	opp->lookups.skips_key = config->conf->setup.skips_key_records;
 	opp->has_shared_ids = config->conf->setup.has_shared_ids;
 	opp->tunnel_idle = SECONDS(config->conf->setup.tunnel_idle_s);
 	leave_addresses(opp, &was); /* first, so that their Deletes wait for nothing */

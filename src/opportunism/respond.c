@@ -797,6 +797,25 @@ void respond_child_wanted(struct opportunism *opp, const struct event *event)
 		look(claim);
 }
 
+/* AUZ-6 */
+static void log_other_key(const struct claim *claim)
+{
+	const struct peer_sa *sa = sa_find(claim->opp, claim->sa);
+	struct gateway vouched = { 0 };
+
+	if (sa == NULL || !claim->wants_source)
+		return;
+	take_source(claim, &claim->source.ipseckey, false, &vouched);
+	take_source(claim, &claim->source.txt, true, &vouched);
+	if (vouched.key_count > 0 && !gateway_has_key(&vouched, &sa->key))
+		log_line(&claim->opp->log, LOG_INFO,
+		         "gateway %s speaks for %s by its own published key, not by the one that "
+		         "record holds",
+		         ip_text(&claim->said.path.remote.address).s,
+		         ip_text(&claim->said.peer.range.first).s);
+	free(vouched.keys);
+}
+
 bool respond_take_claim(struct opportunism *opp, ike_handle sa, uint64_t tag,
                         enum strength *strength, struct conn_state **conn,
                         struct evidence_log *evidence)
@@ -808,6 +827,7 @@ bool respond_take_claim(struct opportunism *opp, ike_handle sa, uint64_t tag,
 	*strength = claim->strength;
 	*conn = claim->conn;
 	evidence_claim(evidence, claim, opp->now);
+	log_other_key(claim);
 	claim_free(claim);
 	return true;
 }

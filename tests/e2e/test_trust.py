@@ -192,6 +192,21 @@ def test_keys_roll_over_without_loss(lab, idle_pair, lies):
     assert "peer 198.18.1.1, RSA 2048 bits" in idle_pair.east.log()
 
 
+def test_an_ecdsa_key_is_published_and_verified(lab, idle_pair, lies):
+    """IPSECKEY algorithm 3 (RFC 8005), written by showhostkey, served by NSD, read by the other side."""
+    west = idle_pair.west
+    idle_pair.stop()
+    west.ipsec("newhostkey", "--type", "ecdsa")
+    key = west.key("--ipseckey", WEST, "--type", "ecdsa")
+    lab.publish(reverse(WEST), key)
+    lab.publish(reverse(SOURCE), key)
+    lab.reload_dns()
+    start(idle_pair)
+    meet(idle_pair, SECOND, "tunnel")
+    assert "peer 198.18.1.1, ECDSA" in idle_pair.east.log()
+    records(idle_pair)
+
+
 def test_dns_is_verified(lab, idle_pair, lies):
     """The HowTo had to believe every answer. Here the zones are signed, and forged answers about them
     buy neither cleartext nor a tunnel to somebody else; true ones make a tunnel of strength dnssec."""
