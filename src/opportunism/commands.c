@@ -15,6 +15,14 @@ static struct conn_state *named(struct opportunism *opp, const char *name, struc
 	return conn;
 }
 
+/* Who is answered changes with it. */
+static void set_added(struct opportunism *opp, struct conn_state *conn, bool is_added)
+{
+	conn->is_added = is_added;
+	if (!conns_index(&opp->conns, &opp->own))
+		log_line(&opp->log, LOG_ERROR, "policy: too many rows, groups answer nobody");
+}
+
 bool opportunism_conn_add(struct opportunism *opp, const char *name, struct text *error,
                           struct instant now)
 {
@@ -23,7 +31,7 @@ bool opportunism_conn_add(struct opportunism *opp, const char *name, struct text
 	opp->now = now;
 	if (conn == NULL)
 		return false;
-	conn->is_added = true;
+	set_added(opp, conn, true);
 	return true;
 }
 
@@ -34,7 +42,7 @@ bool opportunism_conn_delete(struct opportunism *opp, const char *name, struct t
 
 	if (conn == NULL || !opportunism_conn_unroute(opp, name, error, now))
 		return false;
-	conn->is_added = false;
+	set_added(opp, conn, false);
 	return opportunism_conn_down(opp, name, error, now);
 }
 

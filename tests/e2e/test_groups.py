@@ -213,3 +213,18 @@ def test_groups_for_hosts_behind_a_gateway(lab, hosts):
     assert hosts.west.action(SOURCE, DEST) == "tunnel"
     assert not capture.frames().between(SOURCE, DEST).with_octets(PIECE)
     assert capture.frames().between(SOURCE, STRANGER).with_octets(PIECE)
+
+
+def test_a_group_that_is_deleted_answers_nobody(lab, hosts):
+    """A conn like any other to ipsec auto."""
+    hosts.stop()
+    hosts.west.configure(SETUP, NO_DEFAULT)
+    hosts.east.configure(SETUP, NO_DEFAULT)
+    put(hosts.west, private_or_clear=f"{EAST}\n")
+    put(hosts.east, clear_or_private="0.0.0.0/0\n")
+    hosts.start()
+    hosts.east.ipsec("auto", "--delete", "clear-or-private")
+    assert lab.west.ping(EAST) and hosts.west.action(WEST, EAST) == "pass"
+    hosts.east.ipsec("auto", "--add", "clear-or-private")
+    hosts.west.restart()
+    assert lab.west.ping(EAST) and hosts.west.action(WEST, EAST) == "tunnel"
