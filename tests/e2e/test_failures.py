@@ -93,6 +93,8 @@ def test_eroutes_are_taken_out_by_command(lab, bed):
     begin(bed, SETUP, HOWTO)
     bed.east.start()
     assert lab.source.ping(DEST) and lab.source.ping(STRANGER)
+    bed.west.ipsec("reload")
+    assert bed.west.action(SOURCE, STRANGER) == "pass", "nothing that says otherwise has changed"
     bed.west.ipsec("eroute", "--del", f"{SOURCE}/32", f"{STRANGER}/32")
     assert bed.west.eroute(SOURCE, STRANGER) is None
     assert bed.west.ipsec("eroute", "--del", SOURCE, STRANGER, check=False).returncode == REFUSED
