@@ -50,6 +50,7 @@ struct shown pieces_show(struct piece_memory *memory, const struct packet *p, st
 	if (!p->is_fragment)
 		return shown;
 	if (!p->is_later_fragment) {
+		memory->at[at].when.ns = 0;
 		if (shown.hides_ports)
 			return shown;
 		memory->at[at].pair = p->pair;
@@ -59,6 +60,9 @@ struct shown pieces_show(struct piece_memory *memory, const struct packet *p, st
 		memory->at[at].when = now;
 		return shown;
 	}
+	/* IPv4 numbers its packets by protocol (RFC 6864 section 4). */
+	if (p->version == 4 && memory->at[at].protocol != p->protocol)
+		return shown;
 	if (memory->at[at].when.ns == 0 || memory->at[at].id != p->fragment_id ||
 	    instant_since(now, memory->at[at].when).ns >= PIECE_TIME.ns ||
 	    !ip_equal(&memory->at[at].pair.source, &p->pair.source) ||

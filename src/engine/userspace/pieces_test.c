@@ -60,6 +60,24 @@ static void what_shows_no_ports_hides_them(void **state)
 	free(memory);
 }
 
+/* A private datagram must not leave by the rule of another with its number. */
+static void a_number_says_nothing_of_another_packet(void **state)
+{
+	struct piece_memory *memory = new_zeroed(sizeof(*memory));
+	struct packet first = piece(7, false, 53), later = piece(7, true, 0);
+	struct packet icmp = piece(7, true, 0);
+	struct instant now = { SECONDS(5).ns };
+
+	icmp.protocol = IPPROTO_NUMBER_ICMP;
+	(void)pieces_show(memory, &first, now);
+	assert_int_equal(pieces_show(memory, &icmp, now).protocol, IPPROTO_NUMBER_ICMP);
+	assert_int_equal(pieces_show(memory, &icmp, now).remote_port, -1);
+	first.has_ports = false; /* the number comes again, and tells nothing */
+	(void)pieces_show(memory, &first, now);
+	assert_true(pieces_show(memory, &later, now).hides_ports);
+	free(memory);
+}
+
 static void icmp_types_are_no_ports(void **state)
 {
 	struct packet ping = { .version = 4,
@@ -76,6 +94,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_later_fragment_has_the_ports_of_the_first),
 		cmocka_unit_test(what_shows_no_ports_hides_them),
+		cmocka_unit_test(a_number_says_nothing_of_another_packet),
 		cmocka_unit_test(icmp_types_are_no_ports),
 	};
 
