@@ -213,6 +213,27 @@ def test_cleartext_under_way_comes_in_for_a_moment(bare, west):
           west.steering.number("dropped", "cleartext") > 1, timeout=4)
 
 
+def test_what_a_rule_keeps_private_has_no_such_moment(bare):
+    """CLR-1, CLR-2: another rule of the same two addresses had its tunnel a moment ago."""
+    west = bare.west
+    steering = Steering(west, WEST_LAN, ANY, "trap", WEST_LAN, SECOND, f"private:{UDP}:53", "--",
+                        WEST_LAN)
+    try:
+        steering.tell("routes", "up")
+        steering.tell("open")
+        steering.tell("beat", "on")
+        steering.tell("late", SOURCE, SECOND, "tunnel")
+        bare.internet.forge(SECOND, SOURCE, 1, 53)
+        until("counted", lambda: steering.number("dropped", "cleartext") == 1, timeout=1)
+        bare.internet.forge(SECOND, SOURCE, 1)
+        assert steering.number("dropped", "cleartext") == 1
+    finally:
+        steering.text("down")
+        steering.tell("routes", "down")
+        steering.stop()
+        west.nft("flush ruleset\n")
+
+
 def test_a_policy_moves_pairs_at_once_and_keeps_what_was_counted(bare, west):
     west.steering.tell("rows", 1)  # everything is open
     west.steering.tell("pair", SOURCE, SECOND, "pass")

@@ -572,8 +572,8 @@ static void add_related(struct text *out, const struct family *f)
 	char d = f->digit;
 
 	text_add(out, "	chain cleartext_private%c {\n", d);
-	text_add(out, "		ct state != related goto cleartext_tunnel%c\n", d);
-	text_add(out, "		%s type != @errors%c goto cleartext_tunnel%c\n", icmp, d, d);
+	text_add(out, "		ct state != related goto cleartext_refused%c\n", d);
+	text_add(out, "		%s type != @errors%c goto cleartext_refused%c\n", icmp, d, d);
 	for (size_t i = 0; i < ARRAY_LEN(plain); i++)
 		text_add(out, "		ct original %s saddr . ct original %s daddr @%s%c accept\n",
 		         p, p, plain[i], d);
@@ -583,7 +583,7 @@ static void add_related(struct text *out, const struct family *f)
 		    "		%s type @errors%c ct original %s saddr . ct original %s daddr . "
 		    "ct original protocol . ct original proto-dst @%s%c accept\n",
 		    icmp, d, p, p, ported[i], d);
-	text_add(out, "		goto cleartext_tunnel%c\n	}\n", d);
+	text_add(out, "		goto cleartext_refused%c\n	}\n", d);
 }
 
 static void add_cleartext(struct text *out, const struct family *f)
@@ -592,15 +592,21 @@ static void add_cleartext(struct text *out, const struct family *f)
 	char d = f->digit;
 
 	/* Noted before it is dropped: a full set ends the rule, never the drop. */
-	text_add(out, "	chain cleartext_tunnel%c {\n", d);
-	text_add(out, "		%s daddr . %s saddr @grace%c accept\n", p, p, d);
+	text_add(out, "	chain cleartext_refused%c {\n", d);
 	text_add(out, "		add @suspect%c { %s daddr . %s saddr }\n", d, p, p);
 	text_add(out, "		counter name cleartext drop\n	}\n");
+	text_add(out, "	chain cleartext_tunnel%c {\n", d);
+	text_add(out, "		%s daddr . %s saddr @grace%c accept\n", p, p, d);
+	text_add(out, "		goto cleartext_refused%c\n	}\n", d);
+	/* The moment of grace is of two addresses; what a rule keeps private has no part in it. */
+	text_add(out, "	chain cleartext_open%c {\n", d);
+	text_add(out, "		%s daddr . %s saddr . meta l4proto . th sport ", p, p);
+	text_add(out, "@tunnel_ports%c goto cleartext_tunnel%c\n		accept\n	}\n", d, d);
 	text_add(out, "	chain cleartext_ports%c {\n", d);
 	text_add(out, "		%s daddr . %s saddr . meta l4proto . th sport ", p, p);
-	text_add(out, "@tunnel_ports%c goto cleartext_tunnel%c\n", d, d);
+	text_add(out, "@clear_ports%c goto cleartext_open%c\n", d, d);
 	text_add(out, "		%s daddr . %s saddr . meta l4proto . th sport ", p, p);
-	text_add(out, "@clear_ports%c accept\n", d);
+	text_add(out, "@tunnel_ports%c goto cleartext_refused%c\n", d, d);
 	text_add(out, "		goto cleartext_private%c\n	}\n", d);
 	text_add(out, "	chain cleartext%c {\n", d);
 	text_add(out, "		%s saddr @bypass%c accept\n", p, d);
