@@ -259,12 +259,16 @@ struct ike_owner core_owner(struct opportunism *opp);
 void core_run_events(struct opportunism *opp);
 void event_release(struct event *event);
 
-/* opportunism.c: after a change of the conns; of tunnels; a flow closed with its tunnels. */
+/* configure.c: after a change of the conns; of tunnels; a flow closed with its tunnels. */
 void core_policy_changed(struct opportunism *opp);
 void core_policy_renew(struct opportunism *opp);
-/* As if a packet had come, but silent gateways are tried too, and caches are not asked. */
-void core_decide_by_order(struct opportunism *opp, const struct ip_pair *pair);
 void core_close_flow(struct opportunism *opp, struct flow *flow, const char *why);
+/* What the core has copied as its own addresses. */
+void core_free_own(struct own_addresses *own);
+
+/* opportunism.c: as if a packet had come, but silent gateways are tried too, and caches are not
+ * asked. */
+void core_decide_by_order(struct opportunism *opp, const struct ip_pair *pair);
 
 /* self.c: how we prove who we are. False: there is nothing to prove it with. */
 MUST_USE bool self_for_conn(const struct opportunism *opp, const struct conn_state *conn,

@@ -1,0 +1,375 @@
+/*
+ * The configuration that is in force: its policy, and what becomes of flows, tunnels and IKE SAs
+ * when it or the addresses of this machine change.
+ */
+#include "opportunism/group_names.h"
+#include "opportunism/self.h"
+#include "opportunism/tunnel.h"
+
+#include <stdlib.h>
+
+#include "crypto/x509.h"
+
+void core_free_own(struct own_addresses *own)
+{
+	free((void *)(uintptr_t)own->all);
+	free((void *)(uintptr_t)own->outer);
+	free((void *)(uintptr_t)own->covered);
+}
+
+static const struct ip *copy_ips(const struct ip *from, size_t count)
+{
+	struct ip *copy = new_array(count, sizeof(*copy));
+
+	if (count > 0)
+		memcpy(copy, from, count * sizeof(*copy));
+	return copy;
+}
+
+static void copy_own(struct own_addresses *out, const struct own_addresses *from)
+{
+	*out = *from;
+	out->all = copy_ips(from->all, from->count);
+	out->outer = copy_ips(from->outer, from->outer_count);
+	out->covered = copy_ips(from->covered, from->covered_count);
+}
+
+static void copy_host_keys(struct opportunism *opp, const struct opportunism_config *config)
+{
+	free(opp->host_keys);
+	opp->host_key_count = config->host_key_count;
+	opp->host_keys = new_array(config->host_key_count, sizeof(*opp->host_keys));
+	if (config->host_key_count > 0)
+		memcpy(opp->host_keys, config->host_keys,
+		       config->host_key_count * sizeof(*opp->host_keys));
+}
+
+static void rebuild_policy(struct opportunism *opp)
+{
+	struct policy_row *rows = NULL, *conn_rows = NULL;
+	size_t count = tunnel_rows(opp, &rows);
+	size_t conn_count = conns_rows(&opp->conns, &opp->own, &conn_rows);
+	struct policy_clash clash;
+	struct policy_table table;
+
+	rows = grow_array(rows, count + conn_count + 1, sizeof(*rows));
+	if (conn_count > 0)
+		memcpy(rows + count, conn_rows, conn_count * sizeof(*rows));
+	count += conn_count;
+	free(conn_rows);
+	opp->is_policy_stale = false;
+	if (!conns_index(&opp->conns, &opp->own))
+		log_line(&opp->log, LOG_ERROR, "policy: too many rows, groups answer nobody");
+	if (!policy_build(&table, rows, count, &clash)) {
+		log_line(&opp->log, LOG_ERROR,
+		         "policy: too many rows, the ones that are in force stay");
+		free(rows);
+		return;
+	}
+	policy_wipe(&opp->policy);
+	opp->policy = table;
+	if (clash.is_there)
+		log_line(&opp->log, LOG_WARNING,
+		         "conn %s: its addresses are those of conn %s, which wins",
+		         rows[clash.second].name, rows[clash.first].name);
+	free(rows);
+	opp->engine.set_policy(opp->engine.ctx, &opp->policy);
+}
+
+/* The conn that stands for a flow now: the one that answers for a tunnel, the row's otherwise. */
+static struct conn_state *conn_for(struct opportunism *opp, const struct flow *flow)
+{
+	const struct policy_row *row = policy_lookup(&opp->policy, &flow->pair);
+
+	/* Its rule is no more: what is for less than all traffic is looked at anew. */
+	if (!traffic_is_any(&flow->pair.traffic) &&
+	    (row == NULL || !traffic_equal(&row->traffic, &flow->pair.traffic)))
+		return NULL;
+	if (row != NULL && row->is_outcome) {
+		/* A pair that the peer of the same conn asked for by itself may stay beside it. */
+		struct conn_state *conn = conns_find(&opp->conns, row->name);
+
+		return flow->state == FLOW_TUNNEL && flow->conn == conn ? conn : NULL;
+	}
+	if (row != NULL && row->action == POLICY_TRAP)
+		return conns_find(&opp->conns, row->name);
+	if (row != NULL && !row->is_group)
+		return NULL;
+	if (flow->state != FLOW_TUNNEL)
+		return NULL;
+	return conns_answering(&opp->conns, &flow->pair.source, &flow->pair.destination, &opp->own,
+	                       flow->conn == NULL ? IKE_AUTH_SIGNATURE
+	                                          : ike_auth_of(flow->conn->theirs.auth));
+}
+
+void core_close_flow(struct opportunism *opp, struct flow *flow, const char *why)
+{
+	struct child *child;
+
+	TAILQ_FOREACH (child, &flow->children, in_flow)
+		ike_delete_child(opp->ike, child->sa, child->spi_in, opp->now);
+	flow_end(flow, why);
+}
+
+/* POL-5: what the new policy forbids, or decides otherwise, ends at once. */
+static void recheck_flow(struct opportunism *opp, struct flow *flow)
+{
+	struct conn_state *conn = conn_for(opp, flow);
+	bool is_same = conn != NULL && conn_is_private(conn) == flow->is_private;
+	bool is_kept = is_same && flow_shunt_is_kept(flow, conn);
+
+	if (flow->tunnel != NULL &&
+	    (conn == NULL || strcmp(flow->tunnel->conn, conn->conn.name) != 0))
+		tunnel_free(flow);
+	flow_take_conn(flow, conn);
+	if (conn != NULL && flow->state == FLOW_TUNNEL) {
+		if (!is_same)
+			flow_apply(flow); /* a tunnel is good for a private pair and any other */
+		return;
+	}
+	/* What was only held, since nobody knew what is right for it, is decided now. */
+	if (flow->state == FLOW_DNS && flow->inquiry == NULL && !flow_waits(flow))
+		is_same = false;
+	/* A decision under way starts again with its packets still held. */
+	if (is_same && (flow->state == FLOW_DNS || flow->state == FLOW_IKE))
+		return;
+	if (is_kept)
+		return; /* TTL-4: nothing is held for what would be found out again */
+	if (flow->carrier != NULL && is_same)
+		return; /* goes the way of its carrier, which is checked as well */
+	core_close_flow(opp, flow, "the configuration changed");
+}
+
+static void recheck_flows(struct opportunism *opp)
+{
+	size_t count;
+	struct ip_pair *pairs = flow_pairs(opp, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		struct flow *flow = flow_find(opp, &pairs[i]);
+
+		if (flow != NULL)
+			recheck_flow(opp, flow);
+	}
+	free(pairs);
+}
+
+void core_policy_changed(struct opportunism *opp)
+{
+	rebuild_policy(opp);
+	tunnels_recheck(opp);
+	recheck_flows(opp);
+	core_run_events(opp);
+}
+
+/* Configured tunnels win (AUZ-1): what opportunism made of their pairs before is over. */
+static void give_way(struct opportunism *opp)
+{
+	size_t count;
+	struct ip_pair *pairs = flow_pairs(opp, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		const struct policy_row *row = policy_lookup(&opp->policy, &pairs[i]);
+		struct flow *flow = flow_find(opp, &pairs[i]);
+
+		if (flow != NULL && row != NULL && row->is_outcome)
+			recheck_flow(opp, flow);
+	}
+	free(pairs);
+}
+
+void core_policy_renew(struct opportunism *opp)
+{
+	bool has_new = opp->has_new_tunnel;
+
+	if (opp->has_new_names) {
+		opp->has_new_names = false;
+		group_names_refill(opp);
+		rebuild_policy(opp);
+		recheck_flows(opp);
+	}
+	if (!opp->is_policy_stale)
+		return;
+	opp->has_new_tunnel = false;
+	rebuild_policy(opp);
+	if (has_new)
+		give_way(opp);
+}
+
+/* Has this machine an address to begin from? */
+static bool has_outer(const struct opportunism *opp, const struct conn_state *conn)
+{
+	enum ip_family family = (enum ip_family)conn->theirs.address.family;
+
+	return conn->theirs.kind != END_ADDRESS ||
+	       conn_outer(conn, family, &opp->own).family != IP_NONE;
+}
+
+static void start_conn(struct opportunism *opp, struct conn_state *conn)
+{
+	CLEANUP(text_free) struct text error = { 0 };
+	bool is_up = opportunism_conn_up(opp, conn->conn.name, &error, opp->now);
+
+	conn->waits_for_address = !is_up && !has_outer(opp, conn);
+	if (!is_up)
+		log_line(&opp->log, LOG_WARNING, "conn %s: %s", conn->conn.name, error.s);
+}
+
+static void start_conns(struct opportunism *opp)
+{
+	for (size_t i = 0; i < opp->conns.count; i++)
+		if (opp->conns.list[i].conn.auto_action == AUTO_START)
+			start_conn(opp, &opp->conns.list[i]);
+}
+
+static void start_waiting_conns(struct opportunism *opp)
+{
+	for (size_t i = 0; i < opp->conns.count; i++) {
+		struct conn_state *conn = &opp->conns.list[i];
+
+		if (conn->waits_for_address && has_outer(opp, conn))
+			start_conn(opp, conn);
+	}
+}
+
+/* Some conn names this address as ours. */
+static bool is_named(const struct opportunism *opp, const struct ip *address)
+{
+	for (size_t i = 0; i < opp->conns.count; i++) {
+		const struct conn_end *ours = &opp->conns.list[i].ours;
+
+		if (ours->kind == END_ADDRESS && ip_equal(&ours->address, address))
+			return true;
+	}
+	return false;
+}
+
+/* Can an IKE SA still be at this address? One that is no outer address any more has no way out,
+ * unless somebody wrote that it has. */
+static bool is_still_ours(const struct opportunism *opp, const struct own_addresses *before,
+                          const struct ip *address)
+{
+	bool is_here = false;
+
+	for (size_t i = 0; i < opp->own.count; i++)
+		is_here |= ip_equal(&opp->own.all[i], address);
+	return is_here && (own_is_outer(&opp->own, address) || !own_is_outer(before, address) ||
+	                   is_named(opp, address));
+}
+
+/* RST-8 */
+static void leave_addresses(struct opportunism *opp, const struct own_addresses *before)
+{
+	struct peer_sa *sa = LIST_FIRST(&opp->sa_list), *next;
+
+	for (; sa != NULL; sa = next) {
+		next = LIST_NEXT(sa, in_list);
+		if (sa->local.family == IP_NONE || is_still_ours(opp, before, &sa->local))
+			continue;
+		log_line(&opp->log, LOG_INFO, "IKE SA with %s: our address %s is gone",
+		         ip_text(&sa->gateway).s, ip_text(&sa->local).s);
+		ike_delete(opp->ike, sa->handle, opp->now);
+	}
+}
+
+static bool same_addresses(const struct ip *a, size_t a_count, const struct ip *b, size_t b_count)
+{
+	if (a_count != b_count)
+		return false;
+	for (size_t i = 0; i < a_count; i++)
+		if (!ip_equal(&a[i], &b[i]))
+			return false;
+	return true;
+}
+
+static bool same_host_keys(const struct opportunism *opp, const struct opportunism_config *config)
+{
+	if (opp->host_key_count != config->host_key_count)
+		return false;
+	for (size_t i = 0; i < opp->host_key_count; i++)
+		if (!pubkey_equal(&opp->host_keys[i].key, &config->host_keys[i].key))
+			return false;
+	return true;
+}
+
+static bool is_other_world(const struct opportunism *opp, const struct opportunism_config *config)
+{
+	const struct own_addresses *a = &opp->own, *b = &config->own;
+
+	return opp->dnssec != config->conf->setup.dnssec || !same_host_keys(opp, config) ||
+	       !same_addresses(a->outer, a->outer_count, b->outer, b->outer_count);
+}
+
+/* `before`: conns whose states stay, or NULL. */
+static void configure(struct opportunism *opp, const struct opportunism_config *config,
+                      const struct conns *before)
+{
+	struct own_addresses was = opp->own;
+
+	opp->is_other_world = is_other_world(opp, config);
+	respond_forget_all(opp);
+	x509_trust_release(opp->trust);
+	opp->trust = x509_trust_hold(config->conf->trust);
+	copy_own(&opp->own, &config->own);
+	copy_host_keys(opp, config);
+	conns_load(&opp->conns, config->conf, config->secrets, &opp->own);
+	if (before != NULL)
+		conns_keep_states(&opp->conns, before);
+	opp->dnssec = config->conf->setup.dnssec;
+	opp->overload = config->conf->setup.overload_passes ? EROUTE_PASS : EROUTE_DROP;
+	opp->shunt_idle = SECONDS(config->conf->setup.shunt_idle_s);
+	opp->lookups.skips_key = config->conf->setup.skips_key_records;
+	opp->has_shared_ids = config->conf->setup.has_shared_ids;
+	opp->tunnel_idle = SECONDS(config->conf->setup.tunnel_idle_s);
+	leave_addresses(opp, &was); /* first, so that their Deletes wait for nothing */
+	group_names_take(opp);
+	tunnels_recheck(opp);
+	rebuild_policy(opp);
+	recheck_flows(opp);
+	opp->is_other_world = false;
+	self_look(opp);
+	core_free_own(&was);
+}
+
+void opportunism_configure(struct opportunism *opp, const struct opportunism_config *config,
+                           struct instant now)
+{
+	struct conns before = opp->conns; /* flows point to them until they are rechecked */
+
+	opp->now = now;
+	configure(opp, config, NULL);
+	conns_wipe(&before);
+	start_conns(opp);
+	core_run_events(opp);
+}
+
+void opportunism_reconfigure(struct opportunism *opp, const struct opportunism_config *config,
+                             struct instant now)
+{
+	struct conns before = opp->conns;
+
+	opp->now = now;
+	configure(opp, config, &before);
+	conns_wipe(&before);
+	core_run_events(opp);
+}
+
+void opportunism_readdress(struct opportunism *opp, const struct opportunism_config *config,
+                           struct instant now)
+{
+	opportunism_reconfigure(opp, config, now);
+	start_waiting_conns(opp);
+	core_run_events(opp);
+}
+
+size_t policy_rows_of_conf(const struct conf *conf, const struct own_addresses *own,
+                           struct policy_row **rows)
+{
+	struct conns conns;
+	size_t count;
+
+	conns_load(&conns, conf, NULL, own);
+	count = conns_rows(&conns, own, rows);
+	conns_wipe(&conns);
+	return count;
+}
