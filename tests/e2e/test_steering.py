@@ -504,6 +504,20 @@ def test_the_network_is_read(west):
         f"10 addresses, default4 wan {WEST} via 198.18.1.254 mtu 1500, default6 wan {WEST6}")
 
 
+def test_what_an_icmp_message_said_is_no_route(bare):
+    """POL-1: nobody outside adds to what route-bypass=yes lets past the policy."""
+    east = bare.east
+    steering = Steering(east, *ROWS)
+    east.nft("delete table inet wildswan")
+    before = steering.ask("network").split(", ")[-1]
+    bare.internet.ip("link", "set", "stranger", "mtu", "1300")
+    assert not east.ping(STRANGER6, size=1400, wait=0.2, options=("-M", "do"))
+    assert "mtu 1300" in east.shell(f"ip route get {STRANGER6}")
+    assert steering.ask("network").split(", ")[-1] == before
+    bare.internet.ip("link", "set", "stranger", "mtu", "1500")
+    steering.stop()
+
+
 def test_without_its_table_the_steering_says_what_to_do(bare):
     east = bare.east
     steering = Steering(east, *ROWS)

@@ -103,9 +103,10 @@ static void show_network(void)
 		printf("error %s\n", error);
 		return;
 	}
-	printf("%zu addresses, default4 %s %s via %s mtu %u, default6 %s %s mtu %u\n",
+	printf("%zu addresses, default4 %s %s via %s mtu %u, default6 %s %s mtu %u, %zu routes\n",
 	       n.address_count, n.device4, ip_text(&n.source4).s, ip_text(&n.next_hop4).s, n.mtu4,
-	       n.device6, ip_text(&n.source6).s, n.mtu6);
+	       n.device6, ip_text(&n.source6).s, n.mtu6,
+	       n.route_count);
 }
 
 static void one_pair(struct bed *bed, const char *verb, const char *source, const char *destination,

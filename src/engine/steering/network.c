@@ -103,7 +103,10 @@ static int on_route(const struct nlmsghdr *h, void *ctx)
 		}
 		}
 	}
-	if (table != RT_TABLE_MAIN || ifindex == 0 || message->rtm_type != RTN_UNICAST)
+	/* What the kernel learnt from an ICMP message is no route of anybody's: a private destination
+	 * would be reached past us since somebody said "too big". */
+	if (table != RT_TABLE_MAIN || ifindex == 0 || message->rtm_type != RTN_UNICAST ||
+	    (message->rtm_flags & RTM_F_CLONED) != 0)
 		return MNL_CB_OK;
 	if (message->rtm_dst_len != 0) {
 		if (destination.family != IP_NONE)
