@@ -106,6 +106,13 @@ def tables(pair):
     eroute(pair.east)
 
 
+def reasons(pair):
+    title("6. Why")
+    for address in (DEST, STRANGER):
+        print(f"  west# ipsec why {address} from {SOURCE}")
+        show(pair.west.ipsec("why", address, "from", SOURCE).stdout)
+
+
 def main():
     began = time.monotonic()
     with Lab() as lab:
@@ -117,6 +124,7 @@ def main():
         second_client(lab, pair)
         stranger(lab, pair)
         tables(pair)
+        reasons(pair)
         pair.stop()
     print(f"\n{BOLD}Done{OFF} in {time.monotonic() - began:.1f} s; "
           "the namespaces and everything in them are gone.")
