@@ -122,6 +122,7 @@
 	X(rekeys_with_losses_lose_nothing)        \
 	X(rekeys_of_a_configured_tunnel_lose_nothing) \
 	X(a_sprayer_waits_for_its_own)            \
+	X(an_order_ends_the_wait_of_a_shunt)      \
 	X(a_full_queue_costs_the_sprayer)         \
 	X(third_parties_are_hardly_knocked_at)    \
 	X(new_gateways_are_tried_slowly)          \

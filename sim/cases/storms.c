@@ -62,6 +62,31 @@ void a_sprayer_waits_for_its_own(void)
 	sim_end(s.sim);
 }
 
+/* TTL-4, FAIL-3: what waits for its turn to be asked again is asked once by order, not twice. */
+void an_order_ends_the_wait_of_a_shunt(void)
+{
+	struct storm s = start(3, NULL);
+
+	sim_withdraw(s.sim, destination);
+	sim_dns_ttl(s.sim, destination, 60);
+	sim_packet(s.sim, sprayer, destination);
+	sim_run_for(s.sim, SECONDS(30));
+	expect_pass(s.sim, sprayer, destination);
+	sim_packet(s.sim, sprayer, destination); /* in use */
+	sim_run_for(s.sim, MILLISECONDS(31600));
+	sim_dns_slow(s.sim, SECONDS(3));
+	sim_dns_delay(s.sim, destination, SECONDS(3));
+	sim_packet(s.sim, source, victim_of_spray(60000));
+	spray(&s, 0, 2 * FLOWS_ASKED_SHARE);
+	sim_run_for(s.sim, MILLISECONDS(700));
+	sim_order(s.sim, s.west, SIM_TRY, sprayer, destination);
+	sim_run_for(s.sim, MILLISECONDS(3500));
+	expect_pass(s.sim, sprayer, destination);
+	expect_expiry(s.sim, sprayer, destination, 61); /* it has its answer */
+	sim_run_until_idle(s.sim);
+	sim_end(s.sim);
+}
+
 /* TTL-8, SEC-5, FAIL-1: at the bound it is the sprayer's oldest that are dropped, not passed. */
 void a_full_queue_costs_the_sprayer(void)
 {

@@ -85,6 +85,12 @@ static void begin_turn(struct flow *flow)
 	begin(flow);
 }
 
+void flow_skip_wait(struct flow *flow)
+{
+	if (flow->state == FLOW_SHUNT && flow_waits(flow))
+		end_wait(flow);
+}
+
 /* A verdict that stands goes on standing. */
 static void lose_turn(struct flow *flow)
 {

@@ -226,6 +226,8 @@ static inline bool flow_waits(const struct flow *flow)
 }
 /* The same for a shunt whose time is over, and which stays meanwhile. */
 void flow_wait_to_ask_again(struct flow *flow);
+/* One that waits so is asked about now, and must not have its turn as well. */
+void flow_skip_wait(struct flow *flow);
 /* At the end of every event: whose turn it is begins, and bounds are kept. */
 void admission_run(struct opportunism *opp);
 

@@ -75,6 +75,7 @@ void flow_ask_now(struct flow *flow)
 	if (flow->state != FLOW_SHUNT || flow->tunnel != NULL)
 		return; /* a tunnel, or being decided */
 	flow_stop_inquiry(flow);
+	flow_skip_wait(flow);
 	flow->is_ordered = true;
 	flow_ask_again(flow);
 }
