@@ -47,3 +47,33 @@ const char *warrior_objection(const struct ike_claim *said);
 /* AUZ-2 (b), AUZ-16 and the like: what needs no lookup. NULL: nothing against it. */
 const char *claim_objection(const struct ike_claim *said, const struct conn_state *conn,
                             const struct opportunism *opp);
+/* AUZ-3: who can be looked up at all. NULL: this one can. */
+const char *identity_objection(const struct ike_claim *said);
+/* AUT-2: the method that the conn wants, and no other. NULL: this is it. */
+const char *method_objection(const struct claim *claim);
+/* AUT-8: an IDr in the request that names somebody else. */
+bool claim_wants_somebody_else(const struct opportunism *opp, const struct ike_id *wanted);
+
+/* claim.c: the one of that IKE SA, or NULL; those of one source that are not answered yet. */
+struct claim *claim_find(struct opportunism *opp, ike_handle sa);
+unsigned claims_from(const struct opportunism *opp, const struct ip *from);
+/* In place of an older one of the same IKE SA. Its timer and its client call nobody yet. */
+struct claim *claim_new(struct opportunism *opp, const struct event *event);
+void claim_free(struct claim *claim);
+/* A conn that names its gateway has said who carries its addresses; the DNS gives the key alone. */
+bool claim_is_arranged(const struct claim *claim);
+bool claim_asks_about_source(const struct claim *claim);
+/* SEC-7: what a peer may make us ask before it has proven anything; and when it is answered. */
+enum asker_answer claim_may_look(struct claim *claim);
+void claim_release_names(struct claim *claim);
+void claim_stop_waiting(struct claim *claim);
+
+/* weigh.c: `vouched` gets the keys of the Source's record, `candidates` all that may prove who the
+ * Initiator is; strength and refusal are the claim's. */
+void claim_weigh(struct claim *claim, struct gateway *vouched, struct gateway *candidates);
+/* AUZ-6 */
+void claim_log_other_key(const struct claim *claim);
+
+/* answer.c. The claim is freed, or stays until its CHILD SA is up, or for a minute. */
+void claim_refuse(struct claim *claim, const char *why);
+void claim_answer(struct claim *claim, const struct pubkey *keys, size_t count, unsigned psk);
