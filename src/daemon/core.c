@@ -325,6 +325,8 @@ void core_reconfigure(struct daemon *d)
 
 	engine_set_inside(d->engine, plan->inside, plan->inside_count);
 	opportunism_reconfigure(d->core, &config, clock_now());
+	/* The plan was made of what the machine is now; nobody will find it changed any more. */
+	set_network(d);
 	core_settle(d);
 }
 

@@ -7,6 +7,7 @@ from lab import (Host, DEST, DEST6, EAST, EAST6, EAST_LAN, EAST_LAN6, PIECE, SEC
 from test_ipv6 import CLIENTS6
 
 MOVED, MOVED6 = "198.18.1.77", "2001:2:0:1::77"
+OTHER_THAN_MOVED = "198.18.1.78"
 OTHER, OTHER_HOP = "198.18.4.1", "198.18.4.254"
 
 
@@ -62,6 +63,11 @@ def until_outer(gateway, *addresses):
           lambda: [a for a in outer(gateway) if ":" not in a] == list(addresses))
 
 
+def until_known(lab, address):
+    until(f"{address} is known to the kernel",
+          lambda: address in lab.west.shell("nft list set inet wildswan known4"), timeout=3)
+
+
 def sas(gateway):
     return gateway.json("look")["ike_sas"]
 
@@ -99,6 +105,16 @@ def test_nothing_of_a_new_address_leaves_before_it_has_a_policy(lab, uplinks, we
         until_outer(west, MOVED)
     ping.kill()
     assert not wire.frames().with_octets(PIECE)
+
+
+def test_a_command_may_see_a_new_address_first(lab, uplinks, west):
+    """Two changes close together: the second is looked at a tenth of a second later."""
+    west.start()
+    lab.west.ip("address", "add", OTHER_THAN_MOVED + "/24", "dev", "wan")
+    until_known(lab, OTHER_THAN_MOVED)
+    lab.west.ip("address", "add", MOVED + "/24", "dev", "wan")
+    west.ipsec("auto", "--rereadgroups")
+    until_known(lab, MOVED)
 
 
 def test_the_network_comes_up_after_the_gateway(lab, uplinks, west):
