@@ -18,6 +18,7 @@
 	X(groups_held_by_a_makeshift)             \
 	X(groups_of_names)                        \
 	X(groups_with_ports)                      \
+	X(groups_with_ports_and_other_proofs)     \
 	X(first_contact_private)                  \
 	X(first_contact_ipv6)                     \
 	X(many_first_packets)                     \

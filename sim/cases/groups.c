@@ -244,6 +244,53 @@ void groups_with_ports(void)
 	sim_end(p.sim);
 }
 
+/* SEC-17: rules for the same addresses share a tunnel only where they want the same proofs. */
+void groups_with_ports_and_other_proofs(void)
+{
+	static const char west_conf[] = "conn private-or-clear\n"
+					"\tleft=%defaultroute\n"
+					"\tright=%opportunisticgroup\n"
+					"\tauthby=null\n"
+					"\tauto=route\n";
+	static const char east_conf[] = "conn anonymous\n"
+					"\tleft=%defaultroute\n"
+					"\tright=%opportunistic\n"
+					"\tauthby=null\n"
+					"\tauto=route\n";
+	enum { TCP = 6 };
+	struct sim *sim = sim_new(1);
+	struct gateway *west = sim_gateway_with(sim, "west", west_host, NULL, west_conf);
+	struct gateway *east = sim_gateway_with(sim, "east", east_host, NULL, east_conf);
+
+	sim_arrange(sim, west);
+	sim_arrange(sim, east);
+	sim_policy(west, "private", "192.0.2.2 tcp 23\n");
+	sim_policy(west, "private-or-clear", "0.0.0.0/0\n");
+	sim_reload_with(sim, west, west_conf);
+	sim_let_refuse(sim);
+	sim_ping(sim, west_host, east_host);
+	sim_packet_to(sim, west_host, east_host, TCP, 23);
+	sim_run_for(sim, SECONDS(20));
+	expect_rule(sim, west_host, east_host, TCP, 23, "drop");
+	expect_pass(sim, west_host, east_host);
+	expect_reason(sim, west_host, east_host, "another rule for these addresses");
+	expect_sas(sim, west, 0, 0);
+	/* The rule goes, and its neighbour may have its tunnel; it comes back, and that ends. */
+	sim_policy(west, "private", "");
+	sim_reload_with(sim, west, west_conf);
+	sim_order(sim, west, SIM_CLEAR, NULL, NULL);
+	sim_packet(sim, west_host, east_host);
+	sim_run_for(sim, SECONDS(20));
+	expect_tunnel(sim, west_host, east_host);
+	sim_policy(west, "private", "192.0.2.2 tcp 23\n");
+	sim_reload_with(sim, west, west_conf);
+	sim_packet_to(sim, west_host, east_host, TCP, 23);
+	sim_run_for(sim, SECONDS(20));
+	expect_rule(sim, west_host, east_host, TCP, 23, "drop");
+	expect_arrived(sim, west_host, east_host, 1, 1);
+	sim_end(sim);
+}
+
 /* POL-6 */
 void groups_of_names(void)
 {

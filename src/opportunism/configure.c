@@ -111,10 +111,25 @@ void core_close_flow(struct opportunism *opp, struct flow *flow, const char *why
 	flow_end(flow, why);
 }
 
+/* What an opportunistic tunnel was made with, was proof enough then; is it now? */
+static bool is_proof_enough(struct opportunism *opp, const struct flow *flow,
+                            const struct conn_state *conn)
+{
+	const struct child *sending = TAILQ_FIRST(&flow->children);
+	bool was_null = flow->conn != NULL && flow->conn->theirs.auth == CONN_NULL;
+
+	if (flow->tunnel != NULL || sending == NULL || !conn->is_opportunistic)
+		return true;
+	if (was_null && conn->theirs.auth != CONN_NULL)
+		return false;
+	return !pair_wants_more(opp, &flow->pair, sending->strength);
+}
+
 /* POL-5: what the new policy forbids, or decides otherwise, ends at once. */
 static void recheck_flow(struct opportunism *opp, struct flow *flow)
 {
 	struct conn_state *conn = conn_for(opp, flow);
+	bool has_proof = conn != NULL && is_proof_enough(opp, flow, conn);
 	bool is_same = conn != NULL && conn_is_private(conn) == flow->is_private;
 	bool is_kept = is_same && flow_shunt_is_kept(flow, conn);
 
@@ -122,7 +137,7 @@ static void recheck_flow(struct opportunism *opp, struct flow *flow)
 	    (conn == NULL || strcmp(flow->tunnel->conn, conn->conn.name) != 0))
 		tunnel_free(flow);
 	flow_take_conn(flow, conn);
-	if (conn != NULL && flow->state == FLOW_TUNNEL) {
+	if (has_proof && flow->state == FLOW_TUNNEL) {
 		if (!is_same)
 			flow_apply(flow); /* a tunnel is good for a private pair and any other */
 		return;

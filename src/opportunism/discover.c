@@ -150,6 +150,10 @@ static void take_destination(struct flow *flow)
 	flow->reason = FLOW_REASON_UNUSABLE;
 	if (!conn_is_at(flow->conn, &flow->pair.source, &opp->own))
 		return;
+	if (pair_wants_more(opp, &flow->pair, STRENGTH_NULL)) {
+		flow->reason = FLOW_REASON_TOO_WEAK;
+		return;
+	}
 	inquiry->gateways.count = 1;
 	inquiry->gateways.list[0] =
 	    (struct gateway){ .address = *destination, .trust = DNS_INSECURE };

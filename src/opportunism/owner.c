@@ -268,6 +268,14 @@ static bool is_outranked(const struct flow *flow, const struct ip *gateway, enum
 	return false;
 }
 
+/* AUZ-14, TRU-5 */
+static bool is_too_weak(const struct flow *flow, const struct ip *gateway, enum strength strength)
+{
+	if (is_outranked(flow, gateway, strength))
+		return true;
+	return flow->tunnel == NULL && pair_wants_more(flow->opp, &flow->pair, strength);
+}
+
 static void handle_child_up(struct opportunism *opp, const struct event *event)
 {
 	enum strength strength = STRENGTH_NONE;
@@ -279,9 +287,11 @@ static void handle_child_up(struct opportunism *opp, const struct event *event)
 		return;
 	}
 	flow = flow_of_new_child(opp, event, &strength, &was_ours);
-	if (flow == NULL || is_outranked(flow, &event->path.remote.address, strength)) {
+	if (flow == NULL || is_too_weak(flow, &event->path.remote.address, strength)) {
 		opp->engine.remove_child(opp->engine.ctx, event->spi_in);
 		ike_delete_child(opp->ike, event->sa, event->spi_in, opp->now);
+		if (flow != NULL && flow->reason == FLOW_REASON_NONE)
+			flow->reason = FLOW_REASON_TOO_WEAK;
 		if (flow != NULL)
 			flow_step(flow);
 		return;

@@ -25,6 +25,7 @@
 	X(BAD_SIGNATURE, "its gateway does not hold the published key")                            \
 	X(BAD_IDENTITY, "its gateway says it is somebody else")                                    \
 	X(NO_GATEWAY_KEY, "no key is published for its gateway")                                   \
+	X(TOO_WEAK, "another rule for these addresses wants a better proof")                       \
 	X(REFUSED, "its gateway refused")                                                          \
 	X(BEHIND_NAT, "we are behind a NAT")                                                       \
 	X(FAILED, "the negotiation failed")                                                        \

@@ -38,6 +38,7 @@ struct duration shunt_lifetime(const struct shunt_facts *facts)
 	case FLOW_REASON_WAS_PROTECTED:
 	case FLOW_REASON_NO_HOST_KEY:
 	case FLOW_REASON_REFUSED_UNPROVEN:
+	case FLOW_REASON_TOO_WEAK:
 	case FLOW_REASON_AUTH_REFUSED:
 	case FLOW_REASON_FAILED:
 	case FLOW_REASON_ENGINE:

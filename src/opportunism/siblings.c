@@ -28,6 +28,33 @@ static bool sibling_at(struct opportunism *opp, const struct ip_pair *pair, size
 	return true;
 }
 
+/* What the conn of a group's rule takes at least. */
+static enum strength least_for(const struct opportunism *opp, const struct conn_state *conn)
+{
+	if (conn->theirs.auth == CONN_NULL)
+		return STRENGTH_NULL;
+	return conn_dnssec(conn, opp->dnssec) == DNSSEC_REQUIRE ? STRENGTH_DNSSEC : STRENGTH_DNS;
+}
+
+bool pair_wants_more(struct opportunism *opp, const struct ip_pair *pair, enum strength strength)
+{
+	const struct policy_table *table = &opp->policy;
+	size_t count = 0;
+	const struct policy_cell *cells =
+	    policy_index_cells(&table->index, &pair->source, &pair->destination, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		const struct policy_row *row = &table->rows[table->flat_row[cells[i].flat]];
+		const struct conn_state *conn =
+		    row->is_group ? conns_find(&opp->conns, row->name) : NULL;
+
+		if (conn != NULL && conn->conn.type == CONN_TUNNEL && conn->is_opportunistic &&
+		    strength < least_for(opp, conn))
+			return true;
+	}
+	return false;
+}
+
 static bool can_lead(const struct flow *flow)
 {
 	return flow != NULL && flow->carrier == NULL && flow->tunnel == NULL &&
