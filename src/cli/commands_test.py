@@ -185,6 +185,12 @@ class HostKeys(Gateway):
         self.assertEqual((self.confs / "ipsec.secrets").read_text(),
                          ": RSA\tnew.pem\n: RSA {\n\tModulus: 0x01\n\t}\n")
 
+    def test_rollover_takes_all_of_an_inline_key_along(self):
+        self.write("ipsec.secrets", ": RSA old.pem\n: PSK \"x\"\n: RSA-NEXT {\n\tModulus: 0x01\n\t}")
+        self.done("auto", "--rollover")
+        self.assertEqual((self.confs / "ipsec.secrets").read_text(),
+                         ": RSA {\n\tModulus: 0x01\n\t}\n: RSA old.pem\n: PSK \"x\"\n")
+
     def test_an_entry_is_appended_behind_what_is_there(self):
         self.write("ipsec.secrets", '# mine\n192.0.2.1 : PSK "x"')
         self.done("newhostkey", "--type", "ed25519")

@@ -71,6 +71,19 @@ static bool line_find(struct bytes text, size_t word, bool is_next, struct line 
 	return false;
 }
 
+/* With the indented lines behind it: a key may be written out there. */
+static void line_extend(struct bytes text, struct line *line)
+{
+	size_t end = line->at + line->len;
+
+	while (end < text.len && is_blank(text.data[end])) {
+		const uint8_t *newline = memchr(text.data + end, '\n', text.len - end);
+
+		end = newline == NULL ? text.len : (size_t)(newline - text.data) + 1;
+	}
+	line->len = end - line->at;
+}
+
 /* The file with its lines in their new order. */
 static struct secret rewrite(struct bytes text, const struct line *next)
 {
@@ -144,6 +157,7 @@ static int roll(const struct cli *cli, size_t word)
 		return cli_fail("there is no next key in %s; make one with ipsec newhostkey --next, "
 		                "publish it, and wait for the TTL of the old record",
 		                path);
+	line_extend(secret_view(&text), &next);
 	fresh = rewrite(secret_view(&text), &next);
 	if (!write_file(path, secret_view(&fresh), &is))
 		return CLI_FAILED;
