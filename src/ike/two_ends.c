@@ -1,11 +1,8 @@
-#include "ike/two_ends.h"
+#include "ike/two_ends_parts.h"
 
 #include <openssl/ec.h>
 #include <openssl/rsa.h>
 
-#include "crypto/pkey.h"
-#include "crypto/x509.h"
-#include "crypto/prf.h"
 #include "ike/message.h"
 
 static enum side other(enum side side)
@@ -14,345 +11,8 @@ static enum side other(enum side side)
 }
 
 /*
- * Keys
- */
-
-static void make_ed25519(struct end *end)
-{
-	uint8_t seed[32];
-	uint8_t public_key[32];
-	size_t len = sizeof(public_key);
-
-	memset(seed, 0x40 + (int)end->side, sizeof(seed));
-	end->key = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, seed, sizeof(seed));
-	assert_non_null(end->key);
-	assert_int_equal(EVP_PKEY_get_raw_public_key(end->key, public_key, &len), 1);
-	assert_true(pubkey_from_ed25519(BYTES_OF(public_key), &end->pubkey));
-	end->key_type = PUBKEY_ED25519;
-}
-
-static void make_key(struct end *end, EVP_PKEY *key)
-{
-	assert_non_null(key);
-	end->key = key;
-	assert_true(pkey_public(key, &end->pubkey));
-	end->key_type = end->pubkey.type;
-}
-
-static const EVP_MD *digest_of(enum signature_id id)
-{
-	switch (signature_hash(id)) {
-	case HASH_SHA2_256:
-		return EVP_sha256();
-	case HASH_SHA2_384:
-		return EVP_sha384();
-	case HASH_SHA2_512:
-		return EVP_sha512();
-	case HASH_IDENTITY:
-		break;
-	}
-	return NULL;
-}
-
-static size_t sign(const struct end *end, const struct job *job, uint8_t *out, size_t size)
-{
-	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	EVP_PKEY_CTX *pctx = NULL;
-	size_t len = size;
-
-	assert_int_equal(
-	    EVP_DigestSignInit(ctx, &pctx, digest_of(job->job.signature_id), NULL, end->key), 1);
-	if (signature_is_pss(job->job.signature_id)) {
-		assert_int_equal(EVP_PKEY_CTX_set_rsa_padding(pctx, RSA_PKCS1_PSS_PADDING), 1);
-		assert_int_equal(EVP_PKEY_CTX_set_rsa_pss_saltlen(pctx, RSA_PSS_SALTLEN_DIGEST), 1);
-	}
-	assert_int_equal(EVP_DigestSign(ctx, out, &len, job->data.data, job->data.len), 1);
-	EVP_MD_CTX_free(ctx);
-	return len;
-}
-
-static size_t ppk_keys(const struct end *end, const struct job *job, uint8_t *out)
-{
-	size_t len = prf_len(job->job.prf);
-
-	assert_int_equal(job->data.len, 3 * len);
-	if (end->ppk == NULL)
-		return 0;
-	for (size_t i = 0; i < 3; i++) {
-		struct bytes key = BYTES(job->data.data + i * len, len);
-
-		assert_true(
-		    prf_plus(job->job.prf, BYTES_STR(end->ppk), &key, 1, out + i * len, len));
-	}
-	return 3 * len;
-}
-
-static size_t verify_certificate(const struct job *job, uint8_t *out, size_t size)
-{
-	struct crypto_job again = job->job;
-
-	again.data = buf_view(&job->data);
-	again.signature = buf_view(&job->signature);
-	again.trust = job->trust;
-	again.claim.chain = buf_view(&job->chain);
-	again.claim.ca = buf_view(&job->ca);
-	again.claim.id = buf_view(&job->claimed);
-	CLEANUP(buf_free) struct buf result = x509_do_job(&again, TWO_ENDS_TIME);
-
-	assert_true(result.len <= size);
-	memcpy(out, result.data, result.len);
-	return result.len;
-}
-
-static size_t verify(const struct job *job, uint8_t *out)
-{
-	for (size_t i = 0; i < job->job.key_count; i++) {
-		if (pubkey_verify(&job->keys[i], job->job.signature_id, buf_view(&job->data),
-		                  buf_view(&job->signature))) {
-			out[0] = (uint8_t)i;
-			return 1;
-		}
-	}
-	return 0;
-}
-
-static size_t psk_mac(const struct end *end, const struct job *job, uint8_t *out)
-{
-	const char *psk = end->psk[job->job.key];
-	const struct bytes pad = BYTES_STR("Key Pad for IKEv2");
-	const struct bytes data = buf_view(&job->data);
-	uint8_t key[PRF_LEN_MAX];
-	size_t len = prf_len(job->job.prf);
-
-	if (psk == NULL)
-		return 0;
-	assert_true(prf(job->job.prf, BYTES_STR(psk), &pad, 1, key));
-	assert_true(prf(job->job.prf, BYTES(key, len), &data, 1, out));
-	return len;
-}
-
-static size_t qcd_token(const struct end *end, const struct job *job, uint8_t *out)
-{
-	const struct bytes data = buf_view(&job->data);
-
-	if (end->crash_secret == NULL)
-		return 0;
-	assert_true(prf(PRF_HMAC_SHA2_256, BYTES_STR(end->crash_secret), &data, 1, out));
-	return SHA2_256_LEN;
-}
-
-/*
- * Ports
- */
-
-static void port_send(void *ctx, const struct path *path, struct bytes datagram)
-{
-	struct end *end = ctx;
-
-	assert_true(end->out_count < OUT_MAX);
-	assert_true(ip_equal(&path->local.address, &end->address));
-	end->out[end->out_count++] = (struct out){ .path = *path, .datagram = buf_copy(datagram) };
-	end->sent++;
-}
-
-/* splitmix64 */
-static uint64_t next_random(struct end *end)
-{
-	uint64_t v = end->random += 0x9e3779b97f4a7c15;
-
-	v = (v ^ v >> 30) * 0xbf58476d1ce4e5b9;
-	v = (v ^ v >> 27) * 0x94d049bb133111eb;
-	return v ^ v >> 31;
-}
-
-static void port_random(void *ctx, uint8_t *out, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		out[i] = (uint8_t)next_random(ctx);
-}
-
-static void port_start_job(void *ctx, uint64_t job_id, const struct crypto_job *job)
-{
-	struct end *end = ctx;
-	struct job *copy = &end->jobs[end->job_count++];
-
-	assert_true(end->job_count <= JOBS_MAX);
-	*copy = (struct job){ .id = job_id, .job = *job };
-	copy->data = buf_copy(job->data);
-	copy->signature = buf_copy(job->signature);
-	for (size_t i = 0; i < job->key_count; i++)
-		copy->keys[i] = job->keys[i];
-	copy->trust = x509_trust_hold(job->trust);
-	copy->chain = buf_copy(job->claim.chain);
-	copy->ca = buf_copy(job->claim.ca);
-	copy->claimed = buf_copy(job->claim.id);
-}
-
-static void port_keepalive(void *ctx, const struct path *path)
-{
-	struct end *end = ctx;
-
-	end->keepalives++;
-	end->kept_alive = *path;
-}
-
-static uint32_t port_new_spi(void *ctx)
-{
-	struct end *end = ctx;
-
-	return ++end->spi;
-}
-
-/*
- * Owner
- */
-
-static struct news *add_news(struct end *end, enum news_kind kind, ike_handle sa)
-{
-	struct news *news = &end->news[end->news_count++];
-
-	assert_true(end->news_count <= NEWS_MAX);
-	*news = (struct news){ .kind = kind, .sa = sa, .sent_before = end->sent };
-	return news;
-}
-
-static void ask(struct end *end, ike_handle sa, const struct ike_claim *claim, bool is_child)
-{
-	struct question *q = &end->questions[end->question_count++];
-
-	assert_true(end->question_count <= QUESTIONS_MAX);
-	*q = (struct question){ .sa = sa, .is_child = is_child, .claim = *claim };
-	q->claim.more_peer = selectors_copy(claim->more_peer);
-	q->claim.more_ours = selectors_copy(claim->more_ours);
-}
-
-static void question_wipe(struct question *q)
-{
-	selectors_free(&q->claim.more_peer);
-	selectors_free(&q->claim.more_ours);
-}
-
-static void on_auth_wanted(void *ctx, ike_handle sa, const struct ike_claim *claim)
-{
-	ask(ctx, sa, claim, false);
-}
-
-static void on_child_wanted(void *ctx, ike_handle sa, const struct ike_claim *claim)
-{
-	ask(ctx, sa, claim, true);
-}
-
-static void on_sa_up(void *ctx, ike_handle sa, const struct ike_established *up)
-{
-	add_news(ctx, NEWS_SA_UP, sa)->up = *up;
-}
-
-static void on_child_up(void *ctx, ike_handle sa, uint64_t tag, const struct child_sa *child)
-{
-	struct news *news = add_news(ctx, NEWS_CHILD_UP, sa);
-
-	news->tag = tag;
-	news->child = *child;
-	news->child.key_in = secret_copy(secret_view(&child->key_in));
-	news->child.key_out = secret_copy(secret_view(&child->key_out));
-	news->child.more_local = selectors_copy(child->more_local);
-	news->child.more_remote = selectors_copy(child->more_remote);
-}
-
-static void on_child_gone(void *ctx, ike_handle sa, uint32_t spi_in, enum ike_reason reason)
-{
-	struct news *news = add_news(ctx, NEWS_CHILD_GONE, sa);
-
-	news->child.spi_in = spi_in;
-	news->reason = reason;
-}
-
-static void on_child_failed(void *ctx, ike_handle sa, uint64_t tag, enum ike_reason reason,
-                            bool proven)
-{
-	struct news *news = add_news(ctx, NEWS_CHILD_FAILED, sa);
-
-	news->tag = tag;
-	news->reason = reason;
-	news->proven = proven;
-}
-
-static void on_sa_gone(void *ctx, ike_handle sa, enum ike_reason reason)
-{
-	add_news(ctx, NEWS_SA_GONE, sa)->reason = reason;
-}
-
-static const struct ike_profile *on_profile(void *ctx, const struct path *path)
-{
-	const struct end *end = ctx;
-
-	return end->profile;
-}
-
-static void on_child_moved(void *ctx, uint32_t spi_in, const struct path *path)
-{
-	struct end *end = ctx;
-
-	end->moves++;
-	end->moved_to = *path;
-}
-
-static bool on_wants_rekey(void *ctx, ike_handle sa, uint32_t spi_in)
-{
-	const struct end *end = ctx;
-
-	return !end->lets_go;
-}
-
-static bool on_wants_certificate(void *ctx, const struct path *path, struct bytes *hashes)
-{
-	const struct end *end = ctx;
-
-	*hashes = x509_trust_hashes(end->certs.trust);
-	return end->certs.trust != NULL;
-}
-
-static struct ike_traffic on_traffic(void *ctx, uint32_t spi_in)
-{
-	const struct end *end = ctx;
-
-	return end->traffic;
-}
-
-/*
  * Set-up
  */
-
-void two_ends_reopen(struct two_ends *t, enum side side)
-{
-	struct end *end = &t->end[side];
-	const struct ike_ports ports = {
-		.ctx = end,
-		.send = port_send,
-		.random = port_random,
-		.start_job = port_start_job,
-		.keepalive = port_keepalive,
-		.new_spi = port_new_spi,
-	};
-	const struct ike_owner owner = {
-		.ctx = end,
-		.profile = on_profile,
-		.wants_certificate = on_wants_certificate,
-		.auth_wanted = on_auth_wanted,
-		.child_wanted = on_child_wanted,
-		.sa_up = on_sa_up,
-		.child_up = on_child_up,
-		.child_gone = on_child_gone,
-		.child_failed = on_child_failed,
-		.sa_gone = on_sa_gone,
-		.child_moved = on_child_moved,
-		.wants_rekey = on_wants_rekey,
-		.traffic = on_traffic,
-	};
-	const struct ike_settings settings = { .port = 500, .nat_port = 4500, .tries = 5, .kem = end->kem };
-
-	end->ike = ike_new(&ports, &owner, &settings);
-}
 
 static void end_init(struct two_ends *t, enum side side, enum key_kind kind)
 {
@@ -369,13 +29,13 @@ static void end_init(struct two_ends *t, enum side side, enum key_kind kind)
 	end->inside = side == WEST ? ip_v4(10, 1, 0, 5) : ip_v4(10, 2, 0, 7);
 	switch (kind) {
 	case KEY_ED25519:
-		make_ed25519(end);
+		end_make_ed25519(end);
 		break;
 	case KEY_RSA:
-		make_key(end, EVP_RSA_gen(2048));
+		end_take_key(end, EVP_RSA_gen(2048));
 		break;
 	case KEY_ECDSA: /* two curves: each end verifies what it would not sign */
-		make_key(end, EVP_EC_gen(side == WEST ? "P-256" : "P-384"));
+		end_take_key(end, EVP_EC_gen(side == WEST ? "P-256" : "P-384"));
 		break;
 	}
 	end->self = (struct ike_self){
@@ -393,16 +53,6 @@ void two_ends_init(struct two_ends *t, enum key_kind kind)
 	end_init(t, EAST, kind);
 	t->end[WEST].trusted = t->end[EAST].pubkey;
 	t->end[EAST].trusted = t->end[WEST].pubkey;
-}
-
-static void job_wipe(struct job *job)
-{
-	buf_free(&job->data);
-	buf_free(&job->signature);
-	buf_free(&job->chain);
-	buf_free(&job->ca);
-	buf_free(&job->claimed);
-	x509_trust_release(job->trust);
 }
 
 void forget_news(struct two_ends *t)
@@ -490,41 +140,6 @@ ike_handle initiate(struct two_ends *t, enum side side)
  * Moving on
  */
 
-static void do_job(struct two_ends *t, struct end *end)
-{
-	bool is_late =
-	    end->late_tokens && end->job_count > 1 && end->jobs[0].job.kind == CRYPTO_JOB_QCD_TOKEN;
-	struct job job = end->jobs[is_late];
-	uint8_t result[2048];
-	size_t len = 0;
-
-	end->job_count--;
-	memmove(end->jobs + is_late, end->jobs + is_late + 1,
-	        (end->job_count - is_late) * sizeof(job));
-	switch (job.job.kind) {
-	case CRYPTO_JOB_SIGN:
-		len = sign(end, &job, result, sizeof(result));
-		break;
-	case CRYPTO_JOB_VERIFY:
-		len = verify(&job, result);
-		break;
-	case CRYPTO_JOB_PPK:
-		len = ppk_keys(end, &job, result);
-		break;
-	case CRYPTO_JOB_VERIFY_CERT:
-		len = verify_certificate(&job, result, sizeof(result));
-		break;
-	case CRYPTO_JOB_QCD_TOKEN:
-		len = qcd_token(end, &job, result);
-		break;
-	case CRYPTO_JOB_PSK_MAC:
-		len = psk_mac(end, &job, result);
-		break;
-	}
-	job_wipe(&job);
-	ike_on_job_done(end->ike, job.id, BYTES(result, len), t->now);
-}
-
 static void answer(struct two_ends *t, struct end *end)
 {
 	struct question q = end->questions[0];
@@ -559,7 +174,7 @@ static void answer(struct two_ends *t, struct end *end)
 static bool settle_end(struct two_ends *t, struct end *end)
 {
 	if (end->job_count > 0 && !end->holds_jobs)
-		do_job(t, end);
+		end_do_job(t, end);
 	else if (end->question_count > 0 && !end->holds_answers)
 		answer(t, end);
 	else
@@ -730,110 +345,4 @@ void wait_ms(struct two_ends *t, int64_t ms)
 void live_ms(struct two_ends *t, int64_t ms)
 {
 	run_ms(t, ms, true);
-}
-
-/*
- * Checking
- */
-
-size_t count_news(const struct end *end, enum news_kind kind)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < end->news_count; i++)
-		count += end->news[i].kind == kind;
-	return count;
-}
-
-const struct news *last_news(const struct end *end, enum news_kind kind)
-{
-	for (size_t i = end->news_count; i > 0; i--) {
-		if (end->news[i - 1].kind == kind)
-			return &end->news[i - 1];
-	}
-	fail_msg("no news of kind %d", (int)kind);
-	return NULL;
-}
-
-static bool is_gone(const struct end *end, uint32_t spi_in)
-{
-	for (size_t i = 0; i < end->news_count; i++) {
-		if (end->news[i].kind == NEWS_CHILD_GONE && end->news[i].child.spi_in == spi_in)
-			return true;
-	}
-	return false;
-}
-
-static const struct child_sa *find_twin(const struct end *end, const struct child_sa *child)
-{
-	for (size_t i = 0; i < end->news_count; i++) {
-		const struct child_sa *twin = &end->news[i].child;
-
-		if (end->news[i].kind == NEWS_CHILD_UP && twin->spi_in == child->spi_out &&
-		    twin->spi_out == child->spi_in && !is_gone(end, twin->spi_in))
-			return twin;
-	}
-	return NULL;
-}
-
-static bool ts_same(const struct traffic_selector *a, const struct traffic_selector *b)
-{
-	return range_equal(&a->range, &b->range) && a->protocol == b->protocol &&
-	       a->port_first == b->port_first && a->port_last == b->port_last;
-}
-
-static bool fits(const struct child_sa *a, const struct child_sa *b)
-{
-	return a->cipher == b->cipher && a->is_esn == b->is_esn && a->key_in.len > 0 &&
-	       secret_equal(secret_view(&a->key_in), secret_view(&b->key_out)) &&
-	       secret_equal(secret_view(&a->key_out), secret_view(&b->key_in)) &&
-	       !secret_equal(secret_view(&a->key_in), secret_view(&a->key_out)) &&
-	       ts_same(&a->local, &b->remote) && ts_same(&a->remote, &b->local) &&
-	       endpoint_equal(&a->path.local, &b->path.remote) &&
-	       endpoint_equal(&a->path.remote, &b->path.local);
-}
-
-static size_t count_tunnels(const struct end *end, const struct end *peer, const char *file,
-                            int line)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < end->news_count; i++) {
-		const struct child_sa *child = &end->news[i].child;
-		const struct child_sa *twin;
-
-		if (end->news[i].kind != NEWS_CHILD_UP || is_gone(end, child->spi_in))
-			continue;
-		twin = find_twin(peer, child);
-		if (twin == NULL || !fits(child, twin)) {
-			print_error("%s:%d: child 0x%x has no twin\n", file, line,
-			            (unsigned)child->spi_in);
-			_fail(file, line);
-		}
-		count++;
-	}
-	return count;
-}
-
-void expect_tunnels_at(struct two_ends *t, size_t count, const char *file, int line)
-{
-	size_t west = count_tunnels(&t->end[WEST], &t->end[EAST], file, line);
-	size_t east = count_tunnels(&t->end[EAST], &t->end[WEST], file, line);
-
-	if (west != count || east != count) {
-		print_error("%s:%d: %zu and %zu tunnels\n", file, line, west, east);
-		_fail(file, line);
-	}
-}
-
-void expect_nothing_left_at(struct two_ends *t, const char *file, int line)
-{
-	live_ms(t, 400000);
-	for (int side = WEST; side <= EAST; side++) {
-		if (ike_count(t->end[side].ike) != 0 || !ike_is_quiet(t->end[side].ike) ||
-		    ike_deadline(t->end[side].ike).ns != INSTANT_NEVER.ns) {
-			print_error("%s:%d: something is left at end %d\n", file, line, side);
-			_fail(file, line);
-		}
-	}
 }
