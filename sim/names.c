@@ -69,6 +69,18 @@ void sim_delegate_to(struct sim *sim, const char *address, const char *somebody,
 	publish(sim, address, &d);
 }
 
+void sim_delegate_to_name(struct sim *sim, const char *address, const char *name,
+                          struct gateway *whose_key)
+{
+	struct delegation d = { .precedence = 10,
+		                .kind = GATEWAY_NAME,
+		                .has_key = true,
+		                .key = whose_key->key };
+
+	snprintf(d.name, sizeof(d.name), "%s", name);
+	publish(sim, address, &d);
+}
+
 void sim_delegate(struct sim *sim, const char *address, struct gateway *gateway)
 {
 	sim_delegate_with(sim, address, 10, gateway, gateway);
@@ -180,6 +192,11 @@ void sim_dns_delay(struct sim *sim, const char *address, struct duration delay)
 	rule_for(sim, address)->delay = delay;
 }
 
+void sim_dns_delay_txt(struct sim *sim, const char *address, struct duration delay)
+{
+	rule_for(sim, address)->txt_delay = delay;
+}
+
 void sim_dns_ttl(struct sim *sim, const char *address, unsigned seconds)
 {
 	rule_for(sim, address)->ttl_s = seconds;
@@ -257,7 +274,9 @@ static void lookup(void *ctx, uint64_t query, const char *name, enum dns_type ty
 		sim_later(sim, SILENCE, answer, q);
 	else
 		sim_later(sim,
-		          rule != NULL           ? rule->delay
+		          rule != NULL && type == DNS_TYPE_TXT && rule->txt_delay.ns > 0
+		              ? rule->txt_delay
+		          : rule != NULL         ? rule->delay
 		          : sim->names.slow.ns > 0 ? sim->names.slow
 		                                   : USUAL_DELAY,
 		          answer, q);

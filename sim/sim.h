@@ -72,6 +72,9 @@ void sim_delegate_with(struct sim *sim, const char *address, unsigned precedence
 /* To an address where perhaps nobody is. */
 void sim_delegate_to(struct sim *sim, const char *address, const char *somebody,
                      struct gateway *whose_key);
+/* To a gateway by its name. */
+void sim_delegate_to_name(struct sim *sim, const char *address, const char *name,
+                          struct gateway *whose_key);
 /* The gateway's key at the reverse name of its own address. */
 void sim_publish_key(struct sim *sim, struct gateway *gateway);
 void sim_publish_key_at(struct sim *sim, const char *name, struct gateway *gateway);
@@ -87,6 +90,8 @@ void sim_dns_trust(struct sim *sim, const char *address, enum dns_trust trust);
 void sim_dns_delay(struct sim *sim, const char *address, struct duration delay);
 /* TTL of its answers, negative ones too; 300 otherwise. 0: they say none. */
 void sim_dns_ttl(struct sim *sim, const char *address, unsigned seconds);
+/* Of its TXT records alone. */
+void sim_dns_delay_txt(struct sim *sim, const char *address, struct duration delay);
 /* They are answered again. */
 void sim_dns_recovers(struct sim *sim, const char *address);
 /* Every other question takes so long from now on: a storm, in which flows wait for their turn. */

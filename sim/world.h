@@ -198,6 +198,7 @@ struct sim_rule {
 	enum dns_status status;
 	enum dns_trust trust;
 	struct duration delay;
+	struct duration txt_delay; /* 0: as the others */
 	uint32_t ttl_s;
 };
 

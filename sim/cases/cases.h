@@ -4,6 +4,18 @@
 
 #define SIM_CASES(X)                              \
 	X(first_contact)                          \
+	X(steps_in_their_order)                   \
+	X(nobody_asks_for_what_is_no_peer)        \
+	X(slower_answer_is_waited_for_within_reason) \
+	X(next_gateway_begins_after_two_seconds)  \
+	X(gateway_by_name)                        \
+	X(key_of_another_gateway_is_not_ours)     \
+	X(key_without_gateway_is_its_owners)      \
+	X(identity_is_the_outer_address)          \
+	X(strength_is_that_of_the_weakest_proof)  \
+	X(silent_dns_at_the_responder_ends_in_refusal) \
+	X(claims_of_one_address_are_few)          \
+	X(what_is_refused_anyway_is_not_looked_up) \
 	X(why_nothing_was_decided_yet)            \
 	X(why_there_is_a_tunnel)                  \
 	X(why_gateways_in_their_order)            \

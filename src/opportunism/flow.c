@@ -57,8 +57,10 @@ static struct instant inquiry_due(const struct flow *flow)
 
 	if (!inquiry->is_settled) {
 		struct instant grace = instant_after(inquiry->first_usable, DNS_GRACE);
+		struct instant limit = instant_after(flow->acquired, DNS_TIME);
 
-		return instant_min(grace, instant_after(flow->acquired, DNS_TIME));
+		/* Over, and the answer that is there does not do alone. */
+		return instant_reached(grace, flow->opp->now) ? limit : instant_min(grace, limit);
 	}
 	return gateways_left(inquiry) ? inquiry->next_due : INSTANT_NEVER;
 }
