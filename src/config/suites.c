@@ -29,7 +29,6 @@ static const struct word {
 	uint16_t id;       /* of a hash that of its MAC */
 	uint16_t key_bits; /* of a hash its PRF */
 } words[] = {
-	/* The first of those that mean the same is the one to recommend. */
 	{ "aes256gcm16", WORD_AEAD, AES_GCM_16, 256 },
 	{ "aes128gcm16", WORD_AEAD, AES_GCM_16, 128 },
 	{ "chacha20poly1305", WORD_AEAD, CHACHA20_POLY1305, 0 },
@@ -49,36 +48,6 @@ static const struct word {
 	{ "modp4096", WORD_KEX, KEX_MODP_4096, 0 },
 	{ "esn", WORD_SN, 1, 0 },
 	{ "noesn", WORD_SN, 0, 0 },
-	/* Other names of the same. */
-	{ "aes256gcm", WORD_AEAD, AES_GCM_16, 256 },
-	{ "aes256gcm128", WORD_AEAD, AES_GCM_16, 256 },
-	{ "aes_gcm256", WORD_AEAD, AES_GCM_16, 256 },
-	{ "aes_gcm_256", WORD_AEAD, AES_GCM_16, 256 },
-	{ "aes_gcm_16_256", WORD_AEAD, AES_GCM_16, 256 },
-	{ "aes_gcm_c_256", WORD_AEAD, AES_GCM_16, 256 },
-	{ "aes128gcm", WORD_AEAD, AES_GCM_16, 128 },
-	{ "aes128gcm128", WORD_AEAD, AES_GCM_16, 128 },
-	{ "aes_gcm128", WORD_AEAD, AES_GCM_16, 128 },
-	{ "aes_gcm_128", WORD_AEAD, AES_GCM_16, 128 },
-	{ "aes_gcm_16_128", WORD_AEAD, AES_GCM_16, 128 },
-	{ "aes_gcm_c_128", WORD_AEAD, AES_GCM_16, 128 },
-	{ "chacha20_poly1305", WORD_AEAD, CHACHA20_POLY1305, 0 },
-	{ "aes_cbc256", WORD_CBC, AES_CBC, 256 },
-	{ "aes_cbc_256", WORD_CBC, AES_CBC, 256 },
-	{ "aes_cbc128", WORD_CBC, AES_CBC, 128 },
-	{ "aes_cbc_128", WORD_CBC, AES_CBC, 128 },
-	{ "aes", WORD_CBC, AES_CBC, 128 },
-	{ "sha2", WORD_HASH, HMAC_SHA2_256_128, PRF_HMAC_SHA2_256 },
-	{ "sha2_256", WORD_HASH, HMAC_SHA2_256_128, PRF_HMAC_SHA2_256 },
-	{ "sha2_384", WORD_HASH, HMAC_SHA2_384_192, PRF_HMAC_SHA2_384 },
-	{ "sha2_512", WORD_HASH, HMAC_SHA2_512_256, PRF_HMAC_SHA2_512 },
-	{ "curve25519", WORD_KEX, KEX_X25519, 0 },
-	{ "dh31", WORD_KEX, KEX_X25519, 0 },
-	{ "dh19", WORD_KEX, KEX_P256, 0 },
-	{ "dh20", WORD_KEX, KEX_P384, 0 },
-	{ "dh14", WORD_KEX, KEX_MODP_2048, 0 },
-	{ "dh15", WORD_KEX, KEX_MODP_3072, 0 },
-	{ "dh16", WORD_KEX, KEX_MODP_4096, 0 },
 	/* What RFC 8247, RFC 8221 and RFC 9395 have done with (ALG-1). */
 	{ "3des", WORD_NEVER, 0, 0 },
 	{ "des", WORD_NEVER, 0, 0 },
@@ -101,6 +70,41 @@ static const struct word {
 	{ "dh24", WORD_NEVER, 0, 0 },
 };
 
+/* Other names of the same; the ones above are those to recommend. */
+static const struct {
+	const char *text, *word;
+} aliases[] = {
+	{ "aes256gcm", "aes256gcm16" },
+	{ "aes256gcm128", "aes256gcm16" },
+	{ "aes_gcm256", "aes256gcm16" },
+	{ "aes_gcm_256", "aes256gcm16" },
+	{ "aes_gcm_16_256", "aes256gcm16" },
+	{ "aes_gcm_c_256", "aes256gcm16" },
+	{ "aes128gcm", "aes128gcm16" },
+	{ "aes128gcm128", "aes128gcm16" },
+	{ "aes_gcm128", "aes128gcm16" },
+	{ "aes_gcm_128", "aes128gcm16" },
+	{ "aes_gcm_16_128", "aes128gcm16" },
+	{ "aes_gcm_c_128", "aes128gcm16" },
+	{ "chacha20_poly1305", "chacha20poly1305" },
+	{ "aes_cbc256", "aes256" },
+	{ "aes_cbc_256", "aes256" },
+	{ "aes_cbc128", "aes128" },
+	{ "aes_cbc_128", "aes128" },
+	{ "aes", "aes128" },
+	{ "sha2", "sha256" },
+	{ "sha2_256", "sha256" },
+	{ "sha2_384", "sha384" },
+	{ "sha2_512", "sha512" },
+	{ "curve25519", "x25519" },
+	{ "dh31", "x25519" },
+	{ "dh19", "ecp256" },
+	{ "dh20", "ecp384" },
+	{ "dh14", "modp2048" },
+	{ "dh15", "modp3072" },
+	{ "dh16", "modp4096" },
+};
+
 /* One proposal while its words are read. */
 struct reading {
 	enum suites_use use;
@@ -111,6 +115,10 @@ struct reading {
 
 static const struct word *find_word(const char *text)
 {
+	for (size_t i = 0; i < ARRAY_LEN(aliases); i++) {
+		if (strcmp(aliases[i].text, text) == 0)
+			text = aliases[i].word;
+	}
 	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
 		if (strcmp(words[i].text, text) == 0)
 			return &words[i];
@@ -120,7 +128,7 @@ static const struct word *find_word(const char *text)
 
 static bool refuse_unknown(struct text *why, const char *text)
 {
-	const char *known[ARRAY_LEN(words) + 1] = { NULL };
+	const char *known[ARRAY_LEN(words) + ARRAY_LEN(aliases) + 1] = { NULL };
 	const char *near;
 	size_t count = 0;
 
@@ -128,6 +136,8 @@ static bool refuse_unknown(struct text *why, const char *text)
 		if (words[i].kind != WORD_NEVER)
 			known[count++] = words[i].text;
 	}
+	for (size_t i = 0; i < ARRAY_LEN(aliases); i++)
+		known[count++] = aliases[i].text;
 	near = word_meant(text, known);
 	if (near != NULL)
 		text_add(why, "no algorithm \"%s\"; write %s", text, near);
