@@ -87,6 +87,7 @@
 	X(private_traffic_tries_every_gateway)    \
 	X(vanished_records_of_a_protected_destination) \
 	X(changed_key_of_a_protected_destination) \
+	X(remembered_key_beside_another)          \
 	X(weaker_gateway_takes_nothing) \
 	X(equal_gateway_stays_beside) \
 	X(identity_follows_our_own_records) \

@@ -298,6 +298,45 @@ void changed_key_of_a_protected_destination(void)
 	}
 }
 
+/* TRU-9: who forges records can publish the remembered key beside another; that one proves nothing
+ * for the other, from neither side. */
+void remembered_key_beside_another(void)
+{
+	static const struct {
+		enum dns_trust trust;
+		const char *verdict;
+	} cases[] = { { DNS_INSECURE, "drop" }, { DNS_SECURE, "tunnel" } };
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct sim *sim = sim_new(1);
+		struct gateway *west = make_west(sim, CONN("\tsticky=yes\n"));
+		struct gateway *east = make_east(sim);
+
+		sim_delegate(sim, destination, east);
+		sim_publish_key(sim, east);
+		sim_dns_trust(sim, destination, cases[i].trust);
+		sim_dns_trust(sim, "192.0.2.2", cases[i].trust);
+		sim_ping(sim, source, destination);
+		sim_run_for(sim, SECONDS(20));
+		expect_tunnel(sim, source, destination);
+		sim_shutdown(sim, east);
+		sim_run_for(sim, SECONDS(5));
+		sim_restart(sim, east);
+		sim_new_key(sim, east);
+		sim_delegate(sim, destination, east);
+		sim_publish_key(sim, east);
+		sim_packet(sim, source, destination);
+		sim_run_for(sim, SECONDS(20));
+		expect_eroute(sim, source, destination, cases[i].verdict);
+		if (cases[i].trust == DNS_INSECURE)
+			expect_logged(sim, west, "now with another key, and the DNS is not signed");
+		sim_packet(sim, destination, source);
+		sim_run_for(sim, SECONDS(10));
+		expect_eroute(sim, source, destination, cases[i].verdict);
+		sim_end(sim);
+	}
+}
+
 /* West and north both may speak for the Source; what the DNS says of north's key nobody signed. */
 static void two_gateways(struct sim *sim, struct gateway **north, unsigned west_first,
                          enum dns_trust north_trust, struct gateway **east)

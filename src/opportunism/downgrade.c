@@ -82,6 +82,37 @@ bool downgrade_forbids(struct opportunism *opp, const struct conn_state *conn,
 	return is_sticky(conn);
 }
 
+void downgrade_keep_known(struct opportunism *opp, const struct conn_state *conn,
+                          const struct ip *address, struct gateway *gateway)
+{
+	const struct protected_host *host =
+	    protected_find(&opp->protected_hosts, address, opp->now);
+	size_t count = 0;
+
+	if (host == NULL || !is_sticky(conn) || !conn->is_opportunistic ||
+	    gateway->trust == DNS_SECURE || !holds_remembered_key(host, gateway))
+		return;
+	for (size_t i = 0; i < gateway->key_count; i++)
+		if (protected_is_by(host, &gateway->keys[i]))
+			gateway->keys[count++] = gateway->keys[i];
+	gateway->key_count = count;
+}
+
+bool downgrade_forbids_tunnel(struct opportunism *opp, const struct flow *flow,
+                              const struct peer_sa *sa, enum strength strength)
+{
+	const struct ip *address = &flow->pair.destination;
+	const struct protected_host *host =
+	    protected_find(&opp->protected_hosts, address, opp->now);
+
+	if (host == NULL || sa == NULL || flow->tunnel != NULL || !is_sticky(flow->conn) ||
+	    sa->auth != IKE_AUTH_SIGNATURE || sa->by_certificate || strength != STRENGTH_DNS ||
+	    protected_is_by(host, &sa->key))
+		return false;
+	warn(opp, flow->conn, address, host, "with another key");
+	return true;
+}
+
 void downgrade_note_tunnel(struct opportunism *opp, const struct flow *flow,
                            const struct peer_sa *sa, enum strength strength)
 {

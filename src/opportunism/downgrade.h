@@ -13,8 +13,15 @@ enum discovery_outcome downgrade_weigh(struct flow *flow, enum discovery_outcome
  */
 bool downgrade_forbids(struct opportunism *opp, const struct conn_state *conn,
                        const struct ip *address, const struct gateway *gateway);
+/* Of those keys the ones that are remembered, where no others may protect it. */
+void downgrade_keep_known(struct opportunism *opp, const struct conn_state *conn,
+                          const struct ip *address, struct gateway *gateway);
 /* The flow's verdict rests on an absence that nobody signed (TRU-8). */
 bool downgrade_is_possible(const struct flow *flow);
+/* The same, of the key that the peer proved: one that is remembered may be published beside it by
+ * whoever forges the records. */
+bool downgrade_forbids_tunnel(struct opportunism *opp, const struct flow *flow,
+                              const struct peer_sa *sa, enum strength strength);
 /* A tunnel to the flow's Destination is up. */
 void downgrade_note_tunnel(struct opportunism *opp, const struct flow *flow,
                            const struct peer_sa *sa, enum strength strength);

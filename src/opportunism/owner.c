@@ -268,12 +268,32 @@ static bool is_outranked(const struct flow *flow, const struct ip *gateway, enum
 	return false;
 }
 
-/* AUZ-14, TRU-5 */
-static bool is_too_weak(const struct flow *flow, const struct ip *gateway, enum strength strength)
+/* AUZ-14, TRU-5, TRU-9 */
+static bool may_have(struct flow *flow, const struct event *event, enum strength strength)
 {
-	if (is_outranked(flow, gateway, strength))
-		return true;
-	return flow->tunnel == NULL && pair_wants_more(flow->opp, &flow->pair, strength);
+	struct opportunism *opp = flow->opp;
+	enum flow_reason reason = FLOW_REASON_NONE;
+
+	if (is_outranked(flow, &event->path.remote.address, strength))
+		return false;
+	if (flow->tunnel == NULL && pair_wants_more(opp, &flow->pair, strength))
+		reason = FLOW_REASON_TOO_WEAK;
+	if (downgrade_forbids_tunnel(opp, flow, sa_find(opp, event->sa), strength))
+		reason = FLOW_REASON_WAS_PROTECTED;
+	if (reason != FLOW_REASON_NONE && flow->state != FLOW_TUNNEL)
+		flow->reason = reason;
+	if (reason == FLOW_REASON_WAS_PROTECTED && flow->inquiry != NULL)
+		flow->inquiry->is_denied = true;
+	return reason == FLOW_REASON_NONE;
+}
+
+/* What a peer brought and may not have changes nothing for the pair (AUZ-17). */
+static void go_on_without(struct flow *flow, bool was_ours)
+{
+	if (was_ours)
+		flow_step(flow);
+	else if (is_new_flow(flow))
+		flow_end(flow, "its peer may not have it");
 }
 
 static void handle_child_up(struct opportunism *opp, const struct event *event)
@@ -287,13 +307,11 @@ static void handle_child_up(struct opportunism *opp, const struct event *event)
 		return;
 	}
 	flow = flow_of_new_child(opp, event, &strength, &was_ours);
-	if (flow == NULL || is_too_weak(flow, &event->path.remote.address, strength)) {
+	if (flow == NULL || !may_have(flow, event, strength)) {
 		opp->engine.remove_child(opp->engine.ctx, event->spi_in);
 		ike_delete_child(opp->ike, event->sa, event->spi_in, opp->now);
-		if (flow != NULL && flow->reason == FLOW_REASON_NONE)
-			flow->reason = FLOW_REASON_TOO_WEAK;
 		if (flow != NULL)
-			flow_step(flow);
+			go_on_without(flow, was_ours);
 		return;
 	}
 	is_new = is_new_flow(flow);

@@ -155,12 +155,15 @@ void claim_weigh(struct claim *claim, struct gateway *vouched, struct gateway *c
 		weigh_source(claim, vouched);
 	if (claim->wants_keys)
 		weigh_keys(claim, vouched, candidates);
-	if (claim->wants_keys && claim->is_child)
-		weigh_proven_key(claim, candidates);
 	candidates->trust = claim->strength == STRENGTH_DNSSEC ? DNS_SECURE : DNS_INSECURE;
 	if (claim->refusal == NULL &&
 	    downgrade_forbids(claim->opp, claim->conn, &claim->said.peer.range.first, candidates))
 		claim->refusal = "it was protected with another key, and the DNS is not signed";
+	else
+		downgrade_keep_known(claim->opp, claim->conn, &claim->said.peer.range.first,
+		                     candidates);
+	if (claim->wants_keys && claim->is_child)
+		weigh_proven_key(claim, candidates);
 }
 
 /* AUZ-6 */
