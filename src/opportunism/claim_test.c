@@ -39,9 +39,53 @@ static void without_a_proof_a_peer_speaks_for_its_own_address_alone(void **state
 	}
 }
 
+/* AUZ-16, AUZ-2 (b) */
+static void a_source_that_can_be_no_strangers_is_refused(void **state)
+{
+	static const struct {
+		const char *peer;
+		bool is_single, has_conn, is_fine;
+	} cases[] = {
+		{ "198.51.100.7/32", true, true, true },
+		{ "198.51.100.7/32", true, false, false }, /* a group, or nobody, answers for it */
+		{ "198.51.100.6/31", false, true, false },
+		{ "192.0.2.1/32", true, true, false },   /* ours */
+		{ "203.0.113.9/32", true, true, false }, /* inside */
+		{ "127.0.0.1/32", true, true, false },
+		{ "169.254.1.1/32", true, true, false },
+		{ "224.0.0.1/32", true, true, false },
+		{ "0.0.0.0/32", true, true, false },
+	};
+	static const struct ip own[] = { { IP_V4, { 192, 0, 2, 1 } } };
+	struct conn_state *conn = new_zeroed(sizeof(*conn));
+	struct opportunism *opp = new_zeroed(sizeof(*opp));
+
+	conn->is_opportunistic = true;
+	conn->ours.subnet_count = 1;
+	assert_true(range_parse("203.0.113.0/24", &conn->ours.subnets[0]));
+	opp->own.all = own;
+	opp->own.count = ARRAY_LEN(own);
+	opp->conns.list = conn;
+	opp->conns.count = 1;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		const struct ike_claim said = {
+			.path = { { ip_v4(192, 0, 2, 1), 500 }, { ip_v4(198, 51, 100, 2), 500 } },
+			.peer = ts(cases[i].peer),
+			.ours = ts("203.0.113.7/32"),
+			.is_single_pair = cases[i].is_single,
+		};
+		const struct conn_state *answering = cases[i].has_conn ? conn : NULL;
+
+		assert_int_equal(claim_objection(&said, answering, opp) == NULL, cases[i].is_fine);
+	}
+	free(opp);
+	free(conn);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_source_that_can_be_no_strangers_is_refused),
 		cmocka_unit_test(without_a_proof_a_peer_speaks_for_its_own_address_alone),
 	};
 
