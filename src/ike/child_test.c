@@ -162,6 +162,20 @@ static void a_deleted_child_is_gone_at_both_ends(void **state)
 	}
 }
 
+/* DEL-5: until EAST has answered the Delete. */
+static void the_spi_of_a_half_closed_child_is_not_drawn_again(void **state)
+{
+	ike_handle sa = bring_up(&t, WEST);
+	uint32_t spi = last_news(&t.end[WEST], NEWS_CHILD_UP)->child.spi_in;
+
+	ike_delete_child(t.end[WEST].ike, sa, spi, t.now);
+	lose(&t, WEST);
+	t.end[WEST].spi = spi - 1; /* what the engine would draw next */
+	ask_for(EAST, "10.1.0.6", 7);
+	pass(&t, EAST, EXCHANGE_CREATE_CHILD_SA);
+	assert_int_equal(last_news(&t.end[WEST], NEWS_CHILD_UP)->child.spi_in, spi + 1);
+}
+
 /* COL-4, DEL-2 */
 static void both_may_delete_the_same_child_at_once(void **state)
 {
@@ -533,6 +547,7 @@ int main(void)
 		CASE(a_pair_that_is_refused_leaves_the_others),
 		CASE(a_wish_waits_for_the_owner_and_is_answered_once),
 		CASE(a_deleted_child_is_gone_at_both_ends),
+		CASE(the_spi_of_a_half_closed_child_is_not_drawn_again),
 		CASE(both_may_delete_the_same_child_at_once),
 		CASE(a_delete_of_unknown_spis_is_answered_with_nothing),
 		CASE(a_deleted_sa_takes_its_children_along),

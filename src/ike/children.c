@@ -12,6 +12,17 @@ struct child *children_find_in(const struct ike_sa *sa, uint32_t spi_in)
 	return child;
 }
 
+uint32_t children_new_spi(const struct ike_sa *sa)
+{
+	const struct ike_ports *ports = &sa->ike->ports;
+	uint32_t spi;
+
+	do
+		spi = ports->new_spi(ports->ctx);
+	while (children_find_in(sa, spi) != NULL);
+	return spi;
+}
+
 struct child *children_find_out(const struct ike_sa *sa, uint32_t spi_out)
 {
 	struct child *child = sa->children;

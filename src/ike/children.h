@@ -26,6 +26,9 @@ struct child_recipe {
 MUST_USE bool children_add(struct ike_sa *sa, const struct child_recipe *recipe,
                            struct instant now);
 struct child *children_find_in(const struct ike_sa *sa, uint32_t spi_in);
+/* To receive with. Not that of a child whose Delete the peer has not answered: what it sends on
+ * that would be taken for the new one's (RFC 7296 section 1.4.1). */
+uint32_t children_new_spi(const struct ike_sa *sa);
 struct child *children_find_out(const struct ike_sa *sa, uint32_t spi_out);
 void children_remove(struct ike_sa *sa, struct child *child);
 void child_free(struct child *child);

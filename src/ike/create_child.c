@@ -21,7 +21,7 @@ bool create_child_write(struct ike_sa *sa, struct request *request, struct messa
 	struct ike *ike = sa->ike;
 	struct proposal_list offer;
 
-	request->spi_in = ike->ports.new_spi(ike->ports.ctx);
+	request->spi_in = children_new_spi(sa);
 	profile_reoffer_esp(sa->profile, request->spi_in, request->method != KEX_NONE, &offer);
 	nonce_draw(&request->nonce, 32, ike);
 	if (request->method != KEX_NONE && !own_kex_start(&request->kex, request->method, ike))
@@ -381,7 +381,7 @@ void create_child_on_permission(struct ike_sa *sa, const struct ike_permission *
 	if (method != KEX_NONE && !kex_shared(method, secret_view(&grant.kex.private_value),
 	                                      buf_view(&sa->asked->peer_public), &grant.shared))
 		return response_refuse_broken(sa, now);
-	grant.spi_in = ike->ports.new_spi(ike->ports.ctx);
+	grant.spi_in = children_new_spi(sa);
 	if (!install(sa, permission, &grant, now))
 		return refuse(sa, NOTIFY_NO_ADDITIONAL_SAS);
 	send_grant(sa, permission, &grant);

@@ -39,6 +39,22 @@ static void another_make_without_a_nat_gets_plain_esp(void **state)
 	assert_false(is_udp(EAST));
 }
 
+/* NAT-8: whichever ports IKE_AUTH came by. */
+static void no_esp_goes_between_the_ports_of_ike(void **state)
+{
+	const struct child_sa *child;
+
+	initiate(&t, WEST);
+	pass(&t, WEST, EXCHANGE_IKE_SA_INIT);
+	pass(&t, EAST, EXCHANGE_IKE_SA_INIT);
+	first_out(&t, WEST)->path.local.port = first_out(&t, WEST)->path.remote.port = 500;
+	pass(&t, WEST, EXCHANGE_IKE_AUTH);
+	child = &last_news(&t.end[EAST], NEWS_CHILD_UP)->child;
+	assert_true(child->udp_encapsulation);
+	assert_int_equal(child->path.local.port, 4500);
+	assert_int_equal(child->path.remote.port, 4500);
+}
+
 /* NAT-6, NAT-12 */
 static void another_make_behind_a_nat_gets_udp(void **state)
 {
@@ -85,6 +101,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(gateways_like_us_have_udp_around_esp),
 		CASE(another_make_without_a_nat_gets_plain_esp),
+		CASE(no_esp_goes_between_the_ports_of_ike),
 		CASE(another_make_behind_a_nat_gets_udp),
 		CASE(udp_may_be_forced_on_both),
 		CASE(a_responder_may_force_udp),

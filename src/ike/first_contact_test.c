@@ -295,6 +295,35 @@ static void an_spi_in_use_is_not_drawn_again(void **state)
 	                        8);
 }
 
+/* KDF-8: what only the handshake needs is gone with it, and no two handshakes share a secret. */
+static void the_secrets_of_the_handshake_end_with_it(void **state)
+{
+	struct secret private_value;
+
+	initiate(&t, WEST);
+	private_value = secret_copy(secret_view(&only_sa(&t, WEST)->hs->kex.private_value));
+	assert_int_equal(private_value.len, 32);
+	pass(&t, WEST, EXCHANGE_IKE_SA_INIT);
+	pass(&t, EAST, EXCHANGE_IKE_SA_INIT);
+	assert_int_equal(only_sa(&t, WEST)->hs->kex.private_value.len, 0);
+	assert_int_equal(only_sa(&t, EAST)->hs->kex.private_value.len, 0);
+	pass_all(&t);
+	for (int side = WEST; side <= EAST; side++) {
+		const struct ike_sa *sa = only_sa(&t, (enum side)side);
+
+		assert_null(sa->hs);
+		assert_int_equal(sa->keys.sk_pi.len + sa->keys.sk_pr.len, 0);
+		assert_int_equal(sa->keys.sk_ei.len + sa->keys.sk_er.len, 0);
+		assert_true(sa->keys.sk_d.len > 0);
+	}
+	ike_delete(t.end[WEST].ike, only_sa(&t, WEST)->handle, t.now);
+	pass_all(&t);
+	initiate(&t, WEST);
+	assert_false(secret_equal(secret_view(&private_value),
+	                          secret_view(&only_sa(&t, WEST)->hs->kex.private_value)));
+	secret_free(&private_value);
+}
+
 /* IC-1 */
 static void a_second_contact_does_not_claim_to_be_the_first(void **state)
 {
@@ -329,6 +358,7 @@ int main(void)
 		CASE(initial_contact_replaces_what_was_before),
 		CASE(initial_contact_spares_what_is_younger),
 		CASE(an_spi_in_use_is_not_drawn_again),
+		CASE(the_secrets_of_the_handshake_end_with_it),
 		CASE(a_second_contact_does_not_claim_to_be_the_first),
 	};
 

@@ -44,6 +44,19 @@ static void what_a_conn_says_is_in_its_profile(void **state)
 	assert_false(profile.unique);
 }
 
+/* PPK-3 */
+static void strangers_share_no_secret(void **state)
+{
+	struct conn conn = { .dealings = { .ppk = PPK_USE_INSIST } };
+	struct ike_profile profile;
+
+	profile_of_conn(&profile, &conn, &(struct conf_setup){ 0 });
+	assert_int_equal(profile.ppk, IKE_PPK_INSIST);
+	conn.right.kind = END_OPPORTUNISTIC;
+	profile_of_conn(&profile, &conn, &(struct conf_setup){ 0 });
+	assert_int_equal(profile.ppk, IKE_PPK_NO);
+}
+
 /* SA-14, TS-15 */
 static void its_suites_are_what_is_offered(void **state)
 {
@@ -96,6 +109,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_conn_that_says_nothing_has_the_defaults),
 		cmocka_unit_test(what_a_conn_says_is_in_its_profile),
+		cmocka_unit_test(strangers_share_no_secret),
 		cmocka_unit_test(its_suites_are_what_is_offered),
 		cmocka_unit_test(the_margin_of_a_short_life_is_a_tenth_of_it),
 	};
