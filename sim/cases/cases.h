@@ -110,6 +110,7 @@
 	X(road_warriors) \
 	X(two_road_warriors_with_one_address)     \
 	X(road_warrior_with_an_address_of_others) \
+	X(asked_for_somebody_else) \
 	X(a_conn_taken_out_takes_its_tunnel_along) \
 	X(forged_refusals_change_nothing)         \
 	X(narrow_path)                            \

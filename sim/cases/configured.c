@@ -304,6 +304,19 @@ void road_warrior_with_an_address_of_others(void)
 	sim_end(p.sim);
 }
 
+/* AUT-8: east has no such name, and answers with no other one. */
+void asked_for_somebody_else(void)
+{
+	struct pair p = start(SITES("\trightid=@other.example\n\tauto=start\n"),
+	                      SITES("\tauto=add\n"));
+
+	sim_run_for(p.sim, SECONDS(10));
+	expect_logged(p.sim, p.east, "it wants to talk to somebody else");
+	expect_children(p.sim, p.west, 0);
+	expect_children(p.sim, p.east, 0);
+	sim_end(p.sim);
+}
+
 /* NAT-14: two homes with the same address inside. */
 void two_road_warriors_with_one_address(void)
 {
