@@ -128,7 +128,8 @@ void engine_free(struct engine *engine);
 #define ENGINE_DROPS(X)                                                                       \
 	X(RUNT, "runt", "shorter than an ESP header")                                         \
 	X(NO_SA, "no-sa", "no SA has this SPI")                                               \
-	X(REPLAY, "replay", "sequence number seen or too old")                                \
+	X(REPLAY, "replay", "sequence number seen already")                                   \
+	X(LATE, "late", "sequence number behind the window")                                  \
 	X(AUTH, "auth", "integrity check failed")                                             \
 	X(PADDING, "padding", "wrong padding or next header")                                 \
 	X(INNER, "inner", "inner packet malformed")                                           \

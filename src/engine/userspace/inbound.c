@@ -77,11 +77,13 @@ static void watch_path(struct worker *worker, struct child *child, const struct 
 static bool authenticate(struct worker *worker, struct child *child, uint32_t sequence_low,
                          const struct outer_datagram *d, struct bytes *plain)
 {
+	enum replay_verdict verdict = REPLAY_OLD;
 	uint64_t sequence;
 
-	if (!replay_infer(&child->replay, sequence_low, &sequence) ||
-	    replay_check(&child->replay, sequence) != REPLAY_NEW) {
-		drop(worker, ENGINE_DROP_REPLAY);
+	if (replay_infer(&child->replay, sequence_low, &sequence))
+		verdict = replay_check(&child->replay, sequence);
+	if (verdict != REPLAY_NEW) {
+		drop(worker, verdict == REPLAY_OLD ? ENGINE_DROP_LATE : ENGINE_DROP_REPLAY);
 		return false;
 	}
 	if (!esp_decrypt(&child->in, sequence, d->data, d->len, plain)) {

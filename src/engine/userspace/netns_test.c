@@ -109,8 +109,8 @@ static void fragments_what_may_be_fragmented(void **state)
 	close(to);
 }
 
-/* An attacker at the wire of `east`, who knows no key. */
-static void send_outer(struct bytes datagram)
+/* At the wire of `east`; without a UDP checksum, as RFC 3948 section 2.1 would have it. */
+static void send_marked(struct bytes datagram, int tos)
 {
 	union sockaddr_any address;
 	struct ip ip = ip_of(east.outside);
@@ -119,9 +119,17 @@ static void send_outer(struct bytes datagram)
 
 	enter(&west);
 	fd = socket(AF_INET, SOCK_DGRAM, 0);
+	setsockopt(fd, IPPROTO_IP, IP_TOS, &tos, sizeof(tos));
+	setsockopt(fd, SOL_SOCKET, SO_NO_CHECK, &(int){ 1 }, sizeof(int));
 	assert_int_equal(sendto(fd, datagram.data, datagram.len, 0, &address.any, len),
 	                 datagram.len);
 	close(fd);
+}
+
+/* An attacker, who knows no key. */
+static void send_outer(struct bytes datagram)
+{
+	send_marked(datagram, 0);
 }
 
 /* That an SA had its first packet is said of each that other tests made. */
@@ -294,6 +302,193 @@ static void keeps_the_order_of_what_was_on_its_way_to_the_hold(void **state)
 	close(to);
 }
 
+/*
+ * An SA of east's with 32-bit numbers, and what a peer with its key may send by it.
+ */
+
+enum { HOSTILE_SPI = 0x1004 };
+
+static void add_hostile(const char *local, uint8_t protocol, uint16_t port)
+{
+	uint8_t key[36];
+	struct child_sa sa = { .spi_in = HOSTILE_SPI,
+		               .spi_out = 0x2004,
+		               .cipher = AEAD_AES_GCM_16_256,
+		               .key_in = { key, sizeof(key) },
+		               .key_out = { key, sizeof(key) },
+		               .udp_encapsulation = true };
+	struct ip_range range;
+
+	memset(key, 0x33, sizeof(key));
+	assert_true(range_parse(local, &range));
+	sa.local = (struct traffic_selector){ range, protocol, port, port == 0 ? 65535 : port };
+	sa.remote = (struct traffic_selector){ range_any(IP_V4), protocol, 0, 65535 };
+	sa.path.local = (struct endpoint){ ip_of(east.outside), 4500 };
+	sa.path.remote = (struct endpoint){ ip_of(west.outside), 4500 };
+	assert_true(tables_add_child(&east.shared.tables, &sa, 1500));
+}
+
+static void remove_hostile(void)
+{
+	tables_remove_child(&east.shared.tables, HOSTILE_SPI);
+	tables_collect(&east.shared.tables);
+}
+
+static uint64_t hostile_delivered(void)
+{
+	uint64_t packets;
+
+	tables_read_begin(&east.shared.tables);
+	packets = use_read(&tables_child(&east.shared.tables, HOSTILE_SPI)->use_in).packets;
+	tables_read_end(&east.shared.tables);
+	return packets;
+}
+
+struct hostile {
+	const char *from, *to;
+	uint8_t protocol;
+	uint16_t port;
+	int outer_tos;
+};
+
+static void send_hostile(uint64_t sequence, const struct hostile *h)
+{
+	struct ip from = ip_of(h->from), to = ip_of(h->to);
+	uint8_t key[36], packet[128];
+	uint8_t inner[28] = { 0x45, 0, 0, 28, 0, 0, 0x40, 0, 64, h->protocol };
+	struct aead *aead;
+	uint16_t sum;
+
+	memcpy(inner + 12, from.octets, 4);
+	memcpy(inner + 16, to.octets, 4);
+	sum = checksum_finish(checksum_add(0, BYTES(inner, 20)));
+	inner[10] = (uint8_t)(sum >> 8);
+	inner[11] = (uint8_t)sum;
+	inner[22] = (uint8_t)(h->port >> 8);
+	inner[23] = (uint8_t)h->port;
+	inner[25] = 8;
+	memset(key, 0x33, sizeof(key));
+	aead = aead_new(AEAD_AES_GCM_16_256, BYTES_OF(key));
+	send_marked(BYTES(packet, esp_seal(&(struct esp_key){ HOSTILE_SPI, false, aead }, sequence,
+	                                   4, BYTES_OF(inner), packet)),
+	            h->outer_tos);
+	aead_free(aead);
+}
+
+/* IN-6, IN-10, IN-13, ECN-2 */
+static void hands_over_nothing_that_an_sa_may_not_carry(void **state)
+{
+	static const struct {
+		const char *local;
+		uint8_t protocol;
+		uint16_t port;
+		struct hostile packet;
+		enum engine_drop drop; /* COUNT: it is fine */
+	} cases[] = {
+		{ "0.0.0.0/0", 0, 0, { "10.1.0.9", "10.2.0.1", 17, 1 }, ENGINE_DROP_COUNT },
+		{ "0.0.0.0/0", 0, 0, { "127.0.0.1", "10.2.0.1", 17, 1 }, ENGINE_DROP_SELECTOR },
+		{ "0.0.0.0/0", 0, 0, { "0.0.0.0", "10.2.0.1", 17, 1 }, ENGINE_DROP_SELECTOR },
+		{ "0.0.0.0/0", 0, 0, { "224.0.0.9", "10.2.0.1", 17, 1 }, ENGINE_DROP_SELECTOR },
+		{ "0.0.0.0/0",
+		  0,
+		  0,
+		  { "255.255.255.255", "10.2.0.1", 17, 1 },
+		  ENGINE_DROP_SELECTOR },
+		{ "0.0.0.0/0", 0, 0, { "10.1.0.9", "127.0.0.1", 17, 1 }, ENGINE_DROP_SELECTOR },
+		{ "10.2.0.1", 17, 7014, { "10.1.0.9", "10.2.0.1", 17, 7014 }, ENGINE_DROP_COUNT },
+		{ "10.2.0.1",
+		  17,
+		  7014,
+		  { "10.1.0.9", "10.2.0.1", 17, 7015 },
+		  ENGINE_DROP_SELECTOR },
+		{ "10.2.0.1", 17, 7014, { "10.1.0.9", "10.2.0.1", 6, 7014 }, ENGINE_DROP_SELECTOR },
+		{ "10.2.0.1",
+		  17,
+		  7014,
+		  { "10.1.0.9", "10.2.0.2", 17, 7014 },
+		  ENGINE_DROP_SELECTOR },
+		{ "10.2.0.1", 0, 0, { "10.1.0.9", "10.2.0.1", 17, 1, 3 }, ENGINE_DROP_ECN },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		bool is_fine = cases[i].drop == ENGINE_DROP_COUNT;
+		uint64_t before = is_fine ? 0 : dropped(&east, cases[i].drop);
+
+		add_hostile(cases[i].local, cases[i].protocol, cases[i].port);
+		send_hostile(1, &cases[i].packet);
+		if (is_fine)
+			while (hostile_delivered() == 0)
+				sched_yield();
+		else
+			wait_dropped(&east, cases[i].drop, before + 1);
+		assert_int_equal(hostile_delivered(), is_fine);
+		remove_hostile();
+	}
+}
+
+/* RPL-2, RPL-7 */
+static void counts_what_comes_twice_and_what_comes_late(void **state)
+{
+	static const struct hostile packet = { "10.1.0.9", "10.2.0.1", 17, 1 };
+	uint64_t twice = dropped(&east, ENGINE_DROP_REPLAY);
+	uint64_t late = dropped(&east, ENGINE_DROP_LATE);
+
+	add_hostile("10.2.0.1", 0, 0);
+	send_hostile(5000, &packet);
+	send_hostile(5000, &packet);
+	wait_dropped(&east, ENGINE_DROP_REPLAY, twice + 1);
+	send_hostile(5000 - REPLAY_WINDOW, &packet);
+	wait_dropped(&east, ENGINE_DROP_LATE, late + 1);
+	assert_int_equal(dropped(&east, ENGINE_DROP_REPLAY), twice + 1);
+	assert_int_equal(hostile_delivered(), 1);
+	remove_hostile();
+}
+
+/* IN-8, UDP-2: the inner packet is what it was, whatever was around it; without a UDP checksum. */
+static void nothing_of_the_outer_header_goes_in(void **state)
+{
+	static const struct hostile packet = { "10.1.0.9", "10.2.0.1", 17, 7016, 0xb8 };
+	union sockaddr_any from = { 0 };
+	socklen_t len = sizeof(from);
+	int to = udp_socket(&east, 7016);
+	uint8_t control[64], got[8];
+	struct iovec vector = { got, sizeof(got) };
+	struct msghdr message = { &from, len, &vector, 1, control, sizeof(control), 0 };
+	struct ip source;
+	struct cmsghdr *c;
+
+	setsockopt(to, IPPROTO_IP, IP_RECVTOS, &(int){ 1 }, sizeof(int));
+	add_hostile("10.2.0.1", 0, 0);
+	send_hostile(1, &packet);
+	assert_int_equal(recvmsg(to, &message, 0), 0);
+	source = ip_v4(10, 1, 0, 9);
+	assert_memory_equal(&from.v4.sin_addr, source.octets, 4);
+	c = CMSG_FIRSTHDR(&message);
+	assert_non_null(c);
+	assert_int_equal(c->cmsg_type, IP_TOS);
+	assert_int_equal(*CMSG_DATA(c), 0);
+	remove_hostile();
+	close(to);
+}
+
+/* SPD-1 */
+static void drops_what_no_row_is_about(void **state)
+{
+	static const struct gateway stranger = { .inside = "10.2.0.77" };
+	uint64_t before = dropped(&west, ENGINE_DROP_VERDICT);
+	int from = udp_socket(&west, 7017);
+	struct policy_table table;
+
+	assert_true(policy_build(&table, NULL, 0, NULL));
+	tables_set_policy(&west.shared.tables, &table);
+	policy_wipe(&table);
+	tables_collect(&west.shared.tables);
+	send_text(from, &stranger, 7018, "never");
+	wait_dropped(&west, ENGINE_DROP_VERDICT, before + 1);
+	set_policy(&west, POLICY_TRAP, false);
+	close(from);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -306,6 +501,10 @@ int main(void)
 		cmocka_unit_test(follows_its_peer_and_tells_that_nobody_is_there),
 		cmocka_unit_test(refuses_a_source_the_sa_was_not_made_for),
 		cmocka_unit_test(holds_again_when_the_sa_has_gone),
+		cmocka_unit_test(hands_over_nothing_that_an_sa_may_not_carry),
+		cmocka_unit_test(counts_what_comes_twice_and_what_comes_late),
+		cmocka_unit_test(nothing_of_the_outer_header_goes_in),
+		cmocka_unit_test(drops_what_no_row_is_about),
 	};
 
 	if (geteuid() != 0 || unshare(CLONE_NEWNET) != 0)
