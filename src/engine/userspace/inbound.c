@@ -112,11 +112,15 @@ static bool check_inner(struct worker *worker, const struct child *child, struct
 	return true;
 }
 
-/* The peer sends by it, so it has it: what waits for that may go. */
-static void tell_first(struct worker *worker, const struct child *child)
+/*
+ * The peer sends by it, so it has it: what waits for that may go. A mailbox that is full now is
+ * tried again with the next packet.
+ */
+static void tell_first(struct worker *worker, struct child *child)
 {
-	mailbox_put(&worker->shared->mailbox,
-	            &(struct letter){ .kind = LETTER_HEARD, .spi = child->spi_in }, BYTES(NULL, 0));
+	child->is_told = mailbox_put(&worker->shared->mailbox,
+	                             &(struct letter){ .kind = LETTER_HEARD, .spi = child->spi_in },
+	                             BYTES(NULL, 0));
 }
 
 /* To the kernel, congestion marks brought over, big segments prevented. */
@@ -139,7 +143,7 @@ static void deliver(struct worker *worker, struct child *child, const struct pac
 		drop(worker, ENGINE_DROP_SEND);
 		return;
 	}
-	if (child->use_in.packets == 0)
+	if (!child->is_told)
 		tell_first(worker, child);
 	use_add(&child->use_in, p->octets.len, worker->now);
 }

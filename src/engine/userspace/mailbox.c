@@ -44,7 +44,7 @@ void mailbox_woken(struct mailbox *m)
 		return;
 }
 
-void mailbox_put(struct mailbox *m, const struct letter *letter, struct bytes datagram)
+bool mailbox_put(struct mailbox *m, const struct letter *letter, struct bytes datagram)
 {
 	bool is_poor = letter->is_bare || letter->kind == LETTER_UNKNOWN_SPI;
 	bool is_full;
@@ -64,6 +64,7 @@ void mailbox_put(struct mailbox *m, const struct letter *letter, struct bytes da
 	pthread_mutex_unlock(&m->lock);
 	if (!is_full)
 		mailbox_wake(m);
+	return !is_full;
 }
 
 bool mailbox_take(struct mailbox *m, struct letter *letter)

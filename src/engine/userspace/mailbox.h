@@ -44,8 +44,8 @@ struct mailbox {
 
 MUST_USE bool mailbox_init(struct mailbox *m);
 void mailbox_wipe(struct mailbox *m);
-/* Copies the datagram; `letter->datagram` is not looked at. */
-void mailbox_put(struct mailbox *m, const struct letter *letter, struct bytes datagram);
+/* Copies the datagram; `letter->datagram` is not looked at. False: it was full. */
+bool mailbox_put(struct mailbox *m, const struct letter *letter, struct bytes datagram);
 /* Wakes the control thread without a letter. */
 void mailbox_wake(struct mailbox *m);
 /* The letter's datagram is the caller's to free. */

@@ -444,6 +444,50 @@ static void counts_what_comes_twice_and_what_comes_late(void **state)
 	remove_hostile();
 }
 
+static void fill_mailbox(struct mailbox *m)
+{
+	while (mailbox_put(m, &(struct letter){ .kind = LETTER_IKE }, BYTES(NULL, 0)))
+		;
+}
+
+static unsigned take_heard(struct mailbox *m, uint32_t spi)
+{
+	struct letter letter;
+	unsigned heard = 0;
+
+	while (mailbox_take(m, &letter)) {
+		heard += letter.kind == LETTER_HEARD && letter.spi == spi;
+		buf_free(&letter.datagram);
+	}
+	return heard;
+}
+
+static void wait_delivered(uint64_t packets)
+{
+	for (int i = 0; i < TIMEOUT_MS && hostile_delivered() < packets; i++)
+		poll(NULL, 0, 1);
+	assert_int_equal(hostile_delivered(), packets);
+}
+
+/* Told with the first packet the mailbox has room for, and once. */
+static void that_an_sa_is_heard_is_told_again_after_a_full_mailbox(void **state)
+{
+	static const struct hostile packet = { "10.1.0.9", "10.2.0.1", 17, 7019 };
+	struct mailbox *m = &east.shared.mailbox;
+
+	add_hostile("10.2.0.1", 0, 0);
+	take_heard(m, 0);
+	fill_mailbox(m);
+	send_hostile(1, &packet);
+	wait_delivered(1);
+	assert_int_equal(take_heard(m, HOSTILE_SPI), 0);
+	send_hostile(2, &packet);
+	send_hostile(3, &packet);
+	wait_delivered(3);
+	assert_int_equal(take_heard(m, HOSTILE_SPI), 1);
+	remove_hostile();
+}
+
 /* IN-8, UDP-2: the inner packet is what it was, whatever was around it; without a UDP checksum. */
 static void nothing_of_the_outer_header_goes_in(void **state)
 {
@@ -503,6 +547,7 @@ int main(void)
 		cmocka_unit_test(holds_again_when_the_sa_has_gone),
 		cmocka_unit_test(hands_over_nothing_that_an_sa_may_not_carry),
 		cmocka_unit_test(counts_what_comes_twice_and_what_comes_late),
+		cmocka_unit_test(that_an_sa_is_heard_is_told_again_after_a_full_mailbox),
 		cmocka_unit_test(nothing_of_the_outer_header_goes_in),
 		cmocka_unit_test(drops_what_no_row_is_about),
 	};

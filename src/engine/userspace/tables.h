@@ -45,6 +45,7 @@ struct child {
 	uint64_t sequence; /* sent last */
 	struct replay replay;
 	struct use use_in, use_out;
+	bool is_told; /* the control thread has a letter that its first packet came */
 	bool is_worn; /* beyond its soft limits, and the control thread was told; atomic */
 	struct instant move_told; /* when the control thread heard of it last; 0 never */
 	/* Changing: by the control thread. */
