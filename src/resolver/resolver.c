@@ -51,6 +51,14 @@ struct mailbox {
 	int fd;
 };
 
+/* A context for questions past the cache: it knew nothing when it was born. */
+struct fresh {
+	struct ub_ctx *ctx;
+	struct timespec born;
+	bool is_primed;
+	size_t waiting; /* questions without an answer; others' late answers nobody needs */
+};
+
 /* One question in libunbound's hands; lives until libunbound calls back. */
 struct asked {
 	struct resolver *resolver;
@@ -61,7 +69,8 @@ struct asked {
 	char name[DNS_NAME_MAX];
 	enum dns_type type;
 	bool is_validated;
-	bool is_fresh;    /* asked of the context that knows nothing */
+	bool is_fresh;       /* wants to be asked of a context that knows nothing */
+	struct fresh *fresh; /* whose question it is, or NULL */
 	bool is_held;     /* libunbound has not got it yet */
 	bool is_answered; /* timed out: the late answer goes to the cache only */
 };
@@ -95,12 +104,9 @@ struct resolver {
 	struct event *held_event;  /* the first priming is over, or has had its time */
 	struct ub_ctx *validating; /* NULL with dnssec=off or without an anchor */
 	struct ub_ctx *plain;
-	/* For questions past the cache: a context of its own that knows nothing yet. */
 	struct resolver_settings settings; /* owned: servers, trust_anchor */
-	struct ub_ctx *fresh;
-	struct timespec fresh_born;
-	bool fresh_is_primed;
-	size_t fresh_asked;
+	struct fresh *fresh;               /* for new questions past the cache, or NULL */
+	struct fresh *retired;             /* the one before, while somebody waits for it */
 	struct asked *asked;
 	size_t asked_count;
 	bool is_primed;
@@ -241,7 +247,6 @@ static void asked_free(struct asked *asked)
 	if (asked->next != NULL)
 		asked->next->place = asked->place;
 	asked->resolver->asked_count--;
-	asked->resolver->fresh_asked -= asked->is_fresh && !asked->is_held;
 	if (asked->timer != NULL)
 		event_free(asked->timer);
 	free(asked);
@@ -268,20 +273,53 @@ static enum dns_trust trust_of(bool is_validated, int security)
 	return security == 2 ? DNS_SECURE : DNS_BOGUS;
 }
 
+/* The one answer; the control side needs no other. */
+static void answer(struct asked *asked, enum dns_status status, enum dns_trust trust,
+                   const struct response *response)
+{
+	if (asked->is_answered)
+		return;
+	asked->is_answered = true;
+	if (asked->fresh != NULL)
+		asked->fresh->waiting--;
+	put_answer(asked->resolver, answer_mail(asked->query, status, trust, response));
+}
+
+/* With the questions that nobody waits for. Not from within the library's call. */
+static void fresh_free(struct resolver *r, struct fresh *fresh)
+{
+	struct asked *next;
+
+	if (fresh == NULL)
+		return;
+	ub_ctx_delete(fresh->ctx); /* may call back, with failures */
+	for (struct asked *asked = r->asked; asked != NULL; asked = next) {
+		next = asked->next;
+		if (asked->fresh == fresh)
+			asked_free(asked);
+	}
+	free(fresh);
+}
+
+static void drop_retired(struct resolver *r)
+{
+	if (r->retired == NULL || r->retired->waiting > 0)
+		return;
+	fresh_free(r, r->retired);
+	r->retired = NULL;
+}
+
 /* Late or not, libunbound calls this once for each question it accepted. */
 static void on_resolved(void *ctx, int rcode, void *packet, int len, int security, char *why_bogus,
                         int was_ratelimited)
 {
 	struct asked *asked = ctx;
-	struct resolver *r = asked->resolver;
 	struct response response;
 	bool ok = rcode == 0 && packet != NULL && len > 0 &&
 	          response_parse(BYTES(packet, len), asked->name, asked->type, &response);
 
-	if (!asked->is_answered)
-		put_answer(r, answer_mail(asked->query, ok ? response.status : DNS_FAILED,
-		                          trust_of(asked->is_validated, security),
-		                          ok ? &response : NULL));
+	answer(asked, ok ? response.status : DNS_FAILED, trust_of(asked->is_validated, security),
+	       ok ? &response : NULL);
 	asked_free(asked);
 }
 
@@ -289,8 +327,10 @@ static void on_timeout(evutil_socket_t fd, short what, void *ctx)
 {
 	struct asked *asked = ctx;
 
-	asked->is_answered = true;
-	put_answer(asked->resolver, answer_mail(asked->query, DNS_TIMED_OUT, DNS_INSECURE, NULL));
+	struct resolver *r = asked->resolver;
+
+	answer(asked, DNS_TIMED_OUT, DNS_INSECURE, NULL);
+	drop_retired(r); /* perhaps `asked` with it */
 }
 
 static struct timeval timeval_of(struct duration d)
@@ -298,39 +338,56 @@ static struct timeval timeval_of(struct duration d)
 	return (struct timeval){ .tv_sec = d.ns / 1000000000, .tv_usec = d.ns % 1000000000 / 1000 };
 }
 
-/*
- * A context whose cache is as young as FRESH_S: the library has no other way past its cache, and
- * its limits of TTLs hold for all contexts at once. One that is busy is not thrown away.
- */
-static struct ub_ctx *fresh_context(struct resolver *r)
+static bool fresh_is_stale(const struct resolver *r, const struct fresh *fresh)
 {
-	char error[256];
 	struct timespec now;
-	bool is_stale;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	is_stale =
-	    now.tv_sec - r->fresh_born.tv_sec > FRESH_S || r->fresh_is_primed != r->is_primed;
-	if (r->fresh != NULL && is_stale && r->fresh_asked == 0) {
-		ub_ctx_delete(r->fresh);
-		r->fresh = NULL;
-	}
-	if (r->fresh == NULL) {
-		r->fresh = upstream_new(&r->settings,
-		                        UPSTREAM_FRESH | (r->is_primed ? UPSTREAM_VALIDATING : 0),
-		                        r->base, error, sizeof(error));
-		r->fresh_born = now;
-		r->fresh_is_primed = r->is_primed;
-	}
-	return r->fresh;
+	return now.tv_sec - fresh->born.tv_sec > FRESH_S || fresh->is_primed != r->is_primed;
 }
 
-static struct ub_ctx *context_for(struct resolver *r, const struct asked *asked)
+/*
+ * A context gets no new questions after FRESH_S, and goes with the last one somebody waits for, so
+ * within `timeout`. Two live at once: one that is old while the one before is waited for still is
+ * asked until that has gone, so its cache is never older than the longer of FRESH_S and `timeout`,
+ * however slow a server answers.
+ */
+static void fresh_retire(struct resolver *r)
 {
-	struct ub_ctx *ctx = asked->is_fresh ? fresh_context(r) : NULL;
+	drop_retired(r);
+	if (r->retired != NULL || r->fresh == NULL || !fresh_is_stale(r, r->fresh))
+		return;
+	r->retired = r->fresh;
+	r->fresh = NULL;
+	drop_retired(r);
+}
 
-	if (ctx != NULL)
-		return ctx;
+/* The library has no other way past its cache, and its limits of TTLs hold for all contexts. */
+static struct fresh *fresh_open(struct resolver *r)
+{
+	unsigned kind = UPSTREAM_FRESH | (r->is_primed ? UPSTREAM_VALIDATING : 0);
+	struct fresh *fresh = new_zeroed(sizeof(*fresh));
+	char error[256];
+
+	fresh->ctx = upstream_new(&r->settings, kind, r->base, error, sizeof(error));
+	fresh->is_primed = r->is_primed;
+	clock_gettime(CLOCK_MONOTONIC, &fresh->born);
+	if (fresh->ctx != NULL)
+		return fresh;
+	free(fresh);
+	return NULL;
+}
+
+static struct ub_ctx *context_for(struct resolver *r, struct asked *asked)
+{
+	if (asked->is_fresh && r->fresh == NULL)
+		r->fresh = fresh_open(r);
+	/* Before the first priming one did not validate: then what validates goes first. */
+	if (asked->is_fresh && r->fresh != NULL && r->fresh->is_primed == r->is_primed) {
+		asked->fresh = r->fresh;
+		asked->fresh->waiting += !asked->is_answered;
+		return asked->fresh->ctx;
+	}
 	return r->is_primed ? r->validating : r->plain;
 }
 
@@ -342,13 +399,10 @@ static void put_question(struct asked *asked)
 
 	asked->is_held = false;
 	asked->is_validated = r->is_primed;
-	asked->is_fresh = ctx == r->fresh;
-	r->fresh_asked += asked->is_fresh;
 	/* What it knows by itself it answers before it returns; `asked` may be gone after it. */
 	if (ub_resolve_event(ctx, asked->name, asked->type, CLASS_IN, asked, on_resolved, NULL) !=
 	    0) {
-		if (!asked->is_answered)
-			put_answer(r, answer_mail(asked->query, DNS_FAILED, DNS_INSECURE, NULL));
+		answer(asked, DNS_FAILED, DNS_INSECURE, NULL);
 		asked_free(asked);
 	}
 }
@@ -381,6 +435,8 @@ static void ask(struct resolver *r, const struct mail *question)
 	struct timeval timeout = timeval_of(r->timeout);
 	struct asked *asked;
 
+	if (question->is_fresh)
+		fresh_retire(r);
 	/* Abandoned questions count too: a dead forwarder must not fill our memory. */
 	if (r->asked_count >= RESOLVER_QUESTIONS_MAX) {
 		put_answer(r, answer_mail(question->query, DNS_FAILED, DNS_INSECURE, NULL));
@@ -741,7 +797,8 @@ void resolver_free(struct resolver *r)
 	/* Contexts before what their callbacks point at; they do not call back any more. */
 	ub_ctx_delete(r->validating);
 	ub_ctx_delete(r->plain);
-	ub_ctx_delete(r->fresh);
+	fresh_free(r, r->fresh);
+	fresh_free(r, r->retired);
 	while (r->asked != NULL)
 		asked_free(r->asked);
 	events_free(r);

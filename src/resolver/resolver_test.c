@@ -24,7 +24,7 @@ struct server {
 	int fd;
 	uint16_t port;
 	struct event *event;
-	unsigned asked, late;
+	unsigned asked, late, found;
 	bool is_signed;
 	EVP_PKEY *key;
 	uint8_t public_key[32];
@@ -208,6 +208,7 @@ static void on_query(evutil_socket_t fd, short what, void *ctx)
 	if (n < 0 || !question_read(BYTES(in, n), &q))
 		return;
 	s->asked++;
+	s->found += is(&q, "found");
 	if (is(&q, "silent") || (is(&q, "late") && s->late++ == 0))
 		return;
 	write_bytes(&w, BYTES(in, q.len));
@@ -462,6 +463,35 @@ static void a_fresh_question_goes_past_the_cache(void **state)
 	assert_int_equal(f.ttl_s[3], 300);
 }
 
+static void wait_found(uint64_t query)
+{
+	while (f.count[query] == 0)
+		assert_int_equal(event_base_loop(f.base, EVLOOP_ONCE), 0);
+}
+
+/*
+ * OIN-8: a server that is silent about one name keeps no old answers about others alive; neither
+ * while the silence is waited for nor when it timed out.
+ */
+static void a_silent_server_keeps_no_old_answers_alive(void **state)
+{
+	static const struct timespec wait = { .tv_sec = 2 }; /* more than FRESH_S */
+
+	server_open(&f.server, false);
+	resolver_open(DNSSEC_OFF, false, MILLISECONDS(3000));
+	for (uint64_t query = 1; query <= 5; query += 2) {
+		unsigned found = f.server.found;
+
+		ask_for(query, "silent.x", true);
+		ask_for(query + 1, "found.x", true);
+		wait_found(query + 1);
+		assert_int_equal(f.server.found, found + 1);
+		if (query < 5)
+			nanosleep(&wait, NULL);
+	}
+	assert_int_equal(f.status[1], DNS_TIMED_OUT);
+}
+
 /* DNS-6: the library merges them. */
 static void equal_questions_are_asked_once(void **state)
 {
@@ -535,6 +565,7 @@ int main(void)
 		CASE(an_anchor_never_primed_makes_answers_insecure),
 		CASE(an_anchor_primed_once_makes_unsigned_answers_bogus),
 		CASE(a_fresh_question_goes_past_the_cache),
+		CASE(a_silent_server_keeps_no_old_answers_alive),
 		CASE(equal_questions_are_asked_once),
 		CASE(the_very_first_answers_are_validated),
 		CASE(an_anchor_that_is_no_record_is_named),
