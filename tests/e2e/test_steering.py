@@ -519,6 +519,41 @@ def test_what_an_icmp_message_said_is_no_route(bare):
     steering.stop()
 
 
+@pytest.mark.parametrize("options, more", [
+    ("proto static", 1), ("proto boot", 1), ("proto ra", 0), ("proto redirect", 0),
+    ("proto dhcp", 0), ("proto bgp", 0)])
+@pytest.mark.parametrize("prefix, gateway", [("198.19.77.0/24", "198.18.1.254"),
+                                             ("2001:db8:77::/64", "fe80::77")])
+def test_what_others_tell_of_routes_bypasses_nothing(bare, prefix, gateway, options, more):
+    """POL-1: a route counts for route-bypass=yes if the kernel or its administrator made it."""
+    assert routes_more(bare, f"{prefix} via {gateway} dev wan {options}") == more
+
+
+@pytest.mark.parametrize("prefix, hops", [
+    ("198.19.77.0/24", ("198.18.1.254", "198.18.1.253")),
+    ("2001:db8:77::/64", ("fe80::77", "fe80::78"))])
+def test_a_route_with_two_next_hops_is_one(bare, prefix, hops):
+    way = " ".join(f"nexthop via {hop} dev wan" for hop in hops)
+    assert routes_more(bare, f"{prefix} {way}") == 1
+    assert routes_more(bare, f"{prefix} proto ra {way}") == 0
+
+
+def routes_more(bare, route):
+    west = bare.west
+    steering = Steering(west, *ROWS)
+    west.nft("delete table inet wildswan")
+
+    def count():
+        return int(steering.ask("network").split(", ")[-1].split()[0])
+
+    before = count()
+    west.ip("route", "add", *route.split())
+    after = count()
+    west.ip("route", "del", route.split()[0])
+    steering.stop()
+    return after - before
+
+
 def test_without_its_table_the_steering_says_what_to_do(bare):
     east = bare.east
     steering = Steering(east, *ROWS)

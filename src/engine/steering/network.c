@@ -52,6 +52,14 @@ static int on_address(const struct nlmsghdr *h, void *ctx)
 	return MNL_CB_OK;
 }
 
+/* Of the kernel, or set by hand. What routers, DHCP and routing daemons tell is others' word: with
+ * it a private destination would be reached past us. */
+static bool is_of_this_machine(const struct rtmsg *message)
+{
+	return message->rtm_protocol == RTPROT_KERNEL || message->rtm_protocol == RTPROT_BOOT ||
+	       message->rtm_protocol == RTPROT_STATIC;
+}
+
 static void take_route(struct network *n, const struct ip *destination, unsigned bits)
 {
 	if (n->route_count == NETWORK_ROUTES_MAX)
@@ -105,14 +113,17 @@ static int on_route(const struct nlmsghdr *h, void *ctx)
 	}
 	/* What the kernel learnt from an ICMP message is no route of anybody's: a private destination
 	 * would be reached past us since somebody said "too big". */
-	if (table != RT_TABLE_MAIN || ifindex == 0 || message->rtm_type != RTN_UNICAST ||
+	if (table != RT_TABLE_MAIN || message->rtm_type != RTN_UNICAST ||
 	    (message->rtm_flags & RTM_F_CLONED) != 0)
 		return MNL_CB_OK;
+	/* Through whichever next hops: a nexthop object need not show a device. */
 	if (message->rtm_dst_len != 0) {
-		if (destination.family != IP_NONE)
+		if (destination.family != IP_NONE && is_of_this_machine(message))
 			take_route(r->network, &destination, message->rtm_dst_len);
 		return MNL_CB_OK;
 	}
+	if (ifindex == 0)
+		return MNL_CB_OK;
 	if (r->best[i].ifindex != 0 && r->best[i].metric <= metric)
 		return MNL_CB_OK;
 	r->best[i].ifindex = ifindex;

@@ -21,7 +21,8 @@ struct network {
 	struct ip source4, next_hop4;
 	struct ip source6, next_hop6;
 	unsigned mtu4, mtu6;
-	/* Destinations that the main table has a route of their own for, not the default. */
+	/* Destinations that the main table has a route of their own for, not the default, by the
+	 * kernel or by hand: proto kernel, boot, static. */
 	struct ip_range routes[NETWORK_ROUTES_MAX];
 	size_t route_count;
 	bool has_more_routes; /* than fit */
