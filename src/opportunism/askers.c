@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define NAME_TIME ((struct duration){ SECONDS(60).ns / ASKER_NAMES_PER_MINUTE })
 
@@ -33,6 +34,17 @@ void askers_wipe(struct askers *askers)
 	hash_wipe(&askers->by_address);
 }
 
+/* Who has one IPv6 address has all of its /64 to ask from. */
+static struct ip source_of(const struct ip *from)
+{
+	struct ip source = *from;
+
+	if (source.family == IP_V6)
+		memset(source.octets + 8, 0, 8);
+	return source;
+}
+
+/* `from`: as source_of() makes it, here and in get(). */
 static struct asker *find(const struct askers *askers, const struct ip *from)
 {
 	uint64_t hash = hash_octets(&askers->by_address, from, sizeof(*from));
@@ -92,7 +104,8 @@ static void save(struct asker *asker, struct instant now)
 enum asker_answer asker_ask(struct askers *askers, const struct ip *from, unsigned names,
                             struct instant now)
 {
-	struct asker *asker = get(askers, from, now);
+	struct ip source = source_of(from);
+	struct asker *asker = get(askers, &source, now);
 
 	assert(names <= ASKER_NAMES_MAX);
 	if (asker == NULL)
@@ -109,7 +122,8 @@ enum asker_answer asker_ask(struct askers *askers, const struct ip *from, unsign
 
 void asker_done(struct askers *askers, const struct ip *from, unsigned names)
 {
-	struct asker *asker = find(askers, from);
+	struct ip source = source_of(from);
+	struct asker *asker = find(askers, &source);
 
 	assert(asker != NULL && asker->open >= names);
 	asker->open -= names;

@@ -4,9 +4,9 @@
  *
  * Before its proof is checked a stranger decides what names we look up: its own, and that of the
  * Source it wants to speak for. Two names at a time and twenty a minute are enough for who means
- * it. Peers that have proven who they are do not count.
+ * it. Peers that have proven who they are do not count. An IPv6 source is its /64.
  *
- * Bound: ASKERS_MAX addresses are remembered, each for a minute; a further one is refused.
+ * Bound: ASKERS_MAX sources are remembered, each for a minute; a further one is refused.
  */
 #include "util/address.h"
 #include "util/hash.h"
