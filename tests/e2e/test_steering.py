@@ -663,3 +663,40 @@ def test_the_weakest_sa_of_a_pair_is_what_a_firewall_is_told(west):
     strength(DNSSEC, -1)
     strength(DNSSEC, -1)  # one more than there are is nothing
     assert told() == []
+
+
+def test_no_range_speaks_for_pairs_whose_strengths_are_missing(bare, west):
+    """AUZ-14: a map that the kernel would not fill marks nothing, and is filled when it can be."""
+    def elements(name):
+        text = west.run("nft", "list", "set", "inet", "wildswan", name).stdout
+        return re.search(r"elements = \{(.*)\}", text, re.S)
+
+    def pairs():
+        text = west.run("nft", "list", "map", "inet", "wildswan", "strength4").stdout
+        return text.count("goto from_")
+
+    west.steering.text("down")
+    text = west.steering.text("text")
+    small, count = re.subn(r"(map strength4 \{[^}]*?size) \d+", r"\1 1", text)
+    assert count == 1
+    west.steering.stop()
+    west.steering = Steering(west, *ROWS, "--", WEST_LAN, WEST_LAN6)
+    west.nft(small)
+    assert elements("whole_strengths") is None
+    west.steering.tell("open")
+    assert elements("whole_strengths") is not None
+    west.steering.tell("strength", SOURCE, DEST, DNSSEC, 1)
+    assert pairs() == 1 and elements("whole_strengths") is not None
+    west.steering.tell("strength", SOURCE, STRANGER, NULL, 1)
+    assert pairs() == 0 and elements("whole_strengths") is None
+    until("it is said", lambda: west.steering.said("nothing is marked until they are"))
+    west.steering.tell("alive")
+    west.run("nft", "flush", "ruleset")
+    until("the table is back", lambda: west.steering.said("changed or removed"))
+    assert pairs() == 0 and elements("whole_strengths") is None
+    west.steering.tell("strength", SOURCE, STRANGER, NULL, -1)
+    west.steering.tell("alive")
+    assert pairs() == 1 and elements("whole_strengths") is not None
+    assert west.steering.said("they are put back")
+    west.steering.tell("strength", SOURCE, DEST, DNSSEC, -1)
+    assert pairs() == 0 and elements("whole_strengths") is not None

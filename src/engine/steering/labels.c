@@ -9,6 +9,7 @@
 #include "engine/steering/state.h"
 
 #include <errno.h>
+#include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -168,7 +169,8 @@ void labels_put_changes(struct steering *s, struct batch *b)
 	const struct label *label;
 
 	TAILQ_FOREACH (label, &s->labels.changed, in_changed) {
-		put_strength(b, label);
+		if (s->labels.is_whole)
+			put_strength(b, label);
 		if (label->is_through != label->told_through)
 			put(b, label->is_through ? NFT_MSG_NEWSETELEM : NFT_MSG_DELSETELEM,
 			    "through", label, NULL);
@@ -196,6 +198,11 @@ void labels_flush(struct steering *s)
 	struct batch b = { 0 };
 	int error;
 
+	if (!s->labels.is_whole && !s->labels.is_refused) {
+		labels_put_anew(s); /* at the start */
+		labels_told(s);
+		return;
+	}
 	if (!labels_have_changed(s))
 		return;
 	labels_put_changes(s, &b);
@@ -239,26 +246,63 @@ static void put_all_through(struct steering *s, struct batch *b)
 	}
 }
 
-void labels_put_all(struct steering *s, struct batch *b)
+/* With this, a pair that the map does not have has no SA of its own: chain from_peer. */
+static void put_whole(struct batch *b)
 {
-	put_all(s, b, IP_V4);
-	put_all(s, b, IP_V6);
-	put_all_through(s, b);
+	static const uint8_t protocols[] = { NFPROTO_IPV4, NFPROTO_IPV6 };
+	struct elements e = elements_begin(b, NFT_MSG_NEWSETELEM, "whole_strengths");
+
+	for (size_t i = 0; i < ARRAY_LEN(protocols); i++) {
+		struct element element = { .key = { protocols[i] }, .key_len = 1 };
+
+		element_put(&e, &element);
+	}
+	elements_end(&e);
 }
 
-/* A map that holds less than it should lets less through, never more. */
-void labels_put_anew(struct steering *s)
+static int put_anew(struct steering *s, bool has_strengths)
 {
+	static const char *const sets[] = { "strength4", "strength6", "through4", "through6",
+		                            "whole_strengths" };
 	struct batch b = { 0 };
 	int error;
 
-	batch_flush_set(&b, "strength4");
-	batch_flush_set(&b, "strength6");
-	batch_flush_set(&b, "through4");
-	batch_flush_set(&b, "through6");
-	labels_put_all(s, &b);
+	for (size_t i = 0; i < ARRAY_LEN(sets); i++)
+		batch_flush_set(&b, sets[i]);
+	if (has_strengths) {
+		put_all(s, &b, IP_V4);
+		put_all(s, &b, IP_V6);
+		put_whole(&b);
+	}
+	put_all_through(s, &b);
 	error = nft_commit(&s->nft, &b, NULL);
-	if (error != 0)
-		log_line(&s->log, LOG_ERROR, "strengths: cannot be put back: %s", strerror(error));
 	batch_wipe(&b);
+	return error;
+}
+
+/* A map that holds less than it should would let a range speak for its weaker pairs: then nothing
+ * is marked at all. */
+void labels_put_anew(struct steering *s)
+{
+	struct labels *l = &s->labels;
+	int error = put_anew(s, true);
+
+	l->is_whole = error == 0;
+	if (error != 0 && !l->is_refused)
+		log_line(&s->log, LOG_ERROR,
+		         "strengths: cannot be put back: %s; nothing is marked until they are",
+		         strerror(error));
+	l->is_refused = error != 0;
+	if (error != 0)
+		(void)put_anew(s, false);
+}
+
+void labels_retry(struct steering *s)
+{
+	if (!s->labels.is_refused)
+		return;
+	labels_put_anew(s);
+	labels_told(s);
+	if (s->labels.is_whole)
+		log_line(&s->log, LOG_ERROR, "strengths: they are put back");
 }

@@ -487,4 +487,5 @@ void steering_alive(struct steering *s)
 
 	alive_put(s, &b);
 	commit(s, &b, "heartbeat");
+	labels_retry(s);
 }

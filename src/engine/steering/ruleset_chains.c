@@ -247,6 +247,16 @@ void ruleset_cleartext(struct text *out, const struct family *f)
 	text_add(out, "		%s daddr . %s saddr vmap @inbound%c\n	}\n", p, p, d);
 }
 
+static void add_strength_maps(struct text *out, const char *stem)
+{
+	for (size_t i = 0; i < ARRAY_LEN(ruleset_families); i++) {
+		const struct family *f = &ruleset_families[i];
+
+		text_add(out, "		%s daddr . %s saddr vmap @%s%c\n", f->proto, f->proto, stem,
+		         f->digit);
+	}
+}
+
 /* Marks for others: how well the sender of what came out of a tunnel is known. */
 void ruleset_strengths(struct text *out, const struct steering_settings *s)
 {
@@ -255,15 +265,12 @@ void ruleset_strengths(struct text *out, const struct steering_settings *s)
 		text_add(out, "		meta mark set meta mark & 0x%08x | 0x%08x\n	}\n",
 		         ~s->marks.mask, s->marks.strength[i]);
 	}
-	text_add(out, "	chain from_peer {\n");
-	for (size_t i = 0; i < ARRAY_LEN(ruleset_families); i++) {
-		const struct family *f = &ruleset_families[i];
-
-		text_add(out, "		%s daddr . %s saddr vmap @strength%c\n", f->proto, f->proto,
-		         f->digit);
-		text_add(out, "		%s daddr . %s saddr vmap @carried%c\n", f->proto, f->proto,
-		         f->digit);
-	}
+	/* While pairs are missing, a range must not speak for a weaker pair of its own. */
+	text_add(out, "	set whole_strengths {\n		type nf_proto\n	}\n"
+	              "	chain from_peer {\n");
+	add_strength_maps(out, "strength");
+	text_add(out, "		meta nfproto != @whole_strengths return\n");
+	add_strength_maps(out, "carried");
 	text_add(out, "	}\n");
 }
 

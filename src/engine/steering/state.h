@@ -55,6 +55,8 @@ struct pair_change {
 struct labels {
 	struct hash by_pair;
 	TAILQ_HEAD(, label) changed; /* since the last flush */
+	bool is_whole;               /* the kernel's map; else `carried` marks nothing */
+	bool is_refused;             /* the kernel would not have them all; asked again later */
 };
 
 struct putback;
@@ -142,9 +144,10 @@ void labels_put_changes(struct steering *s, struct batch *b);
 void labels_told(struct steering *s);
 /* In a transaction of their own. */
 void labels_flush(struct steering *s);
-/* For a table made anew; the same and the transaction, with what is there taken out first. */
-void labels_put_all(struct steering *s, struct batch *b);
+/* All of them, in a transaction that takes out first what is there. If the kernel refuses, none
+ * are there and `carried` marks nothing, until labels_retry() has more luck. */
 void labels_put_anew(struct steering *s);
+void labels_retry(struct steering *s);
 /* Policy, inside ranges and heartbeat: each empties its sets and fills them again. */
 void policy_put(struct steering *s, struct batch *b);
 void policy_forget(struct steering *s);

@@ -95,8 +95,9 @@ void steering_note(struct steering *s, const char *what, int error)
 
 static const char *const range_sets[] = { "local", "inside", "known", "guarded", "bypass" };
 static const char *const pair_sets[] = {
-	"pass",     "drop",       "reject",       "tunnel",     "used",  "suspect", "alive",
-	"strength", "pair_ports", "tunnel_ports", "used_ports", "grace", "through",
+	"pass",       "drop",  "reject",   "tunnel",          "used",
+	"suspect",    "alive", "strength", "pair_ports",      "tunnel_ports",
+	"used_ports", "grace", "through",  "whole_strengths",
 };
 
 static bool is_named(const char *set, const char *const *stems, size_t count)
@@ -155,6 +156,7 @@ bool steering_rebuild(struct steering *s)
 	}
 	s->baseline.fingerprint = baseline_fingerprint(&s->nft);
 	s->change_count = 0; /* they are among the pairs */
+	s->labels.is_whole = s->labels.is_refused = false; /* the new table's is empty */
 	putback_start(s, s->base);
 	labels_put_anew(s);
 	labels_told(s);
