@@ -29,6 +29,7 @@
 	X(groups_beside_conns)                    \
 	X(groups_held_by_a_makeshift)             \
 	X(groups_of_names)                        \
+	X(groups_of_unsigned_names)               \
 	X(groups_with_ports)                      \
 	X(groups_with_ports_and_other_proofs)     \
 	X(first_contact_private)                  \

@@ -334,6 +334,48 @@ void groups_of_names(void)
 	sim_end(p.sim);
 }
 
+/* POL-6: a forged address opens nothing that is closed. */
+void groups_of_unsigned_names(void)
+{
+	static const char *const seven = "198.51.100.7", *const eight = "198.51.100.8";
+	static const char *const nine = "198.51.100.9", *const there = "203.0.113.7";
+	struct pair p = start(1, "config setup\n");
+
+	sim_publish_address(p.sim, "forged.example", seven);
+	sim_publish_address(p.sim, "blocked.example", "203.0.113.200");
+	sim_publish_address(p.sim, "web.example", seven);
+	sim_publish_address(p.sim, "signed.example", eight);
+	sim_publish_address(p.sim, "elsewhere.example", there);
+	sim_publish_address(p.sim, "inside.example", nine);
+	sim_dns_trust(p.sim, "signed.example", DNS_SECURE);
+	sim_policy(p.west, "private", "198.51.100.0/24\n");
+	sim_policy(p.west, "block", "203.0.113.128/25\n");
+	sim_policy(p.west, "private-or-clear", "203.0.113.0/25\n");
+	sim_policy(p.west, "clear",
+	           "forged.example\nweb.example tcp 80\nsigned.example\nelsewhere.example\n"
+	           "198.51.100.9\n");
+	sim_policy(p.west, "clear-or-private", "blocked.example\ninside.example\n");
+	sim_reload_with(p.sim, p.west, "conn %default\n");
+	sim_run_for(p.sim, SECONDS(3));
+	expect_trap(p.sim, west_host, seven);
+	expect_eroute(p.sim, west_host, "203.0.113.200", "drop");
+	expect_pass(p.sim, west_host, eight);
+	expect_pass(p.sim, west_host, nine);
+	expect_pass(p.sim, west_host, there);
+	sim_packet(p.sim, west_host, seven);
+	sim_packet_to(p.sim, west_host, seven, 6, 80);
+	sim_run_for(p.sim, SECONDS(20));
+	expect_drop(p.sim, west_host, seven);
+	expect_arrived(p.sim, west_host, seven, 0, 0);
+	expect_logged(p.sim, p.west,
+	              "group clear: that forged.example is 198.51.100.7 is not signed");
+	/* Its signatures go: what it had opened is private again. */
+	sim_dns_trust(p.sim, "signed.example", DNS_INSECURE);
+	sim_run_for(p.sim, SECONDS(301));
+	expect_trap(p.sim, west_host, eight);
+	sim_end(p.sim);
+}
+
 /* A start with a bad file: what is readable of private and block applies, the rest is held for a
  * moment and dropped; the next reading makes it good. */
 void groups_held_by_a_makeshift(void)

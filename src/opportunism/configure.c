@@ -48,7 +48,8 @@ static void rebuild_policy(struct opportunism *opp)
 {
 	struct policy_row *rows = NULL, *conn_rows = NULL;
 	size_t count = tunnel_rows(opp, &rows);
-	size_t conn_count = conns_rows(&opp->conns, &opp->own, &conn_rows);
+	bool *gives_way = new_array(opp->conns.named_count, sizeof(*gives_way));
+	size_t conn_count = conns_rows(&opp->conns, &opp->own, &conn_rows, gives_way);
 	struct policy_clash clash;
 	struct policy_table table;
 
@@ -57,6 +58,8 @@ static void rebuild_policy(struct opportunism *opp)
 		memcpy(rows + count, conn_rows, conn_count * sizeof(*rows));
 	count += conn_count;
 	free(conn_rows);
+	group_names_tell(opp, gives_way);
+	free(gives_way);
 	opp->is_policy_stale = false;
 	if (!conns_index(&opp->conns, &opp->own))
 		log_line(&opp->log, LOG_ERROR, "policy: too many rows, groups answer nobody");
@@ -384,7 +387,7 @@ size_t policy_rows_of_conf(const struct conf *conf, const struct own_addresses *
 	size_t count;
 
 	conns_load(&conns, conf, NULL, own);
-	count = conns_rows(&conns, own, rows);
+	count = conns_rows(&conns, own, rows, NULL);
 	conns_wipe(&conns);
 	return count;
 }

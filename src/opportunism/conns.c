@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "opportunism/dealing.h"
+#include "opportunism/forgeable.h"
 
 enum ike_auth ike_auth_of(enum conn_auth auth)
 {
@@ -262,11 +263,18 @@ static void add_row(struct rows *rows, const struct policy_row *like, const stru
 static void add_named_rows(struct rows *rows, const struct policy_row *like, const char *name,
                            const struct conns *conns)
 {
-	for (size_t i = 0; i < conns->named_count; i++) {
-		struct ip_range range = range_of_ip(&conns->named[i].address);
+	bool is_open =
+	    !like->is_private && like->action != POLICY_DROP && like->action != POLICY_REJECT;
 
-		if (strcmp(conns->named[i].name, name) == 0)
-			add_row(rows, like, &range);
+	for (size_t i = 0; i < conns->named_count; i++) {
+		const struct named_address *named = &conns->named[i];
+		struct ip_range range = range_of_ip(&named->address);
+		struct policy_row row = *like;
+
+		row.named = (unsigned)i + 1;
+		row.is_forgeable = is_open && !named->is_secure;
+		if (strcmp(named->name, name) == 0)
+			add_row(rows, &row, &range);
 	}
 }
 
@@ -337,8 +345,17 @@ static void add_conn_rows(struct rows *rows, const struct conns *conns, unsigned
 	}
 }
 
+static void drop_forgeable(struct rows *rows, const struct conns *conns, bool *gives_way)
+{
+	bool *unheard = new_array(conns->named_count, sizeof(*unheard));
+
+	rows->count =
+	    forgeable_give_way(rows->list, rows->count, gives_way != NULL ? gives_way : unheard);
+	free(unheard);
+}
+
 size_t conns_rows(const struct conns *conns, const struct own_addresses *own,
-                  struct policy_row **out)
+                  struct policy_row **out, bool *gives_way)
 {
 	struct rows rows = { 0 };
 
@@ -346,6 +363,7 @@ size_t conns_rows(const struct conns *conns, const struct own_addresses *own,
 		if (conns->list[i].is_routed)
 			add_conn_rows(&rows, conns, (unsigned)i, own);
 	}
+	drop_forgeable(&rows, conns, gives_way);
 	*out = rows.list;
 	return rows.count;
 }
@@ -371,6 +389,7 @@ bool conns_index(struct conns *conns, const struct own_addresses *own)
 		if (conns->list[i].is_added)
 			add_conn_rows(&rows, conns, (unsigned)i, own);
 	}
+	drop_forgeable(&rows, conns, NULL);
 	ok = policy_build(&table, rows.list, rows.count, NULL);
 	free(rows.list);
 	if (ok)

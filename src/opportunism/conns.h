@@ -27,6 +27,7 @@ struct conn_state {
 struct named_address {
 	char name[DNS_NAME_MAX];
 	struct ip address;
+	bool is_secure; /* the answer was signed */
 };
 
 struct conns {
@@ -53,9 +54,12 @@ void conns_wipe(struct conns *conns);
 void conns_keep_states(struct conns *conns, const struct conns *before);
 struct conn_state *conns_find(const struct conns *conns, const char *name);
 
-/* Rows of the routed conns; the caller frees `*rows`. */
+/*
+ * Rows of the routed conns; the caller frees `*rows`. `gives_way` (may be NULL) has one place for
+ * each of `named`: set where its unsigned address would open what is closed, and has no row.
+ */
 size_t conns_rows(const struct conns *conns, const struct own_addresses *own,
-                  struct policy_row **rows);
+                  struct policy_row **rows, bool *gives_way);
 
 /* Makes `answering`, after any change of the conns. False: too many rows; nobody is answered for a
  * group then. */

@@ -18,6 +18,7 @@ enum slot { SLOT_A, SLOT_AAAA };
 
 struct addresses {
 	struct ip list[NAME_ADDRESSES_MAX];
+	bool is_secure[NAME_ADDRESSES_MAX];
 	size_t count;
 };
 
@@ -34,6 +35,7 @@ struct group_name {
 	bool is_failure; /* somebody did not answer, or lied */
 	enum dns_status status;
 	bool is_reported;
+	bool is_told; /* that it gives way */
 	bool is_wanted;
 };
 
@@ -56,6 +58,7 @@ static void fill(struct opportunism *opp)
 
 			string_copy(named->name, sizeof(named->name), name->name);
 			named->address = name->known.list[i];
+			named->is_secure = name->known.is_secure[i];
 		}
 	}
 }
@@ -68,10 +71,18 @@ static bool has(const struct addresses *addresses, const struct ip *address)
 	return false;
 }
 
+static bool has_proof(const struct addresses *addresses, const struct ip *address)
+{
+	for (size_t i = 0; i < addresses->count; i++)
+		if (ip_equal(&addresses->list[i], address))
+			return addresses->is_secure[i];
+	return false;
+}
+
 static bool is_same(const struct addresses *a, const struct addresses *b)
 {
 	for (size_t i = 0; i < a->count; i++)
-		if (!has(b, &a->list[i]))
+		if (!has(b, &a->list[i]) || has_proof(b, &a->list[i]) != a->is_secure[i])
 			return false;
 	return a->count == b->count;
 }
@@ -140,9 +151,11 @@ static void add_addresses(struct group_name *name, const struct dns_answer *answ
 	for (size_t i = 0; i < answer->count; i++) {
 		struct ip address = ip_from_octets(answer->rdata[i]);
 
-		if (address.family != IP_NONE && !has(&name->found, &address) &&
-		    name->found.count < NAME_ADDRESSES_MAX)
-			name->found.list[name->found.count++] = address;
+		if (address.family == IP_NONE || has(&name->found, &address) ||
+		    name->found.count == NAME_ADDRESSES_MAX)
+			continue;
+		name->found.is_secure[name->found.count] = answer->trust == DNS_SECURE;
+		name->found.list[name->found.count++] = address;
 	}
 }
 
@@ -251,6 +264,22 @@ void group_names_take(struct opportunism *opp)
 void group_names_refill(struct opportunism *opp)
 {
 	fill(opp);
+}
+
+void group_names_tell(struct opportunism *opp, const bool *gives_way)
+{
+	for (size_t i = 0; i < opp->conns.named_count; i++) {
+		const struct named_address *named = &opp->conns.named[i];
+		struct group_name *name = gives_way[i] ? find(opp, named->name) : NULL;
+
+		if (name == NULL || name->is_told)
+			continue;
+		name->is_told = true;
+		log_line(&opp->log, LOG_WARNING,
+		         "group %s: that %s is %s is not signed; what is private or blocked there "
+		         "stays so",
+		         name->group, name->name, ip_text(&named->address).s);
+	}
 }
 
 void group_names_free(struct opportunism *opp)

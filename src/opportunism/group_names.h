@@ -10,4 +10,6 @@
 void group_names_take(struct opportunism *opp);
 /* Names have other addresses than before: the conns know them from now on. */
 void group_names_refill(struct opportunism *opp);
+/* Which of the conns' `named` give way to what is closed; told once for each name. */
+void group_names_tell(struct opportunism *opp, const bool *gives_way);
 void group_names_free(struct opportunism *opp);

@@ -39,6 +39,8 @@ struct policy_row {
 	bool is_arranged;    /* a configured tunnel whose peer and key are known without the DNS */
 	unsigned conn;       /* index of the conn that made it */
 	unsigned line;       /* of the entry in its group's file; 0: the conn itself says so */
+	unsigned named;      /* 1 + index of the name's address it stands for; 0: it is no name's */
+	bool is_forgeable;   /* lets cleartext pass by an unsigned answer */
 	uint32_t spi_out;    /* TUNNEL: names an SA that is installed */
 	enum strength strength; /* TUNNEL: of the weakest SA by which its packets come in */
 	struct ip nat;       /* leftnat=: what `local` is translated to in tunnels; or IP_NONE */
