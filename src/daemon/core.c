@@ -6,6 +6,8 @@
 
 #include "daemon/clock.h"
 #include "daemon/peers.h"
+#include "daemon/writer.h"
+#include "opportunism/protected.h"
 
 /* Reading the counters of a hundred thousand pairs takes time: one part in so many. */
 enum { REFRESH_SHARE = 20, PROTECTED_WRITE_S = 5 };
@@ -214,15 +216,24 @@ void core_refresh_use(struct daemon *d)
 	d->use_refresh = instant_after(before, wait);
 }
 
-static void write_protected(evutil_socket_t fd, short what, void *ctx)
+/* In the writer's thread. */
+static void write_protected_text(void *ctx, const void *copy)
 {
 	struct daemon *d = ctx;
 	struct text text = { 0 };
 
-	d->protected_written = opportunism_counts(d->core).protected_changes;
-	opportunism_save_protected(d->core, &text, time(NULL), clock_now());
+	protected_write(copy, &text);
 	rundir_write_protected(&d->run, BYTES(text.s, text.len));
 	text_free(&text);
+}
+
+static void write_protected(evutil_socket_t fd, short what, void *ctx)
+{
+	struct daemon *d = ctx;
+
+	d->protected_written = opportunism_counts(d->core).protected_changes;
+	writer_put(d->protected_writer,
+	           opportunism_copy_protected(d->core, time(NULL), clock_now()));
 }
 
 /* Not more often than that, since all of it is written. */
@@ -237,9 +248,11 @@ static void write_protected_soon(struct daemon *d)
 
 void core_close(struct daemon *d)
 {
-	if (d->core != NULL && d->write_protected != NULL &&
+	if (d->core != NULL && d->write_protected != NULL && d->protected_writer != NULL &&
 	    opportunism_counts(d->core).protected_changes != d->protected_written)
 		write_protected(-1, 0, d);
+	writer_finish(d->protected_writer);
+	d->protected_writer = NULL;
 	opportunism_free(d->core);
 	if (d->write_protected != NULL)
 		event_free(d->write_protected);
@@ -349,11 +362,12 @@ bool core_open(struct daemon *d)
 	d->settled = INSTANT_NEVER;
 	d->deadline = evtimer_new(d->base, on_deadline, d);
 	d->write_protected = evtimer_new(d->base, write_protected, d);
+	d->protected_writer = writer_start(&(struct writer_calls){ d, write_protected_text, free });
 	d->core = opportunism_new(&settings);
 	if (d->core == NULL)
 		return false;
 	rundir_read_protected(&d->run, &text);
 	opportunism_load_protected(d->core, BYTES(text.s, text.len), time(NULL), clock_now());
 	text_free(&text);
-	return d->deadline != NULL && d->write_protected != NULL;
+	return d->deadline != NULL && d->write_protected != NULL && d->protected_writer != NULL;
 }

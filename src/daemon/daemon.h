@@ -52,7 +52,8 @@ struct daemon {
 	struct opportunism *core;
 	struct event *deadline;
 	struct event *write_protected;
-	uint64_t protected_written; /* how many changes are on disk */
+	struct writer_thread *protected_writer;
+	uint64_t protected_written; /* how many changes the writer was given */
 	struct instant settled; /* when it fires; INSTANT_NEVER: it does not */
 	struct instant use_refresh; /* when the kernel's counters may be read next */
 

@@ -1,11 +1,11 @@
 #include "daemon/peers.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "daemon/clock.h"
+#include "daemon/writer.h"
 #include "opportunism/peerfile.h"
 
 /* Copying the list takes one part in so many of the control thread's time, at most. */
@@ -28,14 +28,8 @@ struct peers {
 	uint64_t version;
 	struct instant next; /* not before */
 	int64_t now_s;
-	/* the writer's */
-	pthread_t thread;
-	pthread_mutex_t mutex;
-	pthread_cond_t wake;
-	struct peer_list pending; /* to be written */
-	bool has_pending;
-	bool is_stopping;
-	uint64_t sequence;
+	struct writer_thread *writer;
+	uint64_t sequence; /* the writer's, once it has begun */
 };
 
 /* ---- The writer ---- */
@@ -53,14 +47,18 @@ static bool write_all(int fd, struct bytes text, off_t at)
 	return true;
 }
 
-static void list_free(struct peer_list *list)
+static void list_free(void *state)
 {
+	struct peer_list *list = state;
+
 	free(list->peers);
-	*list = (struct peer_list){ 0 };
+	free(list);
 }
 
-static void write_slot(struct peers *p, const struct peer_list *list)
+static void write_slot(void *ctx, const void *state)
 {
+	struct peers *p = ctx;
+	const struct peer_list *list = state;
 	struct text body = { 0 }, out = { 0 };
 	uint64_t sequence = p->sequence + 1;
 	bool ok;
@@ -77,44 +75,17 @@ static void write_slot(struct peers *p, const struct peer_list *list)
 	text_free(&out);
 }
 
-static void *run_writer(void *ctx)
-{
-	struct peers *p = ctx;
+/* ---- The control thread ---- */
 
-	pthread_mutex_lock(&p->mutex);
-	for (;;) {
-		struct peer_list list = p->pending;
-
-		if (!p->has_pending && p->is_stopping)
-			break;
-		if (!p->has_pending) {
-			pthread_cond_wait(&p->wake, &p->mutex);
-			continue;
-		}
-		p->pending = (struct peer_list){ 0 };
-		p->has_pending = false;
-		pthread_mutex_unlock(&p->mutex);
-		write_slot(p, &list);
-		list_free(&list);
-		pthread_mutex_lock(&p->mutex);
-	}
-	pthread_mutex_unlock(&p->mutex);
-	return NULL;
-}
-
-/* Takes `list`; one that still waits is out of date. */
+/* Takes what `list` holds. */
 static void hand_over(struct peers *p, struct peer_list *list)
 {
-	pthread_mutex_lock(&p->mutex);
-	list_free(&p->pending);
-	p->pending = *list;
-	p->has_pending = true;
-	pthread_cond_signal(&p->wake);
-	pthread_mutex_unlock(&p->mutex);
-	*list = (struct peer_list){ 0 };
-}
+	struct peer_list *copy = new_zeroed(sizeof(*copy));
 
-/* ---- The control thread ---- */
+	*copy = *list;
+	*list = (struct peer_list){ 0 };
+	writer_put(p->writer, copy);
+}
 
 static void add_peer(void *ctx, const struct peer_record *peer)
 {
@@ -243,10 +214,10 @@ bool peers_open(struct daemon *d)
 	p = new_zeroed(sizeof(*p));
 	p->fd = d->run.peers;
 	p->next = clock_now();
-	pthread_mutex_init(&p->mutex, NULL);
-	pthread_cond_init(&p->wake, NULL);
 	p->timer = evtimer_new(d->base, on_timer, d);
-	if (p->timer == NULL || pthread_create(&p->thread, NULL, run_writer, p) != 0) {
+	p->writer = writer_start(&(struct writer_calls){ p, write_slot, list_free });
+	if (p->timer == NULL || p->writer == NULL) {
+		writer_finish(p->writer);
 		if (p->timer != NULL)
 			event_free(p->timer);
 		free(p);
@@ -262,16 +233,9 @@ void peers_close(struct daemon *d)
 
 	if (p == NULL)
 		return;
-	pthread_mutex_lock(&p->mutex);
-	p->is_stopping = true;
-	pthread_cond_signal(&p->wake);
-	pthread_mutex_unlock(&p->mutex);
-	pthread_join(p->thread, NULL);
+	writer_finish(p->writer);
 	event_free(p->timer);
-	list_free(&p->list);
-	list_free(&p->pending);
-	pthread_cond_destroy(&p->wake);
-	pthread_mutex_destroy(&p->mutex);
+	free(p->list.peers);
 	free(p);
 	d->peers = NULL;
 }

@@ -129,10 +129,10 @@ void opportunism_load_protected(struct opportunism *opp, struct bytes text, int6
 	protected_read(&opp->protected_hosts, text, wall_s, now);
 }
 
-void opportunism_save_protected(const struct opportunism *opp, struct text *out, int64_t wall_s,
-                                struct instant now)
+struct protected_list_copy *opportunism_copy_protected(const struct opportunism *opp,
+                                                       int64_t wall_s, struct instant now)
 {
-	protected_write(&opp->protected_hosts, out, wall_s, now);
+	return protected_copy(&opp->protected_hosts, wall_s, now);
 }
 
 bool opportunism_forget(struct opportunism *opp, const struct ip *address)

@@ -128,8 +128,9 @@ bool opportunism_is_quiet(const struct opportunism *opp);
  * `wall_s`: the wall clock's seconds. */
 void opportunism_load_protected(struct opportunism *opp, struct bytes text, int64_t wall_s,
                                 struct instant now);
-void opportunism_save_protected(const struct opportunism *opp, struct text *out, int64_t wall_s,
-                                struct instant now);
+/* For protected_write(), in any thread; the caller frees. */
+struct protected_list_copy *opportunism_copy_protected(const struct opportunism *opp,
+                                                       int64_t wall_s, struct instant now);
 /* False: it was not remembered. */
 bool opportunism_forget(struct opportunism *opp, const struct ip *address);
 

@@ -130,19 +130,35 @@ static int64_t seconds_since(struct instant now, struct instant then)
 	return instant_since(now, then).ns / 1000000000;
 }
 
-void protected_write(const struct protected_hosts *all, struct text *out, int64_t wall_s,
-                     struct instant now)
+struct protected_list_copy *protected_copy(const struct protected_hosts *all, int64_t wall_s,
+                                           struct instant now)
 {
+	struct protected_list_copy *copy =
+	    new_zeroed(sizeof(*copy) + all->by_address.count * sizeof(copy->hosts[0]));
 	const struct protected_host *host;
 
 	TAILQ_FOREACH (host, &all->in_order, in_order) {
-		char key[2 * PROTECTED_KEY_LEN + 1];
+		struct protected_record *to = &copy->hosts[copy->count];
 
 		if (is_past(host, now))
 			continue;
+		to->address = host->address;
+		memcpy(to->key, host->key, sizeof(to->key));
+		to->last_s = wall_s - seconds_since(now, host->last);
+		copy->count++;
+	}
+	return copy;
+}
+
+void protected_write(const struct protected_list_copy *copy, struct text *out)
+{
+	for (size_t i = 0; i < copy->count; i++) {
+		const struct protected_record *host = &copy->hosts[i];
+		char key[2 * PROTECTED_KEY_LEN + 1];
+
 		hex_write(BYTES_OF(host->key), key);
 		text_add(out, "%s %s %lld\n", ip_text(&host->address).s, key,
-		         (long long)(wall_s - seconds_since(now, host->last)));
+		         (long long)host->last_s);
 	}
 }
 

@@ -31,6 +31,16 @@ struct protected_hosts {
 	uint64_t changes; /* counts what is worth writing down */
 };
 
+/* As it is written down: copied fast, made a text of by whoever has the time. */
+struct protected_list_copy {
+	size_t count;
+	struct protected_record {
+		struct ip address;
+		uint8_t key[PROTECTED_KEY_LEN];
+		int64_t last_s; /* since 1970 */
+	} hosts[];
+};
+
 void protected_init(struct protected_hosts *all, const uint64_t seed[2]);
 void protected_wipe(struct protected_hosts *all);
 
@@ -44,11 +54,13 @@ bool protected_is_by(const struct protected_host *host, const struct pubkey *key
 /* False: it was not remembered. */
 bool protected_forget(struct protected_hosts *all, const struct ip *address);
 
+/* What is written down, at most PROTECTED_MAX; the caller frees. `wall_s`: the wall clock now. */
+struct protected_list_copy *protected_copy(const struct protected_hosts *all, int64_t wall_s,
+                                           struct instant now);
 /*
- * As lines "ADDRESS KEY TIME", the time in seconds of the wall clock, which is `wall_s` now. Lines
- * that are none are passed over: the file may have been cut.
+ * As lines "ADDRESS KEY TIME", the time in seconds of the wall clock. Lines that are none are
+ * passed over: the file may have been cut.
  */
-void protected_write(const struct protected_hosts *all, struct text *out, int64_t wall_s,
-                     struct instant now);
+void protected_write(const struct protected_list_copy *copy, struct text *out);
 void protected_read(struct protected_hosts *all, struct bytes text, int64_t wall_s,
                     struct instant now);

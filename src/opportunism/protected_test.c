@@ -63,6 +63,7 @@ static void what_was_written_is_read_back(void **state)
 	struct pubkey key = key_of(1);
 	struct ip host = ip_v4(198, 51, 100, 5), host6;
 	struct protected_hosts all, again;
+	struct protected_list_copy *copy;
 	struct text text = { 0 };
 
 	assert_true(ip_parse("2001:db8::5", &host6));
@@ -70,7 +71,9 @@ static void what_was_written_is_read_back(void **state)
 	protected_init(&again, seed);
 	protected_note(&all, &host, &key, start);
 	protected_note(&all, &host6, &key, after_days(10));
-	protected_write(&all, &text, 1700000000, after_days(20));
+	copy = protected_copy(&all, 1700000000, after_days(20));
+	protected_write(copy, &text);
+	free(copy);
 	/* Ten days later, after a restart of the machine. */
 	protected_read(&again, BYTES(text.s, text.len), 1700000000 + 10 * 86400, start);
 	assert_null(protected_find(&again, &host, start));
