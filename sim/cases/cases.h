@@ -94,6 +94,7 @@
 	X(identity_follows_our_own_records) \
 	X(key_records_are_not_asked_for_where_nobody_wants_them) \
 	X(equal_precedence_is_left_to_chance) \
+	X(unsigned_key_stays_by_its_conn)     \
 	X(withdrawn_key_ends_with_its_ike_sa) \
 	X(vouched_key_stays_with_its_ike_sa) \
 	X(destination_without_records_is_tried) \
@@ -123,6 +124,7 @@
 	X(looks_come_by_chance)                   \
 	X(restarts_recover_by_the_file)           \
 	X(restarts_recover_five_a_second)         \
+	X(restarts_recover_by_the_conns_dnssec)   \
 	X(restarts_recover_when_the_dns_is_late)  \
 	X(another_key_is_another_ike_sa)          \
 	X(it_does_not_matter_who_began)           \

@@ -386,6 +386,44 @@ void four_ike_sas_with_one_peer(void)
 	sim_end(sim);
 }
 
+/* RST-2, TRU-5: the keys are believed as far as the conn says, whatever config setup does. */
+void restarts_recover_by_the_conns_dnssec(void)
+{
+	static const struct {
+		const char *setup;
+		const char *conn;
+		bool is_told;
+	} cases[] = {
+		{ "require", "prefer", true },
+		{ "prefer", "require", false },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		char conf[256];
+		struct sim *sim = sim_new(14);
+		struct gateway *west, *east;
+
+		snprintf(conf, sizeof(conf),
+		         "config setup\n\tdnssec=%s\nconn self\n\tleft=%%defaultroute\n"
+		         "\tright=%%opportunistic\n\tdnssec=%s\n\tauto=route\n",
+		         cases[i].setup, cases[i].conn);
+		west = sim_gateway_with(sim, "west", "192.0.2.1", NULL, conf);
+		east = sim_gateway(sim, "east", "192.0.2.2", NULL, NULL);
+		sim_delegate(sim, "192.0.2.1", west);
+		sim_delegate(sim, "192.0.2.2", east);
+		sim_dns_trust(sim, "192.0.2.1", DNS_SECURE);
+		sim_dns_trust(sim, "192.0.2.2", DNS_SECURE);
+		sim_ping(sim, "192.0.2.1", "192.0.2.2");
+		sim_run_for(sim, SECONDS(3));
+		expect_tunnel(sim, "192.0.2.1", "192.0.2.2");
+		sim_dns_trust(sim, "192.0.2.2", DNS_INSECURE);
+		sim_restart(sim, west);
+		sim_run_for(sim, SECONDS(5));
+		expect_sas(sim, west, cases[i].is_told ? 1 : 0, 0);
+		sim_end(sim);
+	}
+}
+
 /* RST-2: at a start after a power failure the DNS is not there at once. */
 void restarts_recover_when_the_dns_is_late(void)
 {

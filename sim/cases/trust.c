@@ -459,6 +459,25 @@ void withdrawn_key_ends_with_its_ike_sa(void)
 	sim_end(sim);
 }
 
+/* TTL-3, TRU-5: an unsigned key is still published where the conn takes such. */
+void unsigned_key_stays_by_its_conn(void)
+{
+	static const char conf[] = "config setup\n\tdnssec=require\n" CONN(
+	    "\tikelifetime=600s\n\trekeymargin=60s\n\tdnssec=prefer\n");
+	struct sim *sim = sim_new(1);
+	struct gateway *west = make_west(sim, conf), *east = make_east(sim);
+
+	sim_publish_key(sim, east);
+	sim_delegate_with(sim, destination, 10, east, NULL);
+	talk_for(sim, 700);
+	expect_tunnel(sim, source, destination);
+	expect_logged(sim, west, "rekeyed");
+	sim_withdraw(sim, destination);
+	talk_for(sim, 700);
+	expect_true(sim, strstr(west->log.s, "published no more") == NULL);
+	sim_end(sim);
+}
+
 /* TTL-3, AUZ-4: a key that only the records of those it speaks for have is published as well. */
 void vouched_key_stays_with_its_ike_sa(void)
 {

@@ -177,12 +177,20 @@ static void ask_about_pairs(struct key_check *check)
 		finish(check);
 }
 
+static enum dnssec_mode dnssec_of(const struct opportunism *opp, const struct peer_sa *sa)
+{
+	if (sa == NULL)
+		return opp->dnssec;
+	return conn_dnssec(conns_find(&opp->conns, sa->carries[0] != '\0' ? sa->carries : sa->conn),
+	                   opp->dnssec);
+}
+
 static void on_keys(struct key_search *search)
 {
 	struct key_check *check = search->owner;
 	struct opportunism *opp = check->opp;
 	const struct peer_sa *sa = sa_find(opp, check->sa);
-	struct found_keys found = key_search_keys(search, opp->dnssec);
+	struct found_keys found = key_search_keys(search, dnssec_of(opp, sa));
 	bool is_there = sa == NULL || !is_answer(&search->ipseckey) || !is_answer(&search->key) ||
 	                !is_answer(&search->txt);
 

@@ -180,7 +180,8 @@ static void on_keys(struct key_search *search)
 {
 	struct contact *contact = search->owner;
 	struct opportunism *opp = contact->opp;
-	struct found_keys found = key_search_keys(search, opp->dnssec);
+	const struct conn_state *conn = conns_find(&opp->conns, contact->peer.conn);
+	struct found_keys found = key_search_keys(search, conn_dnssec(conn, opp->dnssec));
 
 	contact->strength = strength_of_trust(found.trust);
 	key_search_stop(search, &opp->lookups);
