@@ -315,9 +315,13 @@ void groups_of_names(void)
 	sim_packet(p.sim, west_host, seven);
 	sim_run_for(p.sim, SECONDS(20));
 	expect_drop(p.sim, west_host, seven);
-	/* Another address: after the TTL that one, and no longer this. */
+	/* Another address, unsigned: after the TTL that one, after the next no longer this. */
 	sim_withdraw(p.sim, "partner.example");
 	sim_publish_address(p.sim, "partner.example", eight);
+	sim_run_for(p.sim, SECONDS(301));
+	sim_packet(p.sim, west_host, seven);
+	sim_run_for(p.sim, SECONDS(20));
+	expect_drop(p.sim, west_host, seven);
 	sim_run_for(p.sim, SECONDS(301));
 	sim_packet(p.sim, west_host, seven);
 	sim_packet(p.sim, west_host, eight);

@@ -31,8 +31,10 @@ struct group_name {
 	const char *group; /* of the conn that says it; for messages */
 	struct addresses known;
 	struct addresses found;
-	uint32_t ttl_s;  /* the smallest of this time's answers */
-	bool is_failure; /* somebody did not answer, or lied */
+	struct addresses last; /* found the time before */
+	bool is_closed;        /* its group is private, or blocks */
+	uint32_t ttl_s;        /* the smallest of this time's answers */
+	bool is_failure;       /* somebody did not answer, or lied */
 	enum dns_status status;
 	bool is_reported;
 	bool is_told; /* that it gives way */
@@ -137,12 +139,44 @@ static struct duration until_next(const struct group_name *name)
 	return SECONDS(ttl > NAME_TTL_MOST ? NAME_TTL_MOST : ttl);
 }
 
+static void add_all(struct addresses *addresses, const struct addresses *more)
+{
+	for (size_t i = 0; i < more->count; i++) {
+		if (has(addresses, &more->list[i]) || addresses->count == NAME_ADDRESSES_MAX)
+			continue;
+		addresses->is_secure[addresses->count] = more->is_secure[i];
+		addresses->list[addresses->count++] = more->list[i];
+	}
+}
+
+static bool is_proven(const struct addresses *addresses)
+{
+	for (size_t i = 0; i < addresses->count; i++)
+		if (!addresses->is_secure[i])
+			return false;
+	return true;
+}
+
+/* One forged answer does not open what was closed: what it leaves out stays for a TTL more. */
+static void keep_closed(struct group_name *name)
+{
+	struct addresses found = name->found;
+
+	if (name->is_closed && name->is_failure)
+		add_all(&name->found, &name->known);
+	else if (name->is_closed && !is_proven(&found))
+		add_all(&name->found, &name->last);
+	name->last = found;
+}
+
 static void settle(struct group_name *name)
 {
-	if (name->found.count > 0)
+	if (name->found.count > 0) {
+		keep_closed(name);
 		take(name);
-	else
+	} else {
 		report(name);
+	}
 	timer_set(name->opp, &name->timer, instant_after(name->opp->now, until_next(name)));
 }
 
@@ -221,6 +255,10 @@ static void want(struct opportunism *opp, const struct conn_state *conn, const c
 		++*new_count;
 		timer_set(opp, &name->timer, instant_after(opp->now, wait));
 	}
+	if (!name->is_wanted)
+		name->is_closed = false;
+	name->is_closed |=
+	    conn_is_private(conn) || conn->conn.type == CONN_DROP || conn->conn.type == CONN_REJECT;
 	name->group = conn->conn.name;
 	name->is_wanted = true;
 }
