@@ -103,6 +103,11 @@ bool nft_load(const char *ruleset, bool only_check, char *error, size_t size)
 	return ok;
 }
 
+bool nft_end_change(char *error, size_t size)
+{
+	return nft_load("flush set " TABLE " changing\n", false, error, size);
+}
+
 bool nft_has_table(void)
 {
 	char *argv[] = { (char *)"nft",

@@ -6,6 +6,8 @@
 
 /* Feeds `ruleset` to nft, in one transaction. With `only_check` nothing changes. */
 MUST_USE bool nft_load(const char *ruleset, bool only_check, char *error, size_t size);
+/* The table that was loaded is whole by now: nothing waits for it any more. */
+MUST_USE bool nft_end_change(char *error, size_t size);
 /* Is our table there? Also false when nft cannot say. */
 bool nft_has_table(void);
 /* All rules of everybody, as nft writes them; nothing if it cannot. The caller frees. */

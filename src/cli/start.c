@@ -40,7 +40,8 @@ static bool steer(const struct gateway *g, char *error, size_t size)
 	if (!nft_check_flowtables(error, size))
 		return false;
 	steering_ruleset(&ruleset, &g->plan.steering, &g->plan.policy);
-	ok = nft_load(ruleset.s, false, error, size) &&
+	/* Its sets of ranges are not there at once; the second transaction waits for the first. */
+	ok = nft_load(ruleset.s, false, error, size) && nft_end_change(error, size) &&
 	     steering_routes_up(&g->plan.steering, error, size);
 	text_free(&ruleset);
 	return ok;

@@ -407,10 +407,31 @@ static void commit_policy(struct steering *s, struct batch *b)
 }
 
 /* All of it in one transaction: no packet meets a half of it. */
+/*
+ * The kernel lets a set of ranges change a moment after the rest of its transaction; what is in
+ * neither the old rows nor the new ones meanwhile would pass (ruleset_chains.c).
+ */
+static void say_changing(struct steering *s, bool changes)
+{
+	static const uint8_t protocols[] = { NFPROTO_IPV4, NFPROTO_IPV6 };
+	struct batch b = { 0 };
+	struct elements e = elements_begin(&b, NFT_MSG_NEWSETELEM, "changing");
+
+	batch_flush_set(&b, "changing");
+	for (size_t i = 0; changes && i < ARRAY_LEN(protocols); i++) {
+		struct element element = { .key = { protocols[i] }, .key_len = 1 };
+
+		element_put(&e, &element);
+	}
+	elements_end(&e);
+	commit(s, &b, "a change of policy");
+}
+
 void steering_set_policy(struct steering *s, const struct policy_table *table)
 {
 	struct before before;
 	struct batch b = { 0 };
+	bool guards;
 
 	if (is_known(s, table)) {
 		if (table->flat_count > 0)
@@ -436,8 +457,14 @@ void steering_set_policy(struct steering *s, const struct policy_table *table)
 		s->is_gathering = false;
 		pairs_put_changes(s, &b);
 	}
+	guards = !s->has_policy || steering_has_private(&before.policy) ||
+	         steering_has_private(&s->policy);
 	s->has_policy = true;
+	if (guards)
+		say_changing(s, true);
 	commit_policy(s, &b);
+	if (guards)
+		say_changing(s, false);
 	before_wipe(&before);
 }
 

@@ -74,6 +74,10 @@ void steering_ruleset(struct text *out, const struct steering_settings *s,
 	         "	set alive {\n		type nf_proto\n		flags timeout\n"
 	         "		timeout %us\n		elements = { ipv4, ipv6 }\n	}\n",
 	         s->daemon_down_s);
+	/* The kernel shows sets of ranges a moment after the rest of the transaction that brings
+	 * them; what is in no row meanwhile waits outside. */
+	text_add(out, "	set changing {\n		type nf_proto\n"
+	              "		elements = { ipv4, ipv6 }\n	}\n");
 	ruleset_fixed_sets(out, s);
 	for (size_t i = 0; i < ARRAY_LEN(ruleset_families); i++) {
 		ruleset_kept_sets(out, &ruleset_families[i], s, &layout);

@@ -182,7 +182,8 @@ void ruleset_decide(struct text *out, const struct family *f)
 	text_add(out, "		%s saddr . %s daddr @drop%c meta nfproto @alive drop\n", p, p, d);
 	text_add(out, "		%s saddr . %s daddr @reject%c meta nfproto @alive goto refuse\n", p,
 	         p, d);
-	text_add(out, "		%s saddr . %s daddr vmap @policy%c\n	}\n", p, p, d);
+	text_add(out, "		%s saddr . %s daddr vmap @policy%c\n", p, p, d);
+	text_add(out, "		meta nfproto @changing counter name leak drop\n	}\n");
 }
 
 /*

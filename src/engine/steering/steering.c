@@ -97,7 +97,7 @@ static const char *const range_sets[] = { "local", "inside", "known", "guarded",
 static const char *const pair_sets[] = {
 	"pass",       "drop",  "reject",   "tunnel",          "used",
 	"suspect",    "alive", "strength", "pair_ports",      "tunnel_ports",
-	"used_ports", "grace", "through",  "whole_strengths",
+	"used_ports", "grace", "through",  "whole_strengths", "changing",
 };
 
 static bool is_named(const char *set, const char *const *stems, size_t count)
