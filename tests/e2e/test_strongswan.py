@@ -1,14 +1,17 @@
 """strongSwan at the other end of a configured tunnel, in both roles (doc/interop.md)."""
 import base64
+import json
 import re
 import shutil
 import signal
 import subprocess
+import sys
 
 import pytest
 
 from gateway import Gateway, SETUP
-from lab import (DEST, EAST, EAST_IN, EAST_LAN, PIECE, SOURCE, WEST, WEST_LAN, reverse, run, until)
+from lab import (DEST, EAST, EAST6, EAST_IN, EAST_LAN, EAST_LAN6, HERE, PIECE, SOURCE, SOURCE6, WEST,
+                 WEST6, WEST_LAN, WEST_LAN6, reverse, run, until)
 from pki import Authority
 from strongswan import Strongswan
 
@@ -50,7 +53,10 @@ connections {{
     }}
   }}
 }}
-secrets {{ ike-west {{ secret = "{psk}" }} }}
+secrets {{
+  ike-west {{ secret = "{psk}" }}
+  {secrets}
+}}
 """
 
 THEIR_KEYS = {
@@ -64,7 +70,11 @@ OUR_KEYS = {"rsa": ["rsa"], "ed25519": ["ed25519"], "ecdsa-256": ["ecdsa"],
 
 PSK = "they met at the conference"
 NAT_WEST, NAT_EAST = "198.18.1.254", "198.18.2.254"  # the router, as each sees it
-PLACES = {"west": WEST, "west_lan": WEST_LAN, "east": EAST, "east_lan": EAST_LAN}
+# `inside` is strongSwan's own address in its network.
+PLACES = {"west": WEST, "west_lan": WEST_LAN, "east": EAST, "east_lan": EAST_LAN, "source": SOURCE,
+          "inside": EAST_IN}
+PLACES6 = {"west": WEST6, "west_lan": WEST_LAN6, "east": EAST6, "east_lan": EAST_LAN6,
+           "source": SOURCE6, "inside": "2001:2:0:22::1"}
 
 
 class Stream:
@@ -89,11 +99,29 @@ class Stream:
         return set(range(1, max(back))) - back
 
 
+class Transfer:
+    """Octets there and back, compared, while the block runs; `same` is known behind it."""
+
+    def __init__(self, host, address, octets):
+        self.process = host.start(sys.executable, "-B", HERE / "talk.py", "tcp", address, 7000, octets,
+                                  text=True, stdout=subprocess.PIPE)
+        self.same = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.same = json.loads(self.process.communicate(timeout=30)[0]).get("same")
+
+    def goes_on(self):
+        return self.process.poll() is None
+
+
 class Bed:
     """West is ours, east is strongSwan, and it speaks for its own inside address (its plugin wants one)."""
 
     def __init__(self, lab):
-        self.lab = lab
+        self.lab, self.places = lab, PLACES
         self.west, self.east = Gateway(lab.west, WEST_LAN, WEST), Strongswan(lab.east)
         self.keys = {kind: self.east.key(kind, "-algorithm", *words)
                      for kind, words in THEIR_KEYS.items()}
@@ -114,22 +142,24 @@ class Bed:
         run("openssl", "pkey", "-in", private.as_posix(), "-pubout", "-out",
             (self.east.dir / "pubkey" / f"ours-{kind}.pem").as_posix())
 
-    def ours(self, secrets="psk", **words):
+    def ours(self, secrets="psk", more_secrets="", **words):
         """Our conn, and more words for it; our secret is the shared one, or a host key of a kind."""
         text = f': PSK "{PSK}"\n'
         if secrets != "psk":
             text = (self.west.dir / f"{secrets}.secrets").read_text()
         path = self.west.confs / "ipsec.secrets"
-        path.write_text(text)
+        path.write_text(text + more_secrets)
         path.chmod(0o600)
-        words = {"right": EAST, "authby": "secret" if secrets == "psk" else "pubkey", **words}
+        words = {"right": self.places["east"], "authby": "secret" if secrets == "psk" else "pubkey", **words}
         more = "".join(f"\t{word}={value}\n" for word, value in words.items())
-        self.west.configure(SETUP, OURS + more, **PLACES)
+        self.west.configure(SETUP, OURS + more, **self.places)
 
     def theirs(self, **words):
+        p = self.places
         words = {"auth": "psk", "peer_auth": "psk", "key": "", "peer_key": "", "ike": "default",
-                 "esp": "aes128gcm16-curve25519", "local_ts": f"{EAST_IN}/32", "remote_ts": f"{SOURCE}/32",
-                 "more": "", "child": "", "psk": PSK, "id": EAST, "peer_id": WEST, "remote": WEST, **PLACES, **words}
+                 "esp": "aes128gcm16-curve25519", "local_ts": p["inside"], "remote_ts": p["source"],
+                 "more": "", "child": "", "psk": PSK, "secrets": "", "id": p["east"],
+                 "peer_id": p["west"], "remote": p["west"], **p, **words}
         self.east.configure(THEIRS.format(**words))
 
     def start(self):
@@ -145,14 +175,15 @@ class Bed:
         if by == "them":
             self.east.initiate("net")
         else:
-            assert self.lab.source.ping(EAST_IN)
+            assert self.lab.source.ping(self.places["inside"])
         assert "tunnel" in [row["action"] for row in self.west.eroutes()]
         assert len(self.east.children()) == 1
 
     def carries(self, octets=1_000_000):
         """Checksummed, both ways and begun by both sides; and the internet sees ESP only."""
         with self.lab.capture("west") as wire:
-            for host, address in ((self.lab.source, EAST_IN), (self.lab.east, SOURCE)):
+            for host, address in ((self.lab.source, self.places["inside"]),
+                                  (self.lab.east, self.places["source"])):
                 said = host.talk("tcp", address, 7000, octets)
                 assert said.get("same"), said
         assert len(wire.frames().esp()) > 2 * octets / 1500
@@ -164,7 +195,10 @@ class Bed:
         return set(re.findall(pattern, self.east.sas(), re.M))
 
     def stream(self):
-        return Stream(self.lab.source, EAST_IN)
+        return Stream(self.lab.source, self.places["inside"])
+
+    def transfer(self, octets):
+        return Transfer(self.lab.source, self.places["inside"], octets)
 
     def says(self):
         """For a report: what both ends say of themselves."""
@@ -361,6 +395,75 @@ def test_we_are_stopped_and_they_are_told(bed, by):
     until("strongSwan has no SA", lambda: not bed.east.sas())
 
 
+# Post-quantum secrets (RFC 8784)
+
+PPK = "5a" * 32
+
+
+def ppk(octets=PPK, name="shared2026"):
+    """Words of theirs(): they have this secret, and use it if we do."""
+    return {"more": f"ppk_id = {name}", "secrets": f"ppk-1 {{ secret = 0x{octets}\n id = {name} }}"}
+
+
+@ROLES
+@pytest.mark.parametrize("use, required", [("insist", "yes"), ("propose", "no")])
+def test_a_post_quantum_secret(bed, by, use, required):
+    bed.ours(more_secrets=f': PPK "shared2026" 0x{PPK}\n', ppk=use)
+    words = ppk()
+    bed.theirs(**{**words, "more": words["more"] + f"\n    ppk_required = {required}"})
+    before = len(bed.east.log())
+    bed.start()
+    bed.begin(by)
+    assert "using PPK for PPK_ID 'shared2026'" in bed.east.log()[before:]
+    bed.carries(64)
+    for what in ("--child", "--ike"):  # keys of both kinds come from the one that was stirred
+        before = bed.spis(what)
+        bed.east.swanctl("--rekey", what, "net")
+        until("it has new keys", lambda: bed.spis(what) - before)
+        bed.carries(64)
+
+
+@pytest.mark.parametrize("by, auth", [("us", "psk"), ("us", "ed25519"), ("them", "ed25519")])
+def test_a_post_quantum_secret_that_only_one_has(bed, by, auth):
+    """Either side goes on without it where it is told to propose it."""
+    has = {"more_secrets": f': PPK "shared2026" 0x{PPK}\n', "ppk": "propose"}
+    words = keys(auth) if auth != "psk" else {}
+    more = {"rightsigkey": public_key(bed.keys[auth])} if auth != "psk" else {}
+    bed.ours(auth, **more, **(has if by == "us" else {}))
+    bed.theirs(**words, **(ppk() if by == "them" else {}))
+    before = len(bed.east.log())
+    bed.start()
+    bed.begin(by)
+    assert "using PPK" not in bed.east.log()[before:]
+    bed.carries(64)
+
+
+@ROLES
+def test_no_tunnel_without_the_post_quantum_secret_that_a_conn_insists_on(bed, lab, by):
+    bed.ours(more_secrets=f': PPK "shared2026" 0x{PPK}\n', ppk="insist")
+    bed.theirs()
+    bed.start()
+    if by == "us":
+        assert not lab.source.ping(EAST_IN, wait=1).received
+    else:
+        assert bed.east.initiate("net", check=False).returncode != 0
+    assert bed.west.action(SOURCE, EAST_IN) != "tunnel"
+    assert not bed.east.children()
+
+
+@ROLES
+def test_another_post_quantum_secret_of_the_same_name_makes_no_tunnel(bed, lab, by):
+    bed.ours(more_secrets=f': PPK "shared2026" 0x{PPK}\n', ppk="insist")
+    bed.theirs(**ppk("a5" * 32))
+    bed.start()
+    if by == "us":
+        assert not lab.source.ping(EAST_IN, wait=1).received
+    else:
+        assert bed.east.initiate("net", check=False).returncode != 0
+    assert bed.west.action(SOURCE, EAST_IN) != "tunnel"
+    assert not bed.east.children()
+
+
 # Ranges, and SAs that live on
 
 
@@ -405,6 +508,44 @@ def test_we_rekey_and_no_packet_is_lost(bed, lab, by, word, what):
             until("it has new keys", lambda: bed.spis(what) - before, timeout=10)
             bed.carries(300_000)
     assert not stream.lost()
+
+
+@pytest.fixture
+def ipv6(bed):
+    """Both outside and inside."""
+    bed.places = PLACES6
+    yield
+    bed.places = PLACES
+
+
+@ROLES
+def test_over_ipv6_they_rekey_under_a_transfer(bed, by, ipv6):
+    bed.ours()
+    bed.theirs()
+    bed.start()
+    bed.begin(by)
+    bed.carries()
+    for what in ("--child", "--ike"):
+        before = bed.spis(what)
+        with bed.transfer(20_000_000) as transfer:
+            bed.east.swanctl("--rekey", what, "net")
+            until("it has new keys", lambda: bed.spis(what) - before)
+            assert transfer.goes_on()
+        assert transfer.same
+
+
+@ROLES
+def test_over_ipv6_we_rekey_under_a_transfer(bed, by, ipv6):
+    bed.ours(keylife=6, ikelifetime=9, rekeymargin=3, rekeyfuzz="0%")
+    bed.theirs()
+    bed.start()
+    bed.begin(by)
+    for what in ("--child", "--ike"):
+        before = bed.spis(what)
+        while not bed.spis(what) - before:
+            with bed.transfer(5_000_000) as transfer:
+                pass
+            assert transfer.same
 
 
 def test_they_die_and_we_notice(bed, lab):
