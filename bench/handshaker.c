@@ -10,7 +10,8 @@
  * up, the time it took, and from the first datagram to the IKE_AUTH response in ms.
  *
  * With SECONDS they then stay for that long and renew their CHILD SAs every LIFE_S or so, as two
- * live gateways would: how many were renewed on either side's wish, and how many were lost.
+ * live gateways would: how many CHILD SAs and IKE SAs were renewed on either side's wish, and how
+ * many CHILD SAs were lost.
  *
  * `limit` does what a Responder must do for each, and nothing else, in one thread: an X25519 key
  * pair and the shared secret, a signature, a verification, the PRF as often as the protocol says.
@@ -52,7 +53,7 @@ struct shaker {
 	struct pubkey own_public, peer_public;
 	unsigned addresses, wanted, at_once, begun, up, failed, in_flight;
 	bool stays;
-	unsigned renewed, lost;
+	unsigned renewed, ike_renewed, lost;
 	struct instant *sent; /* by tag: the first datagram */
 	uint64_t beginning;   /* tag */
 	struct instant came;
@@ -173,6 +174,13 @@ static void on_child_up(void *ctx, ike_handle sa, uint64_t tag, const struct chi
 		return;
 	s->ms[s->up++] = (double)instant_since(s->came, s->sent[tag - 1]).ns / 1e6;
 	s->in_flight--;
+}
+
+static void on_sa_rekeyed(void *ctx, ike_handle sa)
+{
+	struct shaker *s = ctx;
+
+	s->ike_renewed++;
 }
 
 static void on_claim(void *ctx, ike_handle sa, const struct ike_claim *claim)
@@ -405,6 +413,7 @@ int main(int argc, char **argv)
 		                         .auth_wanted = on_claim,
 		                         .child_wanted = on_claim,
 		                         .sa_up = on_sa_up,
+		                         .sa_rekeyed = on_sa_rekeyed,
 		                         .child_up = on_child_up,
 		                         .child_gone = on_child_gone,
 		                         .child_failed = on_child_failed,
@@ -441,8 +450,9 @@ int main(int argc, char **argv)
 		stay(&s, (unsigned)atoi(argv[9]));
 	qsort(s.ms, s.up, sizeof(*s.ms), compare);
 	printf("{\"begun\": %u, \"up\": %u, \"failed\": %u, \"took_s\": %.3f, \"p50\": %.3f, "
-	       "\"p99\": %.3f, \"max\": %.3f, \"renewed\": %u, \"lost\": %u}\n",
+	       "\"p99\": %.3f, \"max\": %.3f, \"renewed\": %u, \"ike_renewed\": %u, "
+	       "\"lost\": %u}\n",
 	       s.begun, s.up, s.failed, took, quantile(&s, 0.5), quantile(&s, 0.99),
-	       quantile(&s, 1), s.renewed, s.lost);
+	       quantile(&s, 1), s.renewed, s.ike_renewed, s.lost);
 	return 0;
 }
