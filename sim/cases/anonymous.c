@@ -97,3 +97,53 @@ void no_proof_does_not_replace_one(void)
 	expect_strength(sim, east, east_address, west_address, "dns");
 	sim_end(sim);
 }
+
+#define NAMED(words)               \
+	"conn named\n"             \
+	"\tleft=%defaultroute\n"   \
+	"\tright=%opportunistic\n" \
+	"\tauto=route\n" words
+#define LESSER(words)              \
+	"conn lesser\n"            \
+	"\tleft=%defaultroute\n"   \
+	"\tright=%opportunistic\n" \
+	"\tauto=add\n" words
+
+/* NUL-2, TRU-5, SEC-17: a conn that takes less does not open what another one traps, in whatever
+ * order they stand. */
+void a_lesser_conn_does_not_open_what_another_traps(void)
+{
+	static const struct {
+		const char *conf;
+		const char *peer;
+		bool has_tunnel;
+	} cases[] = {
+		{ NAMED("") LESSER("\tauthby=null\n"), anonymous_private, false },
+		{ LESSER("\tauthby=null\n") NAMED(""), anonymous_private, false },
+		{ NAMED("\tfailureshunt=drop\n") LESSER("\tauthby=null\n"), anonymous_private,
+		  false },
+		{ NAMED("\tauthby=null\n") LESSER(""), anonymous_private, true },
+		{ NAMED("\tdnssec=require\n") LESSER(""), NAMED("\tfailureshunt=drop\n"), false },
+		{ LESSER("") NAMED("\tdnssec=require\n"), NAMED("\tfailureshunt=drop\n"), false },
+		{ LESSER("") NAMED(""), NAMED("\tfailureshunt=drop\n"), true },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct sim *sim = sim_new(1);
+		struct gateway *west =
+		    sim_gateway_with(sim, "west", west_address, NULL, cases[i].peer);
+		struct gateway *east =
+		    sim_gateway_with(sim, "east", east_address, NULL, cases[i].conf);
+
+		sim_arrange(sim, west);
+		sim_arrange(sim, east);
+		sim_delegate(sim, west_address, west);
+		sim_delegate(sim, east_address, east);
+		sim_packet(sim, west_address, east_address);
+		sim_run_for(sim, SECONDS(70));
+		expect_eroute(sim, west_address, east_address,
+		              cases[i].has_tunnel ? "tunnel" : "drop");
+		expect_children(sim, east, cases[i].has_tunnel ? 1 : 0);
+		sim_end(sim);
+	}
+}

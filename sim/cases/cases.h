@@ -68,6 +68,7 @@
 	X(hosts_without_a_name_meet)              \
 	X(no_proof_is_refused_where_one_is_wanted) \
 	X(no_proof_does_not_replace_one)          \
+	X(a_lesser_conn_does_not_open_what_another_traps) \
 	X(shutdown_goes_back_to_the_trap)         \
 	X(idle_shunt_is_asked_again)              \
 	X(unplugged_peer_is_dead_in_the_end)      \

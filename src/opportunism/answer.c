@@ -67,8 +67,8 @@ static void check_existing(struct claim *claim)
 		    (claim->strength == STRENGTH_NULL ||
 		     !ip_equal(&one->gateway, &claim->said.path.remote.address)))
 			claim->refusal = "another gateway carries it with more strength";
-	if (claim->refusal == NULL && claim->said.is_single_pair && claim->conn != NULL &&
-	    claim->conn->is_opportunistic && pair_wants_more(claim->opp, &pair, claim->strength))
+	if (claim->refusal == NULL && claim->said.is_single_pair &&
+	    pair_wants_more(claim->opp, &pair, claim->strength))
 		claim->refusal = "a rule for these addresses wants a better proof";
 	if (is_others(claim, child) ||
 	    (claim->has_grant && tunnel_is_others(claim->opp, &claim->grant, &claim->said.peer_id)))

@@ -269,7 +269,7 @@ void flow_abandon_followers(struct flow *carrier);
 /* siblings.c */
 /* The flow of another rule for the same addresses that finds out, or has a tunnel; or NULL. */
 struct flow *flow_leader(struct opportunism *opp, const struct ip_pair *pair);
-/* An SA carries all traffic of its pair: one of the pair's rules in groups wants a better proof. */
+/* An SA carries all traffic of its pair: one of the pair's rules wants a better proof. */
 bool pair_wants_more(struct opportunism *opp, const struct ip_pair *pair, enum strength strength);
 /* The flow has a tunnel: the others of its addresses go by it. */
 void flow_gather_siblings(struct flow *flow);

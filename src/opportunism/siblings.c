@@ -28,12 +28,15 @@ static bool sibling_at(struct opportunism *opp, const struct ip_pair *pair, size
 	return true;
 }
 
-/* What the conn of a group's rule takes at least. */
+/* What the conn of a rule takes at least. Of a configured one it is the peer that counts, and who
+ * that is was asked before; but nobody at all it is not. */
 static enum strength least_for(const struct opportunism *opp, const struct conn_state *conn)
 {
 	if (conn->theirs.auth == CONN_NULL)
 		return STRENGTH_NULL;
-	return conn_dnssec(conn, opp->dnssec) == DNSSEC_REQUIRE ? STRENGTH_DNSSEC : STRENGTH_DNS;
+	if (conn->is_opportunistic && conn_dnssec(conn, opp->dnssec) == DNSSEC_REQUIRE)
+		return STRENGTH_DNSSEC;
+	return STRENGTH_DNS;
 }
 
 bool pair_wants_more(struct opportunism *opp, const struct ip_pair *pair, enum strength strength)
@@ -45,10 +48,9 @@ bool pair_wants_more(struct opportunism *opp, const struct ip_pair *pair, enum s
 
 	for (size_t i = 0; i < count; i++) {
 		const struct policy_row *row = &table->rows[table->flat_row[cells[i].flat]];
-		const struct conn_state *conn =
-		    row->is_group ? conns_find(&opp->conns, row->name) : NULL;
+		const struct conn_state *conn = conns_find(&opp->conns, row->name);
 
-		if (conn != NULL && conn->conn.type == CONN_TUNNEL && conn->is_opportunistic &&
+		if (conn != NULL && conn->conn.type == CONN_TUNNEL && !conn->conn.is_makeshift &&
 		    strength < least_for(opp, conn))
 			return true;
 	}
