@@ -74,6 +74,7 @@
 	X(unplugged_peer_is_dead_in_the_end)      \
 	X(killed_peer_is_back_in_no_time)         \
 	X(reload_while_deciding)                  \
+	X(reload_of_other_proofs_while_deciding)  \
 	X(reload_makes_a_passing_pair_private)    \
 	X(restarted_peer_comes_again)             \
 	X(fifty_destinations_behind_one_gateway)  \

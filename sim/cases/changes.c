@@ -51,6 +51,45 @@ void reload_while_deciding(void)
 	}
 }
 
+#define CLIENT(words)                   \
+	"conn client-to-anyone\n"       \
+	"\tleft=%defaultroute\n"        \
+	"\tleftsubnet=203.0.113.0/24\n" \
+	"\tright=%opportunistic\n"      \
+	"\tauto=route\n" words
+
+/* POL-5, TRU-5: at any moment of a decision the conn's word on proofs becomes another. What was
+ * found out by the old one is no reason for the new one's verdict. */
+void reload_of_other_proofs_while_deciding(void)
+{
+	static const struct {
+		const char *before, *after;
+		const char *action, *reason;
+	} cases[] = {
+		{ CLIENT(""), CLIENT("\tdnssec=require\n"), "pass", "not signed" },
+		{ CLIENT(""), "config setup\n\tdnssec=require\n" CLIENT(""), "pass", "not signed" },
+		{ CLIENT(""), CLIENT("\tunsigned-delegation=self\n"), "pass", "not signed" },
+		{ CLIENT("\tdnssec=require\n"), CLIENT(""), "tunnel", "" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		for (int ms = 0; ms <= 80; ms += 4) {
+			struct pair p = start(NULL);
+
+			sim_let_refuse(p.sim); /* east may have the tunnel for a moment longer */
+			sim_reload_with(p.sim, p.west, cases[i].before);
+			sim_packet(p.sim, source, destination);
+			sim_run_for(p.sim, MILLISECONDS(ms));
+			sim_reload_with(p.sim, p.west, cases[i].after);
+			sim_packet(p.sim, source, destination);
+			sim_run_for(p.sim, SECONDS(20));
+			expect_eroute(p.sim, source, destination, cases[i].action);
+			expect_reason(p.sim, source, destination, cases[i].reason);
+			sim_end(p.sim);
+		}
+	}
+}
+
 /* POL-5, promise 1: a shunt that let a pair pass does not outlive the policy that did. */
 void reload_makes_a_passing_pair_private(void)
 {

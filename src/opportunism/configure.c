@@ -114,6 +114,15 @@ void core_close_flow(struct opportunism *opp, struct flow *flow, const char *why
 	flow_end(flow, why);
 }
 
+/* TRU-6: an unsigned record may name another gateway no more. Which of them was not signed is not
+ * known any more, but can be found out again. */
+static bool is_other_unsigned(const struct conn_state *conn, const struct flow *flow,
+                              const struct child *child)
+{
+	return conn->conn.trust.unsigned_self && child->strength == STRENGTH_DNS &&
+	       !ip_equal(&child->gateway, &flow->pair.destination);
+}
+
 /* What an opportunistic tunnel was made with, was proof enough then; is it now? */
 static bool is_proof_enough(struct opportunism *opp, const struct flow *flow,
                             const struct conn_state *conn)
@@ -125,13 +134,24 @@ static bool is_proof_enough(struct opportunism *opp, const struct flow *flow,
 		return true;
 	if (was_null && conn->theirs.auth != CONN_NULL)
 		return false;
+	if (is_other_unsigned(conn, flow, sending))
+		return false;
 	return !pair_wants_more(opp, &flow->pair, sending->strength);
+}
+
+/* What was asked and answered, and who is being talked to, was by the old words. */
+static bool is_asked_alike(const struct opportunism *opp, const struct flow *flow,
+                           const struct conn_state *conn)
+{
+	return flow->inquiry == NULL || flow->tunnel != NULL || flow->conn == conn ||
+	       (!opp->is_other_world && flow->conn != NULL && conn_decides_alike(flow->conn, conn));
 }
 
 /* POL-5: what the new policy forbids, or decides otherwise, ends at once. */
 static void recheck_flow(struct opportunism *opp, struct flow *flow)
 {
 	struct conn_state *conn = conn_for(opp, flow);
+	bool is_asked = conn != NULL && is_asked_alike(opp, flow, conn);
 	bool has_proof = conn != NULL && is_proof_enough(opp, flow, conn);
 	bool is_same = conn != NULL && conn_is_private(conn) == flow->is_private;
 	bool is_kept = is_same && flow_shunt_is_kept(flow, conn);
@@ -148,8 +168,8 @@ static void recheck_flow(struct opportunism *opp, struct flow *flow)
 	/* What was only held, since nobody knew what is right for it, is decided now. */
 	if (flow->state == FLOW_DNS && flow->inquiry == NULL && !flow_waits(flow))
 		is_same = false;
-	/* A decision under way starts again with its packets still held. */
-	if (is_same && (flow->state == FLOW_DNS || flow->state == FLOW_IKE))
+	/* A decision under way goes on, or begins anew with its packets still held. */
+	if (is_same && is_asked && (flow->state == FLOW_DNS || flow->state == FLOW_IKE))
 		return;
 	if (is_kept)
 		return; /* TTL-4: nothing is held for what would be found out again */

@@ -596,7 +596,8 @@ static bool end_is_alike(const struct conn_end *a, const struct conn_end *b)
 static bool trust_is_alike(const struct conn_trust *a, const struct conn_trust *b)
 {
 	return a->has_dnssec == b->has_dnssec && a->dnssec == b->dnssec &&
-	       a->unsigned_self == b->unsigned_self && a->sticky == b->sticky;
+	       a->unsigned_self == b->unsigned_self && a->sticky == b->sticky &&
+	       a->try_destination == b->try_destination;
 }
 
 bool conn_decides_alike(const struct conn_state *a, const struct conn_state *b)
