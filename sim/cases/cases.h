@@ -161,6 +161,7 @@
 	X(restarting_peer_is_asked_after_a_minute) \
 	X(eroutes_by_command) \
 	X(overload_lasts_ten_seconds) \
+	X(overload_opens_nothing_that_was_protected) \
 	X(engine_that_refuses_is_not_asked_without_end) \
 	X(every_event_in_every_state) \
 	X(every_event_in_every_state_private)

@@ -517,3 +517,42 @@ void overload_lasts_ten_seconds(void)
 		sim_end(p.sim);
 	}
 }
+
+/* FAIL-1, TRU-9: nor what was protected, where the conn is sticky. Silence of the DNS does not. */
+void overload_opens_nothing_that_was_protected(void)
+{
+	static const struct {
+		const char *conf;
+		const char *action;
+	} cases[] = { { OVERLOADED("passthrough", "passthrough"), "pass" },
+		      { OVERLOADED("passthrough", "passthrough\n\tsticky=yes"), "drop" } };
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		for (int is_stormy = 0; is_stormy <= 1; is_stormy++) {
+			struct pair p = start(NULL);
+			char stranger[32];
+
+			sim_delegate(p.sim, destination, p.east);
+			sim_reload_with(p.sim, p.west, cases[i].conf);
+			sim_ping(p.sim, source, destination);
+			sim_run_for(p.sim, SECONDS(5));
+			expect_tunnel(p.sim, source, destination);
+			sim_shutdown(p.sim, p.east);
+			sim_run_for(p.sim, SECONDS(5));
+			sim_dns_slow(p.sim, SECONDS(60));
+			sim_dns_delay(p.sim, destination, SECONDS(60));
+			for (unsigned j = 0; is_stormy && j < 1000; j++) {
+				snprintf(stranger, sizeof(stranger), "100.64.%u.%u", j / 256,
+				         j % 256);
+				sim_packet(p.sim, source, stranger);
+			}
+			sim_packet(p.sim, source, destination);
+			sim_run_for(p.sim, MILLISECONDS(30100));
+			if (is_stormy)
+				expect_reason(p.sim, source, destination, "too many others");
+			expect_eroute(p.sim, source, destination, cases[i].action);
+			sim_run_until_idle(p.sim);
+			sim_end(p.sim);
+		}
+	}
+}

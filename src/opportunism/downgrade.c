@@ -47,6 +47,14 @@ bool downgrade_is_possible(const struct flow *flow)
 	       flow->conn->is_opportunistic;
 }
 
+bool downgrade_forbids_clear(const struct flow *flow)
+{
+	const struct opportunism *opp = flow->opp;
+
+	return is_sticky(flow->conn) && flow->conn->is_opportunistic &&
+	       protected_find(&opp->protected_hosts, &flow->pair.destination, opp->now) != NULL;
+}
+
 enum discovery_outcome downgrade_weigh(struct flow *flow, enum discovery_outcome outcome)
 {
 	struct opportunism *opp = flow->opp;

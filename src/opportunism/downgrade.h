@@ -16,6 +16,9 @@ bool downgrade_forbids(struct opportunism *opp, const struct conn_state *conn,
 /* Of those keys the ones that are remembered, where no others may protect it. */
 void downgrade_keep_known(struct opportunism *opp, const struct conn_state *conn,
                           const struct ip *address, struct gateway *gateway);
+/* Its Destination was protected, and the conn is sticky: nothing that was not found out opens it.
+ */
+bool downgrade_forbids_clear(const struct flow *flow);
 /* The flow's verdict rests on an absence that nobody signed (TRU-8). */
 bool downgrade_is_possible(const struct flow *flow);
 /* The same, of the key that the peer proved: one that is remembered may be published beside it by

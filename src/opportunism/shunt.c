@@ -3,6 +3,7 @@
  */
 #include "opportunism/shunt.h"
 
+#include "opportunism/downgrade.h"
 #include "opportunism/flow.h"
 #include "opportunism/tunnel.h"
 
@@ -279,7 +280,8 @@ void flow_makeshift(struct flow *flow)
 
 void flow_overload(struct flow *flow)
 {
-	bool passes = flow->opp->overload == EROUTE_PASS && flow->failure == EROUTE_PASS;
+	bool passes = flow->opp->overload == EROUTE_PASS && flow->failure == EROUTE_PASS &&
+	              !downgrade_forbids_clear(flow);
 
 	flow_settle_shunt(flow, passes ? EROUTE_PASS : EROUTE_DROP, FLOW_REASON_OVERLOAD);
 	flow_stop_inquiry(flow);
