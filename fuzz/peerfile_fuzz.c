@@ -12,18 +12,16 @@ static struct bytes text_view(const struct text *text)
 	return BYTES((const uint8_t *)text->s, text->len);
 }
 
-static void write_again(const struct peer_record *peers, size_t count, uint64_t sequence)
+static void write_again(const struct peer_record *peers, size_t count)
 {
-	struct text body = { 0 }, slot = { 0 };
+	struct text body = { 0 };
 	struct peer_record *again;
 	size_t again_count;
-	uint64_t number;
 
 	for (size_t i = 0; i < count; i++)
 		assert(peerfile_add(&body, &peers[i]));
-	assert(peerfile_write(&body, sequence, &slot));
-	assert(peerfile_parse(text_view(&slot), &number, &again, &again_count));
-	assert(number == sequence && again_count == count);
+	peerfile_parse(text_view(&body), &again, &again_count);
+	assert(again_count == count);
 	for (size_t i = 0; i < count; i++) {
 		assert(ip_equal(&again[i].gateway, &peers[i].gateway));
 		assert(again[i].seen_s == peers[i].seen_s);
@@ -32,32 +30,40 @@ static void write_again(const struct peer_record *peers, size_t count, uint64_t 
 	}
 	free(again);
 	text_free(&body);
-	text_free(&slot);
+}
+
+static void try_body(struct bytes body)
+{
+	struct peer_record *peers;
+	size_t count;
+
+	peerfile_parse(body, &peers, &count);
+	write_again(peers, count);
+	free(peers);
 }
 
 static void try_slot(struct bytes slot)
 {
-	struct peer_record *peers;
-	uint64_t sequence;
-	size_t count;
+	struct text again = { 0 };
+	uint64_t sequence, number;
+	struct bytes body, same;
 
-	if (!peerfile_parse(slot, &sequence, &peers, &count))
+	if (!slot_parse(PEERFILE_WHAT, slot, &sequence, &body))
 		return;
-	write_again(peers, count, sequence);
-	free(peers);
+	if (slot_write(PEERFILE_WHAT, body, sequence, &again)) {
+		assert(slot_parse(PEERFILE_WHAT, text_view(&again), &number, &same));
+		assert(number == sequence && same.len == body.len);
+	}
+	text_free(&again);
+	try_body(body);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct text body = { 0 }, slot = { 0 };
-
 	try_slot(BYTES(data, size));
-	text_add_bytes(&body, BYTES(data, size));
-	if (size < PEERFILE_SLOT / 8 && peerfile_write(&body, 1, &slot))
-		try_slot(text_view(&slot));
-	text_free(&body);
-	text_free(&slot);
+	if (size < SLOT_SIZE / 8)
+		try_body(BYTES(data, size));
 	return 0;
 }

@@ -223,7 +223,7 @@ static void write_protected_text(void *ctx, const void *copy)
 	struct text text = { 0 };
 
 	protected_write(copy, &text);
-	rundir_write_protected(&d->run, BYTES(text.s, text.len));
+	slots_write(&d->protected_file, BYTES((const uint8_t *)text.s, text.len));
 	text_free(&text);
 }
 
@@ -266,13 +266,12 @@ void core_settle(struct daemon *d)
 	struct timeval wait;
 	int64_t ns;
 
+	write_protected_soon(d);
+	peers_look(d);
 	if (due.ns == d->settled.ns)
 		return; /* the timer is set for that already */
 	d->settled = due;
 	ns = instant_since(due, clock_now()).ns;
-
-	write_protected_soon(d);
-	peers_look(d);
 	if (due.ns == INSTANT_NEVER.ns) {
 		event_del(d->deadline);
 		return;
@@ -366,8 +365,10 @@ bool core_open(struct daemon *d)
 	d->core = opportunism_new(&settings);
 	if (d->core == NULL)
 		return false;
-	rundir_read_protected(&d->run, &text);
-	opportunism_load_protected(d->core, BYTES(text.s, text.len), time(NULL), clock_now());
+	d->protected_file = (struct slots){ d->run.protected_hosts, PROTECTED_WHAT, 0 };
+	slots_read(&d->protected_file, &text);
+	opportunism_load_protected(d->core, BYTES((const uint8_t *)text.s, text.len), time(NULL),
+	                           clock_now());
 	text_free(&text);
 	return d->deadline != NULL && d->write_protected != NULL && d->protected_writer != NULL;
 }

@@ -18,6 +18,7 @@
 #include "daemon/results.h"
 #include "daemon/rundir.h"
 #include "daemon/signer_link.h"
+#include "daemon/slots.h"
 #include "engine/engine.h"
 #include "opportunism/opportunism.h"
 #include "resolver/resolver.h"
@@ -53,6 +54,7 @@ struct daemon {
 	struct event *deadline;
 	struct event *write_protected;
 	struct writer_thread *protected_writer;
+	struct slots protected_file; /* the writer's, once it has begun */
 	uint64_t protected_written; /* how many changes the writer was given */
 	struct instant settled; /* when it fires; INSTANT_NEVER: it does not */
 	struct instant use_refresh; /* when the kernel's counters may be read next */

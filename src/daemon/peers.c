@@ -2,9 +2,9 @@
 
 #include <stdlib.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "daemon/clock.h"
+#include "daemon/slots.h"
 #include "daemon/writer.h"
 #include "opportunism/peerfile.h"
 
@@ -19,7 +19,7 @@ struct peer_list {
 };
 
 struct peers {
-	int fd;
+	struct slots file; /* the writer's, once it has begun */
 	struct event *timer;
 	struct peer_list list; /* as it is being made */
 	bool is_over;          /* nothing is written any more but what peers_forget() wrote */
@@ -29,23 +29,9 @@ struct peers {
 	struct instant next; /* not before */
 	int64_t now_s;
 	struct writer_thread *writer;
-	uint64_t sequence; /* the writer's, once it has begun */
 };
 
 /* ---- The writer ---- */
-
-static bool write_all(int fd, struct bytes text, off_t at)
-{
-	while (text.len > 0) {
-		ssize_t n = pwrite(fd, text.data, text.len, at);
-
-		if (n <= 0)
-			return false;
-		at += n;
-		text = BYTES(text.data + n, text.len - (size_t)n);
-	}
-	return true;
-}
 
 static void list_free(void *state)
 {
@@ -55,24 +41,16 @@ static void list_free(void *state)
 	free(list);
 }
 
-static void write_slot(void *ctx, const void *state)
+static void write_list(void *ctx, const void *state)
 {
 	struct peers *p = ctx;
 	const struct peer_list *list = state;
-	struct text body = { 0 }, out = { 0 };
-	uint64_t sequence = p->sequence + 1;
-	bool ok;
+	struct text body = { 0 };
 
 	for (size_t i = 0; i < list->count && peerfile_add(&body, &list->peers[i]);)
 		i++;
-	ok = peerfile_write(&body, sequence, &out) &&
-	     write_all(p->fd, BYTES((const uint8_t *)out.s, out.len),
-	               (off_t)(sequence % 2) * PEERFILE_SLOT);
-	/* A slot that was spoilt is found so by its digest, and used again. */
-	if (ok)
-		p->sequence = sequence;
+	slots_write(&p->file, BYTES((const uint8_t *)body.s, body.len));
 	text_free(&body);
-	text_free(&out);
 }
 
 /* ---- The control thread ---- */
@@ -153,38 +131,17 @@ void peers_look(struct daemon *d)
 	set_timer(p, instant_since(p->next, now));
 }
 
-static void read_slot(int fd, unsigned slot, uint64_t *sequence, struct peer_record **peers,
-                      size_t *count)
-{
-	uint8_t *octets = new_array(PEERFILE_SLOT, 1);
-	struct peer_record *found;
-	size_t found_count;
-	uint64_t number;
-	ssize_t len = pread(fd, octets, PEERFILE_SLOT, (off_t)slot * PEERFILE_SLOT);
-
-	if (len > 0 && peerfile_parse(BYTES(octets, (size_t)len), &number, &found, &found_count)) {
-		if (number >= *sequence) {
-			free(*peers);
-			*peers = found;
-			*count = found_count;
-			*sequence = number;
-		} else {
-			free(found);
-		}
-	}
-	free(octets);
-}
-
 void peers_recover(struct daemon *d)
 {
 	struct peers *p = d->peers;
-	struct peer_record *peers = NULL;
-	size_t count = 0;
+	CLEANUP(text_free) struct text body = { 0 };
+	struct peer_record *peers;
+	size_t count;
 
 	if (p == NULL)
 		return;
-	read_slot(p->fd, 0, &p->sequence, &peers, &count);
-	read_slot(p->fd, 1, &p->sequence, &peers, &count);
+	slots_read(&p->file, &body);
+	peerfile_parse(BYTES((const uint8_t *)body.s, body.len), &peers, &count);
 	if (count > 0)
 		log_line(&d->log, LOG_WARNING,
 		         "our last run did not end as it should: %zu peers had IKE SAs with us",
@@ -212,10 +169,10 @@ bool peers_open(struct daemon *d)
 	if (d->run.peers < 0)
 		return true;
 	p = new_zeroed(sizeof(*p));
-	p->fd = d->run.peers;
+	p->file = (struct slots){ d->run.peers, PEERFILE_WHAT, 0 };
 	p->next = clock_now();
 	p->timer = evtimer_new(d->base, on_timer, d);
-	p->writer = writer_start(&(struct writer_calls){ p, write_slot, list_free });
+	p->writer = writer_start(&(struct writer_calls){ p, write_list, list_free });
 	if (p->timer == NULL || p->writer == NULL) {
 		writer_finish(p->writer);
 		if (p->timer != NULL)

@@ -17,7 +17,7 @@
 #define CRASH_SECRET "crash-secret"
 #define PROTECTED "protected"
 
-enum { PROTECTED_FILE_MAX = 4 << 20 };
+enum { OPEN_FLAGS = O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK };
 
 static const char *const our_files[] = {
 	CONTROL_SOCKET, "wildswan.pid", "wildswan.log", "primed", "peers", PROTECTED,
@@ -67,10 +67,22 @@ static bool open_dir(struct rundir *run, uid_t uid, gid_t gid, char *error, size
 	return true;
 }
 
+/* Root opens it for a user who may own the directory: it must be nobody else's file under another
+ * name, nor anything that only looks like one. Takes `fd`; -1: it is none. */
+static int only_plain(int fd)
+{
+	struct stat st;
+
+	if (fd < 0 || (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 1))
+		return fd;
+	close(fd);
+	errno = EEXIST;
+	return -1;
+}
+
 static bool open_pid(struct rundir *run, char *error, size_t size)
 {
-	run->pid =
-	    openat(run->dir, "wildswan.pid", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+	run->pid = only_plain(openat(run->dir, "wildswan.pid", OPEN_FLAGS, 0644));
 	if (run->pid < 0)
 		return refuse(error, size, "wildswan.pid", strerror(errno));
 	if (flock(run->pid, LOCK_EX | LOCK_NB) != 0)
@@ -81,15 +93,14 @@ static bool open_pid(struct rundir *run, char *error, size_t size)
 /* Without it the next start knows less, which is no reason to stop. */
 static int open_state(const struct rundir *run, bool keeps_state, const char *name)
 {
-	int flags = O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW;
 	char path[128];
 
 	if (keeps_state)
-		return openat(run->dir, name, flags, 0600);
+		return only_plain(openat(run->dir, name, OPEN_FLAGS, 0600));
 	if (mkdir(STATE_DIR, 0755) != 0 && errno != EEXIST)
 		return -1;
 	snprintf(path, sizeof(path), "%s/%s", STATE_DIR, name);
-	return open(path, flags, 0600);
+	return only_plain(open(path, OPEN_FLAGS, 0600));
 }
 
 bool rundir_open(struct rundir *run, const char *path, bool keeps_state, uid_t uid, gid_t gid,
@@ -170,28 +181,4 @@ void rundir_set_primed(const struct rundir *run, struct bytes anchor)
 	if (run->state >= 0 && anchor_mark(anchor, mark))
 		n = pwrite(run->state, mark, sizeof(mark) - 1, 0);
 	(void)n; /* see open_state() */
-}
-
-void rundir_read_protected(const struct rundir *run, struct text *out)
-{
-	char part[4096];
-	ssize_t n;
-
-	while (run->protected_hosts >= 0 && out->len < PROTECTED_FILE_MAX &&
-	       (n = pread(run->protected_hosts, part, sizeof(part), (off_t)out->len)) > 0)
-		text_add_bytes(out, BYTES(part, (size_t)n));
-}
-
-/* In place: lines stand for themselves, and one that was cut is passed over. */
-void rundir_write_protected(const struct rundir *run, struct bytes text)
-{
-	ssize_t n = 0;
-	size_t at = 0;
-
-	while (run->protected_hosts >= 0 && at < text.len && n >= 0) {
-		n = pwrite(run->protected_hosts, text.data + at, text.len - at, (off_t)at);
-		at += n > 0 ? (size_t)n : 0;
-	}
-	if (run->protected_hosts >= 0 && ftruncate(run->protected_hosts, (off_t)at) != 0)
-		errno = 0; /* what stands behind is older, and still true */
 }

@@ -9,7 +9,6 @@
 #include <sys/types.h>
 
 #include "util/bytes.h"
-#include "util/text.h"
 
 struct rundir {
 	const char *path; /* borrowed */
@@ -34,7 +33,3 @@ void rundir_close(struct rundir *run);
 /* Was an anchor of this text primed in an earlier run? */
 bool rundir_was_primed(const struct rundir *run, struct bytes anchor);
 void rundir_set_primed(const struct rundir *run, struct bytes anchor);
-
-/* What rundir_write_protected() wrote in an earlier run; the caller frees. */
-void rundir_read_protected(const struct rundir *run, struct text *out);
-void rundir_write_protected(const struct rundir *run, struct bytes text);

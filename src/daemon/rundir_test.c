@@ -82,22 +82,29 @@ static void an_anchor_is_remembered_across_runs_and_another_is_not(void **state)
 	rundir_close(&run);
 }
 
-/* TRU-9 */
-static void what_was_protected_is_remembered_across_runs(void **state)
+/* Whoever may write in the directory has root open no other file. */
+static void a_file_that_has_another_name_is_not_opened(void **state)
 {
 	struct rundir run = opened();
-	struct text text = { 0 };
+	char mine[256], other[256];
 
-	rundir_read_protected(&run, &text);
-	assert_int_equal(text.len, 0);
-	rundir_write_protected(&run, BYTES_STR("a longer line\nand another\n"));
-	rundir_write_protected(&run, BYTES_STR("a line\n"));
 	rundir_close(&run);
+	snprintf(mine, sizeof(mine), "%s/peers", path);
+	snprintf(other, sizeof(other), "%s/shadow", top);
+	assert_int_equal(rename(mine, other), 0);
+	assert_int_equal(link(other, mine), 0);
 	run = opened();
-	rundir_read_protected(&run, &text);
-	assert_string_equal(text.s, "a line\n");
-	text_free(&text);
+	assert_int_equal(run.peers, -1);
+	assert_true(run.protected_hosts >= 0);
 	rundir_close(&run);
+	assert_int_equal(unlink(mine), 0);
+	assert_int_equal(mkfifo(mine, 0600), 0);
+	run = opened();
+	assert_int_equal(run.peers, -1);
+	rundir_close(&run);
+	snprintf(mine, sizeof(mine), "%s/wildswan.pid", path);
+	assert_int_equal(link(other, mine), 0);
+	assert_false(rundir_open(&run, path, true, getuid(), getgid(), error, sizeof(error)));
 }
 
 #define CASE(fn) cmocka_unit_test_setup_teardown(fn, make_dir, remove_dir)
@@ -108,7 +115,7 @@ int main(void)
 		CASE(a_second_daemon_is_refused_while_the_first_lives),
 		CASE(a_missing_parent_is_named),
 		CASE(an_anchor_is_remembered_across_runs_and_another_is_not),
-		CASE(what_was_protected_is_remembered_across_runs),
+		CASE(a_file_that_has_another_name_is_not_opened),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,11 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "crypto/prf.h"
-
-enum { HEADER_MAX = 160, LINE_MAX_ = 1536 };
-
-static const char magic[] = "wildswan-peers 1";
+enum { LINE_MAX_ = 1536 };
 
 struct id_line {
 	char s[2 * ID_DATA_MAX + 8];
@@ -25,33 +21,11 @@ static struct id_line id_line(const struct ike_id *id)
 
 bool peerfile_add(struct text *body, const struct peer_record *peer)
 {
-	if (body->len + HEADER_MAX + LINE_MAX_ > PEERFILE_SLOT)
+	if (body->len + SLOT_HEADER_MAX + LINE_MAX_ > SLOT_SIZE)
 		return false;
 	text_add(body, "%s %s %" PRId64 " %s %s %s\n", ip_text(&peer->gateway).s,
 	         ip_text(&peer->ours).s, peer->seen_s, id_line(&peer->our_id).s,
 	         id_line(&peer->id).s, peer->conn);
-	return true;
-}
-
-static bool digest_text(struct bytes body, char out[2 * SHA2_256_LEN + 1])
-{
-	uint8_t digest[SHA2_256_LEN];
-
-	if (!sha2_256(&body, 1, digest))
-		return false;
-	hex_write(BYTES_OF(digest), out);
-	return true;
-}
-
-bool peerfile_write(const struct text *body, uint64_t sequence, struct text *out)
-{
-	struct bytes octets = BYTES((const uint8_t *)body->s, body->len);
-	char digest[2 * SHA2_256_LEN + 1];
-
-	if (!digest_text(octets, digest))
-		return false;
-	text_add(out, "%s %" PRIu64 " %zu %s\n", magic, sequence, body->len, digest);
-	text_add_bytes(out, octets);
 	return true;
 }
 
@@ -138,33 +112,12 @@ static bool take_line(struct bytes *text, struct bytes *line)
 	return true;
 }
 
-/* What follows the first line, whole as it was written. */
-static bool parse_header(struct bytes slot, uint64_t *sequence, struct bytes *body)
+void peerfile_parse(struct bytes body, struct peer_record **peers, size_t *count)
 {
-	char word[80], digest[2 * SHA2_256_LEN + 1];
-	struct bytes line;
-	uint64_t len;
-
-	if (!take_line(&slot, &line) || !take_word(&line, word, sizeof(word)) ||
-	    strcmp(word, "wildswan-peers") != 0 || !take_word(&line, word, sizeof(word)) ||
-	    strcmp(word, "1") != 0 || !take_number(&line, UINT64_MAX - 1, sequence) ||
-	    !take_number(&line, PEERFILE_SLOT, &len) || len > slot.len ||
-	    !take_word(&line, word, sizeof(word)) || line.len != 0)
-		return false;
-	*body = BYTES(slot.data, (size_t)len);
-	return digest_text(*body, digest) && strcmp(word, digest) == 0;
-}
-
-bool peerfile_parse(struct bytes slot, uint64_t *sequence, struct peer_record **peers,
-                    size_t *count)
-{
-	struct bytes body, line;
 	struct peer_record *list = NULL;
 	size_t found = 0, size = 0;
-	uint64_t number;
+	struct bytes line;
 
-	if (!parse_header(slot, &number, &body))
-		return false;
 	while (found < PEER_RECORDS_MAX && take_line(&body, &line)) {
 		if (found == size) {
 			size = size == 0 ? 16 : size * 2;
@@ -172,8 +125,6 @@ bool peerfile_parse(struct bytes slot, uint64_t *sequence, struct peer_record **
 		}
 		found += parse_line(line, &list[found]); /* one that cannot be read is no peer */
 	}
-	*sequence = number;
 	*peers = list;
 	*count = found;
-	return true;
 }

@@ -1,26 +1,17 @@
 #pragma once
 /*
- * The text of the file of established peers. It is kept twice, in two slots of one file, and each
- * writing goes to the older one: a text that was cut short by a crash is found by its digest, and
- * the other one counts.
+ * The text of the file of established peers, in slots (slot.h):
  *
- *   wildswan-peers 1 SEQUENCE OCTETS DIGEST
  *   GATEWAY OURS SECONDS OUR-ID ITS-ID CONN
  *
- * SECONDS since 1970; an ID is its type and its octets in hex, 1:c0000202; OCTETS and DIGEST
- * (SHA-256) are of what follows the first line.
+ * SECONDS since 1970; an ID is its type and its octets in hex, 1:c0000202.
  */
 #include "opportunism/recover.h"
-#include "util/text.h"
+#include "opportunism/slot.h"
 
-enum { PEERFILE_SLOT = 4 << 20 }; /* octets; peers that do not fit in are not written */
+#define PEERFILE_WHAT "wildswan-peers"
 
-/* One line more. False: it is full. */
+/* One line more. False: no more fit into a slot, and are not written. */
 MUST_USE bool peerfile_add(struct text *body, const struct peer_record *peer);
-/* The whole text of a slot; the caller frees. False: the crypto library refused. */
-MUST_USE bool peerfile_write(const struct text *body, uint64_t sequence, struct text *out);
-
-/* The caller frees `*peers`, at most PEER_RECORDS_MAX. False: this is no such text, or is broken.
- */
-MUST_USE bool peerfile_parse(struct bytes slot, uint64_t *sequence, struct peer_record **peers,
-                             size_t *count);
+/* The caller frees `*peers`, at most PEER_RECORDS_MAX. */
+void peerfile_parse(struct bytes body, struct peer_record **peers, size_t *count);

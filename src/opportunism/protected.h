@@ -17,6 +17,9 @@
 
 enum { PROTECTED_KEY_LEN = 16 };
 
+/* The file's, in slots (slot.h). */
+#define PROTECTED_WHAT "wildswan-protected"
+
 struct protected_host {
 	struct hash_node by_address;
 	TAILQ_ENTRY(protected_host) in_order;
@@ -59,7 +62,7 @@ struct protected_list_copy *protected_copy(const struct protected_hosts *all, in
                                            struct instant now);
 /*
  * As lines "ADDRESS KEY TIME", the time in seconds of the wall clock. Lines that are none are
- * passed over: the file may have been cut.
+ * passed over.
  */
 void protected_write(const struct protected_list_copy *copy, struct text *out);
 void protected_read(struct protected_hosts *all, struct bytes text, int64_t wall_s,
