@@ -1,7 +1,7 @@
 /*
  * What a firewall is told of packets that came out of a tunnel: for each pair of addresses the
- * strength of the weakest SA by which its packets may come in (AUZ-14). The kernel's map sends them
- * to the chain that marks them so.
+ * strength of the weakest SA by which its packets may come in (AUZ-14). The kernel has a set of
+ * pairs for each strength, and a chain that marks so.
  *
  * And of our own sockets: a peer that is reached through the tunnel of another gateway has no other
  * way. What we say to it in the clear that gateway refuses, as cleartext of a tunnelled pair.
@@ -122,7 +122,7 @@ void steering_add_strength(struct steering *s, const struct ip_pair *pair, enum 
 }
 
 /* NULL: what nobody vouches for has no mark. */
-const char *steering_strength_chain(enum strength strength)
+const char *steering_strength_name(enum strength strength)
 {
 	static const char *const chains[STRENGTH_COUNT] = {
 		[STRENGTH_NULL] = "from_null",     [STRENGTH_DNS] = "from_dns",
@@ -133,16 +133,13 @@ const char *steering_strength_chain(enum strength strength)
 	return chains[strength];
 }
 
-/* `chain`: of a new element of the map. */
-static void put(struct batch *b, uint8_t message, const char *stem, const struct label *label,
-                const char *chain)
+static void put(struct batch *b, uint8_t message, const char *stem, const struct label *label)
 {
 	char name[SET_NAME_SIZE];
 	struct element element = element_of_pair(&label->pair);
 	struct elements e =
 	    elements_begin(b, message, set_name(name, stem, label->pair.source.family));
 
-	element.chain = chain;
 	element_put(&e, &element);
 	elements_end(&e);
 }
@@ -154,9 +151,9 @@ static void put_strength(struct batch *b, const struct label *label)
 	if (now == label->told)
 		return;
 	if (label->told != STRENGTH_NONE)
-		put(b, NFT_MSG_DELSETELEM, "strength", label, NULL);
+		put(b, NFT_MSG_DELSETELEM, steering_strength_name(label->told), label);
 	if (now != STRENGTH_NONE)
-		put(b, NFT_MSG_NEWSETELEM, "strength", label, steering_strength_chain(now));
+		put(b, NFT_MSG_NEWSETELEM, steering_strength_name(now), label);
 }
 
 bool labels_have_changed(const struct steering *s)
@@ -173,7 +170,7 @@ void labels_put_changes(struct steering *s, struct batch *b)
 			put_strength(b, label);
 		if (label->is_through != label->told_through)
 			put(b, label->is_through ? NFT_MSG_NEWSETELEM : NFT_MSG_DELSETELEM,
-			    "through", label, NULL);
+			    "through", label);
 	}
 }
 
@@ -216,22 +213,36 @@ void labels_flush(struct steering *s)
 	batch_wipe(&b);
 }
 
-static void put_all(struct steering *s, struct batch *b, enum ip_family family)
+static void put_all(struct steering *s, struct batch *b, enum strength strength,
+                    enum ip_family family)
 {
 	char name[SET_NAME_SIZE];
-	struct elements e =
-	    elements_begin(b, NFT_MSG_NEWSETELEM, set_name(name, "strength", family));
+	struct elements e = elements_begin(
+	    b, NFT_MSG_NEWSETELEM, set_name(name, steering_strength_name(strength), family));
 	struct hash_node *at = NULL;
 
 	while ((at = hash_walk(&s->labels.by_pair, at)) != NULL) {
-		struct label *label = CONTAINER_OF(at, struct label, node);
+		const struct label *label = CONTAINER_OF(at, struct label, node);
 		struct element element = element_of_pair(&label->pair);
 
-		element.chain = steering_strength_chain(weakest(label));
-		if (element.chain != NULL && label->pair.source.family == family)
+		if (weakest(label) == strength && label->pair.source.family == family)
 			element_put(&e, &element);
 	}
 	elements_end(&e);
+}
+
+static void flush_all(struct batch *b)
+{
+	static const enum ip_family families[] = { IP_V4, IP_V6 };
+	char name[SET_NAME_SIZE];
+
+	for (size_t f = 0; f < ARRAY_LEN(families); f++) {
+		for (size_t i = STRENGTH_NONE + 1; i < STRENGTH_COUNT; i++)
+			batch_flush_set(b, set_name(name, steering_strength_name((enum strength)i),
+			                            families[f]));
+		batch_flush_set(b, set_name(name, "through", families[f]));
+	}
+	batch_flush_set(b, "whole_strengths");
 }
 
 static void put_all_through(struct steering *s, struct batch *b)
@@ -242,11 +253,11 @@ static void put_all_through(struct steering *s, struct batch *b)
 		const struct label *label = CONTAINER_OF(at, struct label, node);
 
 		if (label->is_through)
-			put(b, NFT_MSG_NEWSETELEM, "through", label, NULL);
+			put(b, NFT_MSG_NEWSETELEM, "through", label);
 	}
 }
 
-/* With this, a pair that the map does not have has no SA of its own: chain from_peer. */
+/* With this, a pair that no set has has no SA of its own: chain from_peer. */
 static void put_whole(struct batch *b)
 {
 	static const uint8_t protocols[] = { NFPROTO_IPV4, NFPROTO_IPV6 };
@@ -262,25 +273,23 @@ static void put_whole(struct batch *b)
 
 static int put_anew(struct steering *s, bool has_strengths)
 {
-	static const char *const sets[] = { "strength4", "strength6", "through4", "through6",
-		                            "whole_strengths" };
 	struct batch b = { 0 };
 	int error;
 
-	for (size_t i = 0; i < ARRAY_LEN(sets); i++)
-		batch_flush_set(&b, sets[i]);
-	if (has_strengths) {
-		put_all(s, &b, IP_V4);
-		put_all(s, &b, IP_V6);
-		put_whole(&b);
+	flush_all(&b);
+	for (size_t i = STRENGTH_NONE + 1; has_strengths && i < STRENGTH_COUNT; i++) {
+		put_all(s, &b, (enum strength)i, IP_V4);
+		put_all(s, &b, (enum strength)i, IP_V6);
 	}
+	if (has_strengths)
+		put_whole(&b);
 	put_all_through(s, &b);
 	error = nft_commit(&s->nft, &b, NULL);
 	batch_wipe(&b);
 	return error;
 }
 
-/* A map that holds less than it should would let a range speak for its weaker pairs: then nothing
+/* Sets that hold less than they should would let a range speak for its weaker pairs: then nothing
  * is marked at all. */
 void labels_put_anew(struct steering *s)
 {

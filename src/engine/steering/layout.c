@@ -68,7 +68,7 @@ static void add_carried(struct making *m)
 {
 	for (size_t i = 0; i < m->area_len; i++) {
 		const struct policy_row *row = &m->area[i];
-		const char *chain = steering_strength_chain(row->strength);
+		const char *chain = steering_strength_name(row->strength);
 		struct layout_entry *entry;
 
 		if (row->action != POLICY_TUNNEL || chain == NULL)

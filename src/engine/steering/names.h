@@ -14,8 +14,9 @@ enum { NETLINK_REQUEST_SIZE = 8192 };
 
 /* The chain that a flat row of the policy map goes to. */
 const char *steering_row_chain(const struct policy_row *row);
-/* The chain that marks what came by a tunnel of that strength; NULL for none. */
-const char *steering_strength_chain(enum strength strength);
+/* The chain that marks what came by a tunnel of that strength, and the stem of the sets of the pairs
+ * that it is for; NULL for none. */
+const char *steering_strength_name(enum strength strength);
 /* Some row never leaves in the clear. */
 bool steering_has_private(const struct policy_table *policy);
 /* The local side of the row as a peer sees it: where leftnat= translates, the translated address.

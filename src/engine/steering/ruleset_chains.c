@@ -248,30 +248,38 @@ void ruleset_cleartext(struct text *out, const struct family *f)
 	text_add(out, "		%s daddr . %s saddr vmap @inbound%c\n	}\n", p, p, d);
 }
 
-static void add_strength_maps(struct text *out, const char *stem)
+/* Sets, not a map to chains: the kernel walks all of such a map for every element that it gets. */
+static void add_strength_sets(struct text *out, const struct family *f)
 {
-	for (size_t i = 0; i < ARRAY_LEN(ruleset_families); i++) {
-		const struct family *f = &ruleset_families[i];
+	for (size_t i = STRENGTH_NONE + 1; i < STRENGTH_COUNT; i++) {
+		const char *name = steering_strength_name((enum strength)i);
 
-		text_add(out, "		%s daddr . %s saddr vmap @%s%c\n", f->proto, f->proto, stem,
-		         f->digit);
+		text_add(out, "		%s daddr . %s saddr @%s%c goto %s\n", f->proto, f->proto, name,
+		         f->digit, name);
 	}
+}
+
+static void add_carried_map(struct text *out, const struct family *f)
+{
+	text_add(out, "		%s daddr . %s saddr vmap @carried%c\n", f->proto, f->proto, f->digit);
 }
 
 /* Marks for others: how well the sender of what came out of a tunnel is known. */
 void ruleset_strengths(struct text *out, const struct steering_settings *s)
 {
 	for (size_t i = STRENGTH_NONE + 1; i < STRENGTH_COUNT; i++) {
-		text_add(out, "	chain %s {\n", steering_strength_chain((enum strength)i));
+		text_add(out, "	chain %s {\n", steering_strength_name((enum strength)i));
 		text_add(out, "		meta mark set meta mark & 0x%08x | 0x%08x\n	}\n",
 		         ~s->marks.mask, s->marks.strength[i]);
 	}
 	/* While pairs are missing, a range must not speak for a weaker pair of its own. */
 	text_add(out, "	set whole_strengths {\n		type nf_proto\n	}\n"
 	              "	chain from_peer {\n");
-	add_strength_maps(out, "strength");
+	for (size_t i = 0; i < ARRAY_LEN(ruleset_families); i++)
+		add_strength_sets(out, &ruleset_families[i]);
 	text_add(out, "		meta nfproto != @whole_strengths return\n");
-	add_strength_maps(out, "carried");
+	for (size_t i = 0; i < ARRAY_LEN(ruleset_families); i++)
+		add_carried_map(out, &ruleset_families[i]);
 	text_add(out, "	}\n");
 }
 

@@ -187,11 +187,8 @@ void ruleset_policy_sets(struct text *out, const struct family *f,
 	add_pair_set(out, f, "reject", "timeout", "\t\tcounter\n");
 	add_pair_set(out, f, "tunnel", "timeout", "");
 	/* What comes out of tunnels: how well its sender is known, by pair and by range. */
-	text_add(
-	    out,
-	    "	map strength%c {\n		type %s . %s : verdict\n		size %d\n"
-	    "		flags timeout\n	}\n",
-	    f->digit, f->type, f->type, STEERING_PAIRS_MAX);
+	for (size_t i = STRENGTH_NONE + 1; i < STRENGTH_COUNT; i++)
+		add_pair_set(out, f, steering_strength_name((enum strength)i), "timeout", "");
 	/* The packet path writes here and nowhere else: it counts, it never makes a verdict. */
 	add_pair_set(out, f, "used", "dynamic, timeout", "\t\ttimeout 1d\n\t\tcounter\n");
 	/* Pairs of a tunnel that cleartext came for: their peers may have lost it. */

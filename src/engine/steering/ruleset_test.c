@@ -229,8 +229,7 @@ static void marks_what_comes_out_of_a_tunnel_by_strength(void **state)
 	assert_non_null(
 	    strstr(t.s, "chain from_dnssec {\n"
 	                "		meta mark set meta mark & 0xffffff0f | 0x000000b0\n"));
-	assert_non_null(strstr(t.s, "ip daddr . ip saddr vmap @strength4\n"
-	                            "		ip6 daddr . ip6 saddr vmap @strength6\n"
+	assert_non_null(strstr(t.s, "ip6 daddr . ip6 saddr @from_rawkey6 goto from_rawkey\n"
 	                            "		meta nfproto != @whole_strengths return\n"
 	                            "		ip daddr . ip saddr vmap @carried4\n"
 	                            "		ip6 daddr . ip6 saddr vmap @carried6\n"));

@@ -95,9 +95,10 @@ void steering_note(struct steering *s, const char *what, int error)
 
 static const char *const range_sets[] = { "local", "inside", "known", "guarded", "bypass" };
 static const char *const pair_sets[] = {
-	"pass",       "drop",  "reject",   "tunnel",          "used",
-	"suspect",    "alive", "strength", "pair_ports",      "tunnel_ports",
-	"used_ports", "grace", "through",  "whole_strengths", "changing",
+	"pass",       "drop",        "reject",          "tunnel",     "used",
+	"suspect",    "alive",       "grace",           "pair_ports", "tunnel_ports",
+	"used_ports", "through",     "whole_strengths", "changing",   "from_null",
+	"from_dns",   "from_dnssec", "from_psk",        "from_cert",  "from_rawkey",
 };
 
 static bool is_named(const char *set, const char *const *stems, size_t count)
@@ -155,7 +156,7 @@ bool steering_rebuild(struct steering *s)
 		return false;
 	}
 	s->baseline.fingerprint = baseline_fingerprint(&s->nft);
-	s->change_count = 0; /* they are among the pairs */
+	s->change_count = 0;                               /* they are among the pairs */
 	s->labels.is_whole = s->labels.is_refused = false; /* the new table's is empty */
 	putback_start(s, s->base);
 	labels_put_anew(s);
