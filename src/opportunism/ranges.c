@@ -1,6 +1,7 @@
 #include "opportunism/ranges.h"
 
 #include "opportunism/claim.h"
+#include "opportunism/tunnel.h"
 
 struct ike_id conn_peer_id(const struct conn_state *conn)
 {
@@ -73,9 +74,9 @@ static bool answers(const struct conn_state *conn, const struct ike_claim *said,
 	struct reach whole;
 
 	return conn->is_added && conn->conn.type == CONN_TUNNEL && !conn->is_opportunistic &&
-	       conn->ours.nat.family == IP_NONE && said->auth != IKE_AUTH_NULL &&
-	       fits_address(conn, said) && reach_of_conn(&whole, conn, &peer, own) &&
-	       reach_narrow(grant, said, &whole);
+	       (conn->ours.nat.family == IP_NONE || conn_has_tunnel(conn)) &&
+	       said->auth != IKE_AUTH_NULL && fits_address(conn, said) &&
+	       reach_of_conn(&whole, conn, &peer, own) && reach_narrow(grant, said, &whole);
 }
 
 struct conn_state *conn_of_ranges(const struct conns *conns, const struct ike_claim *said,

@@ -34,6 +34,33 @@ static void add_outer(struct reach *reach, const struct conn_state *conn,
 	}
 }
 
+/* Adds what is not in it yet. */
+static void add_range(struct ip_range *ranges, size_t *count, const struct ip_range *range)
+{
+	for (size_t i = 0; i < *count; i++) {
+		if (range_within(range, &ranges[i]))
+			return;
+		if (range_within(&ranges[i], range)) {
+			ranges[i] = *range;
+			return;
+		}
+	}
+	if (*count < REACH_MAX)
+		ranges[(*count)++] = *range;
+}
+
+/* Ranges that are translated are one address to the peer. */
+static void add_inner(struct reach *reach, const struct conn_end *ours)
+{
+	struct ip_range nat = range_of_ip(&ours->nat);
+
+	for (size_t i = 0; i < ours->subnet_count; i++)
+		if (ours->subnets[i].first.family == ours->nat.family)
+			add_range(reach->local, &reach->local_count, &nat);
+		else
+			reach->local[reach->local_count++] = ours->subnets[i];
+}
+
 bool reach_of_conn(struct reach *reach, const struct conn_state *conn, const struct ip *peer,
                    const struct own_addresses *own)
 {
@@ -44,8 +71,7 @@ bool reach_of_conn(struct reach *reach, const struct conn_state *conn, const str
 		reach->remote[reach->remote_count++] = theirs->subnets[i];
 	if (theirs->subnet_count == 0)
 		reach->remote[reach->remote_count++] = range_of_ip(peer);
-	for (size_t i = 0; i < ours->subnet_count; i++)
-		reach->local[reach->local_count++] = ours->subnets[i];
+	add_inner(reach, ours);
 	if (ours->subnet_count == 0)
 		add_outer(reach, conn, own);
 	return has_common_family(reach);
@@ -64,21 +90,6 @@ static bool common(const struct ip_range *a, const struct ip_range *b, struct ip
 	out->first = ip_compare(&a->first, &b->first) > 0 ? a->first : b->first;
 	out->last = ip_compare(&a->last, &b->last) < 0 ? a->last : b->last;
 	return true;
-}
-
-/* Adds what is not in it yet. */
-static void add_range(struct ip_range *ranges, size_t *count, const struct ip_range *range)
-{
-	for (size_t i = 0; i < *count; i++) {
-		if (range_within(range, &ranges[i]))
-			return;
-		if (range_within(&ranges[i], range)) {
-			ranges[i] = *range;
-			return;
-		}
-	}
-	if (*count < REACH_MAX)
-		ranges[(*count)++] = *range;
 }
 
 static void narrow_side(struct ip_range *out, size_t *count, const struct traffic_selector *first,

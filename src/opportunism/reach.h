@@ -18,8 +18,8 @@ struct reach {
 };
 
 /*
- * What the conn joins with a peer at `peer`: subnets, else the gateways themselves. False: there
- * is no address of ours in a family of theirs.
+ * What the conn joins with a peer at `peer`: subnets (or what they are translated to, leftnat=),
+ * else the gateways themselves. False: there is no address of ours in a family of theirs.
  */
 MUST_USE bool reach_of_conn(struct reach *reach, const struct conn_state *conn,
                             const struct ip *peer, const struct own_addresses *own);

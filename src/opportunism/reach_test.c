@@ -168,6 +168,27 @@ static void a_conn_joins_its_subnets_or_its_gateways(void **state)
 	assert_string_equal(reach_text(&got).s, "10.1.0.0/16 > 10.2.0.0/16 and 1 more");
 }
 
+/* OEN-1 */
+static void translated_networks_are_one_address_to_the_peer(void **state)
+{
+	struct conn_state conn = { .theirs = { .kind = END_ADDRESS } };
+	struct own_addresses own = { .own4 = ip_v4(192, 0, 2, 1) };
+	struct ip peer = ip_v4(192, 0, 2, 2);
+	struct reach got;
+
+	conn.ours.nat = ip_v4(192, 0, 2, 1);
+	conn.ours.subnets[0] = range("10.1.0.0/16");
+	conn.ours.subnets[1] = range("10.3.0.0/16");
+	conn.ours.subnet_count = 2;
+	conn.theirs.subnets[0] = range("10.2.0.0/16");
+	conn.theirs.subnet_count = 1;
+	assert_true(reach_of_conn(&got, &conn, &peer, &own));
+	assert_string_equal(reach_text(&got).s, "192.0.2.1/32 > 10.2.0.0/16");
+	conn.ours.subnets[1] = range("2001:db8:1::/48"); /* of the other family: as it is */
+	assert_true(reach_of_conn(&got, &conn, &peer, &own));
+	assert_string_equal(reach_text(&got).s, "192.0.2.1/32 > 10.2.0.0/16 and 1 more");
+}
+
 static void road_warriors_speak_for_where_they_come_from(void **state)
 {
 	static const struct {
@@ -201,6 +222,7 @@ int main(void)
 		cmocka_unit_test(what_lies_in_what),
 		cmocka_unit_test(ike_asks_for_all_of_it),
 		cmocka_unit_test(a_conn_joins_its_subnets_or_its_gateways),
+		cmocka_unit_test(translated_networks_are_one_address_to_the_peer),
 		cmocka_unit_test(road_warriors_speak_for_where_they_come_from),
 	};
 

@@ -7,10 +7,17 @@
 #define PAUSE_MOST_S     300
 #define SHUNT_TIME       SECONDS(60) /* of a tunnel that is not kept up; then packets ask again */
 
+/* A translated Source and one host are a pair, which translate.c follows. */
+static bool joins_one_host(const struct conn_end *theirs)
+{
+	return theirs->subnet_count == 0 ||
+	       (theirs->subnet_count == 1 && range_is_single(&theirs->subnets[0]));
+}
+
 bool conn_has_tunnel(const struct conn_state *conn)
 {
 	return conn->conn.type == CONN_TUNNEL && conn->theirs.kind == END_ADDRESS &&
-	       conn->ours.nat.family == IP_NONE;
+	       (conn->ours.nat.family == IP_NONE || !joins_one_host(&conn->theirs));
 }
 
 /* ---- Life ---- */
@@ -157,11 +164,14 @@ bool tunnel_on_acquire(struct opportunism *opp, struct conn_state *conn, const s
 {
 	CLEANUP(text_free) struct text ignored = { 0 };
 	struct flow *flow = find_or_begin(opp, conn, pair, &ignored);
+	struct ip_pair said = *pair; /* to the peer */
 
 	if (flow == NULL)
 		return false;
+	if (flow_is_translated(pair, conn))
+		said.source = conn->ours.nat;
 	/* The peer took less than we asked for: this pair it is asked for by itself. */
-	return flow->state != FLOW_TUNNEL || reach_covers(&flow->tunnel->reach, pair);
+	return flow->state != FLOW_TUNNEL || reach_covers(&flow->tunnel->reach, &said);
 }
 
 bool tunnel_start(struct opportunism *opp, struct conn_state *conn, struct text *error)
@@ -360,8 +370,8 @@ static enum strength weakest_of(const struct flow *flow)
 	return weakest;
 }
 
-static void add_row(struct policy_row **rows, size_t *count, const struct flow *flow,
-                    const struct ip_range *local, const struct ip_range *remote)
+static struct policy_row *add_row(struct policy_row **rows, size_t *count, const struct flow *flow,
+                                  const struct ip_range *local, const struct ip_range *remote)
 {
 	struct policy_row row = { .local = *local,
 		                  .remote = *remote,
@@ -371,8 +381,6 @@ static void add_row(struct policy_row **rows, size_t *count, const struct flow *
 		                  .of_local = *local,
 		                  .of_remote = *remote };
 
-	if (local->first.family != remote->first.family)
-		return;
 	if (flow->state == FLOW_TUNNEL)
 		row.spi_out = TAILQ_FIRST(&flow->children)->spi_out;
 	row.strength = weakest_of(flow);
@@ -383,7 +391,29 @@ static void add_row(struct policy_row **rows, size_t *count, const struct flow *
 	}
 	string_copy(row.name, sizeof(row.name), flow->tunnel->conn);
 	*rows = grow_array(*rows, *count + 1, sizeof(row));
-	(*rows)[(*count)++] = row;
+	(*rows)[*count] = row;
+	return &(*rows)[(*count)++];
+}
+
+/* What goes by the tunnel once it is translated: the kernel is to send it that way. */
+static void add_inside_rows(struct policy_row **rows, size_t *count, const struct flow *flow,
+                            const struct ip_range *local, const struct ip_range *remote)
+{
+	const struct conn_end *ours = flow->conn == NULL ? NULL : &flow->conn->ours;
+	struct ip_range nat = ours == NULL ? *local : range_of_ip(&ours->nat);
+
+	for (size_t i = 0; ours != NULL && i < ours->subnet_count; i++)
+		if (ours->nat.family == ours->subnets[i].first.family && range_equal(local, &nat))
+			add_row(rows, count, flow, &ours->subnets[i], remote)->nat = ours->nat;
+}
+
+static void add_rows(struct policy_row **rows, size_t *count, const struct flow *flow,
+                     const struct ip_range *local, const struct ip_range *remote)
+{
+	if (local->first.family != remote->first.family)
+		return;
+	add_row(rows, count, flow, local, remote);
+	add_inside_rows(rows, count, flow, local, remote);
 }
 
 size_t tunnel_rows(const struct opportunism *opp, struct policy_row **rows)
@@ -398,8 +428,8 @@ size_t tunnel_rows(const struct opportunism *opp, struct policy_row **rows)
 			continue;
 		for (size_t i = 0; i < reach->local_count; i++)
 			for (size_t j = 0; j < reach->remote_count; j++)
-				add_row(rows, &count, tunnel->flow, &reach->local[i],
-				        &reach->remote[j]);
+				add_rows(rows, &count, tunnel->flow, &reach->local[i],
+				         &reach->remote[j]);
 	}
 	return count;
 }
@@ -414,6 +444,7 @@ static bool is_among(const struct ip_range *range, const struct ip_range *ranges
 
 const struct flow *tunnel_of_row(const struct opportunism *opp, const struct policy_row *row)
 {
+	struct ip_range local = row->nat.family == IP_NONE ? row->local : range_of_ip(&row->nat);
 	const struct tunnel *tunnel;
 
 	LIST_FOREACH (tunnel, &opp->tunnels, in_list) {
@@ -421,7 +452,7 @@ const struct flow *tunnel_of_row(const struct opportunism *opp, const struct pol
 
 		if (row->is_outcome && strcmp(tunnel->conn, row->name) == 0 &&
 		    has_verdict(tunnel->flow) &&
-		    is_among(&row->local, reach->local, reach->local_count) &&
+		    is_among(&local, reach->local, reach->local_count) &&
 		    is_among(&row->remote, reach->remote, reach->remote_count))
 			return tunnel->flow;
 	}

@@ -85,7 +85,9 @@ static void add_translated(struct making *m)
 	for (size_t i = 0; i < m->area_len; i++) {
 		const struct policy_row *row = &m->area[i];
 
-		if (row->action != POLICY_TRAP || row->nat.family != row->local.first.family)
+		bool may_tunnel = row->action == POLICY_TRAP || row->action == POLICY_TUNNEL;
+
+		if (!may_tunnel || row->nat.family != row->local.first.family)
 			continue;
 		add(m, LAYOUT_TRANSLATE, i)->nat = row->nat;
 		return;

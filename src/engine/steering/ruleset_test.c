@@ -208,6 +208,7 @@ static void translates_a_source_in_tunnels_only_where_a_row_says_so(void **state
 	assert_null(strstr(t.s, " : 192.0.2.1"));
 	text_free(&t);
 	x.rows[0].nat = x.rows[1].nat = ip_v4(192, 0, 2, 1);
+	x.rows[1].action = POLICY_TUNNEL; /* configured, and up */
 	steering_ruleset(&t, &x.settings, &x.table);
 	assert_int_equal(count_of(t.s, "10.1.0.0/16 . 198.51.100.0/24 : 192.0.2.1"), 1);
 	assert_int_equal(count_of(t.s, " : 192.0.2.1"), 2);
