@@ -460,6 +460,7 @@ static void set_policy(void *ctx, const struct policy_table *table)
 	struct sim_engine *e = &gateway->engine;
 	bool ok;
 
+	promise_nothing_open(gateway, table);
 	policy_wipe(&e->policy);
 	ok = policy_build(&e->policy, table->rows, table->row_count, NULL);
 	assert(ok); /* the core has built it of the same rows */

@@ -23,6 +23,24 @@ void promise_no_leak(const struct gateway *gateway, const struct packet *packet)
 		         ip_text(&packet->pair.destination).s, row->name);
 }
 
+/* No leak: what new rows close has been closed when they come. */
+void promise_nothing_open(const struct gateway *gateway, const struct policy_table *table)
+{
+	const struct sim_engine *e = &gateway->engine;
+
+	for (size_t i = 0; i < e->pair_count; i++) {
+		const struct pair_entry *entry = &e->pairs[i];
+		const struct policy_row *row = policy_lookup(table, &entry->pair);
+
+		if (entry->action == EROUTE_PASS && row != NULL &&
+		    (row->is_private || row->action == POLICY_TUNNEL))
+			sim_fail(gateway->sim,
+			         "leak: %s still passes %s > %s, conn %s is private now",
+			         gateway->name, ip_text(&entry->pair.source).s,
+			         ip_text(&entry->pair.destination).s, row->name);
+	}
+}
+
 /* No stuck flow: the verdict comes in bounded time. */
 void promise_in_time(const struct gateway *gateway, const struct pair_entry *entry,
                      enum eroute_action action)

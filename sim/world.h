@@ -268,6 +268,7 @@ void net_send_clear(struct sim *sim, struct packet *packet);
 /* ---- The promises ---- */
 
 /* A packet leaves `gateway` in the clear. */
+void promise_nothing_open(const struct gateway *gateway, const struct policy_table *table);
 void promise_no_leak(const struct gateway *gateway, const struct packet *packet);
 /* A verdict ends a hold. */
 void promise_in_time(const struct gateway *gateway, const struct pair_entry *entry,

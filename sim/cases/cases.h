@@ -76,6 +76,7 @@
 	X(reload_while_deciding)                  \
 	X(reload_of_other_proofs_while_deciding)  \
 	X(reload_makes_a_passing_pair_private)    \
+	X(reload_forgets_what_a_row_let_pass)     \
 	X(restarted_peer_comes_again)             \
 	X(fifty_destinations_behind_one_gateway)  \
 	X(flood_of_strangers)                     \

@@ -107,6 +107,31 @@ void reload_makes_a_passing_pair_private(void)
 	sim_end(sim);
 }
 
+/* POL-5, promise 1: the conns let pass what was trapped a moment ago, and then do so no more. */
+void reload_forgets_what_a_row_let_pass(void)
+{
+	static const char open_conf[] = "conn open\n"
+					"\tleft=%defaultroute\n"
+					"\tleftsubnet=203.0.113.0/24\n"
+					"\tright=%any\n"
+					"\ttype=passthrough\n"
+					"\tauto=route\n";
+	struct sim *sim = sim_new(1);
+	struct gateway *west = sim_gateway(sim, "west", "192.0.2.1", "203.0.113.0/24", NULL);
+
+	sim_packet(sim, source, destination);
+	sim_run_for(sim, (struct duration){ 10000 }); /* the acquire is under way */
+	sim_reload_with(sim, west, open_conf);
+	sim_run_for(sim, SECONDS(1));
+	expect_arrived(sim, source, destination, 0, 1);
+	sim_reload(sim, west, "drop");
+	sim_packet(sim, source, destination);
+	sim_run_until_idle(sim);
+	expect_drop(sim, source, destination);
+	expect_arrived(sim, source, destination, 0, 1);
+	sim_end(sim);
+}
+
 /* AUZ-13, IC-2: a peer that lost its memory comes again; the newest SA sends. */
 void restarted_peer_comes_again(void)
 {

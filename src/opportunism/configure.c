@@ -44,7 +44,8 @@ static void copy_host_keys(struct opportunism *opp, const struct opportunism_con
 		       config->host_key_count * sizeof(*opp->host_keys));
 }
 
-static void rebuild_policy(struct opportunism *opp)
+/* What the core decides by; the engine is told of it later. */
+static void make_policy(struct opportunism *opp)
 {
 	struct policy_row *rows = NULL, *conn_rows = NULL;
 	size_t count = tunnel_rows(opp, &rows);
@@ -76,7 +77,6 @@ static void rebuild_policy(struct opportunism *opp)
 		         "conn %s: its addresses are those of conn %s, which wins",
 		         rows[clash.second].name, rows[clash.first].name);
 	free(rows);
-	opp->engine.set_policy(opp->engine.ctx, &opp->policy);
 }
 
 /* The conn that stands for a flow now: the one that answers for a tunnel, the row's otherwise. */
@@ -139,12 +139,18 @@ static bool is_proof_enough(struct opportunism *opp, const struct flow *flow,
 	return !pair_wants_more(opp, &flow->pair, sending->strength);
 }
 
-/* What was asked and answered, and who is being talked to, was by the old words. */
+/* What was asked and answered, who is being talked to, and what waits meanwhile, was by the old
+ * words. */
 static bool is_asked_alike(const struct opportunism *opp, const struct flow *flow,
                            const struct conn_state *conn)
 {
-	return flow->inquiry == NULL || flow->tunnel != NULL || flow->conn == conn ||
-	       (!opp->is_other_world && flow->conn != NULL && conn_decides_alike(flow->conn, conn));
+	const struct conn_state *old = flow->conn;
+
+	if (flow->tunnel != NULL || old == conn)
+		return true;
+	if (old == NULL || old->conn.has_negotiation_pass != conn->conn.has_negotiation_pass)
+		return false;
+	return flow->inquiry == NULL || (!opp->is_other_world && conn_decides_alike(old, conn));
 }
 
 /* POL-5: what the new policy forbids, or decides otherwise, ends at once. */
@@ -178,7 +184,28 @@ static void recheck_flow(struct opportunism *opp, struct flow *flow)
 	core_close_flow(opp, flow, "the configuration changed");
 }
 
-static void recheck_flows(struct opportunism *opp)
+/* Its packets leave in the clear now. */
+static bool is_open(const struct flow *flow)
+{
+	const struct conn_state *conn = flow->conn;
+
+	if (flow->state == FLOW_SHUNT)
+		return flow->shunt == EROUTE_PASS;
+	return flow->state != FLOW_TUNNEL && conn != NULL && conn->conn.has_negotiation_pass;
+}
+
+enum recheck { RECHECK_ALL, RECHECK_OUTCOMES };
+
+/* AUZ-1: of the pairs of configured tunnels alone what opportunism made of them before is over. */
+static bool is_concerned(const struct opportunism *opp, const struct flow *flow, enum recheck which)
+{
+	const struct policy_row *row =
+	    which == RECHECK_ALL ? NULL : policy_lookup(&opp->policy, &flow->pair);
+
+	return which == RECHECK_ALL || (row != NULL && row->is_outcome);
+}
+
+static void recheck_flows(struct opportunism *opp, enum recheck which, bool open)
 {
 	size_t count;
 	struct ip_pair *pairs = flow_pairs(opp, &count);
@@ -186,34 +213,30 @@ static void recheck_flows(struct opportunism *opp)
 	for (size_t i = 0; i < count; i++) {
 		struct flow *flow = flow_find(opp, &pairs[i]);
 
-		if (flow != NULL)
+		if (flow != NULL && is_open(flow) == open && is_concerned(opp, flow, which))
 			recheck_flow(opp, flow);
 	}
 	free(pairs);
+}
+
+/*
+ * What the new policy closes is closed before its rows count: else a pair that passed would pass
+ * on until it had its turn here. What it had a tunnel for, or was held, waits for the rows: what
+ * was before might let it pass.
+ */
+static void change_policy(struct opportunism *opp, enum recheck which)
+{
+	make_policy(opp);
+	recheck_flows(opp, which, true);
+	opp->engine.set_policy(opp->engine.ctx, &opp->policy);
+	recheck_flows(opp, which, false);
 }
 
 void core_policy_changed(struct opportunism *opp)
 {
-	rebuild_policy(opp);
 	tunnels_recheck(opp);
-	recheck_flows(opp);
+	change_policy(opp, RECHECK_ALL);
 	core_run_events(opp);
-}
-
-/* Configured tunnels win (AUZ-1): what opportunism made of their pairs before is over. */
-static void give_way(struct opportunism *opp)
-{
-	size_t count;
-	struct ip_pair *pairs = flow_pairs(opp, &count);
-
-	for (size_t i = 0; i < count; i++) {
-		const struct policy_row *row = policy_lookup(&opp->policy, &pairs[i]);
-		struct flow *flow = flow_find(opp, &pairs[i]);
-
-		if (flow != NULL && row != NULL && row->is_outcome)
-			recheck_flow(opp, flow);
-	}
-	free(pairs);
 }
 
 void core_policy_renew(struct opportunism *opp)
@@ -223,15 +246,17 @@ void core_policy_renew(struct opportunism *opp)
 	if (opp->has_new_names) {
 		opp->has_new_names = false;
 		group_names_refill(opp);
-		rebuild_policy(opp);
-		recheck_flows(opp);
+		change_policy(opp, RECHECK_ALL);
 	}
 	if (!opp->is_policy_stale)
 		return;
 	opp->has_new_tunnel = false;
-	rebuild_policy(opp);
-	if (has_new)
-		give_way(opp);
+	if (has_new) {
+		change_policy(opp, RECHECK_OUTCOMES);
+		return;
+	}
+	make_policy(opp);
+	opp->engine.set_policy(opp->engine.ctx, &opp->policy);
 }
 
 /* Has this machine an address to begin from? */
@@ -362,8 +387,7 @@ static void configure(struct opportunism *opp, const struct opportunism_config *
 	leave_addresses(opp, &was); /* first, so that their Deletes wait for nothing */
 	group_names_take(opp);
 	tunnels_recheck(opp);
-	rebuild_policy(opp);
-	recheck_flows(opp);
+	change_policy(opp, RECHECK_ALL);
 	opp->is_other_world = false;
 	self_look(opp);
 	core_free_own(&was);

@@ -165,16 +165,9 @@ void opportunism_free(struct opportunism *opp)
 
 /* ---- Events ---- */
 
-static void settle_by_row(struct opportunism *opp, const struct ip_pair *pair,
-                          enum policy_action action)
+static void set_pair(struct opportunism *opp, const struct ip_pair *pair, enum eroute_action action)
 {
-	static const enum eroute_action actions[] = { [POLICY_TRAP] = EROUTE_TRAP,
-		                                      [POLICY_PASS] = EROUTE_PASS,
-		                                      [POLICY_DROP] = EROUTE_DROP,
-		                                      [POLICY_REJECT] = EROUTE_REJECT,
-		                                      [POLICY_TUNNEL] = EROUTE_TRAP };
-
-	opp->engine.set_pair(opp->engine.ctx, pair, actions[action], 0, false);
+	opp->engine.set_pair(opp->engine.ctx, pair, action, 0, false);
 }
 
 /* A policy file shared by many hosts may list them all. */
@@ -192,21 +185,25 @@ static void decide_pair(struct opportunism *opp, const struct ip_pair *pair, boo
 	struct conn_state *conn = row == NULL ? NULL : conns_find(&opp->conns, row->name);
 	struct flow *flow, *leader;
 
-	if (row == NULL) {
-		settle_by_row(opp, pair, POLICY_TRAP); /* the policy changed under the packet */
+	/* The policy changed under the packet: the engine has the row, and no pair outlives it. */
+	if (row == NULL || (conn != NULL && row->action != POLICY_TRAP)) {
+		set_pair(opp, pair, EROUTE_TRAP);
 		return;
 	}
 	/* Not to the trap, which would ask again at once. */
 	if (conn == NULL) {
-		settle_by_row(opp, pair, POLICY_DROP);
+		set_pair(opp, pair, EROUTE_DROP);
 		return;
 	}
-	if (row->action != POLICY_TRAP) {
-		settle_by_row(opp, pair, row->action);
+	/* NEV-1 */
+	if (ip_is_never_peer(&pair->destination)) {
+		set_pair(opp, pair, EROUTE_PASS);
 		return;
 	}
-	if (ip_is_never_peer(&pair->destination) || is_own(opp, &pair->destination)) {
-		settle_by_row(opp, pair, POLICY_PASS); /* NEV-1 */
+	/* What waits leaves, and nothing of it stays: the address may be another's soon. */
+	if (is_own(opp, &pair->destination)) {
+		set_pair(opp, pair, EROUTE_PASS);
+		set_pair(opp, pair, EROUTE_TRAP);
 		return;
 	}
 	if (conn_has_tunnel(conn) && tunnel_on_acquire(opp, conn, pair))
