@@ -490,7 +490,7 @@ def test_a_stop_leaves_drop_rules_for_private_rows_only(bare, west):
 
 
 def test_a_policy_given_anew_is_the_same_as_the_text(west):
-    sets = "for s in policy local private rows inside; do for f in 4 6; do " \
+    sets = "for s in policy local private rows inside column_a policy_b rows_a private_b inbound_a; do for f in 4 6; do " \
            "nft -s list set inet wildswan $s$f 2>/dev/null || " \
            "nft -s list map inet wildswan $s$f; done; done"
     west.steering.tell("policy")

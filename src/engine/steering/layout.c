@@ -1,8 +1,20 @@
 #include "engine/steering/layout.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
+#include "engine/steering/columns.h"
 #include "engine/steering/names.h"
+
+/* clang-format off */
+#define COLUMN(n, letter)                                                                          \
+	[LAYOUT_COLUMN + (n)] = { "column_" letter, .is_single = true, .is_kept = true },          \
+	[LAYOUT_COLUMN_POLICY + (n)] = { "policy_" letter, .is_single = true, .is_map = true },    \
+	[LAYOUT_COLUMN_ROWS + (n)] = { "rows_" letter, .is_single = true, .is_counted = true },    \
+	[LAYOUT_COLUMN_PRIVATE + (n)] = { "private_" letter, .is_single = true, .is_map = true,    \
+	                                  .is_kept = true },                                       \
+	[LAYOUT_COLUMN_INBOUND + (n)] = { "inbound_" letter, .is_single = true, .is_map = true }
+/* clang-format on */
 
 const struct layout_kind layout_kinds[LAYOUT_SETS] = {
 	[LAYOUT_POLICY] = { "policy", .is_map = true },
@@ -16,20 +28,26 @@ const struct layout_kind layout_kinds[LAYOUT_SETS] = {
 	[LAYOUT_ROWS_PORTS] = { "rows_ports", .has_ports = true, .is_counted = true },
 	[LAYOUT_OPEN_PORTS] = { "open_ports", .has_ports = true, .is_kept = true },
 	[LAYOUT_CLEAR_PORTS] = { "clear_ports", .has_ports = true },
+	COLUMN(0, "a"),
+	COLUMN(1, "b"),
+	COLUMN(2, "c"),
+	COLUMN(3, "d"),
 };
+static_assert(LAYOUT_COLUMNS == 4, "each column has its sets");
 
 struct making {
 	struct layout *layout;
 	const struct policy_row *area;
 	size_t area_len;
 	unsigned flat; /* of its first row */
+	int column;    /* -1: none */
 	bool is_end;
 	bool is_mixed;
+	struct columns columns;
 };
 
-static struct layout_entry *add(struct making *m, enum layout_set set, size_t row)
+static struct layout_entry *add_to(struct layout_list *list)
 {
-	struct layout_list *list = &m->layout->sets[set];
 	struct layout_entry *entry;
 
 	/* Room in powers of two, so that its size need not be kept. */
@@ -37,9 +55,30 @@ static struct layout_entry *add(struct making *m, enum layout_set set, size_t ro
 		list->entries =
 		    grow_array(list->entries, list->count * 2 + 1, sizeof(*list->entries));
 	entry = &list->entries[list->count++];
-	*entry = (struct layout_entry){ .local = m->area->local,
-		                        .remote = m->area->remote,
-		                        .flat = m->flat + (unsigned)row };
+	*entry = (struct layout_entry){ 0 };
+	return entry;
+}
+
+static struct layout_entry *add(struct making *m, enum layout_set set, size_t row)
+{
+	struct layout_entry *entry = add_to(&m->layout->sets[set]);
+
+	entry->local = m->area->local;
+	entry->remote = m->area->remote;
+	entry->flat = m->flat + (unsigned)row;
+	return entry;
+}
+
+/* All of an area without ports, or that it has some: in its column, or in the set of two ranges. */
+static struct layout_entry *add_area(struct making *m, enum layout_set set,
+                                     enum layout_set of_columns)
+{
+	struct layout_entry *entry;
+
+	if (m->column < 0)
+		return add(m, set, 0);
+	entry = add(m, (enum layout_set)((int)of_columns + m->column), 0);
+	entry->local = (struct ip_range){ 0 };
 	return entry;
 }
 
@@ -101,20 +140,25 @@ static const char *inbound_chain(const struct making *m, const struct policy_row
 	return is_v4(m) ? "cleartext_private4" : "cleartext_private6";
 }
 
+static void add_inbound(struct making *m, const char *chain)
+{
+	add_area(m, LAYOUT_INBOUND, LAYOUT_COLUMN_INBOUND)->chain = chain;
+}
+
 static void add_plain(struct making *m)
 {
 	const struct policy_row *row = m->area;
 
-	add(m, LAYOUT_POLICY, 0)->chain = steering_row_chain(row);
+	add_area(m, LAYOUT_POLICY, LAYOUT_COLUMN_POLICY)->chain = steering_row_chain(row);
 	if (is_counted(row))
-		add(m, LAYOUT_ROWS, 0);
+		add_area(m, LAYOUT_ROWS, LAYOUT_COLUMN_ROWS);
 	if (row->is_arranged && !is_counted(row))
 		add(m, LAYOUT_ARRANGED, 0);
 	if (is_private(m, row)) {
-		add(m, LAYOUT_PRIVATE, 0)->chain = "keep_all";
-		add(m, LAYOUT_INBOUND, 0)->chain = inbound_chain(m, row);
+		add_area(m, LAYOUT_PRIVATE, LAYOUT_COLUMN_PRIVATE)->chain = "keep_all";
+		add_inbound(m, inbound_chain(m, row));
 	} else if (is_blocked(row)) {
-		add(m, LAYOUT_INBOUND, 0)->chain = "cleartext_blocked";
+		add_inbound(m, "cleartext_blocked");
 	}
 }
 
@@ -140,11 +184,20 @@ static void add_with_ports(struct making *m)
 	m->is_mixed = false;
 	for (size_t i = 0; i < m->area_len; i++)
 		m->is_mixed |= is_private(m, &m->area[i]);
-	add(m, LAYOUT_POLICY, 0)->chain = is_v4(m) ? "ports4" : "ports6";
-	add(m, LAYOUT_INBOUND, 0)->chain = is_v4(m) ? "cleartext_ports4" : "cleartext_ports6";
+	add_area(m, LAYOUT_POLICY, LAYOUT_COLUMN_POLICY)->chain = is_v4(m) ? "ports4" : "ports6";
+	add_inbound(m, is_v4(m) ? "cleartext_ports4" : "cleartext_ports6");
 	if (m->is_mixed)
-		add(m, LAYOUT_PRIVATE, 0)->chain = "keep_ports";
+		add_area(m, LAYOUT_PRIVATE, LAYOUT_COLUMN_PRIVATE)->chain = "keep_ports";
 	area_divide(m->area, m->area_len, add_box, m);
+}
+
+/* Which sources a column is for. */
+static void add_columns(struct making *m)
+{
+	for (size_t f = 0; f < ARRAY_LEN(m->columns.count); f++)
+		for (size_t i = 0; i < m->columns.count[f]; i++)
+			add_to(&m->layout->sets[LAYOUT_COLUMN + i])->remote =
+			    m->columns.local[f][i];
 }
 
 int layout_compare(const struct layout_entry *a, const struct layout_entry *b)
@@ -182,10 +235,13 @@ void layout_of_policy(struct layout *layout, const struct policy_table *policy, 
 	struct making m = { .layout = layout, .is_end = is_end };
 
 	*layout = (struct layout){ 0 };
+	columns_of_policy(&m.columns, policy);
+	add_columns(&m);
 	for (size_t i = 0; i < policy->flat_count; i += m.area_len) {
 		m.area = &policy->flat[i];
 		m.area_len = area_len(m.area, policy->flat_count - i);
 		m.flat = (unsigned)i;
+		m.column = column_of(&m.columns, &m.area->local);
 		if (area_has_ports(m.area, m.area_len))
 			add_with_ports(&m);
 		else

@@ -7,8 +7,16 @@
  * `private` and `inbound` where it belongs. An area with such rules is sent on, by `policy` and
  * `inbound`, to the sets whose names end in `_ports`: they have its boxes. A packet that shows no
  * ports is in none of these; it is trapped, and what cannot be trapped is dropped.
+ *
+ * The kernel takes sets of two ranges in quadratic time, and a packet's look at them is linear;
+ * sets of one range are trees. So the local ranges with most rows have columns of their own: a set
+ * `column_a` that has the local range, and `policy_a`, `rows_a` .. that have the remote ones. What
+ * is in a column is in no set of two ranges.
  */
 #include "engine/area.h"
+
+/* Columns of each family, called a, b and so on. */
+enum { LAYOUT_COLUMNS = 4 };
 
 enum layout_set {
 	LAYOUT_POLICY,       /* map: what becomes of a packet that no pair decides */
@@ -22,25 +30,32 @@ enum layout_set {
 	LAYOUT_ROWS_PORTS,
 	LAYOUT_OPEN_PORTS,  /* of areas with something private: what may leave in the clear */
 	LAYOUT_CLEAR_PORTS, /* of areas with ports: what may come in in the clear */
-	LAYOUT_SETS
+	LAYOUT_COLUMN,      /* the first of so many columns */
+	LAYOUT_COLUMN_POLICY = LAYOUT_COLUMN + LAYOUT_COLUMNS,
+	LAYOUT_COLUMN_ROWS = LAYOUT_COLUMN_POLICY + LAYOUT_COLUMNS,
+	LAYOUT_COLUMN_PRIVATE = LAYOUT_COLUMN_ROWS + LAYOUT_COLUMNS,
+	LAYOUT_COLUMN_INBOUND = LAYOUT_COLUMN_PRIVATE + LAYOUT_COLUMNS,
+	LAYOUT_SETS = LAYOUT_COLUMN_INBOUND + LAYOUT_COLUMNS
 };
 
 struct layout_kind {
 	const char *stem; /* of the set's name */
 	bool is_map;
 	bool has_ports;
-	bool has_nat; /* a map to addresses; the others are to verdicts */
+	bool is_single; /* of one range; the others are of two */
+	bool has_nat;   /* a map to addresses; the others are to verdicts */
 	bool is_counted;
 	bool is_kept; /* outlives the daemon */
 };
 extern const struct layout_kind layout_kinds[LAYOUT_SETS];
 
 struct layout_entry {
-	struct ip_range local, remote; /* `local` of CARRIED as the peer knows it */
-	struct box box;                /* of sets that have ports */
-	const char *chain;             /* of maps */
-	struct ip nat;                 /* of TRANSLATE */
-	unsigned flat;                 /* index of the flat row it comes from */
+	struct ip_range local,
+	    remote;        /* `local` of CARRIED as the peer knows it; one range is `remote` */
+	struct box box;    /* of sets that have ports */
+	const char *chain; /* of maps */
+	struct ip nat;     /* of TRANSLATE */
+	unsigned flat;     /* index of the flat row it comes from */
 };
 
 struct layout_list {

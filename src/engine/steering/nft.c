@@ -364,6 +364,10 @@ static struct element_report read_element(const struct nlattr *nest)
 		case NFTA_SET_ELEM_KEY_END:
 			report.key_end = value_of(attr);
 			break;
+		case NFTA_SET_ELEM_FLAGS:
+			report.is_range_end =
+			    (ntohl(mnl_attr_get_u32(attr)) & NFT_SET_ELEM_INTERVAL_END) != 0;
+			break;
 		case NFTA_SET_ELEM_TIMEOUT:
 			report.timeout_ms = be64_of(attr);
 			break;

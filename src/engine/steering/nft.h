@@ -79,6 +79,7 @@ struct element_report {
 	uint64_t octets;
 	uint64_t timeout_ms;
 	uint64_t expires_ms; /* 0 if it does not */
+	bool is_range_end;
 };
 /* 0 or an errno. */
 int nft_dump_set(struct nft *nft, const char *set,

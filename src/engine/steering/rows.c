@@ -12,7 +12,23 @@
 
 static const enum ip_family families[] = { IP_V4, IP_V6 };
 
-/* A set of single ranges holds where each begins and where it is over. */
+/* One range, where it begins (with what the set says of it) and where it is over. */
+static void put_single(struct elements *e, const struct ip_range *range, const char *chain)
+{
+	struct element element = { .key_len = ip_len(&range->first), .chain = chain };
+	struct ip after;
+
+	memcpy(element.key, range->first.octets, element.key_len);
+	element_put(e, &element);
+	if (!ip_next(&range->last, &after))
+		return; /* open to the end of the address space */
+	memcpy(element.key, after.octets, element.key_len);
+	element.is_range_end = true;
+	element.chain = NULL;
+	element_put(e, &element);
+}
+
+/* A set of single ranges. */
 static void put_cover(struct batch *b, const char *stem, enum ip_family family,
                       const struct cover *cover)
 {
@@ -20,32 +36,30 @@ static void put_cover(struct batch *b, const char *stem, enum ip_family family,
 	struct elements e = elements_begin(b, NFT_MSG_NEWSETELEM, set_name(name, stem, family));
 
 	batch_flush_set(b, name);
-	for (size_t i = 0; i < cover->count; i++) {
-		struct element element = { .key_len = ip_len(&cover->ranges[i].first) };
-		struct ip after;
-
-		if (cover->ranges[i].first.family != family)
-			continue;
-		memcpy(element.key, cover->ranges[i].first.octets, element.key_len);
-		element_put(&e, &element);
-		if (!ip_next(&cover->ranges[i].last, &after))
-			continue; /* open to the end of the address space */
-		memcpy(element.key, after.octets, element.key_len);
-		element.is_range_end = true;
-		element_put(&e, &element);
-	}
+	for (size_t i = 0; i < cover->count; i++)
+		if (cover->ranges[i].first.family == family)
+			put_single(&e, &cover->ranges[i], NULL);
 	elements_end(&e);
 }
 
-static struct element element_of(const struct layout_kind *kind, const struct layout_entry *entry)
+/* A key is enough to take an element out. */
+static void put_entry(struct elements *e, const struct layout_kind *kind,
+                      const struct layout_entry *entry)
 {
-	struct element e = kind->has_ports
-	                       ? element_of_box(&entry->local, &entry->remote, &entry->box)
-	                       : element_of_ranges(&entry->local, &entry->remote);
+	bool is_new = e->message == NFT_MSG_NEWSETELEM;
+	struct element element;
 
-	e.chain = entry->chain; /* NULL where it is no map */
-	e.nat = entry->nat;
-	return e;
+	if (kind->is_single) {
+		put_single(e, &entry->remote, is_new ? entry->chain : NULL);
+		return;
+	}
+	element = kind->has_ports ? element_of_box(&entry->local, &entry->remote, &entry->box)
+	                          : element_of_ranges(&entry->local, &entry->remote);
+	if (is_new) {
+		element.chain = entry->chain; /* NULL where it is no map */
+		element.nat = entry->nat;
+	}
+	element_put(e, &element);
 }
 
 static void put_list(struct batch *b, const struct layout *layout, enum layout_set set,
@@ -57,12 +71,9 @@ static void put_list(struct batch *b, const struct layout *layout, enum layout_s
 	    elements_begin(b, NFT_MSG_NEWSETELEM, set_name(name, layout_kinds[set].stem, family));
 
 	batch_flush_set(b, name);
-	for (size_t i = 0; i < list->count; i++) {
-		struct element element = element_of(&layout_kinds[set], &list->entries[i]);
-
-		if (list->entries[i].local.first.family == family)
-			element_put(&e, &element);
-	}
+	for (size_t i = 0; i < list->count; i++)
+		if (list->entries[i].remote.first.family == family)
+			put_entry(&e, &layout_kinds[set], &list->entries[i]);
 	elements_end(&e);
 }
 
@@ -186,13 +197,6 @@ static bool has_same(const struct layout_entry *a, const struct layout_entry *b)
 	        (a->chain != NULL && b->chain != NULL && strcmp(a->chain, b->chain) == 0));
 }
 
-/* A key is enough to take an element out. */
-static void forget_data(struct element *element)
-{
-	element->chain = NULL;
-	element->nat = (struct ip){ 0 };
-}
-
 /* The elements of `from` that are not in `to`, both sorted. */
 static void put_difference(struct batch *b, const struct change *c, uint8_t message,
                            const struct layout_list *from, const struct layout_list *to)
@@ -203,17 +207,14 @@ static void put_difference(struct batch *b, const struct change *c, uint8_t mess
 
 	for (size_t i = 0; i < from->count; i++) {
 		const struct layout_entry *entry = &from->entries[i];
-		struct element element = element_of(c->kind, entry);
 
 		while (j < to->count && layout_compare(&to->entries[j], entry) < 0)
 			j++;
-		if (entry->local.first.family != c->family ||
+		if (entry->remote.first.family != c->family ||
 		    (j < to->count && layout_compare(&to->entries[j], entry) == 0 &&
 		     has_same(&to->entries[j], entry)))
 			continue;
-		if (message == NFT_MSG_DELSETELEM)
-			forget_data(&element);
-		element_put(&e, &element);
+		put_entry(&e, c->kind, entry);
 	}
 	elements_end(&e);
 }

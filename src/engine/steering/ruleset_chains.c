@@ -73,6 +73,8 @@ const char ruleset_keep_chain[] =
     "		jump exempt\n"
     "		ip daddr @inside4 accept\n"
     "		ip6 daddr @inside6 accept\n"
+    "		ip saddr @column_*4 ip daddr vmap @private_*4\n"
+    "		ip6 saddr @column_*6 ip6 daddr vmap @private_*6\n"
     "		ip saddr . ip daddr vmap @private4\n"
     "		ip6 saddr . ip6 daddr vmap @private6\n"
     "	}\n";
@@ -116,11 +118,15 @@ const char ruleset_class_chains[] =
     "		return\n"
     "	}\n"
     "	chain row_drop {\n"
+    "		ip saddr @column_*4 ip daddr @rows_*4 drop\n"
+    "		ip6 saddr @column_*6 ip6 daddr @rows_*6 drop\n"
     "		ip saddr . ip daddr @rows4 drop\n"
     "		ip6 saddr . ip6 daddr @rows6 drop\n"
     "		drop\n"
     "	}\n"
     "	chain row_reject {\n"
+    "		ip saddr @column_*4 ip daddr @rows_*4 $set_reject\n"
+    "		ip6 saddr @column_*6 ip6 daddr @rows_*6 $set_reject\n"
     "		ip saddr . ip daddr @rows4 $set_reject\n"
     "		ip6 saddr . ip6 daddr @rows6 $set_reject\n"
     "		$set_reject\n"
@@ -168,6 +174,16 @@ const char ruleset_port_chains[] =
     "		goto ports_of_row\n"
     "	}\n";
 
+/* One line for each column. */
+static void add_column_line(struct text *out, const struct family *f, const char *line)
+{
+	struct words w = { 0 };
+
+	word_add(&w, "$ip", "%s", f->proto);
+	word_add(&w, "$4", "%c", f->digit);
+	words_write(out, &w, line);
+}
+
 void ruleset_decide(struct text *out, const struct family *f)
 {
 	const char *p = f->proto;
@@ -182,6 +198,8 @@ void ruleset_decide(struct text *out, const struct family *f)
 	text_add(out, "		%s saddr . %s daddr @drop%c meta nfproto @alive drop\n", p, p, d);
 	text_add(out, "		%s saddr . %s daddr @reject%c meta nfproto @alive goto refuse\n", p,
 	         p, d);
+	add_column_line(out, f,
+	                "		$ip saddr @column_*$4 $ip daddr vmap @policy_*$4\n");
 	text_add(out, "		%s saddr . %s daddr vmap @policy%c\n", p, p, d);
 	text_add(out, "		meta nfproto @changing counter name leak drop\n	}\n");
 }
@@ -205,6 +223,9 @@ void ruleset_related(struct text *out, const struct family *f)
 	for (size_t i = 0; i < ARRAY_LEN(plain); i++)
 		text_add(out, "		ct original %s saddr . ct original %s daddr @%s%c accept\n",
 		         p, p, plain[i], d);
+	add_column_line(out, f,
+	                "		ct original $ip saddr @column_*$4 "
+	                "ct original $ip daddr @rows_*$4 accept\n");
 	for (size_t i = 0; i < ARRAY_LEN(ported); i++)
 		text_add(
 		    out,
@@ -229,8 +250,8 @@ void ruleset_cleartext(struct text *out, const struct family *f)
 	/* The moment of grace is of two addresses; what a rule keeps private has no part in it. */
 	text_add(out, "	chain cleartext_open%c {\n", d);
 	text_add(out, "		%s daddr . %s saddr . meta l4proto . th sport ", p, p);
-	text_add(out,
-	         "@tunnel_ports%c goto cleartext_tunnel%c\n		accept\n	}\n", d, d);
+	text_add(out, "@tunnel_ports%c goto cleartext_tunnel%c\n		accept\n	}\n",
+	         d, d);
 	text_add(out, "	chain cleartext_ports%c {\n", d);
 	text_add(out, "		%s daddr . %s saddr . meta l4proto . th sport ", p, p);
 	text_add(out, "@clear_ports%c goto cleartext_open%c\n", d, d);
@@ -245,6 +266,8 @@ void ruleset_cleartext(struct text *out, const struct family *f)
 	text_add(out, "		%s daddr != @local%c accept\n", p, d);
 	text_add(out, "		%s saddr @exempt%c accept\n", p, d);
 	text_add(out, "		%s saddr @inside%c accept\n", p, d);
+	add_column_line(out, f,
+	                "		$ip daddr @column_*$4 $ip saddr vmap @inbound_*$4\n");
 	text_add(out, "		%s daddr . %s saddr vmap @inbound%c\n	}\n", p, p, d);
 }
 
@@ -418,6 +441,8 @@ const char ruleset_hook_chains[] =
     "		ip6 saddr . ip6 daddr @pass6 update @used6 { ip6 saddr . ip6 daddr } accept\n"
     "		jump decide\n"
     "		meta mark & $mask != 0 counter name leak drop\n"
+    "		ip saddr @column_*4 ip daddr @rows_*4 accept\n"
+    "		ip6 saddr @column_*6 ip6 daddr @rows_*6 accept\n"
     "		ip saddr . ip daddr @rows4 accept\n"
     "		ip6 saddr . ip6 daddr @rows6 accept\n"
     "		ip saddr . ip daddr . meta l4proto . th dport @used_ports4 accept\n"

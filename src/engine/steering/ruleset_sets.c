@@ -56,6 +56,16 @@ static void add_type(struct text *out, const struct family *f, bool has_ports)
 	         has_ports ? " . inet_proto . inet_service" : "");
 }
 
+static void add_key(struct text *out, const struct layout_kind *kind,
+                    const struct layout_entry *entry)
+{
+	if (!kind->is_single)
+		text_add(out, "%s . ", range_text(&entry->local).s);
+	text_add(out, "%s", range_text(&entry->remote).s);
+	if (kind->has_ports)
+		add_box(out, &entry->box);
+}
+
 static void add_layout_set(struct text *out, const struct family *f, const struct layout *layout,
                            enum layout_set set)
 {
@@ -64,19 +74,20 @@ static void add_layout_set(struct text *out, const struct family *f, const struc
 	struct elements e = { .out = out };
 
 	text_add(out, "\t%s %s%c {\n", kind->is_map ? "map" : "set", kind->stem, f->digit);
-	add_type(out, f, kind->has_ports);
+	if (kind->is_single)
+		text_add(out, "\t\ttype %s", f->type);
+	else
+		add_type(out, f, kind->has_ports);
 	if (kind->is_map)
 		text_add(out, " : %s", kind->has_nat ? f->type : "verdict");
 	text_add(out, "\n\t\tflags interval\n%s", kind->is_counted ? "\t\tcounter\n" : "");
 	for (size_t i = 0; i < list->count; i++) {
 		const struct layout_entry *entry = &list->entries[i];
 
-		if (entry->local.first.family != f->family)
+		if (entry->remote.first.family != f->family)
 			continue;
 		element_begin(&e);
-		text_add(out, "%s . %s", range_text(&entry->local).s, range_text(&entry->remote).s);
-		if (kind->has_ports)
-			add_box(out, &entry->box);
+		add_key(out, kind, entry);
 		if (kind->has_nat)
 			text_add(out, " : %s", ip_text(&entry->nat).s);
 		else if (kind->is_map)

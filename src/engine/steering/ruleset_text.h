@@ -30,7 +30,11 @@ void ruleset_kept_sets(struct text *out, const struct family *f, const struct st
  *   $clear                   takes our bits out of the mark
  *   $is_own, $is_pass ...    matches one value of our bits
  *   $set_trap ...            clears our bits and sets this value
+ *
+ * A line with an asterisk is written once for each column (layout.h), with its letter in that place.
  */
+#define COLUMN_LETTER '*'
+
 struct word {
 	const char *name;
 	char value[96];

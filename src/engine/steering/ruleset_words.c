@@ -55,18 +55,48 @@ static const struct word *word_at(const struct words *w, const char *rule)
 	return best;
 }
 
-void words_write(struct text *out, const struct words *w, const char *rules)
+static void write_words(struct text *out, const struct words *w, struct bytes rules)
 {
-	while (*rules != '\0') {
-		const struct word *word = *rules == '$' ? word_at(w, rules) : NULL;
-		size_t plain = word == NULL ? 1 + strcspn(rules + 1, "$") : 0;
+	const char *at = (const char *)rules.data;
+	const char *end = at + rules.len;
+
+	while (at < end) {
+		const struct word *word = *at == '$' ? word_at(w, at) : NULL;
+		const char *next = memchr(at + 1, '$', (size_t)(end - at - 1));
+		size_t plain = (size_t)((next == NULL ? end : next) - at);
 
 		if (word != NULL) {
 			text_add(out, "%s", word->value);
-			rules += strlen(word->name);
+			at += strlen(word->name);
 		} else {
-			text_add_bytes(out, BYTES(rules, plain));
-			rules += plain;
+			text_add_bytes(out, BYTES(at, plain));
+			at += plain;
 		}
+	}
+}
+
+static void columns_write(struct text *out, const char *line)
+{
+	for (char letter = 'a'; letter < 'a' + LAYOUT_COLUMNS; letter++)
+		for (const char *at = line; *at != '\0'; at++)
+			text_add_bytes(out, BYTES(*at == COLUMN_LETTER ? &letter : at, 1));
+}
+
+void words_write(struct text *out, const struct words *w, const char *rules)
+{
+	while (*rules != '\0') {
+		size_t len = strcspn(rules, "\n");
+		struct bytes line = BYTES(rules, rules[len] == '\n' ? len + 1 : len);
+
+		if (memchr(line.data, COLUMN_LETTER, line.len) != NULL) {
+			struct text once = { 0 };
+
+			write_words(&once, w, line);
+			columns_write(out, once.s);
+			text_free(&once);
+		} else {
+			write_words(out, w, line);
+		}
+		rules += line.len;
 	}
 }

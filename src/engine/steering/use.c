@@ -12,6 +12,7 @@ struct reading {
 	void *ctx;
 	struct instant now;
 	enum ip_family family;
+	enum layout_set set; /* of rows */
 };
 
 /* A counter that went down was born again: all it has is new. `idle` is how long ago it was hit. */
@@ -126,6 +127,16 @@ static void on_row(void *ctx, const struct element_report *report)
 		count_row(r, LAYOUT_ROWS, &first, &none, report);
 }
 
+static void on_column_row(void *ctx, const struct element_report *report)
+{
+	static const struct box none;
+	const struct reading *r = ctx;
+	const struct ip_pair first = { .destination = ip_from_octets(report->key) };
+
+	if (!report->is_range_end)
+		count_row(r, r->set, &first, &none, report);
+}
+
 static void on_row_box(void *ctx, const struct element_report *report)
 {
 	const struct reading *r = ctx;
@@ -144,6 +155,15 @@ static void read_set(struct reading *r, const char *stem,
 
 	if (error != 0 && error != EINTR) /* interrupted: what came is right, the rest comes next */
 		steering_note(r->steering, "counters", error);
+}
+
+static void read_columns(struct reading *r)
+{
+	for (int i = 0; i < LAYOUT_COLUMNS; i++) {
+		r->set = (enum layout_set)(LAYOUT_COLUMN_ROWS + i);
+		if (r->steering->layout.sets[r->set].count > 0)
+			read_set(r, layout_kinds[r->set].stem, on_column_row);
+	}
 }
 
 static void add_use(struct eroute_use *sum, const struct eroute_use *use)
@@ -184,6 +204,7 @@ void steering_refresh_use(struct steering *s, struct instant now)
 			read_set(&r, "rows", on_row);
 		if (s->layout.sets[LAYOUT_ROWS_PORTS].count > 0)
 			read_set(&r, "rows_ports", on_row_box);
+		read_columns(&r);
 	}
 	if (s->has_policy)
 		sum_rows(s);
