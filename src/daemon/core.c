@@ -136,6 +136,14 @@ static void on_worn(void *ctx, uint32_t spi_in)
 	core_settle(d);
 }
 
+static void on_spent(void *ctx, uint32_t spi_in)
+{
+	struct daemon *d = ctx;
+
+	opportunism_on_spent(d->core, spi_in, clock_now());
+	core_settle(d);
+}
+
 static void on_cleartext(void *ctx, const struct ip_pair *pair)
 {
 	struct daemon *d = ctx;
@@ -193,6 +201,7 @@ struct engine_events core_engine_events(struct daemon *d)
 		                       .peer_moved = on_peer_moved,
 		                       .heard = on_heard,
 		                       .worn = on_worn,
+		                       .spent = on_spent,
 		                       .steering_restored = on_steering_restored };
 }
 

@@ -82,6 +82,11 @@ static void on_worn(void *ctx, uint32_t spi_in)
 	fprintf(stderr, "worn: %x\n", spi_in);
 }
 
+static void on_spent(void *ctx, uint32_t spi_in)
+{
+	fprintf(stderr, "spent: %x\n", spi_in);
+}
+
 static void on_unreachable(void *ctx, const struct ip *peer)
 {
 	fprintf(stderr, "unreachable: %s\n", ip_text(peer).s);
@@ -169,6 +174,7 @@ static void open_engine(struct bed *bed)
 		                        .peer_moved = on_moved,
 		                        .heard = on_heard,
 		                        .worn = on_worn,
+		                        .spent = on_spent,
 		                        .steering_restored = on_restored };
 	char error[256] = "";
 

@@ -89,6 +89,8 @@ struct engine_events {
 	void (*heard)(void *ctx, uint32_t spi_in);
 	/* A CHILD SA, by its inbound SPI, has sent what its soft limits allow. Once. */
 	void (*worn)(void *ctx, uint32_t spi_in);
+	/* It is at its hard limits, and carries nothing any more, either way. */
+	void (*spent)(void *ctx, uint32_t spi_in);
 	/* Somebody removed the steering, a rule or a route, and it was put back. */
 	void (*steering_restored)(void *ctx, const char *what);
 };
@@ -138,7 +140,7 @@ void engine_free(struct engine *engine);
 	X(HELD_FULL, "held-full", "the hold was full")                                        \
 	X(VERDICT, "verdict", "dropped or rejected by its eroute")                            \
 	X(TOO_BIG, "too-big", "larger than the tunnel carries; sender told")                  \
-	X(EXHAUSTED, "exhausted", "sequence numbers used up")                                 \
+	X(EXHAUSTED, "exhausted", "the SA is at its end: sequence numbers, octets, packets")  \
 	X(TRANSPORT, "transport", "a fragment, or with extension headers, in transport mode") \
 	X(CLEARTEXT, "cleartext", "cleartext that claims to come from a tunnelled pair")      \
 	X(FORGED, "forged", "inside source from an interface where it does not live")         \

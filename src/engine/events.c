@@ -65,6 +65,9 @@ static void read_letter(struct engine *engine, struct letter *letter)
 	case LETTER_WORN:
 		engine->events.worn(engine->events.ctx, letter->spi);
 		break;
+	case LETTER_SPENT:
+		engine->events.spent(engine->events.ctx, letter->spi);
+		break;
 	case LETTER_MOVED:
 		engine->events.peer_moved(engine->events.ctx, letter->spi, &letter->path);
 		break;

@@ -334,6 +334,17 @@ void ike_rekey_child(struct ike *ike, ike_handle handle, uint32_t spi_in, struct
 	ike_end_event(ike, sa);
 }
 
+void ike_expire_child(struct ike *ike, ike_handle handle, uint32_t spi_in, struct instant now)
+{
+	struct ike_sa *sa = ike_find_handle(ike, handle);
+	struct child *child = sa == NULL ? NULL : children_find_in(sa, spi_in);
+
+	if (child == NULL || child->is_reported)
+		return;
+	rekey_child_expire(sa, child, now);
+	ike_end_event(ike, sa);
+}
+
 static void delete_sa(struct ike_sa *sa, struct instant now)
 {
 	if (sa->state == IKE_SA_UP || sa->state == IKE_SA_REPLACED)

@@ -284,6 +284,8 @@ void ike_create_wide_child(struct ike *ike, ike_handle sa, const struct traffic_
 void ike_rekey(struct ike *ike, ike_handle sa, struct instant now);
 /* It was used up to its soft limit: time for the next one. */
 void ike_rekey_child(struct ike *ike, ike_handle sa, uint32_t spi_in, struct instant now);
+/* It was used up to its hard limit: gone for both directions, as at the end of its time (OUT-5). */
+void ike_expire_child(struct ike *ike, ike_handle sa, uint32_t spi_in, struct instant now);
 /* Delete to the peer; child_gone comes at once. */
 void ike_delete_child(struct ike *ike, ike_handle sa, uint32_t spi_in, struct instant now);
 /* Delete to the peer; children and the SA are reported gone at once. An SA that is not up yet is

@@ -144,13 +144,18 @@ void rekey_child_inherit(struct ike_sa *sa, const struct child_recipe *recipe)
 	old->life.rekey = INSTANT_NEVER;
 }
 
+void rekey_child_expire(struct ike_sa *sa, struct child *child, struct instant now)
+{
+	close_now(sa, child, IKE_REASON_EXPIRED, now);
+}
+
 /* RKY-7: an idle one is let go, by Delete, so that both sides agree. */
 static void on_child_deadline(struct ike_sa *sa, struct child *child, struct instant now)
 {
 	const struct ike_owner *owner = &sa->ike->owner;
 
 	if (instant_reached(child->life.end, now))
-		close_now(sa, child, IKE_REASON_EXPIRED, now);
+		rekey_child_expire(sa, child, now);
 	else if (owner->wants_rekey == NULL ||
 	         owner->wants_rekey(owner->ctx, sa->handle, child->spi_in))
 		rekey_child_start(sa, child, now);

@@ -34,5 +34,7 @@ uint16_t rekey_child_objection(const struct ike_sa *sa, const struct child *old)
 /* Responder: what the peer asked for was added. */
 void rekey_child_inherit(struct ike_sa *sa, const struct child_recipe *recipe);
 
+/* Its time, or what may be sent by it, is over. */
+void rekey_child_expire(struct ike_sa *sa, struct child *child, struct instant now);
 /* It is time for one of them to be rekeyed, or to end. */
 void rekey_child_on_deadline(struct ike_sa *sa, struct instant now);

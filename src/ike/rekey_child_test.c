@@ -347,6 +347,21 @@ static void a_child_ends_with_its_time(void **state)
 	                 IKE_REASON_DELETED_BY_PEER);
 }
 
+/* OUT-5: the same when it has sent all it may; the IKE SA stays, for the next one. */
+static void a_child_ends_with_its_octets(void **state)
+{
+	bring_up(&t, WEST);
+	ike_expire_child(t.end[WEST].ike, only_sa(&t, WEST)->handle, only_child(WEST), t.now);
+	assert_int_equal(last_news(&t.end[WEST], NEWS_CHILD_GONE)->reason, IKE_REASON_EXPIRED);
+	pass_all(&t);
+	expect_tunnels(&t, 0);
+	assert_int_equal(last_news(&t.end[EAST], NEWS_CHILD_GONE)->reason,
+	                 IKE_REASON_DELETED_BY_PEER);
+	assert_int_equal(count_news(&t.end[WEST], NEWS_SA_GONE), 0);
+	ike_expire_child(t.end[WEST].ike, only_sa(&t, WEST)->handle, 0x1001, t.now);
+	assert_int_equal(count_news(&t.end[WEST], NEWS_CHILD_GONE), 1);
+}
+
 /* RKY-7 */
 static void an_idle_child_is_let_go(void **state)
 {
@@ -441,6 +456,7 @@ int main(void)
 		CASE(a_rekey_may_not_narrow),
 		CASE(time_rekeys_a_child_before_its_end),
 		CASE(a_child_ends_with_its_time),
+		CASE(a_child_ends_with_its_octets),
 		CASE(an_idle_child_is_let_go),
 		CASE(a_refused_rekey_is_put_off_and_given_up),
 		CASE(a_child_that_cannot_be_rekeyed_lives_to_its_end),

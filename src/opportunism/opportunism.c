@@ -297,6 +297,16 @@ void opportunism_on_worn(struct opportunism *opp, uint32_t spi_in, struct instan
 	core_run_events(opp);
 }
 
+void opportunism_on_spent(struct opportunism *opp, uint32_t spi_in, struct instant now)
+{
+	const struct child *child = child_find(opp, spi_in);
+
+	opp->now = now;
+	if (child != NULL)
+		ike_expire_child(opp->ike, child->sa, spi_in, now);
+	core_run_events(opp);
+}
+
 void opportunism_on_unreachable(struct opportunism *opp, const struct ip *peer, struct instant now)
 {
 	opp->now = now;

@@ -110,6 +110,8 @@ void opportunism_on_unknown_spi(struct opportunism *opp, const struct path *path
 void opportunism_on_heard(struct opportunism *opp, uint32_t spi_in, struct instant now);
 /* The engine: a CHILD SA has sent what its soft limits allow. */
 void opportunism_on_worn(struct opportunism *opp, uint32_t spi_in, struct instant now);
+/* The engine: it is at its hard limits, and carries nothing any more. */
+void opportunism_on_spent(struct opportunism *opp, uint32_t spi_in, struct instant now);
 void opportunism_on_unreachable(struct opportunism *opp, const struct ip *peer, struct instant now);
 /* Cleartext came in for a pair that has a tunnel: a hint as well (CLR-3). */
 void opportunism_on_cleartext(struct opportunism *opp, const struct ip_pair *pair,

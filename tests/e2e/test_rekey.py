@@ -23,6 +23,7 @@ conn tunnel
 """
 BY_TIME = "keylife=5\n\tikelifetime=13\n\trekeymargin=2\n\trekeyfuzz=20%"
 BY_PACKETS = "lifepackets=5k"
+UNRENEWED = "lifepackets=1k\n\trekey=no"  # and an eighth
 PLACES = {"west": WEST, "east": EAST, "west_lan": WEST_LAN, "east_lan": EAST_LAN}
 
 
@@ -93,3 +94,19 @@ def test_keys_end_by_what_they_carried(lab, tunnel):
     result = json.loads(receiving.communicate(timeout=10)[0])
     assert (result["received"], result["lost"]) == (15000, 0)
     assert rekeys(tunnel.west)[0] >= 2
+
+
+@pytest.mark.parametrize("tunnel", [UNRENEWED], indirect=True, ids=["unrenewed"])
+def test_keys_that_are_not_renewed_end_with_what_they_carried(lab, tunnel):
+    """OUT-5: the packet after the last one waits for another SA, for both ends."""
+    receiving = receive(lab.dest, 7004)
+    before = [rekeys(gateway)[0] for gateway in (tunnel.west, tunnel.east)]
+    with lab.capture("west") as wire:
+        sending = lab.source.start(STREAM, "send", DEST, 7004, 400, 1600)
+        assert sending.wait(timeout=20) == 0
+    result = json.loads(receiving.communicate(timeout=10)[0])
+    assert (result["received"], result["lost"]) == (1600, 0)
+    after = [rekeys(gateway)[0] for gateway in (tunnel.west, tunnel.east)]
+    assert [new - old for new, old in zip(after, before)] == [1, 1]
+    assert "its lifetime is over" in tunnel.west.log()
+    assert not wire.frames().between(SOURCE, DEST)

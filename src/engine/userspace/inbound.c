@@ -193,6 +193,10 @@ static void esp(struct worker *worker, const struct outer_datagram *d)
 		unknown_spi(worker, &d->path, spi);
 		return;
 	}
+	if (child_is_spent(child)) { /* the peer hears of it in a moment (OUT-5) */
+		drop(worker, ENGINE_DROP_EXHAUSTED);
+		return;
+	}
 	if (!authenticate(worker, child, sequence_low, d, &plain))
 		return;
 	switch (strip(worker, child, plain, d->tos, &inner)) {

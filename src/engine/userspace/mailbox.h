@@ -19,6 +19,7 @@ enum letter_kind {
 	LETTER_UNREACHABLE,
 	LETTER_HEARD, /* the SA with that inbound SPI has its first packet */
 	LETTER_WORN,  /* the SA with that inbound SPI is beyond its soft limits */
+	LETTER_SPENT, /* it is beyond its hard limits, and carries nothing any more */
 	LETTER_MOVED, /* the peer of the SA with that inbound SPI sends along another path */
 };
 

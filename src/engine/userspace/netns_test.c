@@ -274,6 +274,103 @@ static void holds_again_when_the_sa_has_gone(void **state)
 	close(to);
 }
 
+static void fill_mailbox(struct mailbox *m)
+{
+	while (mailbox_put(m, &(struct letter){ .kind = LETTER_IKE }, BYTES(NULL, 0)))
+		;
+}
+
+static unsigned take_letters(struct mailbox *m, enum letter_kind kind, uint32_t spi)
+{
+	struct letter letter;
+	unsigned count = 0;
+
+	while (mailbox_take(m, &letter)) {
+		count += letter.kind == kind && letter.spi == spi;
+		buf_free(&letter.datagram);
+	}
+	return count;
+}
+
+static void wait_taken_letter(struct mailbox *m, enum letter_kind kind, uint32_t spi)
+{
+	struct instant end = instant_after(clock_now(), MILLISECONDS(TIMEOUT_MS));
+	unsigned count = 0;
+
+	while (count == 0 && clock_now().ns < end.ns) {
+		count = take_letters(m, kind, spi);
+		sched_yield();
+	}
+	assert_int_equal(count, 1);
+}
+
+/* What the core does when it hears that the SA is spent: another one. */
+static void renew_between(const struct ip_pair *out, const struct ip_pair *back)
+{
+	tables_remove_child(&west.shared.tables, west.spi);
+	tables_remove_child(&east.shared.tables, east.spi);
+	add_child(&east, &west);
+	add_child(&west, &east);
+	verdict(&east, back, EROUTE_TUNNEL, west.spi);
+	verdict(&west, out, EROUTE_TUNNEL, east.spi);
+}
+
+/* OUT-5, RKY-6: nothing goes either way by an SA that has sent all it may; what comes next is held,
+ * and goes by the next one. */
+static void carries_nothing_either_way_at_its_hard_limit(void **state)
+{
+	struct ip_pair out = pair_of(&west, &east), back = pair_of(&east, &west), asked;
+	uint64_t before = dropped(&west, ENGINE_DROP_EXHAUSTED);
+	int from = udp_socket(&west, 7020), to = udp_socket(&east, 7021);
+	struct child *child = tables_child(&west.shared.tables, west.spi);
+
+	(void)take_letters(&west.shared.mailbox, LETTER_SPENT, 0);
+	mailbox_woken(&west.shared.mailbox);
+	child->hard.packets = child->sequence + 2;
+	send_text(from, &east, 7021, "last but one");
+	send_text(from, &east, 7021, "last");
+	expect_text(to, "last but one");
+	expect_text(to, "last");
+	wait_taken_letter(&west.shared.mailbox, LETTER_SPENT, west.spi);
+	send_text(to, &west, 7020, "too late");
+	wait_dropped(&west, ENGINE_DROP_EXHAUSTED, before + 1);
+	send_text(from, &east, 7021, "next");
+	assert_true(wait_acquire(&west, &asked));
+	assert_true(pair_equal(&asked, &out));
+	renew_between(&out, &back);
+	expect_text(to, "next");
+	assert_int_equal(child_next_sequence(tables_child(&west.shared.tables, west.spi)), 2);
+	close(from);
+	close(to);
+}
+
+/* A full mailbox costs packets, which are counted, not the end of the SA. */
+static void that_an_sa_is_spent_is_told_again_after_a_full_mailbox(void **state)
+{
+	struct ip_pair out = pair_of(&west, &east), back = pair_of(&east, &west), asked;
+	uint64_t before = dropped(&west, ENGINE_DROP_EXHAUSTED);
+	int from = udp_socket(&west, 7022), to = udp_socket(&east, 7023);
+	struct child *child = tables_child(&west.shared.tables, west.spi);
+
+	child->hard.octets = use_read(&child->use_out).octets + 1;
+	(void)take_letters(&west.shared.mailbox, LETTER_SPENT, 0);
+	fill_mailbox(&west.shared.mailbox);
+	send_text(from, &east, 7023, "last");
+	expect_text(to, "last");
+	send_text(from, &east, 7023, "lost");
+	wait_dropped(&west, ENGINE_DROP_EXHAUSTED, before + 1);
+	assert_int_equal(take_letters(&west.shared.mailbox, LETTER_SPENT, west.spi), 0);
+	send_text(from, &east, 7023, "lost as well");
+	wait_taken_letter(&west.shared.mailbox, LETTER_SPENT, west.spi);
+	mailbox_woken(&west.shared.mailbox);
+	send_text(from, &east, 7023, "next");
+	assert_true(wait_acquire(&west, &asked));
+	renew_between(&out, &back);
+	expect_text(to, "next");
+	close(from);
+	close(to);
+}
+
 /*
  * Packets that were trapped but not read when the verdict came leave behind the held ones, not
  * before them; no matter how the worker and this thread take turns.
@@ -342,6 +439,13 @@ static uint64_t hostile_delivered(void)
 	packets = use_read(&tables_child(&east.shared.tables, HOSTILE_SPI)->use_in).packets;
 	tables_read_end(&east.shared.tables);
 	return packets;
+}
+
+static void wait_delivered(uint64_t packets)
+{
+	for (int i = 0; i < TIMEOUT_MS && hostile_delivered() < packets; i++)
+		poll(NULL, 0, 1);
+	assert_int_equal(hostile_delivered(), packets);
 }
 
 struct hostile {
@@ -444,31 +548,6 @@ static void counts_what_comes_twice_and_what_comes_late(void **state)
 	remove_hostile();
 }
 
-static void fill_mailbox(struct mailbox *m)
-{
-	while (mailbox_put(m, &(struct letter){ .kind = LETTER_IKE }, BYTES(NULL, 0)))
-		;
-}
-
-static unsigned take_heard(struct mailbox *m, uint32_t spi)
-{
-	struct letter letter;
-	unsigned heard = 0;
-
-	while (mailbox_take(m, &letter)) {
-		heard += letter.kind == LETTER_HEARD && letter.spi == spi;
-		buf_free(&letter.datagram);
-	}
-	return heard;
-}
-
-static void wait_delivered(uint64_t packets)
-{
-	for (int i = 0; i < TIMEOUT_MS && hostile_delivered() < packets; i++)
-		poll(NULL, 0, 1);
-	assert_int_equal(hostile_delivered(), packets);
-}
-
 /* Told with the first packet the mailbox has room for, and once. */
 static void that_an_sa_is_heard_is_told_again_after_a_full_mailbox(void **state)
 {
@@ -476,15 +555,15 @@ static void that_an_sa_is_heard_is_told_again_after_a_full_mailbox(void **state)
 	struct mailbox *m = &east.shared.mailbox;
 
 	add_hostile("10.2.0.1", 0, 0);
-	take_heard(m, 0);
+	take_letters(m, LETTER_HEARD, 0);
 	fill_mailbox(m);
 	send_hostile(1, &packet);
 	wait_delivered(1);
-	assert_int_equal(take_heard(m, HOSTILE_SPI), 0);
+	assert_int_equal(take_letters(m, LETTER_HEARD, HOSTILE_SPI), 0);
 	send_hostile(2, &packet);
 	send_hostile(3, &packet);
 	wait_delivered(3);
-	assert_int_equal(take_heard(m, HOSTILE_SPI), 1);
+	assert_int_equal(take_letters(m, LETTER_HEARD, HOSTILE_SPI), 1);
 	remove_hostile();
 }
 
@@ -545,6 +624,8 @@ int main(void)
 		cmocka_unit_test(follows_its_peer_and_tells_that_nobody_is_there),
 		cmocka_unit_test(refuses_a_source_the_sa_was_not_made_for),
 		cmocka_unit_test(holds_again_when_the_sa_has_gone),
+		cmocka_unit_test(carries_nothing_either_way_at_its_hard_limit),
+		cmocka_unit_test(that_an_sa_is_spent_is_told_again_after_a_full_mailbox),
 		cmocka_unit_test(hands_over_nothing_that_an_sa_may_not_carry),
 		cmocka_unit_test(counts_what_comes_twice_and_what_comes_late),
 		cmocka_unit_test(that_an_sa_is_heard_is_told_again_after_a_full_mailbox),

@@ -27,6 +27,19 @@ static void pass(struct worker *worker, const struct packet *p, struct use *use)
 		drop(worker, ENGINE_DROP_SEND);
 }
 
+/*
+ * OUT-5: its hard limit ends the SA, for both directions; what comes next waits for another. Tried
+ * again with every packet that it can no longer carry, should the mailbox be full.
+ */
+static void spend(struct worker *worker, struct child *child)
+{
+	if (!child_is_spent(child) &&
+	    mailbox_put(&worker->shared->mailbox,
+	                &(struct letter){ .kind = LETTER_SPENT, .spi = child->spi_in },
+	                BYTES(NULL, 0)))
+		child_spend(child);
+}
+
 /* `payload` is what is sent of a packet of `packet_len` octets. */
 static void seal_payload(struct worker *worker, struct child *child, uint8_t next_header,
                          struct bytes payload, size_t packet_len, uint8_t tos)
@@ -36,6 +49,7 @@ static void seal_payload(struct worker *worker, struct child *child, uint8_t nex
 
 	if (sequence == 0) {
 		drop(worker, ENGINE_DROP_EXHAUSTED);
+		spend(worker, child);
 		return;
 	}
 	if (child_wears_out(child, sequence))
@@ -52,6 +66,8 @@ static void seal_payload(struct worker *worker, struct child *child, uint8_t nex
 	                                        .in_pieces = packet_len > child_limit(child),
 	                                        .tos = ecn_outer(tos) });
 	use_add(&child->use_out, packet_len, worker->now);
+	if (child_is_used_up(child, sequence))
+		spend(worker, child);
 }
 
 static void seal(struct worker *worker, struct child *child, struct bytes inner, uint8_t tos)

@@ -92,13 +92,16 @@ const struct row *tables_row(struct tables *t, const struct ip_pair *pair)
 	return rows_of_pair(rcu_dereference(t->rows), pair);
 }
 
+static bool carries_no_more(const struct child *child)
+{
+	return __atomic_load_n(&child->is_gone, __ATOMIC_RELAXED) || child_is_spent(child);
+}
+
 struct child *eroute_child(const struct eroute *eroute)
 {
 	struct child *child = rcu_dereference(eroute->child);
 
-	if (child == NULL || __atomic_load_n(&child->is_gone, __ATOMIC_RELAXED))
-		return NULL;
-	return child;
+	return child == NULL || carries_no_more(child) ? NULL : child;
 }
 
 const struct path *child_path(const struct child *child)
@@ -110,9 +113,7 @@ const struct path *child_path(const struct child *child)
 
 struct child *row_child(const struct row *row)
 {
-	if (row->child == NULL || __atomic_load_n(&row->child->is_gone, __ATOMIC_RELAXED))
-		return NULL;
-	return row->child;
+	return row->child == NULL || carries_no_more(row->child) ? NULL : row->child;
 }
 
 /* Eroutes and rules. */
@@ -237,6 +238,22 @@ bool child_wears_out(struct child *child, uint64_t sequence)
 		return false;
 	return !__atomic_load_n(&child->is_worn, __ATOMIC_RELAXED) &&
 	       !__atomic_exchange_n(&child->is_worn, true, __ATOMIC_RELAXED);
+}
+
+bool child_is_used_up(const struct child *child, uint64_t sequence)
+{
+	return sequence >= child->hard.packets ||
+	       __atomic_load_n(&child->use_out.octets, __ATOMIC_RELAXED) >= child->hard.octets;
+}
+
+void child_spend(struct child *child)
+{
+	__atomic_store_n(&child->is_spent, true, __ATOMIC_RELAXED);
+}
+
+bool child_is_spent(const struct child *child)
+{
+	return __atomic_load_n(&child->is_spent, __ATOMIC_RELAXED);
 }
 
 /* Policy. */

@@ -47,6 +47,8 @@ struct child {
 	struct use use_in, use_out;
 	bool is_told; /* the control thread has a letter that its first packet came */
 	bool is_worn; /* beyond its soft limits, and the control thread was told; atomic */
+	/* The same of its hard limits: it neither sends nor receives any more. Atomic. */
+	bool is_spent;
 	struct instant move_told; /* when the control thread heard of it last; 0 never */
 	/* Changing: by the control thread. */
 	unsigned mtu;               /* of the outer path, as far as it is known; atomic */
@@ -108,7 +110,7 @@ const struct row *tables_row(struct tables *t, const struct ip_pair *pair);
  * (tables_row), or nobody.
  */
 struct eroute *tables_decide(struct tables *t, struct ip_pair *pair, const struct shown *shown);
-/* The CHILD SA to send by, or NULL if it was removed under the eroute (then: hold). */
+/* The CHILD SA to send by, or NULL if it was removed under the eroute, or is spent (then: hold). */
 struct child *eroute_child(const struct eroute *eroute);
 /* By which outer addresses and ports it sends now. */
 const struct path *child_path(const struct child *child);
@@ -124,6 +126,11 @@ size_t child_inner_limit(const struct child *child, unsigned version);
 uint64_t child_next_sequence(struct child *child);
 /* Said once: it is beyond its soft limits, and it is time for another. */
 MUST_USE bool child_wears_out(struct child *child, uint64_t sequence);
+/* With that number, or the octets by now, it is at a hard limit: nothing may follow. */
+bool child_is_used_up(const struct child *child, uint64_t sequence);
+/* OUT-5: from now on it is gone for both directions, whatever the control thread is at. */
+void child_spend(struct child *child);
+bool child_is_spent(const struct child *child);
 
 /* For the control thread. A TUNNEL row takes the newest CHILD SA with its SPI whose selectors hold
  * all of it; without one its packets are held. */

@@ -43,7 +43,8 @@ static int tear_down(void **state)
 	return 0;
 }
 
-/* RKY-6, RKY-5: at the soft limit it is said once, at the hard one nothing is sent any more. */
+/* RKY-6, RKY-5, OUT-5: at the soft limit it is said once, with the last of the hard one it is used
+ * up, and nothing is sent any more. */
 static void wears_out_at_its_limits(void **state)
 {
 	static const struct {
@@ -66,7 +67,7 @@ static void wears_out_at_its_limits(void **state)
 			               .key_out = { key, sizeof(key) },
 			               .soft = cases[i].soft,
 			               .hard = cases[i].hard };
-		unsigned sent = 0, told = 0, told_at = 0;
+		unsigned sent = 0, told = 0, told_at = 0, used_up_at = 0;
 		struct child *child;
 
 		assert_true(tables_add_child(*state, &sa, 1500));
@@ -82,10 +83,13 @@ static void wears_out_at_its_limits(void **state)
 				told++;
 				told_at = sent;
 			}
+			if (used_up_at == 0 && child_is_used_up(child, sequence))
+				used_up_at = sent;
 		}
 		assert_int_equal(told, 1);
 		assert_int_equal(told_at, 10);
 		assert_int_equal(sent, 12);
+		assert_int_equal(used_up_at, 12);
 	}
 }
 
