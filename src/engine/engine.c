@@ -91,8 +91,10 @@ static bool open_sockets(struct engine *engine, char *error, size_t size)
 		[RELEASE_PASS] = s->marks.release_pass, [RELEASE_TUNNEL] = s->marks.release_tunnel
 	};
 
-	return outer_open(&engine->shared.outer, s->port, s->nat_port, s->marks.own, error, size) &&
-	       release_open(&engine->shared.release, marks, error, size);
+	if (!outer_open(&engine->shared.outer, s->port, s->nat_port, s->marks.own, error, size))
+		return false;
+	engine->shared.outer.tunnel_device = if_nametoindex(s->device);
+	return release_open(&engine->shared.release, marks, error, size);
 }
 
 static bool open_steering(struct engine *engine, char *error, size_t size)

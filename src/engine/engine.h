@@ -136,6 +136,7 @@ void engine_free(struct engine *engine);
 	X(PADDING, "padding", "wrong padding or next header")                                 \
 	X(INNER, "inner", "inner packet malformed")                                           \
 	X(SELECTOR, "selector", "inner addresses outside the selectors of the SA")            \
+	X(NESTED, "nested", "ESP or IKE for us, inside ESP inside ESP")                       \
 	X(ECN, "ecn", "congestion mark on a packet that cannot carry one")                    \
 	X(HELD_FULL, "held-full", "the hold was full")                                        \
 	X(VERDICT, "verdict", "dropped or rejected by its eroute")                            \

@@ -123,6 +123,62 @@ static void tell_first(struct worker *worker, struct child *child)
 	                             BYTES(NULL, 0));
 }
 
+/* IN-1: the SA was made for one address of ours. Where the peer sends from may change (NAT). */
+static bool came_to(const struct child *child, const struct path *path)
+{
+	const struct ip *local = &child->path.local.address;
+
+	return local->family == IP_NONE || ip_equal(local, &path->local.address);
+}
+
+static bool is_ike_port(const struct worker *worker, uint16_t port)
+{
+	const struct outer *outer = &worker->shared->outer;
+
+	return port == outer->port || port == outer->nat_port;
+}
+
+/* The SPI of an inner packet that is ESP, in UDP or not; 0: it is none, or does not show. */
+static uint32_t inner_spi(const struct worker *worker, const struct packet *p)
+{
+	struct reader r = reader_of(p->octets);
+
+	read_skip(&r, p->upper);
+	if (p->protocol == IPPROTO_NUMBER_UDP && p->destination_port == worker->shared->outer.nat_port)
+		read_skip(&r, 8);
+	else if (p->protocol != IPPROTO_NUMBER_ESP)
+		return 0;
+	return read_be32(&r);
+}
+
+/* Would our own input take that packet, as ESP or as IKE? */
+static bool is_for_our_input(struct worker *worker, const struct packet *p, const struct ip *ours)
+{
+	const struct path to = { .local.address = p->pair.destination };
+	const struct child *child;
+
+	if (p->is_later_fragment)
+		return false;
+	if (p->protocol == IPPROTO_NUMBER_UDP && is_ike_port(worker, p->destination_port) &&
+	    ip_equal(&p->pair.destination, ours))
+		return true;
+	child = tables_child(&worker->shared->tables, inner_spi(worker, p));
+	return child != NULL && came_to(child, &to);
+}
+
+/*
+ * IN-7: what comes out of a tunnel and is ESP or IKE for us goes through the kernel to our sockets,
+ * as if from outside. Once; what that holds is not unwrapped a third time.
+ */
+static bool is_too_deep(struct worker *worker, const struct outer_datagram *d,
+                        const struct packet *p)
+{
+	if (!d->is_nested || !is_for_our_input(worker, p, &d->path.local.address))
+		return false;
+	drop(worker, ENGINE_DROP_NESTED);
+	return true;
+}
+
 /* To the kernel, congestion marks brought over, big segments prevented. */
 static void deliver(struct worker *worker, struct child *child, const struct packet *p,
                     uint8_t outer_tos)
@@ -146,14 +202,6 @@ static void deliver(struct worker *worker, struct child *child, const struct pac
 	if (!child->is_told)
 		tell_first(worker, child);
 	use_add(&child->use_in, p->octets.len, worker->now);
-}
-
-/* IN-1: the SA was made for one address of ours. Where the peer sends from may change (NAT). */
-static bool came_to(const struct child *child, const struct path *path)
-{
-	const struct ip *local = &child->path.local.address;
-
-	return local->family == IP_NONE || ip_equal(local, &path->local.address);
 }
 
 /* The inner packet, which transport mode makes anew. */
@@ -201,7 +249,7 @@ static void esp(struct worker *worker, const struct outer_datagram *d)
 		return;
 	switch (strip(worker, child, plain, d->tos, &inner)) {
 	case ESP_INNER:
-		if (check_inner(worker, child, inner, &p))
+		if (check_inner(worker, child, inner, &p) && !is_too_deep(worker, d, &p))
 			deliver(worker, child, &p, d->tos);
 		break;
 	case ESP_DUMMY:

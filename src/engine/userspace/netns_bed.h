@@ -10,6 +10,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <net/if.h>
 #include <poll.h>
 #include <sched.h>
 #include <sys/socket.h>
@@ -88,6 +89,7 @@ static inline void open_gateway(struct gateway *gw)
 	gw->tun = tun_open(&tun, error, sizeof(error));
 	assert_string_equal(error, "");
 	assert_true(outer_open(&gw->shared.outer, 500, 4500, MARK_OWN, error, sizeof(error)));
+	gw->shared.outer.tunnel_device = if_nametoindex("ipsec0");
 	assert_true(release_open(&gw->shared.release, marks, error, sizeof(error)));
 }
 

@@ -455,28 +455,71 @@ struct hostile {
 	int outer_tos;
 };
 
-static void send_hostile(uint64_t sequence, const struct hostile *h)
+/* An IPv4 packet; with UDP's header around the payload, whatever the protocol. */
+static size_t write_inner(const struct hostile *h, struct bytes payload, uint8_t *out)
 {
 	struct ip from = ip_of(h->from), to = ip_of(h->to);
-	uint8_t key[36], packet[128];
-	uint8_t inner[28] = { 0x45, 0, 0, 28, 0, 0, 0x40, 0, 64, h->protocol };
-	struct aead *aead;
+	size_t len = 28 + payload.len;
+	const uint8_t header[28] = {
+		0x45, 0, (uint8_t)(len >> 8), (uint8_t)len, 0, 0, 0x40, 0, 64, h->protocol
+	};
 	uint16_t sum;
 
-	memcpy(inner + 12, from.octets, 4);
-	memcpy(inner + 16, to.octets, 4);
-	sum = checksum_finish(checksum_add(0, BYTES(inner, 20)));
-	inner[10] = (uint8_t)(sum >> 8);
-	inner[11] = (uint8_t)sum;
-	inner[22] = (uint8_t)(h->port >> 8);
-	inner[23] = (uint8_t)h->port;
-	inner[25] = 8;
+	memcpy(out, header, sizeof(header));
+	memcpy(out + 12, from.octets, 4);
+	memcpy(out + 16, to.octets, 4);
+	sum = checksum_finish(checksum_add(0, BYTES(out, 20)));
+	out[10] = (uint8_t)(sum >> 8);
+	out[11] = (uint8_t)sum;
+	out[22] = (uint8_t)(h->port >> 8);
+	out[23] = (uint8_t)h->port;
+	out[24] = (uint8_t)((8 + payload.len) >> 8);
+	out[25] = (uint8_t)(8 + payload.len);
+	memcpy(out + 28, payload.data, payload.len);
+	return len;
+}
+
+static size_t seal_hostile(uint64_t sequence, struct bytes inner, uint8_t *out)
+{
+	uint8_t key[36];
+	struct aead *aead;
+	size_t len;
+
 	memset(key, 0x33, sizeof(key));
 	aead = aead_new(AEAD_AES_GCM_16_256, BYTES_OF(key));
-	send_marked(BYTES(packet, esp_seal(&(struct esp_key){ HOSTILE_SPI, false, aead }, sequence,
-	                                   4, BYTES_OF(inner), packet)),
-	            h->outer_tos);
+	len = esp_seal(&(struct esp_key){ HOSTILE_SPI, false, aead }, sequence, 4, inner, out);
 	aead_free(aead);
+	return len;
+}
+
+static void send_hostile(uint64_t sequence, const struct hostile *h)
+{
+	uint8_t inner[28], packet[128];
+	size_t len = write_inner(h, BYTES("", 0), inner);
+
+	send_marked(BYTES(packet, seal_hostile(sequence, BYTES(inner, len), packet)), h->outer_tos);
+}
+
+/*
+ * The plain packet in `depth` layers of ESP by the same SA, all but the outermost inside UDP to
+ * `to`. The innermost has the last number.
+ */
+static void send_nested(uint64_t *sequence, unsigned depth, const char *to,
+                        const struct hostile *plain)
+{
+	const struct hostile wrapped = { "10.1.0.9", to, 17, 4500 };
+	uint8_t inner[512], packet[512];
+	size_t len = write_inner(plain, BYTES("", 0), inner);
+
+	*sequence += depth;
+	for (unsigned i = 0; i < depth; i++) {
+		size_t sealed = seal_hostile(*sequence - i, BYTES(inner, len), packet);
+
+		if (i + 1 == depth)
+			send_marked(BYTES(packet, sealed), 0);
+		else
+			len = write_inner(&wrapped, BYTES(packet, sealed), inner);
+	}
 }
 
 /* IN-6, IN-10, IN-13, ECN-2 */
@@ -528,6 +571,37 @@ static void hands_over_nothing_that_an_sa_may_not_carry(void **state)
 		assert_int_equal(hostile_delivered(), is_fine);
 		remove_hostile();
 	}
+}
+
+/* IN-7: ESP inside ESP goes through input again, ESP inside that does not; nor does IKE. */
+static void unwraps_esp_inside_esp_and_nothing_inside_that(void **state)
+{
+	static const struct hostile plain = { "10.1.0.9", "10.2.0.1", 17, 7024 };
+	static const struct hostile ike = { "10.1.0.9", "192.0.2.2", 17, 500 };
+	static const struct hostile others = { "10.1.0.9", "10.2.0.77", 17, 4500 };
+	uint64_t sequence = 0, delivered, before = dropped(&east, ENGINE_DROP_NESTED);
+	int to = udp_socket(&east, 7024);
+	char got[8];
+
+	add_hostile("0.0.0.0/0", 0, 0);
+	send_nested(&sequence, 1, "192.0.2.2", &plain);
+	assert_int_equal(recv(to, got, sizeof(got), 0), 0);
+	send_nested(&sequence, 2, "192.0.2.2", &plain);
+	assert_int_equal(recv(to, got, sizeof(got), 0), 0);
+	assert_int_equal(dropped(&east, ENGINE_DROP_NESTED), before);
+	send_nested(&sequence, 3, "192.0.2.2", &plain);
+	wait_dropped(&east, ENGINE_DROP_NESTED, before + 1);
+	send_nested(&sequence, 4, "192.0.2.2", &plain);
+	wait_dropped(&east, ENGINE_DROP_NESTED, before + 2);
+	send_nested(&sequence, 2, "192.0.2.2", &ike);
+	wait_dropped(&east, ENGINE_DROP_NESTED, before + 3);
+	delivered = hostile_delivered();
+	send_nested(&sequence, 2, "192.0.2.2", &others); /* not for us: it goes on */
+	wait_delivered(delivered + 2);
+	assert_int_equal(dropped(&east, ENGINE_DROP_NESTED), before + 3);
+	assert_int_equal(recv(to, got, sizeof(got), MSG_DONTWAIT), -1);
+	remove_hostile();
+	close(to);
 }
 
 /* RPL-2, RPL-7 */
@@ -627,6 +701,7 @@ int main(void)
 		cmocka_unit_test(carries_nothing_either_way_at_its_hard_limit),
 		cmocka_unit_test(that_an_sa_is_spent_is_told_again_after_a_full_mailbox),
 		cmocka_unit_test(hands_over_nothing_that_an_sa_may_not_carry),
+		cmocka_unit_test(unwraps_esp_inside_esp_and_nothing_inside_that),
 		cmocka_unit_test(counts_what_comes_twice_and_what_comes_late),
 		cmocka_unit_test(that_an_sa_is_heard_is_told_again_after_a_full_mailbox),
 		cmocka_unit_test(nothing_of_the_outer_header_goes_in),

@@ -146,6 +146,7 @@ struct outer_receiver {
 	_Alignas(struct cmsghdr) uint8_t control[OUTER_BATCH][OUTER_CONTROL_MAX];
 	enum outer_socket which;
 	uint16_t port;
+	unsigned tunnel_device;
 	uint8_t *room;
 };
 
@@ -182,11 +183,13 @@ unsigned outer_receive(struct outer_receiver *rx, const struct outer *outer, enu
 	}
 	rx->which = from;
 	rx->port = port_of(outer, from);
+	rx->tunnel_device = outer->tunnel_device;
 	count = recvmmsg(outer->fd[from], rx->headers, OUTER_BATCH, MSG_DONTWAIT, NULL);
 	return count < 0 ? 0 : (unsigned)count;
 }
 
-static void read_control(struct cmsghdr *c, struct outer_datagram *d)
+/* By which device it came, 0: this is about something else. */
+static unsigned read_control(struct cmsghdr *c, struct outer_datagram *d)
 {
 	struct in_pktinfo info4;
 	struct in6_pktinfo info6;
@@ -195,15 +198,20 @@ static void read_control(struct cmsghdr *c, struct outer_datagram *d)
 	if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
 		memcpy(&info4, CMSG_DATA(c), sizeof(info4));
 		d->path.local.address = ip_from_octets(BYTES(&info4.ipi_addr, 4));
-	} else if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_TOS) {
-		d->tos = *CMSG_DATA(c);
-	} else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
+		return (unsigned)info4.ipi_ifindex;
+	}
+	if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
 		memcpy(&info6, CMSG_DATA(c), sizeof(info6));
 		d->path.local.address = ip_from_octets(BYTES(&info6.ipi6_addr, 16));
+		return (unsigned)info6.ipi6_ifindex;
+	}
+	if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_TOS) {
+		d->tos = *CMSG_DATA(c);
 	} else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_TCLASS) {
 		memcpy(&tos, CMSG_DATA(c), sizeof(tos));
 		d->tos = (uint8_t)tos;
 	}
+	return 0;
 }
 
 /* A raw IPv4 socket gives the IP header with the packet; the kernel has checked it. */
@@ -226,7 +234,7 @@ struct outer_datagram outer_received(struct outer_receiver *rx, unsigned i)
 	d.path.remote = sockaddr_endpoint(&rx->from[i]);
 	d.path.local.port = rx->port;
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(header); c != NULL; c = CMSG_NXTHDR(header, c))
-		read_control(c, &d);
+		d.is_nested |= read_control(c, &d) == rx->tunnel_device && rx->tunnel_device != 0;
 	if (is_esp(rx->which))
 		d.path.remote.port = 0;
 	if (rx->which == OUTER_ESP4)

@@ -25,6 +25,7 @@ enum outer_socket {
 struct outer {
 	int fd[OUTER_SOCKETS];
 	uint16_t port, nat_port;
+	unsigned tunnel_device; /* index of the TUN; the owner's to set, 0: none */
 };
 
 /* `mark` goes on all of them. False: `error` says why. */
@@ -40,7 +41,8 @@ enum { OUTER_MARKER_LEN = 4 };
 struct outer_datagram {
 	struct path path; /* ports 0 for protocol 50 */
 	uint8_t tos;
-	uint8_t *data; /* the receiver's room, for the caller to change */
+	bool is_nested; /* it came out of a tunnel of ours (IN-7) */
+	uint8_t *data;  /* the receiver's room, for the caller to change */
 	size_t len;
 };
 
