@@ -147,14 +147,14 @@ void aead_rest(struct aead *aead)
 	aead->ctx = NULL;
 }
 
-bool aead_iv(struct aead *aead, uint64_t number, uint8_t *iv)
+void aead_iv(const struct aead *aead, uint64_t number, const uint8_t *random, uint8_t *iv)
 {
 	struct writer w = writer_on(iv, AEAD_IV_LEN);
 
 	if (aead->cbc != NULL)
-		return cbc_mac_iv(aead->cbc, number, iv);
-	write_be64(&w, number);
-	return true;
+		memcpy(iv, random, aead->shape->iv_len);
+	else
+		write_be64(&w, number);
 }
 
 /* Salt, then the explicit IV: RFC 4106 section 4, RFC 7634 section 2. */

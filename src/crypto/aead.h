@@ -62,11 +62,11 @@ const struct aead_shape *aead_shape_of(const struct aead *aead);
 
 /*
  * The IV of message `number`, which never comes twice under one key: of an AEAD the number itself
- * (RFC 4106 section 3.1), for CBC the number encrypted (NIST SP 800-38A, appendix C, first
- * method), so that nobody without the key can foretell it (RFC 3602 section 3). `iv` has room for
- * the shape's iv_len.
+ * (RFC 4106 section 3.1), of CBC the shape's iv_len octets of `random` (RFC 3602 section 3), which
+ * nobody could foretell and which go into no other message. An AEAD does not look at them. `iv` has
+ * room for the shape's iv_len.
  */
-MUST_USE bool aead_iv(struct aead *aead, uint64_t number, uint8_t *iv);
+void aead_iv(const struct aead *aead, uint64_t number, const uint8_t *random, uint8_t *iv);
 
 /*
  * `out` has room for plain.len and the tag and may be plain.data; plain.len is a multiple of the

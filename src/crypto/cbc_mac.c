@@ -88,17 +88,6 @@ static bool run(EVP_CIPHER_CTX *ctx, const uint8_t *iv, struct bytes in, uint8_t
 	                       (size_t)len == in.len);
 }
 
-bool cbc_mac_iv(struct cbc_mac *cbc, uint64_t number, uint8_t *iv)
-{
-	static const uint8_t zeros[BLOCK];
-	uint8_t block[BLOCK];
-	struct writer w = writer_on(block, sizeof(block));
-
-	write_be64(&w, 0);
-	write_be64(&w, number);
-	return run(cbc->encrypt, zeros, BYTES_OF(block), iv);
-}
-
 static bool mac_of(struct cbc_mac *cbc, const uint8_t *iv, struct bytes aad, struct bytes cipher,
                    struct bytes tail, uint8_t out[MAC_MAX])
 {

@@ -15,8 +15,6 @@ struct cbc_mac *cbc_mac_new(const char *cipher, struct bytes key, const char *di
                             struct bytes mac_key, size_t tag_len);
 void cbc_mac_free(struct cbc_mac *cbc);
 
-/* 16 octets that nobody without the key can foretell; as distinct as the numbers are. */
-MUST_USE bool cbc_mac_iv(struct cbc_mac *cbc, uint64_t number, uint8_t *iv);
 MUST_USE bool cbc_mac_seal(struct cbc_mac *cbc, const uint8_t *iv, struct bytes aad,
                            struct bytes plain, struct bytes tail, uint8_t *out);
 MUST_USE bool cbc_mac_open(struct cbc_mac *cbc, const uint8_t *iv, struct bytes aad,

@@ -112,7 +112,8 @@ static bool make_keys(struct ike_sa *sa, const struct secret *shared)
 {
 	return ike_keys_derive(&sa->suite, shared, nonce_view(&sa->hs->nonce_i),
 	                       nonce_view(&sa->hs->nonce_r), sa->spi_i, sa->spi_r, &sa->keys) &&
-	       sk_init(&sa->sk, sa->suite.cipher, &sa->keys, sa->is_initiator);
+	       sk_init(&sa->sk, sa->suite.cipher, &sa->keys, sa->is_initiator,
+	               &sa->ike->ports);
 }
 
 /*

@@ -85,7 +85,7 @@ static bool advance_keys(struct ike_sa *sa, const struct secret *shared)
 		return false;
 	ike_keys_wipe(&sa->keys);
 	sa->keys = keys;
-	if (!sk_init(&sk, sa->suite.cipher, &sa->keys, sa->is_initiator))
+	if (!sk_init(&sk, sa->suite.cipher, &sa->keys, sa->is_initiator, &sa->ike->ports))
 		return false;
 	if (sa->is_initiator)
 		sk_wipe(&sa->sk);

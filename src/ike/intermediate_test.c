@@ -92,7 +92,7 @@ static void expect_int_auth(const struct known *k, bool by_initiator, uint8_t *o
 	struct bytes text;
 	struct sk sk = { 0 };
 
-	assert_true(sk_init(&sk, k->suite.cipher, &k->before, !by_initiator));
+	assert_true(sk_init(&sk, k->suite.cipher, &k->before, !by_initiator, NULL));
 	assert_true(header_parse(buf_view(&message), &header));
 	assert_int_equal(message_parse(buf_view(&message), &header, &p), PAYLOADS_OK);
 	assert_int_equal(sk_open(&sk, buf_view(&message), &p, plain, &text), SK_OK);

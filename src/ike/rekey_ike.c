@@ -170,7 +170,7 @@ static struct ike_sa *successor(struct ike_sa *old, const struct agreement *a, s
 	new->suite = *a->suite;
 	if (!ike_keys_rederive(a->suite, old->suite.prf, &old->keys.sk_d, a->shared, a->nonce_i,
 	                       a->nonce_r, a->spi_i, a->spi_r, &new->keys) ||
-	    !sk_init(&new->sk, a->suite->cipher, &new->keys, a->is_initiator)) {
+	    !sk_init(&new->sk, a->suite->cipher, &new->keys, a->is_initiator, &new->ike->ports)) {
 		ike_sa_free(new);
 		return NULL;
 	}

@@ -2,11 +2,14 @@
 
 #include <assert.h>
 
-bool sk_init(struct sk *sk, enum aead_id cipher, const struct ike_keys *keys, bool is_initiator)
+#include "ike/ike.h"
+
+bool sk_init(struct sk *sk, enum aead_id cipher, const struct ike_keys *keys, bool is_initiator,
+             const struct ike_ports *ports)
 {
 	const struct secret *out = is_initiator ? &keys->sk_ei : &keys->sk_er;
 	const struct secret *in = is_initiator ? &keys->sk_er : &keys->sk_ei;
-	struct sk new = { 0 };
+	struct sk new = { .ports = ports };
 
 	new.out = aead_new(cipher, secret_view(out));
 	new.in = aead_new(cipher, secret_view(in));
@@ -100,6 +103,17 @@ static bool encrypt(struct sk *sk, size_t aad, struct buf *message)
 	return ok;
 }
 
+/* SK-2: of CBC nobody can foretell it. */
+static void draw_iv(struct sk *sk, uint8_t *iv)
+{
+	const struct aead_shape *shape = aead_shape_of(sk->out);
+	uint8_t random[AEAD_IV_MAX] = { 0 };
+
+	if (shape->mac_key_len > 0)
+		sk->ports->random(sk->ports->ctx, random, shape->iv_len);
+	aead_iv(sk->out, sk->sealed, random, iv);
+}
+
 bool sk_seal_piece(struct sk *sk, const struct ike_header *header, struct piece piece,
                    uint8_t first, struct bytes inner, struct buf *out)
 {
@@ -108,9 +122,9 @@ bool sk_seal_piece(struct sk *sk, const struct ike_header *header, struct piece 
 	uint8_t iv[AEAD_IV_MAX];
 	struct buf message;
 
-	if (sk->sealed >= SK_SEALED_MAX || size > IKE_MESSAGE_MAX ||
-	    !aead_iv(sk->out, sk->sealed, iv))
+	if (sk->sealed >= SK_SEALED_MAX || size > IKE_MESSAGE_MAX)
 		return false;
+	draw_iv(sk, iv);
 	sk->sealed++;
 	message = (struct buf){ .data = new_array(size, 1), .len = size };
 	if (lay_out(shape, header, piece, first, iv, inner, &message).len != size ||

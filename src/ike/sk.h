@@ -2,12 +2,14 @@
 /*
  * The Encrypted payload (RFC 7296 section 3.14, RFC 5282).
  *
- * One `struct sk` per IKE SA: a key for what we send, one for what we receive. The IV comes from a
- * counter per direction; a message is sealed once and its octets are kept for retransmission, so no
- * IV is ever used twice (SK-5).
+ * One `struct sk` per IKE SA: a key for what we send, one for what we receive. The IV of an AEAD comes
+ * from a counter per direction, that of CBC from the random port; a message is sealed once and its
+ * octets are kept for retransmission, so no IV is ever used twice (SK-5).
  */
 #include "ike/keys.h"
 #include "ike/message.h"
+
+struct ike_ports;
 
 /* Messages sealed under one key: sk_seal() refuses from here on (SK-9). */
 #define SK_SEALED_MAX ((uint64_t)1 << 31)
@@ -19,11 +21,12 @@ struct sk {
 	struct aead *in;
 	uint64_t sealed; /* also the number of the next IV */
 	bool rests;      /* between messages */
+	const struct ike_ports *ports;
 };
 
-/* `is_initiator`: we are the original initiator of the IKE SA (KDF-3). */
+/* `is_initiator`: we are the original initiator of the IKE SA (KDF-3). The ports outlive it. */
 MUST_USE bool sk_init(struct sk *sk, enum aead_id cipher, const struct ike_keys *keys,
-                      bool is_initiator);
+                      bool is_initiator, const struct ike_ports *ports);
 void sk_wipe(struct sk *sk);
 /* From now on messages are seldom: keys are expanded for each, and memory is kept free between. */
 void sk_rest(struct sk *sk);

@@ -1,6 +1,20 @@
 #include "util/test.h"
+
+#include "ike/ike.h"
 #include "ike/sk.h"
 #include "util/vectors.h"
+
+/* Each draw is of octets of its own number. */
+static void draw_numbered(void *ctx, uint8_t *out, size_t len)
+{
+	static uint8_t draws;
+
+	memset(out, ++draws, len);
+	*(uint8_t *)ctx = draws;
+}
+
+static uint8_t last_draw;
+static const struct ike_ports test_ports = { .ctx = &last_draw, .random = draw_numbered };
 
 /* The keys of kdf-1, which seal the messages of the vectors. */
 struct fixture {
@@ -74,12 +88,12 @@ static void seals_and_opens_the_pieces_of_the_vectors(void **state)
 		assert_int_equal(p.piece.number, vector_number(one, "fragment_number"));
 		assert_int_equal(p.piece.total, vector_number(one, "total_fragments"));
 		assert_int_equal(p.sk_first, vector_number(one, "inner_first_payload"));
-		assert_true(sk_init(&sk, AEAD_AES_GCM_16_256, &f->keys, true));
+		assert_true(sk_init(&sk, AEAD_AES_GCM_16_256, &f->keys, true, &test_ports));
 		assert_int_equal(sk_open(&sk, buf_view(&message), &p, plain, &inner), SK_OK);
 		assert_true(bytes_equal(inner, BYTES(want.data + at, inner.len)));
 		at += inner.len;
 		sk_wipe(&sk);
-		assert_true(sk_init(&sk, AEAD_AES_GCM_16_256, &f->keys, false));
+		assert_true(sk_init(&sk, AEAD_AES_GCM_16_256, &f->keys, false, &test_ports));
 		sk.sealed = read_be64(&iv_reader);
 		assert_true(sk_seal_piece(&sk, &h, p.piece, p.sk_first, inner, &sealed));
 		assert_true(bytes_equal(buf_view(&sealed), buf_view(&message)));
@@ -104,13 +118,13 @@ static void check_vector(const struct fixture *f, const json_t *v, enum aead_id 
 	struct sk sk = { 0 };
 
 	parse(buf_view(&message), &h, &p);
-	assert_true(sk_init(&sk, cipher, keys, !by_initiator));
+	assert_true(sk_init(&sk, cipher, keys, !by_initiator, &test_ports));
 	assert_int_equal(sk_open(&sk, buf_view(&message), &p, plain, &inner), SK_OK);
 	assert_true(bytes_equal(inner, buf_view(&want)));
 	assert_int_equal(p.sk_first, vector_number(v, "inner_first_payload"));
 	sk_wipe(&sk);
 
-	assert_true(sk_init(&sk, cipher, keys, by_initiator));
+	assert_true(sk_init(&sk, cipher, keys, by_initiator, &test_ports));
 	sk.sealed = read_be64(&iv_reader);
 	assert_true(sk_seal(&sk, &h, p.sk_first, inner, &sealed));
 	assert_true(bytes_equal(buf_view(&sealed), buf_view(&message)));
@@ -168,13 +182,20 @@ static void opens_the_message_of_the_vectors_with_cbc(void **state)
 	memcpy(keys.sk_ei.data + 32, sk_a.data, 32);
 	keys.sk_er = secret_copy(secret_view(&keys.sk_ei));
 	parse(buf_view(&message), &h, &p);
-	assert_true(sk_init(&sk, AEAD_AES_CBC_256_SHA2_256, &keys, false));
+	assert_true(sk_init(&sk, AEAD_AES_CBC_256_SHA2_256, &keys, false, &test_ports));
 	assert_int_equal(sk_open(&sk, buf_view(&message), &p, plain, &inner), SK_OK);
 	assert_true(bytes_equal(inner, buf_view(&want)));
-	/* Ours differs by its IV only. */
-	assert_true(sk_seal(&sk, &h, p.sk_first, buf_view(&want), &sealed));
-	assert_int_equal(sealed.len, message.len);
-	assert_memory_equal(sealed.data, message.data, p.sk_offset);
+	/* Ours differs by its IV only, which is what the random port gave for this message. */
+	for (int i = 0; i < 2; i++) {
+		uint8_t before = last_draw, iv[16];
+
+		buf_free(&sealed);
+		assert_true(sk_seal(&sk, &h, p.sk_first, buf_view(&want), &sealed));
+		assert_int_equal(sealed.len, message.len);
+		assert_memory_equal(sealed.data, message.data, p.sk_offset);
+		memset(iv, before + 1, sizeof(iv));
+		assert_memory_equal(sealed.data + p.sk_offset, iv, sizeof(iv));
+	}
 	parse(buf_view(&sealed), &h, &p);
 	assert_int_equal(sk_open(&sk, buf_view(&sealed), &p, plain, &inner), SK_OK);
 	assert_true(bytes_equal(inner, buf_view(&want)));
@@ -204,7 +225,7 @@ static void cbc_fills_whole_blocks(void **state)
 		struct bytes inner;
 		struct sk sk = { 0 };
 
-		assert_true(sk_init(&sk, shape->id, &keys, true));
+		assert_true(sk_init(&sk, shape->id, &keys, true, &test_ports));
 		assert_true(sk_seal(&sk, &header, 0, BYTES(text, i % 40), &sealed));
 		assert_int_equal(sealed.len, sk_sealed_len(&sk, i % 40));
 		parse(buf_view(&sealed), &h, &p);
@@ -236,7 +257,7 @@ static void a_piece_fills_its_datagram(void **state)
 		size_t limit = i % 300, room;
 		struct sk sk = { 0 };
 
-		assert_true(sk_init(&sk, shape->id, &keys, true));
+		assert_true(sk_init(&sk, shape->id, &keys, true, &test_ports));
 		room = sk_piece_room(&sk, limit);
 		assert_true(sk_seal_piece(&sk, &header, (struct piece){ 1, 2 }, 0,
 		                          BYTES(text, room), &full));
@@ -263,7 +284,7 @@ static void a_changed_bit_anywhere_spoils_it(void **state)
 	struct sk sk = { 0 };
 
 	parse(buf_view(&message), &h, &p);
-	assert_true(sk_init(&sk, AEAD_AES_GCM_16_256, &f->keys, false));
+	assert_true(sk_init(&sk, AEAD_AES_GCM_16_256, &f->keys, false, &test_ports));
 	for (size_t bit = 0; bit < message.len * 8; bit++) {
 		message.data[bit / 8] ^= (uint8_t)(1 << bit % 8);
 		assert_int_equal(sk_open(&sk, buf_view(&message), &p, plain, &inner), SK_INTEGRITY);
@@ -281,7 +302,7 @@ static void never_uses_an_iv_twice(void **state)
 	struct buf none = { 0 };
 	struct sk sk = { 0 };
 
-	assert_true(sk_init(&sk, AEAD_AES_GCM_16_256, &f->keys, true));
+	assert_true(sk_init(&sk, AEAD_AES_GCM_16_256, &f->keys, true, &test_ports));
 	for (uint64_t i = 0; i < 300; i++) {
 		CLEANUP(buf_free) struct buf sealed = { 0 };
 		struct reader r;
@@ -340,7 +361,7 @@ static void takes_any_padding_that_is_not_longer_than_the_text(void **state)
 		text[cases[i].text_len - 1] = cases[i].pad_len;
 		seal_text(f, BYTES(text, cases[i].text_len), message, &len);
 		parse(BYTES(message, len), &h, &p);
-		assert_true(sk_init(&sk, AEAD_AES_GCM_16_256, &f->keys, false));
+		assert_true(sk_init(&sk, AEAD_AES_GCM_16_256, &f->keys, false, &test_ports));
 		assert_int_equal(sk_open(&sk, BYTES(message, len), &p, plain, &inner),
 		                 cases[i].verdict);
 		if (cases[i].verdict == SK_OK)
@@ -356,7 +377,7 @@ static void what_is_too_short_to_be_sealed_fails(void **state)
 	struct ike_header h = { .spi_i = 1, .exchange = 37 };
 	struct sk sk = { 0 };
 
-	assert_true(sk_init(&sk, AEAD_AES_GCM_16_256, &f->keys, false));
+	assert_true(sk_init(&sk, AEAD_AES_GCM_16_256, &f->keys, false, &test_ports));
 	for (size_t body = 0; body < AEAD_IV_LEN + 1 + AEAD_TAG_LEN; body++) {
 		uint8_t message[128], plain[64];
 		struct message_writer m;

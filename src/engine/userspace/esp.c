@@ -113,13 +113,12 @@ size_t esp_seal_with_iv(const struct esp_key *key, uint64_t sequence, const uint
 	return ok ? ESP_FIXED_LEN + shape->iv_len + plain.len + shape->tag_len : 0;
 }
 
-size_t esp_seal(const struct esp_key *key, uint64_t sequence, uint8_t next_header,
-                struct bytes inner, uint8_t *out)
+size_t esp_seal(const struct esp_key *key, uint64_t sequence, const uint8_t *random,
+                uint8_t next_header, struct bytes inner, uint8_t *out)
 {
 	uint8_t iv[AEAD_IV_MAX];
 
-	if (!aead_iv(key->aead, sequence, iv))
-		return 0;
+	aead_iv(key->aead, sequence, random, iv);
 	return esp_seal_with_iv(key, sequence, iv, next_header, inner, out);
 }
 

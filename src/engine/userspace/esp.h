@@ -11,7 +11,7 @@
  * and covers all before it and the high half behind it.
  *
  * Functions over buffers only. The IV is the 64-bit sequence number (CIP-2), which never comes
- * twice under a key; of CBC that number encrypted (CIP-3). Opening is in two steps, because the
+ * twice under a key; of CBC random octets of the caller's (CIP-3). Opening is in two steps, because the
  * replay window moves between them: esp_decrypt() tells whether the peer wrote this, esp_strip()
  * what is in it.
  */
@@ -43,11 +43,12 @@ size_t esp_inner_limit(const struct aead_shape *shape, size_t mtu, enum ip_famil
 /* Next header for an inner packet, by its version nibble; 0 if it is no IP packet. */
 uint8_t esp_next_header(struct bytes inner);
 /*
+ * `random`: a block that nobody could foretell, for the IV of CBC; other ciphers need none.
  * `out` has room for esp_sealed_len() and does not overlap `inner`. Padding is the least
  * that alignment wants. Returns the length, or 0 if the crypto library refused.
  */
-MUST_USE size_t esp_seal(const struct esp_key *key, uint64_t sequence, uint8_t next_header,
-                         struct bytes inner, uint8_t *out);
+MUST_USE size_t esp_seal(const struct esp_key *key, uint64_t sequence, const uint8_t *random,
+                         uint8_t next_header, struct bytes inner, uint8_t *out);
 
 /* The same with an IV of the caller's: for known answers. */
 MUST_USE size_t esp_seal_with_iv(const struct esp_key *key, uint64_t sequence, const uint8_t *iv,

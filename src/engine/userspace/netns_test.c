@@ -200,7 +200,7 @@ static void refuses_a_source_the_sa_was_not_made_for(void **state)
 	inner[11] = (uint8_t)sum;
 	memset(key, 0x11, sizeof(key)); /* of west to east */
 	aead = aead_new(AEAD_AES_GCM_16_256, BYTES_OF(key));
-	len = esp_seal(&(struct esp_key){ east.spi, true, aead }, 5000, 4, BYTES_OF(inner), packet);
+	len = esp_seal(&(struct esp_key){ east.spi, true, aead }, 5000, NULL, 4, BYTES_OF(inner), packet);
 	send_outer(BYTES(packet, len));
 	wait_dropped(&east, ENGINE_DROP_SELECTOR, 1);
 	letter = wait_letter(&east);
@@ -211,7 +211,7 @@ static void refuses_a_source_the_sa_was_not_made_for(void **state)
 	send_outer(BYTES(packet, len)); /* the window has moved all the same */
 	wait_dropped(&east, ENGINE_DROP_REPLAY, 1);
 	expect_no_letter(&east);
-	len = esp_seal(&(struct esp_key){ east.spi, true, aead }, 4999, 4, BYTES_OF(inner), packet);
+	len = esp_seal(&(struct esp_key){ east.spi, true, aead }, 4999, NULL, 4, BYTES_OF(inner), packet);
 	send_outer(BYTES(packet, len)); /* good, but not the newest */
 	wait_dropped(&east, ENGINE_DROP_SELECTOR, 2);
 	expect_no_letter(&east);
@@ -487,7 +487,7 @@ static size_t seal_hostile(uint64_t sequence, struct bytes inner, uint8_t *out)
 
 	memset(key, 0x33, sizeof(key));
 	aead = aead_new(AEAD_AES_GCM_16_256, BYTES_OF(key));
-	len = esp_seal(&(struct esp_key){ HOSTILE_SPI, false, aead }, sequence, 4, inner, out);
+	len = esp_seal(&(struct esp_key){ HOSTILE_SPI, false, aead }, sequence, NULL, 4, inner, out);
 	aead_free(aead);
 	return len;
 }

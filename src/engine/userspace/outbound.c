@@ -40,6 +40,19 @@ static void spend(struct worker *worker, struct child *child)
 		child_spend(child);
 }
 
+/* 0: the crypto library, or the kernel, refused. */
+static size_t encrypt(struct worker *worker, const struct child *child, uint64_t sequence,
+                      uint8_t next_header, struct bytes payload)
+{
+	bool is_cbc = aead_shape_of(child->out.aead)->mac_key_len > 0;
+	const uint8_t *random = is_cbc ? ivs_take(worker->ivs) : NULL;
+
+	if (is_cbc && random == NULL)
+		return 0;
+	return esp_seal(&child->out, sequence, random, next_header, payload,
+	                outer_sender_slot(worker->tx));
+}
+
 /* `payload` is what is sent of a packet of `packet_len` octets. */
 static void seal_payload(struct worker *worker, struct child *child, uint8_t next_header,
                          struct bytes payload, size_t packet_len, uint8_t tos)
@@ -56,7 +69,7 @@ static void seal_payload(struct worker *worker, struct child *child, uint8_t nex
 		mailbox_put(&worker->shared->mailbox,
 		            &(struct letter){ .kind = LETTER_WORN, .spi = child->spi_in },
 		            BYTES(NULL, 0));
-	len = esp_seal(&child->out, sequence, next_header, payload, outer_sender_slot(worker->tx));
+	len = encrypt(worker, child, sequence, next_header, payload);
 	if (len == 0) {
 		drop(worker, ENGINE_DROP_SEND);
 		return;

@@ -151,6 +151,7 @@ bool worker_start(struct worker *worker, struct shared *shared, int tun)
 	worker->packet = new_zeroed(WORKER_PACKET_MAX);
 	worker->piece = new_zeroed(WORKER_PACKET_MAX);
 	worker->pieces = new_zeroed(sizeof(*worker->pieces));
+	worker->ivs = new_zeroed(sizeof(*worker->ivs));
 	worker->rx = outer_receiver_new();
 	worker->tx = outer_sender_new(&shared->outer, slot_size(shared->mtu),
 	                              &shared->drops.count[ENGINE_DROP_SEND]);
@@ -184,6 +185,7 @@ void worker_stop(struct worker *worker)
 	free(worker->packet);
 	free(worker->piece);
 	free(worker->pieces);
+	free(worker->ivs);
 	close_if_open(worker->stop);
 	close_if_open(worker->poll);
 	*worker = (struct worker){ .tun = -1 };

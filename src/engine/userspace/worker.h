@@ -13,6 +13,7 @@
 
 #include "engine/engine.h"
 #include "engine/userspace/hold.h"
+#include "engine/userspace/ivs.h"
 #include "engine/userspace/mailbox.h"
 #include "engine/userspace/rate.h"
 #include "engine/userspace/release.h"
@@ -58,6 +59,7 @@ struct worker {
 	uint8_t *packet;       /* WORKER_PACKET_MAX: one from the TUN */
 	uint8_t *piece;        /* as much: one fragment of it */
 	struct piece_memory *pieces;
+	struct ivs *ivs;
 };
 
 MUST_USE bool worker_start(struct worker *worker, struct shared *shared, int tun);
