@@ -5,6 +5,7 @@
 
 #include <openssl/evp.h>
 
+#include "opportunism/core.h"
 #include "sim/world.h"
 
 #define JOB_TIME MILLISECONDS(1)
@@ -22,6 +23,11 @@ void key_make(struct gateway *gateway)
 	    !pubkey_from_ed25519(BYTES_OF(octets), &gateway->key))
 		sim_fail(gateway->sim, "no Ed25519 key for %s", gateway->name);
 	EVP_PKEY_free(key);
+}
+
+struct ike *gateway_ike(const struct gateway *gateway)
+{
+	return gateway->core->ike;
 }
 
 /* ---- Jobs ---- */

@@ -48,6 +48,8 @@ void sim_start(struct sim *sim, struct gateway *gateway);
 void sim_keep_few(struct sim *sim, struct gateway *gateway, size_t idle_sas_above);
 /* From now on it does not remember its peers over a restart. */
 void sim_lose_file(struct gateway *gateway);
+/* The IKE SAs it has now make no further child, and renew none (RFC 7296 section 4). */
+void sim_renew_nothing(struct gateway *gateway);
 /* A new configuration: the HowTo's two conns with that failureshunt=, or an ipsec.conf. */
 void sim_reload(struct sim *sim, struct gateway *gateway, const char *failure);
 void sim_reload_with(struct sim *sim, struct gateway *gateway, const char *conf);

@@ -276,6 +276,8 @@ void promise_in_time(const struct gateway *gateway, const struct pair_entry *ent
 /* Packets of a pair leave in the order they came. */
 void promise_in_order(const struct gateway *gateway, struct pair_entry *entry,
                       const struct packet *packet);
+/* The endpoint inside of its core. */
+struct ike *gateway_ike(const struct gateway *gateway);
 /* The core installs an SA. */
 void promise_no_impostor(const struct gateway *gateway, const struct child_sa *sa);
 /* A packet came out of a tunnel that `sender` sealed. */

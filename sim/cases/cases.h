@@ -142,6 +142,9 @@
 	X(rekeys_that_cross_lose_nothing)         \
 	X(rekeys_with_losses_lose_nothing)        \
 	X(rekeys_of_a_configured_tunnel_lose_nothing) \
+	X(a_peer_that_renews_nothing_gets_a_new_ike_sa) \
+	X(a_configured_peer_that_renews_nothing_gets_a_new_ike_sa) \
+	X(a_renewal_asks_the_dns_first) \
 	X(a_sprayer_waits_for_its_own)            \
 	X(an_order_ends_the_wait_of_a_shunt)      \
 	X(a_full_queue_costs_the_sprayer)         \

@@ -57,6 +57,14 @@ static void say_failure(const struct ike_sa *sa, const struct child *child, uint
 	         error == 0 ? "the answer does not fit" : notify_name(error));
 }
 
+void rekey_child_needs_sa(const struct ike_sa *sa, const struct child *child)
+{
+	const struct ike_owner *owner = &sa->ike->owner;
+
+	if (owner->child_unrenewed != NULL && !child->is_deleting && child->heir == 0)
+		owner->child_unrenewed(owner->ctx, sa->handle, child->spi_in);
+}
+
 /* COL-25: one that has a heir is done with, whatever became of our own request. */
 void rekey_child_on_error(struct ike_sa *sa, const struct request *request, uint16_t error,
                           struct instant now)
@@ -75,10 +83,13 @@ void rekey_child_on_error(struct ike_sa *sa, const struct request *request, uint
 		owner->child_gone(owner->ctx, sa->handle, old->spi_in, IKE_REASON_DELETED_BY_PEER);
 		return children_remove(sa, old);
 	}
-	/* A peer that keeps one child at a time (TS-16): it lives to its end, and the packet after
-	 * that waits for the next one. */
-	if (error == NOTIFY_NO_ADDITIONAL_SAS)
-		return;
+	/* A peer that keeps one child at a time; asked again in case the other IKE SA does not come,
+	 * but the child lives to its end. */
+	if (error == NOTIFY_NO_ADDITIONAL_SAS) {
+		if (!lifetime_put_off(&old->life, ike_random_octet(sa->ike), now))
+			old->life.rekey = INSTANT_NEVER;
+		return rekey_child_needs_sa(sa, old);
+	}
 	/* Whoever still wants it makes a new one. */
 	if (!lifetime_put_off(&old->life, ike_random_octet(sa->ike), now))
 		close_now(sa, old, IKE_REASON_EXPIRED, now);

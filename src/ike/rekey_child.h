@@ -16,6 +16,8 @@
 
 /* Queues the request, unless the child has a successor or goes away already. */
 void rekey_child_start(struct ike_sa *sa, struct child *child, struct instant now);
+/* The peer said NO_ADDITIONAL_SAS: whoever wants it to go on needs another IKE SA (TS-16). */
+void rekey_child_needs_sa(const struct ike_sa *sa, const struct child *child);
 /* Its turn has come: is there still something to be rekeyed? */
 bool rekey_child_is_wanted(const struct ike_sa *sa, const struct request *request);
 void rekey_child_on_error(struct ike_sa *sa, const struct request *request, uint16_t error,

@@ -4,6 +4,7 @@
 
 #include "ike/collision.h"
 #include "ike/peers.h"
+#include "ike/rekey_child.h"
 
 /* Without children for so long, over all rekeys: it is let go (LIFE-7). */
 static const struct duration idle_max = SECONDS(1800);
@@ -302,9 +303,14 @@ static void on_error(struct ike_sa *sa, const struct notify *error, struct insta
 	/* COL-25: its own rekey is the one that counts. */
 	if (sa->rival != NULL)
 		return rekey_ike_settle(sa->rival, now);
-	/* A peer that does not rekey (RFC 7296 section 4): it lives to its end. */
-	if (error->type == NOTIFY_NO_ADDITIONAL_SAS)
+	/* A peer that does not rekey (RFC 7296 section 4): another one takes over its children. */
+	if (error->type == NOTIFY_NO_ADDITIONAL_SAS) {
+		if (!lifetime_put_off(&sa->life, ike_random_octet(sa->ike), now))
+			sa->life.rekey = INSTANT_NEVER;
+		for (const struct child *child = sa->children; child != NULL; child = child->next)
+			rekey_child_needs_sa(sa, child);
 		return;
+	}
 	/* COL-24: whoever still wants it makes a new one. */
 	if (!lifetime_put_off(&sa->life, ike_random_octet(sa->ike), now))
 		ike_sa_close(sa, IKE_REASON_EXPIRED, 0, now);

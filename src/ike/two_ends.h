@@ -93,6 +93,7 @@ struct end {
 	bool holds_jobs;
 	bool lets_go;       /* no child is wanted any longer than its life */
 	bool knows_no_keys; /* the other's keys are not given by initiate() */
+	unsigned unrenewed; /* how often a child was said to need another IKE SA */
 	unsigned moves;     /* of children, and where the last went */
 	struct path moved_to;
 	unsigned keepalives; /* and along which path the last went */

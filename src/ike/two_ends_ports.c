@@ -144,6 +144,13 @@ static void on_child_moved(void *ctx, uint32_t spi_in, const struct path *path)
 	end->moved_to = *path;
 }
 
+static void on_child_unrenewed(void *ctx, ike_handle sa, uint32_t spi_in)
+{
+	struct end *end = ctx;
+
+	end->unrenewed++;
+}
+
 static bool on_wants_rekey(void *ctx, ike_handle sa, uint32_t spi_in)
 {
 	const struct end *end = ctx;
@@ -187,6 +194,7 @@ void two_ends_reopen(struct two_ends *t, enum side side)
 		.child_up = on_child_up,
 		.child_gone = on_child_gone,
 		.child_failed = on_child_failed,
+		.child_unrenewed = on_child_unrenewed,
 		.sa_gone = on_sa_gone,
 		.child_moved = on_child_moved,
 		.wants_rekey = on_wants_rekey,

@@ -128,8 +128,8 @@ static struct peer_sa *reusable_sa(const struct attempt *attempt)
 	struct peer_sa *sa = sa_first_at(attempt->opp, &attempt->gateway->address);
 
 	for (; sa != NULL; sa = sa_next_at(sa)) {
-		if (sa->is_up && !sa->is_full && !sa->is_gone && is_from_here(attempt, sa) &&
-		    is_proven_for(sa, attempt))
+		if (sa->is_up && !sa->is_full && !sa->is_leaving && !sa->is_gone &&
+		    is_from_here(attempt, sa) && is_proven_for(sa, attempt))
 			return sa;
 	}
 	return NULL;
@@ -522,7 +522,7 @@ void flow_try_next_gateway(struct flow *flow)
 	reason = attempt_start(attempt);
 	if (reason == IKE_REASON_NONE)
 		return;
-	if (reason != IKE_REASON_LOCAL)
+	if (reason != IKE_REASON_LOCAL && flow->state != FLOW_TUNNEL)
 		flow->reason = flow_reason_of_ike(reason);
 	tell_failure(attempt, reason);
 	attempt_free(attempt);

@@ -45,6 +45,7 @@ struct peer_sa {
 	bool is_up;
 	bool is_recovery;   /* from here, without a child, after our restart (recover.c) */
 	bool is_full;       /* one of the two makes no further child on it (TS-16) */
+	bool is_leaving;    /* its peer renews nothing on it: it goes with its last child (TS-16) */
 	enum ike_auth auth; /* how the peer proved its identity */
 	bool by_certificate;
 	char conn[CONN_NAME_MAX]; /* by whose rules it was made from here; "": by the peer */
@@ -96,6 +97,7 @@ enum event_kind {
 	EVENT_CHILD_UP,
 	EVENT_CHILD_GONE,
 	EVENT_CHILD_FAILED,
+	EVENT_CHILD_UNRENEWED,
 	EVENT_SA_REKEYED,
 	EVENT_KEYS_WANTED,
 	EVENT_SA_GONE

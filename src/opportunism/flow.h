@@ -295,6 +295,9 @@ struct eroute_view eroute_of_flow(const struct opportunism *opp, const struct fl
 void flow_replace_child(struct opportunism *opp, const struct event *event);
 void flow_look_at_starting(struct flow *flow);
 
+/* renew.c: the peer renews a CHILD SA on a new IKE SA only. */
+void flow_renew_elsewhere(struct opportunism *opp, const struct event *event);
+
 /* life.c: a tunnel begins; ends; was closed by us for a better reason than that; was closed because
  * nobody used it, by us or by the peer. */
 void life_begin(struct flow *flow);

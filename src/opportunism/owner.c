@@ -95,6 +95,11 @@ static void on_child_failed(void *ctx, ike_handle sa, uint64_t tag, enum ike_rea
 	event->is_proven = proven;
 }
 
+static void on_child_unrenewed(void *ctx, ike_handle sa, uint32_t spi_in)
+{
+	add_event(ctx, EVENT_CHILD_UNRENEWED, sa)->spi_in = spi_in;
+}
+
 static void on_sa_rekeyed(void *ctx, ike_handle sa)
 {
 	add_event(ctx, EVENT_SA_REKEYED, sa);
@@ -164,6 +169,7 @@ struct ike_owner core_owner(struct opportunism *opp)
 		                   .child_up = on_child_up,
 		                   .child_gone = on_child_gone,
 		                   .child_failed = on_child_failed,
+		                   .child_unrenewed = on_child_unrenewed,
 		                   .sa_rekeyed = on_sa_rekeyed,
 		                   .keys_wanted = on_keys_wanted,
 		                   .sa_gone = on_sa_gone,
@@ -395,6 +401,9 @@ static void handle_event(struct opportunism *opp, const struct event *event)
 		break;
 	case EVENT_CHILD_FAILED:
 		handle_child_failed(opp, event);
+		break;
+	case EVENT_CHILD_UNRENEWED:
+		flow_renew_elsewhere(opp, event);
 		break;
 	case EVENT_SA_REKEYED:
 		key_check_start(opp, event->sa);

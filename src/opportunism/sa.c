@@ -277,7 +277,11 @@ static void uncount_child(struct opportunism *opp, const struct child *child)
 	if (sa == NULL)
 		return;
 	sa->is_full = false; /* there may be room again */
-	if (--sa->children == 0 && sa->is_up && !sa->is_gone)
+	if (--sa->children > 0 || !sa->is_up || sa->is_gone)
+		return;
+	if (sa->is_leaving)
+		sa_close(opp, sa, "another took over, its peer renews nothing on it");
+	else
 		set_idle(opp, sa, true);
 }
 

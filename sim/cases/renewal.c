@@ -1,0 +1,102 @@
+/*
+ * Peers that renew nothing on an IKE SA: another one begins with the child that takes over, before
+ * the old one goes (TS-16).
+ */
+#include "sim/cases/cases.h"
+
+static const char *const source = "203.0.113.7", *const destination = "198.51.100.5";
+
+#define LIVES "\tkeylife=40\n\trekeymargin=10\n\trekeyfuzz=0%\n"
+#define HOWTO(inside, lives)                                            \
+	"conn clients\n\tleft=%defaultroute\n\tleftsubnet=" inside      \
+	"\n\tright=%opportunistic\n" lives "\tfailureshunt=drop\n\tauto=route\n"
+#define SITES(life, does)                                                                  \
+	"conn sites\n\tleft=192.0.2.1\n\tleftsubnet=203.0.113.0/24\n\tright=192.0.2.2\n"    \
+	"\trightsubnet=198.51.100.0/24\n\tauthby=secret\n" life "\tauto=" does "\n"
+
+static void stream(struct sim *sim, unsigned seconds)
+{
+	for (unsigned i = 0; i < seconds * 50; i++) {
+		sim_ping(sim, source, destination);
+		sim_run_for(sim, MILLISECONDS(20));
+	}
+}
+
+/* Not one packet is lost of a stream over two renewals: sim_end() checks that. */
+static void renew_twice(struct sim *sim, struct gateway *west, struct gateway *east)
+{
+	stream(sim, 5);
+	expect_sas(sim, west, 1, 1);
+	for (int i = 0; i < 2; i++) {
+		sim_renew_nothing(east);
+		stream(sim, 34);
+		expect_logged(sim, west, "its gateway renews on a new IKE SA only");
+		stream(sim, 70);
+		expect_logged(sim, west, "its peer renews nothing on it");
+		expect_sas(sim, west, 1, 1);
+		expect_sas(sim, east, 1, 1);
+	}
+	expect_tunnel(sim, source, destination);
+	sim_end(sim);
+}
+
+void a_peer_that_renews_nothing_gets_a_new_ike_sa(void)
+{
+	struct sim *sim = sim_new(1);
+	struct gateway *west =
+	    sim_gateway_with(sim, "west", "192.0.2.1", "203.0.113.0/24",
+	                     HOWTO("203.0.113.0/24", LIVES));
+	struct gateway *east =
+	    sim_gateway_with(sim, "east", "192.0.2.2", "198.51.100.0/24",
+	                     HOWTO("198.51.100.0/24", ""));
+
+	sim_delegate(sim, source, west);
+	sim_delegate(sim, destination, east);
+	sim_publish_key(sim, west);
+	sim_publish_key(sim, east);
+	renew_twice(sim, west, east);
+}
+
+void a_configured_peer_that_renews_nothing_gets_a_new_ike_sa(void)
+{
+	struct sim *sim = sim_new(1);
+	struct gateway *west =
+	    sim_gateway_with(sim, "west", "192.0.2.1", "203.0.113.0/24", SITES(LIVES, "start"));
+	struct gateway *east =
+	    sim_gateway_with(sim, "east", "192.0.2.2", "198.51.100.0/24", SITES("", "add"));
+
+	sim_arrange(sim, west);
+	sim_arrange(sim, east);
+	sim_run_for(sim, SECONDS(2));
+	renew_twice(sim, west, east);
+}
+
+/* The Destination has another gateway by now, or none: the tunnel is not renewed, and ends. */
+void a_renewal_asks_the_dns_first(void)
+{
+	struct sim *sim = sim_new(1);
+	struct gateway *west =
+	    sim_gateway_with(sim, "west", "192.0.2.1", "203.0.113.0/24",
+	                     HOWTO("203.0.113.0/24", LIVES));
+	struct gateway *east =
+	    sim_gateway_with(sim, "east", "192.0.2.2", "198.51.100.0/24",
+	                     HOWTO("198.51.100.0/24", ""));
+
+	sim_delegate(sim, source, west);
+	sim_delegate(sim, destination, east);
+	sim_publish_key(sim, west);
+	sim_publish_key(sim, east);
+	sim_ping(sim, source, destination);
+	sim_run_for(sim, SECONDS(3));
+	sim_renew_nothing(east);
+	sim_withdraw(sim, destination);
+	for (int i = 0; i < 40 * 5; i++) {
+		sim_packet(sim, source, destination);
+		sim_run_for(sim, MILLISECONDS(200));
+	}
+	expect_logged(sim, west, "not renewed, ");
+	expect_sas(sim, west, 0, 0);
+	expect_sas(sim, east, 0, 0);
+	expect_drop(sim, source, destination);
+	sim_end(sim);
+}

@@ -1,0 +1,16 @@
+/*
+ * A gateway that makes one child on an IKE SA, as small implementations do: what it has counts as
+ * full.
+ */
+#include "ike/ike_sa.h"
+#include "sim/world.h"
+
+void sim_renew_nothing(struct gateway *gateway)
+{
+	struct ike *ike = gateway_ike(gateway);
+	struct hash_node *node = NULL;
+
+	while ((node = hash_walk(&ike->by_handle, node)) != NULL)
+		CONTAINER_OF(node, struct ike_sa, handle_node)->child_count +=
+		    2 * IKE_SA_CHILDREN_MAX;
+}
