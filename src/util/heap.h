@@ -1,6 +1,9 @@
 #pragma once
 /*
  * Deadlines in order: a binary heap of nodes embedded in their owners.
+ *
+ * The heap keeps each deadline beside the pointer to its node, so that to sort does not touch the
+ * owners: with thousands of them each would be a miss of the cache.
  */
 #include "util/bytes.h"
 #include "util/time.h"
@@ -10,8 +13,13 @@ struct heap_node {
 	size_t place; /* 1-based place in the heap, 0 while not in it */
 };
 
+struct heap_entry {
+	struct instant due;
+	struct heap_node *node;
+};
+
 struct heap {
-	struct heap_node **nodes;
+	struct heap_entry *entries;
 	size_t count;
 	size_t size;
 };

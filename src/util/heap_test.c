@@ -13,9 +13,12 @@ static uint32_t next_number(uint32_t *state)
 static void assert_is_heap(const struct heap *h)
 {
 	for (size_t place = 1; place <= h->count; place++) {
-		assert_int_equal(h->nodes[place - 1]->place, place);
+		const struct heap_entry *entry = &h->entries[place - 1];
+
+		assert_int_equal(entry->node->place, place);
+		assert_true(entry->node->due.ns == entry->due.ns);
 		if (place > 1)
-			assert_true(h->nodes[place / 2 - 1]->due.ns <= h->nodes[place - 1]->due.ns);
+			assert_true(h->entries[place / 2 - 1].due.ns <= entry->due.ns);
 	}
 }
 
