@@ -26,7 +26,7 @@ struct resolver_settings {
 enum resolver_trust_state { RESOLVER_OFF, RESOLVER_UNPRIMED, RESOLVER_PRIMED };
 
 /* Questions under way; one more ends as DNS_FAILED at once. */
-enum { RESOLVER_QUESTIONS_MAX = 4096 };
+enum { RESOLVER_QUESTIONS_MAX = 4096, RESOLVER_PRIME_EVERY_S = 60 };
 
 struct resolver_events {
 	void *ctx;
