@@ -437,6 +437,8 @@ static void a_wrong_value_in_a_conn_is_explained(void **state)
 		{ "typ=tunnel", "unknown key; the nearest known one is type" },
 		{ "esq=aes", "unknown key; the nearest known one is esp" },
 		{ "ldpaction=clear", "unknown key; the nearest known one is dpdaction" },
+		{ "leftprotoport=tcp/80", "a tunnel is for all protocols and ports; policy groups have "
+		                          "rules with them, see policies(5)" },
 		{ "shunt-idle=5", "this key belongs in config setup; move it there" },
 		{ "dnssec=off", "no such value; write prefer or require" },
 		{ "unsigned-delegation=none", "no such value; write any or self" },

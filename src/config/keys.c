@@ -711,8 +711,18 @@ static const char *nearest_key(const char *key, const char *const *words)
 	return word_nearest(key, words);
 }
 
+/* What FreeS/WAN had and this program has not; NULL: no such key. */
+static const char *lacking(const char *key)
+{
+	if (strcmp(key, "leftprotoport") == 0 || strcmp(key, "rightprotoport") == 0)
+		return "a tunnel is for all protocols and ports; policy groups have rules with "
+		       "them, see policies(5)";
+	return NULL;
+}
+
 static enum key_verdict unknown(const char *key, bool in_setup, struct text *why)
 {
+	const char *lack = lacking(key);
 	struct word_list here = { 0 };
 	struct word_list there = { 0 };
 
@@ -721,6 +731,8 @@ static enum key_verdict unknown(const char *key, bool in_setup, struct text *why
 	if (is_among(key, there.words))
 		text_add(why, "this key belongs in %s; move it there",
 		         in_setup ? "a conn" : "config setup");
+	else if (lack != NULL)
+		text_add(why, "%s", lack);
 	else
 		text_add(why, "unknown key; the nearest known one is %s",
 		         nearest_key(key, here.words));

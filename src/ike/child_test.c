@@ -409,6 +409,8 @@ static void an_answer_lies_inside_what_was_asked_for(void **state)
 	const struct traffic_selector host = host_ts("10.2.0.7");
 	const struct traffic_selector other = host_ts("10.3.0.0/24");
 	const struct traffic_selector elsewhere = host_ts("10.4.0.7");
+	const struct traffic_selector tcp = { net.range, 6, 0, 65535 };
+	const struct traffic_selector port = { net.range, 6, 80, 80 };
 	const struct selectors more = { &other, 1 };
 	const struct {
 		struct ts_list answer;
@@ -427,6 +429,9 @@ static void an_answer_lies_inside_what_was_asked_for(void **state)
 		{ { 1, { net }, 1 }, false, false, false },
 		{ { 0 }, false, false, false },
 		{ { 1, { elsewhere } }, false, false, false },
+		{ { 1, { tcp } }, false, false, false },
+		{ { 1, { port } }, false, false, false },
+		{ { 2, { port, net } }, false, false, false },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {

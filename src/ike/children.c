@@ -239,16 +239,22 @@ static const struct traffic_selector *nth(const struct traffic_selector *first,
 	return i == 0 ? first : &more.list[i - 1];
 }
 
-static bool fits_any(const struct traffic_selector *ts, const struct traffic_selector *asked,
-                     struct selectors more, bool is_exact)
-{
-	for (size_t i = 0; i <= more.count; i++) {
-		const struct traffic_selector *a = nth(asked, more, i);
+typedef bool (*ts_relation)(const struct traffic_selector *, const struct traffic_selector *);
 
-		if (is_exact ? ts_equal(ts, a) : ts_within(ts, a))
+static bool fits_any(const struct traffic_selector *ts, const struct traffic_selector *asked,
+                     struct selectors more, ts_relation fits)
+{
+	for (size_t i = 0; i <= more.count; i++)
+		if (fits(ts, nth(asked, more, i)))
 			return true;
-	}
 	return false;
+}
+
+/* Fewer addresses, but not fewer protocols or ports: what is sent into it goes by addresses. */
+static bool is_part_of(const struct traffic_selector *ts, const struct traffic_selector *asked)
+{
+	return ts_within(ts, asked) && ts->protocol == asked->protocol &&
+	       ts->port_first == asked->port_first && ts->port_last == asked->port_last;
 }
 
 bool children_ts_fit(const struct ts_list *answer, const struct traffic_selector *asked,
@@ -258,7 +264,7 @@ bool children_ts_fit(const struct ts_list *answer, const struct traffic_selector
 	    (is_exact && answer->count != 1 + more.count))
 		return false;
 	for (size_t i = 0; i < answer->count; i++) {
-		if (!fits_any(&answer->selectors[i], asked, more, is_exact))
+		if (!fits_any(&answer->selectors[i], asked, more, is_exact ? ts_equal : is_part_of))
 			return false;
 	}
 	return true;
@@ -294,7 +300,7 @@ static bool is_cut(const struct ts_list *offered, const struct traffic_selector 
                    struct selectors more)
 {
 	for (size_t i = 0; i < offered->count; i++) {
-		if (!fits_any(&offered->selectors[i], first, more, false))
+		if (!fits_any(&offered->selectors[i], first, more, ts_within))
 			return true;
 	}
 	return offered->unknown > 0;

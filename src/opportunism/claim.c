@@ -87,10 +87,13 @@ struct claim *claim_new(struct opportunism *opp, const struct event *event)
 		                    &claim->said.peer.range.first, &opp->own, claim->said.auth);
 	else
 		claim->conn = conn_of_ranges(&opp->conns, &claim->said, &opp->own, &claim->grant);
-	claim->has_grant =
-	    !claim->said.is_single_pair && !claim->said.is_childless && claim->conn != NULL;
+	claim->has_grant = !claim->said.is_single_pair && !claim->said.is_childless &&
+	                   claim->conn != NULL && claim->grant.local_count > 0;
 	claim->said.more_peer = claim->said.more_ours = (struct selectors){ 0 }; /* were lent */
 	claim->refusal = claim_objection(&claim->said, claim->conn, opp);
+	if (claim->refusal == NULL && !claim->said.is_single_pair && !claim->said.is_childless &&
+	    !claim->has_grant)
+		claim->refusal = "tunnels are for all protocols and ports";
 	hash_add(&opp->claims, &claim->by_sa,
 	         hash_octets(&opp->claims, &claim->sa, sizeof(claim->sa)));
 	return claim;

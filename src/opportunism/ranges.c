@@ -67,6 +67,7 @@ static int rank_of(const struct conn_state *conn, const struct ike_claim *said)
 	       (conn->theirs.id.kind != CONF_ID_NONE);
 }
 
+/* With `grant` NULL: for the addresses at least. */
 static bool answers(const struct conn_state *conn, const struct ike_claim *said,
                     const struct own_addresses *own, struct reach *grant)
 {
@@ -76,10 +77,11 @@ static bool answers(const struct conn_state *conn, const struct ike_claim *said,
 	return conn->is_added && conn->conn.type == CONN_TUNNEL && !conn->is_opportunistic &&
 	       (conn->ours.nat.family == IP_NONE || conn_has_tunnel(conn)) &&
 	       said->auth != IKE_AUTH_NULL && fits_address(conn, said) &&
-	       reach_of_conn(&whole, conn, &peer, own) && reach_narrow(grant, said, &whole);
+	       reach_of_conn(&whole, conn, &peer, own) &&
+	       (grant == NULL ? reach_meets(said, &whole) : reach_narrow(grant, said, &whole));
 }
 
-struct conn_state *conn_of_ranges(const struct conns *conns, const struct ike_claim *said,
+static struct conn_state *best_of(const struct conns *conns, const struct ike_claim *said,
                                   const struct own_addresses *own, struct reach *grant)
 {
 	struct conn_state *best = NULL;
@@ -90,11 +92,23 @@ struct conn_state *conn_of_ranges(const struct conns *conns, const struct ike_cl
 		int rank = rank_of(conn, said);
 		struct reach part;
 
-		if (rank <= best_rank || !answers(conn, said, own, &part))
+		if (rank <= best_rank || !answers(conn, said, own, grant == NULL ? NULL : &part))
 			continue;
 		best = conn;
 		best_rank = rank;
-		*grant = part;
+		if (grant != NULL)
+			*grant = part;
 	}
 	return best;
+}
+
+struct conn_state *conn_of_ranges(const struct conns *conns, const struct ike_claim *said,
+                                  const struct own_addresses *own, struct reach *grant)
+{
+	struct conn_state *conn = best_of(conns, said, own, grant);
+
+	if (conn != NULL)
+		return conn;
+	*grant = (struct reach){ 0 };
+	return best_of(conns, said, own, NULL);
 }

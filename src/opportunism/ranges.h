@@ -8,6 +8,7 @@
 /* AUT-3: rightid, or the address of the gateway that the conn names; ID_NONE: whoever has the key.
  */
 struct ike_id conn_peer_id(const struct conn_state *conn);
-/* The conn that names the peer before one for anybody. NULL: none takes any of it. */
+/* The conn that names the peer before one for anybody. NULL: none takes any of it. `grant` is empty
+ * where it takes the addresses, but not for single protocols or ports. */
 struct conn_state *conn_of_ranges(const struct conns *conns, const struct ike_claim *said,
                                   const struct own_addresses *own, struct reach *grant);

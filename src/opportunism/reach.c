@@ -115,6 +115,23 @@ bool reach_narrow(struct reach *reach, const struct ike_claim *said, const struc
 	return reach->local_count > 0 && reach->remote_count > 0 && has_common_family(reach);
 }
 
+static bool meets_side(const struct traffic_selector *first, struct selectors more,
+                       const struct ip_range *allowed, size_t allowed_count)
+{
+	for (size_t i = 0; i <= more.count; i++)
+		for (size_t j = 0; j < allowed_count; j++)
+			if (range_overlaps(i == 0 ? &first->range : &more.list[i - 1].range,
+			                   &allowed[j]))
+				return true;
+	return false;
+}
+
+bool reach_meets(const struct ike_claim *said, const struct reach *allowed)
+{
+	return meets_side(&said->ours, said->more_ours, allowed->local, allowed->local_count) &&
+	       meets_side(&said->peer, said->more_peer, allowed->remote, allowed->remote_count);
+}
+
 static void take_side(struct ip_range *out, size_t *count, const struct traffic_selector *first,
                       struct selectors more)
 {

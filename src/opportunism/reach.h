@@ -26,6 +26,8 @@ MUST_USE bool reach_of_conn(struct reach *reach, const struct conn_state *conn,
 /* The part of a claim that `allowed` has in it, any protocol and port (TS-4). False: nothing. */
 MUST_USE bool reach_narrow(struct reach *reach, const struct ike_claim *said,
                            const struct reach *allowed);
+/* Would it, if protocols and ports were all it lacks? */
+bool reach_meets(const struct ike_claim *said, const struct reach *allowed);
 void reach_of_child(struct reach *reach, const struct child_sa *child);
 
 bool reach_is_pair(const struct reach *reach);

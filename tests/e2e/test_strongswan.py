@@ -479,6 +479,35 @@ def test_two_networks_in_one_tunnel(bed, lab, by):
 
 
 @ROLES
+def test_they_ask_for_more_than_we_join(bed, lab, by):
+    """TS-4: by whoever it begins, it is our part of everything."""
+    bed.ours()
+    bed.theirs(local_ts="0.0.0.0/0", remote_ts="0.0.0.0/0")
+    bed.start()
+    bed.begin(by)
+    assert [(row["source"], row["destination"]) for row in bed.west.eroutes()
+            if row["action"] == "tunnel"] == [(WEST_LAN, EAST_LAN)]
+    said = bed.east.children()[0] + bed.east.sas()
+    assert f"local  {EAST_LAN}" in said and f"remote {WEST_LAN}" in said
+    bed.carries(64)
+
+
+@ROLES
+def test_selectors_of_one_port_are_refused_and_nothing_leaves(bed, lab, by):
+    """Ours are for all protocols and ports: rows that say less would send more than they take."""
+    bed.ours()
+    bed.theirs(local_ts=f"{EAST_IN}/32[tcp/7000]")
+    bed.start()
+    with lab.capture("west") as wire:
+        if by == "them":
+            assert bed.east.initiate("net", check=False).returncode != 0
+        assert not lab.source.talk("tcp", EAST_IN, 7000).get("same")
+    assert bed.west.action(SOURCE, EAST_IN) == "drop"
+    until("strongSwan has no CHILD SA", lambda: not bed.east.children())
+    assert not wire.frames().naming(SOURCE)
+
+
+@ROLES
 @pytest.mark.parametrize("what", ["--child", "--ike"])
 def test_they_rekey_under_traffic(bed, lab, by, what):
     bed.ours()
@@ -505,7 +534,7 @@ def test_we_rekey_and_no_packet_is_lost(bed, lab, by, word, what):
     with bed.stream() as stream:
         for _ in range(2):
             before = bed.spis(what)
-            until("it has new keys", lambda: bed.spis(what) - before, timeout=10)
+            until("it has new keys", lambda: bed.spis(what) - before, timeout=20)
             bed.carries(300_000)
     assert not stream.lost()
 
