@@ -79,3 +79,21 @@ def test_stopped_a_private_conn_stays_blocked_until_it_is_opened(lab, private_we
     private_west.stop("--open")
     assert "wildswan" not in private_west.tables()
     assert lab.source.ping(STRANGER)
+
+
+def test_killed_in_mid_hold_nothing_leaves_and_the_next_start_negotiates(lab, pair, private_west):
+    """HOLD-3: what was held dies with the daemon, and no hold of it is left for longer than 10 s."""
+    pair.east.stop("--open")
+    with lab.capture("west") as wire:
+        assert not lab.source.ping(DEST, wait=1).received
+        assert private_west.action(SOURCE, DEST) == "hold"
+        private_west.kill()
+        killed = time.monotonic()
+        pair.east.start()
+        assert not lab.source.ping(DEST, wait=1).received
+        private_west.start()
+        assert private_west.action(SOURCE, DEST) is None
+        assert lab.source.ping(DEST, wait=5)
+        assert private_west.action(SOURCE, DEST) == "tunnel"
+        assert time.monotonic() - killed < 10
+    assert not wire.frames().with_octets(PIECE)
