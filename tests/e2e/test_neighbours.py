@@ -2,7 +2,8 @@
 import pytest
 
 from gateway import HOWTO, PRIVATE, SETUP, Gateway
-from lab import DEST, EAST, EAST_LAN, PIECE, SECOND, SOURCE, STRANGER, WEST, reverse, until
+from lab import (DEST, DEST6, EAST, EAST_IN, EAST_LAN, PIECE, SECOND, SOURCE, STRANGER, WEST, Host, reverse,
+                 until)
 
 SELF = """
 conn sg-to-anyone
@@ -200,3 +201,48 @@ def test_an_inside_host_with_a_tunnel_of_its_own_to_the_other_gateway(lab, resti
     assert resting.west.eroute(SOURCE, DEST) is None
     assert not here.frames().with_octets(PIECE)
     assert not wire.frames().naming(SOURCE)
+
+
+FRESH, FRESH6, ROUTER6 = "198.19.2.9", "2001:2:0:22::9", "2001:2:0:22::1"
+
+
+@pytest.fixture
+def fresh(lab):
+    """wildswan on a machine that has just come to the wire of east's hosts; nothing of IPv6 yet."""
+    machine = lab.hosts["fresh"] = Host(lab, "fresh")
+    lab.wire(machine, "lan", [f"{FRESH}/24"], lab.east, "lan3", [])
+    lab.east.ip("link", "set", "lan3", "master", "lan")
+    machine.ip("route", "add", "default", "via", EAST_IN)
+    gateway = host(lab, machine, FRESH)
+    yield gateway
+    gateway.ipsec("stop", "--open", check=False)
+
+
+def test_a_fresh_machine_finds_its_neighbours_though_everything_is_private(lab, resting, hosts, fresh):
+    """IPV-3: the daemon is there first; its address is checked, it resolves and is resolved."""
+    gateway, fresh = fresh, fresh.host
+    policies = gateway.confs / "ipsec.d" / "policies"
+    policies.mkdir(parents=True)
+    (policies / "private").write_text("0.0.0.0/0\n::/0\n")
+    gateway.configure(SETUP, "conn %default\n")
+    hosts["dest"].configure(SETUP, SELF)
+    lab.publish(reverse(FRESH6), gateway.key("--ipseckey", FRESH6))
+    lab.publish(reverse(DEST6), hosts["dest"].key("--ipseckey", DEST6))
+    lab.reload_dns()
+    hosts["dest"].start()
+    gateway.start()
+    with lab.Capture(lab.dest, "lan") as wire:
+        fresh.ip("address", "add", f"{FRESH6}/64", "dev", "lan")
+        until("nobody else has its address", lambda: not fresh.ip(
+            "-6", "address", "show", "dev", "lan", "tentative"))
+        fresh.ip("route", "add", "default", "via", ROUTER6)
+        until("the daemon knows it", lambda: FRESH6 in gateway.ipsec("status").stdout)
+        fresh.ip("-6", "neighbour", "flush", "dev", "lan")
+        assert fresh.ping(DEST6, wait=5)
+        assert lab.dest.ping(FRESH6)
+    assert gateway.eroute(FRESH6, DEST6)["said"].endswith("@" + DEST6)
+    for machine, other in ((fresh, DEST6), (lab.dest, FRESH6)):
+        assert "lladdr" in machine.ip("-6", "neighbour", "show", other)
+    assert wire.frames().esp().between(FRESH6, DEST6)
+    assert not wire.frames().with_octets(PIECE)
+    assert not fresh.ping(ROUTER6, wait=1).received  # which has no key, and everything is private
