@@ -105,6 +105,7 @@ struct conn_dealings {
 	unsigned dpdtimeout_s;
 	enum dpd_action dpdaction;
 	bool encapsulation;
+	bool copies_dscp; /* copy-dscp= */
 	enum ppk_use ppk;
 	bool transport;            /* type=transport */
 	char ike[CONF_SUITES_MAX]; /* as written; "": ours */

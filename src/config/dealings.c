@@ -9,7 +9,8 @@
 const char *const dealings_keys[] = { "ikelifetime", "keylife",       "rekey",       "rekeymargin",
 	                              "rekeyfuzz",   "pfs",           "dpddelay",    "dpdtimeout",
 	                              "dpdaction",   "encapsulation", "ike",         "esp",
-	                              "ppk",         "lifebytes",     "lifepackets", NULL };
+	                              "ppk",         "lifebytes",     "lifepackets", "copy-dscp",
+	                              NULL };
 const char *const dealings_list_keys[] = { "ike", "esp", NULL };
 
 /* Less would be a rekey every few milliseconds on a busy link. */
@@ -138,6 +139,8 @@ bool dealings_set(struct conn_dealings *d, const char *key, const char *value, s
 		return set_ppk(d, value, why);
 	if (strcmp(key, "encapsulation") == 0)
 		return value_yes(value, &d->encapsulation, why);
+	if (strcmp(key, "copy-dscp") == 0)
+		return value_yes(value, &d->copies_dscp, why);
 	if (strcmp(key, "ike") == 0)
 		return set_suites(d->ike, value, SUITES_IKE, why);
 	assert(strcmp(key, "esp") == 0);

@@ -30,6 +30,7 @@ static void every_word_about_the_peer_is_read(void **state)
 	                  "\tikelifetime=3h\n\tkeylife=20m\n\trekey=no\n\trekeymargin=90\n"
 	                  "\trekeyfuzz=50%\n\tpfs=no\n\tdpddelay=10\n\tdpdtimeout=1.5m\n"
 	                  "\tdpdaction=restart\n\tencapsulation=yes\n"
+	                  "\tcopy-dscp=yes\n"
 	                  "\tike=aes256-sha2_256;modp2048, aes128gcm16-sha256-x25519\n"
 	                  "\tlifebytes=20G\n\tlifepackets=1000000\n"
 	                  "\tesp=aes128gcm16\n\trightca=\"C=CH, CN=Root\"\n"
@@ -49,6 +50,7 @@ static void every_word_about_the_peer_is_read(void **state)
 	assert_int_equal(d->dpdtimeout_s, 90);
 	assert_int_equal(d->dpdaction, DPD_RESTART);
 	assert_true(d->encapsulation);
+	assert_true(d->copies_dscp);
 	assert_string_equal(d->ike, "aes256-sha2_256;modp2048, aes128gcm16-sha256-x25519");
 	assert_string_equal(d->esp, "aes128gcm16");
 	assert_string_equal(conf.conns[0].right.ca, "C=CH, CN=Root");

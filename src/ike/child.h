@@ -52,6 +52,7 @@ struct child_sa {
 	struct selectors more_remote;
 	struct path path; /* outer addresses; ports of the UDP encapsulation */
 	bool udp_encapsulation;
+	bool copies_dscp; /* of what is sent; else it is 0 outside */
 	uint32_t replaces; /* spi_in of the CHILD SA it takes over from; 0: none */
 	enum child_start start;
 	/* What may be sent by it: at the soft limits it wants to be rekeyed, at the hard ones

@@ -216,6 +216,7 @@ bool children_add(struct ike_sa *sa, const struct child_recipe *recipe, struct i
 	child.key_in = secret_move(recipe->is_exchange_initiator ? &keys.r_to_i : &keys.i_to_r);
 	set_path(sa, &child);
 	set_limits(sa, &child);
+	child.copies_dscp = sa->profile->copies_dscp;
 	child.is_transport =
 	    recipe->has_transport &&
 	    may_be_transport(sa, &child.local, child.more_local, &child.remote, child.more_remote);

@@ -54,6 +54,7 @@ bool ike_profile_equal(const struct ike_profile *a, const struct ike_profile *b)
 	return a->pfs == b->pfs && lifetimes_equal(&a->life, &b->life) &&
 	       a->dpd_delay_s == b->dpd_delay_s && a->dpd_timeout_s == b->dpd_timeout_s &&
 	       a->encapsulation == b->encapsulation && a->transport == b->transport &&
+	       a->copies_dscp == b->copies_dscp &&
 	       a->unique == b->unique && a->ppk == b->ppk && lists_equal(&a->ike, &b->ike) &&
 	       lists_equal(&a->esp, &b->esp);
 }

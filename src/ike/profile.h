@@ -32,6 +32,7 @@ struct ike_profile {
 	unsigned dpd_delay_s; /* 0: the defaults of opportunism */
 	unsigned dpd_timeout_s;
 	bool encapsulation; /* UDP around ESP even without a NAT (NAT-13) */
+	bool copies_dscp;   /* outside stands the DSCP of what is inside (ECN-3) */
 	bool transport;     /* transport mode is asked for and granted (TS-9) */
 	enum ike_ppk_use ppk;
 	bool unique; /* nobody else has our identity, nor the peer's: INITIAL_CONTACT (IC-3) */

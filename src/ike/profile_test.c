@@ -51,7 +51,7 @@ static void no_profile_is_the_default_one(void **state)
 static void profiles_differ_by_every_word(void **state)
 {
 	struct ike_profile other[] = {
-		[0 ... 14] = ike_profile_default,
+		[0 ... 15] = ike_profile_default,
 	};
 
 	other[0].ike = one_suite(KEX_P256);
@@ -69,6 +69,7 @@ static void profiles_differ_by_every_word(void **state)
 	other[12].encapsulation = true;
 	other[13].transport = true;
 	other[14].unique = false;
+	other[15].copies_dscp = true;
 	for (size_t i = 0; i < ARRAY_LEN(other); i++) {
 		if (ike_profile_equal(&other[i], &ike_profile_default))
 			fail_msg("difference %zu is not seen", i);

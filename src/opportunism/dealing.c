@@ -93,6 +93,7 @@ void profile_of_conn(struct ike_profile *out, const struct conn *conn,
 	out->dpd_delay_s = d->dpddelay_s;
 	out->dpd_timeout_s = d->dpdtimeout_s;
 	out->encapsulation = d->encapsulation;
+	out->copies_dscp = d->copies_dscp;
 	out->transport = d->transport;
 	out->ppk = ppk_use(conn);
 	out->unique = !setup->has_shared_ids;

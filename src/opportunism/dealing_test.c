@@ -24,6 +24,7 @@ static void what_a_conn_says_is_in_its_profile(void **state)
 		                                        .dpddelay_s = 5,
 		                                        .dpdtimeout_s = 15,
 		                                        .encapsulation = true,
+		                                        .copies_dscp = true,
 		                                        .transport = true } };
 	static const struct conf_setup setup = { .has_shared_ids = true };
 	struct ike_profile profile;
@@ -40,6 +41,7 @@ static void what_a_conn_says_is_in_its_profile(void **state)
 	assert_int_equal(profile.dpd_delay_s, 5);
 	assert_int_equal(profile.dpd_timeout_s, 15);
 	assert_true(profile.encapsulation);
+	assert_true(profile.copies_dscp);
 	assert_true(profile.transport);
 	assert_false(profile.unique);
 }

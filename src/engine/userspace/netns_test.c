@@ -668,6 +668,46 @@ static void nothing_of_the_outer_header_goes_in(void **state)
 	close(to);
 }
 
+/* What stands in the outer header of the next packet that west sends. */
+static uint8_t outer_tos(int wire)
+{
+	uint8_t packet[256] = { 0 };
+	ssize_t len;
+
+	do {
+		len = recv(wire, packet, sizeof(packet), 0);
+		assert_true(len > 28);
+	} while (packet[22] != 4500 >> 8 || packet[23] != (4500 & 255));
+	return packet[1];
+}
+
+/* ECN-1, ECN-3: the DSCP is nobody's business outside, unless the SA copies it. */
+static void shows_the_dscp_outside_only_where_it_is_told_to(void **state)
+{
+	static const struct {
+		bool copies;
+		int inner, outer;
+	} cases[] = { { false, 0xb8, 0 }, { false, 0xba, 2 }, { true, 0xb8, 0xb8 }, { true, 0xba, 0xba } };
+	struct timeval timeout = { .tv_sec = TIMEOUT_MS / 1000 };
+	struct child *child = tables_child(&west.shared.tables, west.spi);
+	int from = udp_socket(&west, 7025), to = udp_socket(&east, 7026), wire;
+
+	wire = socket(AF_INET, SOCK_RAW, IPPROTO_UDP); /* sees them as they come to east */
+	assert_true(wire >= 0);
+	setsockopt(wire, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		child->copies_dscp = cases[i].copies;
+		setsockopt(from, IPPROTO_IP, IP_TOS, &cases[i].inner, sizeof(int));
+		send_text(from, &east, 7026, "marked");
+		assert_int_equal(outer_tos(wire), cases[i].outer);
+		expect_text(to, "marked");
+	}
+	child->copies_dscp = false;
+	close(wire);
+	close(from);
+	close(to);
+}
+
 /* SPD-1 */
 static void drops_what_no_row_is_about(void **state)
 {
@@ -705,6 +745,7 @@ int main(void)
 		cmocka_unit_test(counts_what_comes_twice_and_what_comes_late),
 		cmocka_unit_test(that_an_sa_is_heard_is_told_again_after_a_full_mailbox),
 		cmocka_unit_test(nothing_of_the_outer_header_goes_in),
+		cmocka_unit_test(shows_the_dscp_outside_only_where_it_is_told_to),
 		cmocka_unit_test(drops_what_no_row_is_about),
 	};
 

@@ -77,7 +77,8 @@ static void seal_payload(struct worker *worker, struct child *child, uint8_t nex
 	outer_sender_commit(worker->tx, len, child_path(child),
 	                    (struct outer_way){ .udp = child->udp_encapsulation,
 	                                        .in_pieces = packet_len > child_limit(child),
-	                                        .tos = ecn_outer(tos) });
+	                                        .tos = child->copies_dscp ? tos
+	                                                                  : ecn_outer(tos) });
 	use_add(&child->use_out, packet_len, worker->now);
 	if (child_is_used_up(child, sequence))
 		spend(worker, child);

@@ -40,8 +40,8 @@ MUST_USE bool packet_parse(struct bytes octets, struct packet *out);
 uint32_t checksum_add(uint32_t sum, struct bytes b);
 uint16_t checksum_finish(uint32_t sum);
 
-/* Outer TOS for an inner one: ECN copied, DSCP 0 (ECN-1; a DSCP outside would tell what is inside).
- */
+/* Outer TOS for an inner one: ECN copied, DSCP 0 (ECN-1): a DSCP outside would tell what is inside,
+ * so it is copied only for an SA whose conn says so (ECN-3). */
 uint8_t ecn_outer(uint8_t inner_tos);
 /*
  * Decapsulation by the table of RFC 6040 section 4.2. False: drop. `is_odd` is set for the

@@ -315,6 +315,7 @@ static struct child *child_new(const struct child_sa *sa, unsigned mtu)
 	child->more_remote = selectors_copy(sa->more_remote);
 	child->path = sa->path;
 	child->udp_encapsulation = sa->udp_encapsulation;
+	child->copies_dscp = sa->copies_dscp;
 	child->is_transport = sa->is_transport;
 	child->mtu = child->device_mtu = mtu;
 	child_set_limits(child, sa);

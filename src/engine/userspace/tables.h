@@ -38,6 +38,7 @@ struct child {
 	struct selectors more_local, more_remote; /* owned */
 	struct path path; /* at first; see child_path() */
 	bool udp_encapsulation;
+	bool copies_dscp;
 	bool is_transport; /* then `local` and `remote` are one address each */
 	unsigned device_mtu;
 	struct child_limits soft, hard; /* of what is sent; never 0 */
