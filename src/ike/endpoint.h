@@ -22,7 +22,9 @@ struct ike_sa;
 enum {
 	/* New requests are dropped (FULL) and ike_initiate() gives 0 from here on. */
 	IKE_SAS_MAX = 65536,
-	/* Answers without protection, of all kinds, a second (ERR-18); the rest is not answered. */
+	/* Answers without protection, of all kinds, a second (ERR-18); the rest is not answered. One
+	 * (ERR-13) would be too few: after a restart every peer has to hear that its IKE SA is lost
+	 * (crash.h), and of twenty thousand the last would wait for hours. */
 	IKE_UNPROTECTED_ANSWERS_PER_SECOND = 100,
 	/* Answers that wait for a token; further ones go without. */
 	IKE_LOST_MAX = 32,
