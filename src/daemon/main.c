@@ -69,7 +69,6 @@ static bool open_background(const struct arguments *args, struct daemon *d, char
 {
 	if (args->ready < 0)
 		return true;
-	(void)!setsid();
 	if (daemon_log_open_background(d->log_to, d->run.dir))
 		return true;
 	snprintf(error, size, "RUNDIR/wildswan.log cannot be written; set log=FILE");
@@ -103,6 +102,8 @@ static bool come_up(const struct arguments *args, struct daemon *d, char *error,
 		return false;
 	}
 	privileges_prepare();
+	if (args->ready >= 0)
+		(void)!setsid();
 	return daemon_open(d, args->rundir, keeps_state, conf, error, size) &&
 	       privileges_drop(&d->users, error, size) && open_background(args, d, error, size) &&
 	       enter_sandbox(d, error, size) && daemon_start(d, error, size);

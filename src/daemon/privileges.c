@@ -2,6 +2,7 @@
 
 #include <cap-ng.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -22,11 +23,29 @@ void privileges_prepare(void)
 	(void)!setrlimit(RLIMIT_CORE, &core);
 }
 
+/*
+ * The packets we carry the kernel would have forwarded before any process had its turn. What a
+ * container does not grant is done without. Where the kernel shares processors between sessions
+ * (sched(7), autogroup) the priority of a process counts inside its own session only, so the
+ * session's is raised too, if it is ours alone.
+ */
+static void go_first(void)
+{
+	int fd;
+
+	(void)!setpriority(PRIO_PROCESS, 0, NICE);
+	if (getsid(0) != getpid())
+		return;
+	fd = open("/proc/self/autogroup", O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	(void)!dprintf(fd, "%d", NICE);
+	close(fd);
+}
+
 bool privileges_drop(const struct start_users *users, char *error, size_t size)
 {
-	/* The packets we carry the kernel would have forwarded before any process had its turn. What
-	 * a container does not grant is done without. */
-	(void)!setpriority(PRIO_PROCESS, 0, NICE);
+	go_first();
 	capng_clear(CAPNG_SELECT_BOTH);
 	if (capng_updatev(CAPNG_ADD, (capng_type_t)(CAPNG_EFFECTIVE | CAPNG_PERMITTED),
 	                  CAP_NET_ADMIN, CAP_NET_RAW, -1) != 0 ||

@@ -160,3 +160,15 @@ def test_spraying_gains_no_cleartext(lab, stormy):
     got = counter.stop()
     assert sum(stream["count"] for stream in got.values()) < 1000, got
     slow.stop()
+
+
+def test_the_daemon_goes_before_others(lab, idle_pair):
+    """By its own priority, and by its session's where the kernel shares processors between sessions."""
+    idle_pair.west.start()
+    proc = pathlib.Path(f"/proc/{idle_pair.west.pid()}")
+    fields = (proc / "stat").read_text().rpartition(")")[2].split()
+    assert int(fields[16]) == -10
+    assert int(fields[3]) == idle_pair.west.pid()  # a session of its own
+    group = proc / "autogroup"
+    if group.exists():
+        assert group.read_text().split()[-1] == "-10"
