@@ -90,6 +90,7 @@
 	X(weaker_key_does_not_stand_in_for_the_vouched_one) \
 	X(private_traffic_tries_every_gateway)    \
 	X(vanished_records_of_a_protected_destination) \
+	X(memory_of_a_tunnel_in_use)              \
 	X(changed_key_of_a_protected_destination) \
 	X(remembered_key_beside_another)          \
 	X(weaker_gateway_takes_nothing) \

@@ -252,6 +252,36 @@ void vanished_records_of_a_protected_destination(void)
 	}
 }
 
+/* TRU-9: the thirty days begin with the end of the tunnel, not with its beginning. */
+void memory_of_a_tunnel_in_use(void)
+{
+	static const char conf[] = "config setup\n\ttunnel-idle=1d\n" CONN(
+	    "\tikelifetime=24h\n\tkeylife=24h\n\tsticky=yes\n");
+	static const char peer[] = "config setup\n\ttunnel-idle=1d\n"
+				   "conn anyone\n\tleft=%defaultroute\n"
+				   "\tleftsubnet=198.51.100.0/24\n\tright=%opportunistic\n"
+				   "\tikelifetime=24h\n\tkeylife=24h\n\tauto=route\n";
+	struct sim *sim = sim_new(1);
+	struct gateway *west = make_west(sim, conf);
+	struct gateway *east = sim_gateway_with(sim, "east", "192.0.2.2", "198.51.100.0/24", peer);
+
+	sim_delegate(sim, destination, east);
+	sim_publish_key(sim, east);
+	for (unsigned quarters = 0; quarters < 4 * 35; quarters++) {
+		sim_ping(sim, source, destination);
+		sim_run_for(sim, SECONDS(6 * 3600));
+	}
+	expect_tunnel(sim, source, destination);
+	sim_shutdown(sim, east);
+	sim_run_for(sim, SECONDS(5));
+	sim_withdraw(sim, destination);
+	sim_packet(sim, source, destination);
+	sim_run_for(sim, SECONDS(20));
+	expect_drop(sim, source, destination);
+	expect_logged(sim, west, "now no delegation");
+	sim_end(sim);
+}
+
 /* TRU-9: and what has another key, which nobody signed: from both sides. */
 void changed_key_of_a_protected_destination(void)
 {

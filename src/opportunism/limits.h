@@ -17,8 +17,8 @@ enum {
 	/* Negotiations with one such gateway that came to nothing in a minute; then what names it
 	 * fails at once, for the rest of it (SEC-4). */
 	GATEWAY_FAILURES_MAX = 3,
-	/* Flows of one Source that are being asked about while others ask too: its further ones wait,
-	 * so that the others' questions do not stand behind hundreds at the name server. */
+	/* Flows of one Source that are being asked about while others ask too: its further ones
+	 * wait, so that the others' questions do not stand behind hundreds at the name server. */
 	FLOWS_ASKED_SHARE = 32,
 	/* Flows that wait for the resolver, in lines by Source. At the bound the oldest of the
 	 * longest line ends as "overload" (TTL-8). */
@@ -47,7 +47,8 @@ enum {
 	RECORDS_MAX = 16,
 	/* Gateways of one Destination; further ones, less preferred, are ignored. */
 	GATEWAYS_MAX = 8,
-	/* Destinations remembered as protected; at the bound the least recent one is forgotten. */
+	/* Destinations remembered as protected; at the bound a sixteenth of them is forgotten, of
+	 * the networks with the most, the least recent first. */
 	PROTECTED_MAX = 16384,
 	/* Candidate keys of one gateway or identity; further ones are ignored. */
 	KEYS_MAX = 8,

@@ -5,6 +5,7 @@
 
 #include "crypto/prf.h"
 #include "opportunism/limits.h"
+#include "opportunism/thinning.h"
 
 /* A tunnel that is used all day is written down once in so long. */
 #define PROTECTED_STEP SECONDS(3600)
@@ -76,6 +77,22 @@ bool protected_is_by(const struct protected_host *host, const struct pubkey *key
 	return key_digest(key, digest) && memcmp(digest, host->key, sizeof(digest)) == 0;
 }
 
+/* A part at once, since all are looked at for it. */
+static void make_room(struct protected_hosts *all)
+{
+	size_t count = 0;
+	struct thinned *hosts = new_array(all->by_address.count, sizeof(*hosts));
+	struct protected_host *host;
+
+	TAILQ_FOREACH (host, &all->in_order, in_order)
+		hosts[count++] = (struct thinned){ host->address, host->last, host, false };
+	thin_out(hosts, count, PROTECTED_MAX - PROTECTED_MAX / 16);
+	for (size_t i = 0; i < count; i++)
+		if (!hosts[i].stays)
+			host_free(all, hosts[i].owner);
+	free(hosts);
+}
+
 static struct protected_host *host_of(struct protected_hosts *all, const struct ip *address)
 {
 	struct protected_host *host = find(all, address);
@@ -86,7 +103,7 @@ static struct protected_host *host_of(struct protected_hosts *all, const struct 
 		return host;
 	}
 	if (all->by_address.count >= PROTECTED_MAX)
-		host_free(all, TAILQ_FIRST(&all->in_order));
+		make_room(all);
 	host = new_zeroed(sizeof(*host));
 	host->address = *address;
 	hash_add(&all->by_address, &host->by_address,

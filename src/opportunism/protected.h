@@ -5,7 +5,8 @@
  * was a record: what was protected once and is not now, or by another key, is worth a warning, and
  * with sticky=yes it gets no cleartext.
  *
- * At PROTECTED_MAX the one protected least recently is forgotten.
+ * At PROTECTED_MAX a part of them is forgotten, those of the networks that have the most
+ * (thinning.h): who shows us thousands of addresses of his own displaces his own.
  */
 #include <sys/queue.h>
 

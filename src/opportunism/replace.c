@@ -13,6 +13,8 @@
 
 #include <stdlib.h>
 
+#include "opportunism/downgrade.h"
+
 /* Receives a moment longer; its flow has forgotten it. */
 struct leaving {
 	struct timer timer;
@@ -116,6 +118,7 @@ void flow_replace_child(struct opportunism *opp, const struct event *event)
 	child_add(opp, flow, event, old->is_ours, old->strength);
 	new = child_find(opp, event->spi_in);
 	child_tell_strength(opp, new);
+	downgrade_note_tunnel(opp, flow, sa_find(opp, event->sa), old->strength);
 	TAILQ_REMOVE(&flow->children, new, in_flow);
 	new->replaces = event->replaces;
 	if (event->start == CHILD_SENDS_NEVER) {
