@@ -179,6 +179,19 @@ class HostKeys(Gateway):
         self.assertIn("no next key", self.refused(1, "auto", "--rollover"))
         self.assertIn("no such next key", self.refused(1, "showhostkey", "--next", "--key"))
 
+    def test_rollover_follows_a_link_to_the_secrets(self):
+        store = self.confs / "store"
+        store.mkdir()
+        (store / "secrets").write_text(": RSA old.pem\n: RSA-NEXT new.pem\n")
+        (store / "secrets").chmod(0o600)
+        link = self.confs / "ipsec.secrets"
+        link.unlink(missing_ok=True)
+        link.symlink_to("store/secrets")
+        self.done("auto", "--rollover")
+        self.assertTrue(link.is_symlink())
+        self.assertEqual((store / "secrets").read_text(), ": RSA new.pem\n: RSA old.pem\n")
+        self.assertEqual([p.name for p in store.iterdir()], ["secrets"])
+
     def test_rollover_puts_the_next_key_before_an_inline_one(self):
         self.write("ipsec.secrets", ": RSA {\n\tModulus: 0x01\n\t}\n: RSA-NEXT\tnew.pem")
         self.done("auto", "--rollover")

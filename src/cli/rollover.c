@@ -6,7 +6,9 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -107,6 +109,18 @@ static struct secret rewrite(struct bytes text, const struct line *next)
 	return out;
 }
 
+/* Where the file itself is. */
+static bool find_file(const char *link, char *path, size_t size)
+{
+	char *real = realpath(link, NULL);
+	bool fits = real != NULL && strlen(real) < size;
+
+	if (fits)
+		string_copy(path, size, real);
+	free(real);
+	return fits;
+}
+
 static bool read_file(const char *path, struct secret *out, struct stat *is)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -148,11 +162,12 @@ static int roll(const struct cli *cli, size_t word)
 	CLEANUP(secret_free) struct secret fresh = { 0 };
 	struct stat is;
 	struct line next;
-	char path[4000];
+	char path[4000], link[PATH_MAX];
 
-	snprintf(path, sizeof(path), "%s/ipsec.secrets", cli->confs);
-	if (!read_file(path, &text, &is))
-		return cli_fail("%s: cannot be read", path);
+	/* A link stays one: what it points to is written anew. */
+	snprintf(link, sizeof(link), "%s/ipsec.secrets", cli->confs);
+	if (!find_file(link, path, sizeof(path)) || !read_file(path, &text, &is))
+		return cli_fail("%s: cannot be read", link);
 	if (!line_find(secret_view(&text), word, true, &next))
 		return cli_fail("there is no next key in %s; make one with ipsec newhostkey --next, "
 		                "publish it, and wait for the TTL of the old record",

@@ -641,6 +641,35 @@ static void that_an_sa_is_heard_is_told_again_after_a_full_mailbox(void **state)
 	remove_hostile();
 }
 
+static void set_soft_limit(struct gateway *gw, uint64_t packets)
+{
+	tables_read_begin(&gw->shared.tables);
+	tables_child(&gw->shared.tables, gw->spi)->soft.packets = packets;
+	tables_read_end(&gw->shared.tables);
+}
+
+/* RKY-6: the same of an SA that is worn. */
+static void that_an_sa_is_worn_is_told_again_after_a_full_mailbox(void **state)
+{
+	int from = udp_socket(&west, 7030), to = udp_socket(&east, 7031);
+	struct mailbox *m = &west.shared.mailbox;
+
+	take_letters(m, LETTER_WORN, west.spi);
+	fill_mailbox(m);
+	set_soft_limit(&west, 1);
+	send_text(from, &east, 7031, "one");
+	expect_text(to, "one");
+	assert_int_equal(take_letters(m, LETTER_WORN, west.spi), 0);
+	send_text(from, &east, 7031, "two");
+	expect_text(to, "two");
+	send_text(from, &east, 7031, "three");
+	expect_text(to, "three");
+	assert_int_equal(take_letters(m, LETTER_WORN, west.spi), 1);
+	set_soft_limit(&west, UINT64_MAX);
+	close(from);
+	close(to);
+}
+
 /* IN-8, UDP-2: the inner packet is what it was, whatever was around it; without a UDP checksum. */
 static void nothing_of_the_outer_header_goes_in(void **state)
 {
@@ -744,6 +773,7 @@ int main(void)
 		cmocka_unit_test(unwraps_esp_inside_esp_and_nothing_inside_that),
 		cmocka_unit_test(counts_what_comes_twice_and_what_comes_late),
 		cmocka_unit_test(that_an_sa_is_heard_is_told_again_after_a_full_mailbox),
+		cmocka_unit_test(that_an_sa_is_worn_is_told_again_after_a_full_mailbox),
 		cmocka_unit_test(nothing_of_the_outer_header_goes_in),
 		cmocka_unit_test(shows_the_dscp_outside_only_where_it_is_told_to),
 		cmocka_unit_test(drops_what_no_row_is_about),

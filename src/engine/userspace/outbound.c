@@ -27,6 +27,15 @@ static void pass(struct worker *worker, const struct packet *p, struct use *use)
 		drop(worker, ENGINE_DROP_SEND);
 }
 
+/* A mailbox that is full now is tried again with the next packet. */
+static void tell_worn(struct worker *worker, struct child *child)
+{
+	struct letter letter = { .kind = LETTER_WORN, .spi = child->spi_in };
+
+	if (!mailbox_put(&worker->shared->mailbox, &letter, BYTES(NULL, 0)))
+		child_says_again(child);
+}
+
 /*
  * OUT-5: its hard limit ends the SA, for both directions; what comes next waits for another. Tried
  * again with every packet that it can no longer carry, should the mailbox be full.
@@ -66,9 +75,7 @@ static void seal_payload(struct worker *worker, struct child *child, uint8_t nex
 		return;
 	}
 	if (child_wears_out(child, sequence))
-		mailbox_put(&worker->shared->mailbox,
-		            &(struct letter){ .kind = LETTER_WORN, .spi = child->spi_in },
-		            BYTES(NULL, 0));
+		tell_worn(worker, child);
 	len = encrypt(worker, child, sequence, next_header, payload);
 	if (len == 0) {
 		drop(worker, ENGINE_DROP_SEND);

@@ -240,6 +240,11 @@ bool child_wears_out(struct child *child, uint64_t sequence)
 	       !__atomic_exchange_n(&child->is_worn, true, __ATOMIC_RELAXED);
 }
 
+void child_says_again(struct child *child)
+{
+	__atomic_store_n(&child->is_worn, false, __ATOMIC_RELAXED);
+}
+
 bool child_is_used_up(const struct child *child, uint64_t sequence)
 {
 	return sequence >= child->hard.packets ||

@@ -127,6 +127,8 @@ size_t child_inner_limit(const struct child *child, unsigned version);
 uint64_t child_next_sequence(struct child *child);
 /* Said once: it is beyond its soft limits, and it is time for another. */
 MUST_USE bool child_wears_out(struct child *child, uint64_t sequence);
+/* It was not heard: with the next packet once more. */
+void child_says_again(struct child *child);
 /* With that number, or the octets by now, it is at a hard limit: nothing may follow. */
 bool child_is_used_up(const struct child *child, uint64_t sequence);
 /* OUT-5: from now on it is gone for both directions, whatever the control thread is at. */
