@@ -84,17 +84,18 @@ static const char *device_of(const struct network *n, const struct ip *address)
  * one beside a new one. */
 static void find_covered(struct plan *p, const struct network *n)
 {
+	const char *devices[PLAN_OUTER_MAX];
+
+	for (size_t j = 0; j < p->outer_count; j++)
+		devices[j] = device_of(n, &p->outer[j]);
 	for (size_t i = 0; i < n->address_count; i++) {
 		const struct network_address *a = &n->addresses[i];
 		bool is_outer = false;
 
-		for (size_t j = 0; j < p->outer_count; j++) {
-			const char *device = device_of(n, &p->outer[j]);
-
+		for (size_t j = 0; j < p->outer_count; j++)
 			is_outer |= ip_equal(&p->outer[j], &a->address) ||
-			            (device != NULL && strcmp(device, a->device) == 0 &&
+			            (devices[j] != NULL && strcmp(devices[j], a->device) == 0 &&
 			             p->outer[j].family == a->address.family);
-		}
 		if (is_outer && is_global(&a->address) && strcmp(a->device, PLAN_DEVICE) != 0)
 			p->covered[p->covered_count++] = a->address;
 	}
@@ -102,7 +103,7 @@ static void find_covered(struct plan *p, const struct network *n)
 
 static void find_addresses(struct plan *p, const struct conf *conf, const struct network *n)
 {
-	/* Those of a link are exempt, and come and go with every container. */
+	/* Those of a link are exempt. */
 	for (size_t i = 0; i < n->address_count; i++) {
 		const struct network_address *a = &n->addresses[i];
 
@@ -140,11 +141,12 @@ static int compare_first(const void *a, const void *b)
 	return ip_compare(&x->first, &y->first);
 }
 
-/* Of more addresses than are read, the rest must work as well. */
+/* Nobody knows what policy says of addresses that were not read: nothing is sent from them. */
 static void find_known(struct plan *p, const struct conf *conf, const struct network *n)
 {
-	bool is_any = !covers_own(conf) || n->address_count == NETWORK_ADDRESSES_MAX;
+	bool is_any = !covers_own(conf);
 
+	p->has_more_addresses = n->has_more_addresses && !is_any;
 	p->known = new_array(p->own_count + 2, sizeof(*p->known));
 	if (is_any) {
 		p->known[p->known_count++] = range_any(IP_V4);
@@ -176,6 +178,11 @@ bool plan_lacks(const struct plan *plan, const struct conf *conf, struct text *w
 		         "route-bypass=yes: there are more than %d routes; only the first "
 		         "ones are bypassed",
 		         NETWORK_ROUTES_MAX);
+	if (plan->has_more_addresses)
+		text_add(what,
+		         "%sthis machine has more than %d addresses; nothing is sent from the "
+		         "others",
+		         what->len > 0 ? "; " : "", NETWORK_ADDRESSES_MAX);
 	if (plan->outer_count > 0)
 		return what->len > 0;
 	if (conf->setup.uses_defaultroute)

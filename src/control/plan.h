@@ -37,6 +37,7 @@ struct plan {
 	struct ip_range *bypass; /* route-bypass=yes: what has a route of its own; disjoint */
 	size_t bypass_count;
 	bool has_more_routes; /* than are known; those are not bypassed */
+	bool has_more_addresses; /* than are read; nothing is sent from those */
 	uint32_t dns_uids[CONF_DNS_USERS_MAX];
 	size_t dns_uid_count;
 	struct ip_range *inside; /* disjoint */

@@ -225,6 +225,39 @@ static void an_address_is_known_once_the_policy_is_made_with_it(void **state)
 	plan_wipe(&plan);
 }
 
+/* More addresses than are read: the others are none that anything may be sent from. */
+static void addresses_that_were_not_read_are_not_known(void **state)
+{
+	struct network *network = new_zeroed(sizeof(*network));
+	struct conf conf = { .setup = { .uses_defaultroute = true } };
+	struct conn conn = { .name = (char *)"sg", .auto_action = AUTO_ROUTE };
+	struct ip extra = ip_v4(198, 51, 100, 1);
+	struct text what = { 0 };
+	struct plan plan;
+	char error[256];
+
+	conn.left.kind = END_DEFAULTROUTE;
+	conn.right.kind = END_OPPORTUNISTIC;
+	conf.conns = &conn;
+	conf.conn_count = 1;
+	make_network(network);
+	while (network->address_count < NETWORK_ADDRESSES_MAX) {
+		network->addresses[network->address_count++] =
+		    (struct network_address){ .address = extra, .device = "lan" };
+		assert_true(ip_next(&extra, &extra));
+	}
+	network->has_more_addresses = true;
+	assert_true(plan_make(&plan, &conf, network, 64937, error, sizeof(error)));
+	assert_true(plan.known_count > NETWORK_ADDRESSES_MAX / 2);
+	for (size_t i = 0; i < plan.known_count; i++)
+		assert_true(range_is_single(&plan.known[i]));
+	assert_true(plan_lacks(&plan, &conf, &what));
+	assert_non_null(strstr(what.s, "more than 1024 addresses"));
+	text_free(&what);
+	plan_wipe(&plan);
+	free(network);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -237,6 +270,7 @@ int main(void)
 		cmocka_unit_test(every_address_of_the_outer_device_is_covered),
 		cmocka_unit_test(several_outer_devices_have_a_row_each),
 		cmocka_unit_test(an_address_is_known_once_the_policy_is_made_with_it),
+		cmocka_unit_test(addresses_that_were_not_read_are_not_known),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -85,6 +85,10 @@ static void tell(const struct daemon *d)
 		text_add(&list, " %s", ip_text(&plan->outer[i]).s);
 	log_line(&d->log, LOG_INFO, "interfaces: addresses have changed, outer now%s",
 	         list.len > 0 ? list.s : ": none");
+	if (plan->has_more_addresses)
+		log_line(&d->log, LOG_ERROR,
+		         "interfaces: more than %d addresses; nothing is sent from the others",
+		         NETWORK_ADDRESSES_MAX);
 }
 
 static void on_due(evutil_socket_t fd, short what, void *ctx)

@@ -43,9 +43,14 @@ static int on_address(const struct nlmsghdr *h, void *ctx)
 		if (type == IFA_FLAGS && mnl_attr_get_payload_len(attr) >= 4)
 			flags = mnl_attr_get_u32(attr);
 	}
-	if (a.address.family == IP_NONE || (flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)) != 0 ||
-	    n->address_count == NETWORK_ADDRESSES_MAX)
+	/* Those of a link come and go with every container, and are nothing to anybody here. */
+	if (a.address.family == IP_NONE || ip_is_link_local(&a.address) ||
+	    (flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)) != 0)
 		return MNL_CB_OK;
+	if (n->address_count == NETWORK_ADDRESSES_MAX) {
+		n->has_more_addresses = true;
+		return MNL_CB_OK;
+	}
 	if (if_indextoname((unsigned)a.ifindex, a.device) == NULL)
 		return MNL_CB_OK;
 	n->addresses[n->address_count++] = a;

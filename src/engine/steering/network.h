@@ -3,7 +3,7 @@
  */
 #include "util/address.h"
 
-enum { NETWORK_ADDRESSES_MAX = 256, NETWORK_ROUTES_MAX = 4096 };
+enum { NETWORK_ADDRESSES_MAX = 1024, NETWORK_ROUTES_MAX = 4096 };
 
 struct network_address {
 	struct ip address;
@@ -13,8 +13,9 @@ struct network_address {
 };
 
 struct network {
-	struct network_address addresses[NETWORK_ADDRESSES_MAX]; /* more than fit are left out */
+	struct network_address addresses[NETWORK_ADDRESSES_MAX]; /* but those of a link */
 	size_t address_count;
+	bool has_more_addresses; /* than fit */
 	/* Of the default route of each family: device, its preferred address and next hop. */
 	char device4[16];
 	char device6[16];
