@@ -47,16 +47,18 @@ void claim_free(struct claim *claim)
 	stop_lookups(claim);
 	heap_remove(&claim->opp->timers, &claim->timer.node);
 	hash_remove(&claim->opp->claims, &claim->by_sa);
+	hash_remove(&claim->opp->claims_from, &claim->by_source);
 	free(claim);
 }
 
 unsigned claims_from(const struct opportunism *opp, const struct ip *from)
 {
+	struct hash_node *node =
+	    hash_first(&opp->claims_from, hash_octets(&opp->claims_from, from, sizeof(*from)));
 	unsigned count = 0;
 
-	for (struct hash_node *node = hash_walk(&opp->claims, NULL); node != NULL;
-	     node = hash_walk(&opp->claims, node)) {
-		const struct claim *claim = CONTAINER_OF(node, struct claim, by_sa);
+	for (; node != NULL; node = hash_following(node)) {
+		const struct claim *claim = CONTAINER_OF(node, struct claim, by_source);
 
 		count += !claim->is_granted && ip_equal(&claim->said.path.remote.address, from);
 	}
@@ -96,6 +98,9 @@ struct claim *claim_new(struct opportunism *opp, const struct event *event)
 		claim->refusal = "tunnels are for all protocols and ports";
 	hash_add(&opp->claims, &claim->by_sa,
 	         hash_octets(&opp->claims, &claim->sa, sizeof(claim->sa)));
+	hash_add(&opp->claims_from, &claim->by_source,
+	         hash_octets(&opp->claims_from, &claim->said.path.remote.address,
+	                     sizeof(claim->said.path.remote.address)));
 	return claim;
 }
 

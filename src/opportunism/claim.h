@@ -10,6 +10,7 @@
 
 struct claim {
 	struct hash_node by_sa;
+	struct hash_node by_source; /* outer */
 	struct timer timer;
 	struct opportunism *opp;
 	struct instant began;

@@ -36,6 +36,7 @@ struct peer_sa {
 	TAILQ_ENTRY(peer_sa) in_idle; /* while it is up without children */
 	bool is_idle;
 	bool is_gone; /* it ends, or has ended */
+	LIST_HEAD(, child) list_of_children;
 	unsigned children;
 	struct instant up;
 	LIST_ENTRY(peer_sa) in_list;
@@ -60,6 +61,8 @@ struct child {
 	struct hash_node by_spi;
 	TAILQ_ENTRY(child) in_flow;
 	struct flow *flow;
+	struct peer_sa *of; /* the one of handle `sa`; NULL: it is forgotten */
+	LIST_ENTRY(child) in_sa;
 	ike_handle sa;
 	uint32_t spi_in;
 	uint32_t spi_out;
@@ -171,6 +174,7 @@ struct opportunism {
 	struct ip last_source;       /* of the newest flow that wants to ask */
 	struct instant others_asked; /* when that was another one than before; 0 never */
 	struct fair_queue shunts;    /* flows of opportunism with one, oldest first */
+	LIST_HEAD(, flow) silent_shunts; /* that wait for a gateway, and some that do no more */
 	struct pace pace;
 	struct askers askers;
 	TAILQ_HEAD(, claim) waiting_claims; /* for another of their source */
@@ -182,7 +186,8 @@ struct opportunism {
 	LIST_HEAD(, group_name) group_names;
 	bool has_new_names; /* of a policy file: an address, or another one */
 	struct hash attempts; /* by tag */
-	struct hash claims;   /* by tag */
+	struct hash claims;   /* by IKE SA */
+	struct hash claims_from; /* by outer source */
 	struct refusals refusals;
 	struct hash sas;      /* by handle */
 	struct hash sas_at; /* by gateway */

@@ -253,6 +253,7 @@ void flow_free(struct flow *flow)
 
 	flow_stop_inquiry(flow);
 	fair_remove(&flow->in_queue);
+	flow_leave_silent(flow);
 	flow_abandon_followers(flow);
 	if (flow->carrier != NULL)
 		LIST_REMOVE(flow, of_carrier);

@@ -90,6 +90,8 @@ struct flow {
 	struct hash_node by_pair;
 	struct timer timer;
 	struct fair_entry in_queue; /* of those that wait, that ask, or that have a shunt */
+	LIST_ENTRY(flow) in_silent; /* of those that had one because a gateway was silent */
+	bool is_in_silent;
 	struct opportunism *opp;
 	struct ip_pair pair;
 	struct conn_state *conn; /* rechecked at every change of the conns; NULL: none any more */
@@ -190,6 +192,9 @@ struct flow_next {
 struct flow_next flow_next(const struct flow *flow);
 
 /* shunt.c */
+/* Of those that want to know when their gateway is back (recover.c). */
+void flow_join_silent(struct flow *flow);
+void flow_leave_silent(struct flow *flow);
 /* The shunt stands for a lifetime of that cause from now on. */
 void flow_stand(struct flow *flow, enum flow_reason cause);
 /* The result of asking again, or of an attempt that went on. */

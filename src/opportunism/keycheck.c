@@ -164,15 +164,12 @@ static void ask_about(struct key_check *check, const struct flow *flow)
 /* The peer's own name is silent about the key: perhaps those it speaks for are not. */
 static void ask_about_pairs(struct key_check *check)
 {
-	struct opportunism *opp = check->opp;
-	struct hash_node *node = NULL;
+	const struct peer_sa *sa = sa_find(check->opp, check->sa);
+	const struct child *child;
 
-	while ((node = hash_walk(&opp->children, node)) != NULL) {
-		const struct child *child = CONTAINER_OF(node, struct child, by_spi);
-
-		if (child->sa == check->sa)
+	if (sa != NULL)
+		LIST_FOREACH (child, &sa->list_of_children, in_sa)
 			ask_about(check, child->flow);
-	}
 	if (LIST_EMPTY(&check->pairs))
 		finish(check);
 }

@@ -53,9 +53,9 @@ struct opportunism *opportunism_new(const struct opportunism_settings *settings)
 		.tries = 5,
 		.kem = kem_ml_kem_768(),
 	};
-	struct hash *tables[] = { &opp->flows, &opp->attempts, &opp->claims,
-		                  &opp->sas,   &opp->children, &opp->memories,
-		                  &opp->closed,  &opp->sas_at };
+	struct hash *tables[] = { &opp->flows,  &opp->attempts, &opp->claims,
+		                  &opp->sas,    &opp->children, &opp->memories,
+		                  &opp->closed, &opp->sas_at,   &opp->claims_from };
 	struct ike_owner owner = core_owner(opp);
 	uint64_t seed[2];
 
@@ -154,6 +154,7 @@ void opportunism_free(struct opportunism *opp)
 	hash_wipe(&opp->flows);
 	hash_wipe(&opp->attempts);
 	hash_wipe(&opp->claims);
+	hash_wipe(&opp->claims_from);
 	hash_wipe(&opp->sas);
 	hash_wipe(&opp->children);
 	hash_wipe(&opp->memories);

@@ -268,37 +268,60 @@ static bool was_tried(const struct flow *flow, const struct ip *gateway)
 	return false;
 }
 
+static bool waits_for_gateway(const struct flow *flow)
+{
+	return flow->state == FLOW_SHUNT &&
+	       (flow->tunnel != NULL || flow->reason == FLOW_REASON_GATEWAY_SILENT);
+}
+
 static void look_at_flow(struct flow *flow, const struct ip *gateway)
 {
 	if (flow->tunnel != NULL)
 		tunnel_hurry(flow, gateway);
-	else if (flow->state == FLOW_SHUNT && flow->reason == FLOW_REASON_GATEWAY_SILENT &&
-	         was_tried(flow, gateway))
+	else if (was_tried(flow, gateway))
 		flow_end(flow, "its gateway is there again");
+}
+
+static void look_at_silent_shunts(struct opportunism *opp, const struct ip *gateway)
+{
+	LIST_HEAD(, flow) all;
+	struct flow *flow;
+
+	/* One that ends may take others along. */
+	LIST_INIT(&all);
+	while ((flow = LIST_FIRST(&opp->silent_shunts)) != NULL) {
+		LIST_REMOVE(flow, in_silent);
+		LIST_INSERT_HEAD(&all, flow, in_silent);
+	}
+	while ((flow = LIST_FIRST(&all)) != NULL) {
+		flow_leave_silent(flow);
+		if (!waits_for_gateway(flow))
+			continue;
+		flow_join_silent(flow);
+		look_at_flow(flow, gateway);
+	}
+}
+
+/* Those of ranges; of single pairs they are among the shunts. */
+static void hurry_tunnels(struct opportunism *opp, const struct ip *gateway)
+{
+	struct tunnel *tunnel = LIST_FIRST(&opp->tunnels), *next_one;
+
+	for (; tunnel != NULL; tunnel = next_one) {
+		next_one = LIST_NEXT(tunnel, in_list);
+		tunnel_hurry(tunnel->flow, gateway);
+	}
 }
 
 void gateway_is_back(struct opportunism *opp, const struct ip *gateway)
 {
 	struct gateway_memory *memory = memory_of(opp, gateway);
-	struct tunnel *tunnel = LIST_FIRST(&opp->tunnels), *next_one;
-	struct ip_pair *pairs;
-	size_t count;
 
 	if (memory->silence.ns == 0)
 		return;
 	memory_heard(memory);
-	for (; tunnel != NULL; tunnel = next_one) {
-		next_one = LIST_NEXT(tunnel, in_list);
-		look_at_flow(tunnel->flow, gateway);
-	}
-	pairs = flow_pairs(opp, &count);
-	for (size_t i = 0; i < count; i++) {
-		struct flow *flow = flow_find(opp, &pairs[i]);
-
-		if (flow != NULL)
-			look_at_flow(flow, gateway);
-	}
-	free(pairs);
+	hurry_tunnels(opp, gateway);
+	look_at_silent_shunts(opp, gateway);
 }
 
 /* ---- All of them ---- */

@@ -79,7 +79,13 @@ void sa_is_lost(struct opportunism *opp, struct peer_sa *sa)
 
 void sa_forget(struct opportunism *opp, struct peer_sa *sa)
 {
+	struct child *child;
+
 	sa_is_lost(opp, sa);
+	while ((child = LIST_FIRST(&sa->list_of_children)) != NULL) {
+		LIST_REMOVE(child, in_sa);
+		child->of = NULL;
+	}
 	hash_remove(&opp->sas, &sa->by_handle);
 	hash_remove(&opp->sas_at, &sa->by_gateway);
 	LIST_REMOVE(sa, in_list);
@@ -260,22 +266,25 @@ static void untell_strength(struct opportunism *opp, const struct child *child)
 		opp->is_policy_stale = true;
 }
 
-static void count_child(struct opportunism *opp, const struct child *child)
+static void count_child(struct opportunism *opp, struct child *child)
 {
-	struct peer_sa *sa = sa_find(opp, child->sa);
+	struct peer_sa *sa = child->of;
 
 	if (sa == NULL)
 		return;
+	LIST_INSERT_HEAD(&sa->list_of_children, child, in_sa);
 	sa->children++;
 	set_idle(opp, sa, false);
 }
 
-static void uncount_child(struct opportunism *opp, const struct child *child)
+static void uncount_child(struct opportunism *opp, struct child *child)
 {
-	struct peer_sa *sa = sa_find(opp, child->sa);
+	struct peer_sa *sa = child->of;
 
 	if (sa == NULL)
 		return;
+	LIST_REMOVE(child, in_sa);
+	child->of = NULL;
 	sa->is_full = false; /* there may be room again */
 	if (--sa->children > 0 || !sa->is_up || sa->is_gone)
 		return;
@@ -304,6 +313,7 @@ void child_add(struct opportunism *opp, struct flow *flow, const struct event *u
 
 	child->flow = flow;
 	child->sa = up->sa;
+	child->of = sa_find(opp, up->sa);
 	child->spi_in = up->spi_in;
 	child->spi_out = up->spi_out;
 	child->gateway = up->path.remote.address;

@@ -183,11 +183,27 @@ struct instant flow_shunt_due(const struct flow *flow)
 
 /* ---- Doing ---- */
 
+void flow_leave_silent(struct flow *flow)
+{
+	if (flow->is_in_silent)
+		LIST_REMOVE(flow, in_silent);
+	flow->is_in_silent = false;
+}
+
+void flow_join_silent(struct flow *flow)
+{
+	if (!flow->is_in_silent)
+		LIST_INSERT_HEAD(&flow->opp->silent_shunts, flow, in_silent);
+	flow->is_in_silent = true;
+}
+
 void flow_stand(struct flow *flow, enum flow_reason cause)
 {
 	flow->confirmed = flow->opp->now;
 	flow->expires = expiry(flow, cause);
 	flow->is_asking_again = flow->is_ordered = false;
+	if (cause == FLOW_REASON_GATEWAY_SILENT || (flow->tunnel != NULL && !flow->tunnel->is_wide))
+		flow_join_silent(flow);
 }
 
 static bool stands(const struct flow *flow, enum eroute_action action, enum flow_reason cause)
