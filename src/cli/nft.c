@@ -105,7 +105,7 @@ bool nft_load(const char *ruleset, bool only_check, char *error, size_t size)
 
 bool nft_end_change(char *error, size_t size)
 {
-	return nft_load("flush set " TABLE " changing\n", false, error, size);
+	return nft_load("flush set " TABLE " replacing\n", false, error, size);
 }
 
 bool nft_has_table(void)

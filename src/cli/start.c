@@ -58,7 +58,8 @@ static void steer_back(const struct gateway *g)
 	bool ok;
 
 	steering_leftover(&leftover, &g->plan.steering, &g->plan.policy);
-	ok = leftover.s != NULL ? nft_load(leftover.s, false, error, sizeof(error))
+	ok = leftover.s != NULL ? nft_load(leftover.s, false, error, sizeof(error)) &&
+	                              nft_end_change(error, sizeof(error))
 	                        : nft_delete_table(error, sizeof(error));
 	text_free(&leftover);
 	if (!ok)

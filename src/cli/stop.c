@@ -33,7 +33,8 @@ static int clean_up(const struct cli *cli)
 		    "so it is not known what must stay blocked, and all stays as it is; "
 		    "correct that, or open everything with ipsec stop --open");
 	steering_leftover(&leftover, &g.plan.steering, &g.plan.policy);
-	ok = leftover.s != NULL ? nft_load(leftover.s, false, error, sizeof(error))
+	ok = leftover.s != NULL ? nft_load(leftover.s, false, error, sizeof(error)) &&
+	                              nft_end_change(error, sizeof(error))
 	                        : nft_delete_table(error, sizeof(error));
 	steering_routes_down(&g.plan.steering);
 	if (ok)

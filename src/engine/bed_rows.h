@@ -8,7 +8,7 @@
  */
 #include "opportunism/policy.h"
 
-enum { BED_ROWS_MAX = 64 };
+enum { BED_ROWS_MAX = 2048 };
 
 struct bed_rows {
 	struct policy_row rows[BED_ROWS_MAX]; /* as given */

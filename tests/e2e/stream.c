@@ -6,6 +6,8 @@
  *   stream send ADDRESS PORT RATE COUNT  RATE a second, COUNT of them; IPv4
  */
 #include <arpa/inet.h>
+#include <errno.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,6 +57,12 @@ static int receive(int port)
 	return 0;
 }
 
+/* An ICMP error that came for one before, or a filter that drops. */
+static bool was_refused(void)
+{
+	return errno == ECONNREFUSED || errno == EPERM;
+}
+
 static int stream(const char *address, int port, unsigned rate, uint32_t count)
 {
 	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
@@ -79,7 +87,7 @@ static int stream(const char *address, int port, unsigned rate, uint32_t count)
 			uint32_t number = htonl(i);
 
 			memcpy(octets, &number, sizeof(number));
-			if (send(s, octets, sizeof(octets), 0) < 0)
+			if (send(s, octets, sizeof(octets), 0) < 0 && !was_refused())
 				return fail("send");
 		}
 		nanosleep(&(struct timespec){ .tv_nsec = 200000 }, NULL);

@@ -486,6 +486,7 @@ def test_a_stop_leaves_drop_rules_for_private_rows_only(bare, west):
         assert bare.source.ping("198.18.10.9")
     assert not capture.frames().between(SOURCE, SECOND)
     west.nft(west.steering.text("leftover"))
+    west.nft("flush set inet wildswan replacing\n")
     assert west.shell("nft -s list table inet wildswan") == loaded
 
 

@@ -87,20 +87,38 @@ static void put_local(struct batch *b, const struct policy_table *policy)
 	cover_wipe(&local);
 }
 
-/* Without the daemon nobody says what may be sent from a new address: then it waits if any row is
- * private. */
-static void guarded_put(struct steering *s, struct batch *b)
+void protocols_put(struct batch *b, const char *set, bool are_in)
 {
 	static const uint8_t protocols[] = { NFPROTO_IPV4, NFPROTO_IPV6 };
-	struct elements e = elements_begin(b, NFT_MSG_NEWSETELEM, "guarded");
+	struct elements e = elements_begin(b, NFT_MSG_NEWSETELEM, set);
 
-	batch_flush_set(b, "guarded");
-	for (size_t i = 0; steering_has_private(&s->policy) && i < ARRAY_LEN(protocols); i++) {
+	batch_flush_set(b, set);
+	for (size_t i = 0; are_in && i < ARRAY_LEN(protocols); i++) {
 		struct element element = { .key = { protocols[i] }, .key_len = 1 };
 
 		element_put(&e, &element);
 	}
 	elements_end(&e);
+}
+
+void protocols_clear(struct steering *s, const char *set)
+{
+	struct batch b = { 0 };
+	int error;
+
+	protocols_put(&b, set, false);
+	error = nft_commit(&s->nft, &b, NULL);
+	if (error != 0 && error != ENOENT) /* without a table there is nothing to clear */
+		log_line(&s->log, LOG_ERROR, "steering: set %s cannot be emptied: %s", set,
+		         strerror(error));
+	batch_wipe(&b);
+}
+
+/* Without the daemon nobody says what may be sent from a new address: then it waits if any row is
+ * private. */
+static void guarded_put(struct steering *s, struct batch *b)
+{
+	protocols_put(b, "guarded", steering_has_private(&s->policy));
 }
 
 void policy_put(struct steering *s, struct batch *b)
@@ -407,32 +425,33 @@ static void commit_policy(struct steering *s, struct batch *b)
 	(void)steering_rebuild(s);
 }
 
-/* All of it in one transaction: no packet meets a half of it. */
 /*
- * The kernel lets a set of ranges change a moment after the rest of its transaction; what is in
- * neither the old rows nor the new ones meanwhile would pass (ruleset_chains.c).
+ * The kernel may let a set of ranges change a moment after the rest of its transaction, and what is
+ * in neither the old rows nor the new ones meanwhile would pass (ruleset.c). Where it is not even
+ * clear whose packets are ours, all wait.
  */
-static void say_changing(struct steering *s, bool changes)
+static void commit_guarded(struct steering *s, struct batch *b, const struct policy_table *before)
 {
-	static const uint8_t protocols[] = { NFPROTO_IPV4, NFPROTO_IPV6 };
-	struct batch b = { 0 };
-	struct elements e = elements_begin(&b, NFT_MSG_NEWSETELEM, "changing");
+	bool is_sure = s->has_policy && has_same_local(before, &s->policy);
+	const char *moment = is_sure ? "changing" : "replacing";
+	bool guards = steering_has_closed(before) || steering_has_closed(&s->policy);
+	struct batch first = { 0 };
 
-	batch_flush_set(&b, "changing");
-	for (size_t i = 0; changes && i < ARRAY_LEN(protocols); i++) {
-		struct element element = { .key = { protocols[i] }, .key_len = 1 };
-
-		element_put(&e, &element);
+	if (guards) {
+		protocols_put(&first, moment, true);
+		commit(s, &first, "a change of policy");
 	}
-	elements_end(&e);
-	commit(s, &b, "a change of policy");
+	s->has_policy = true;
+	commit_policy(s, b);
+	if (guards || !is_sure) /* who loaded the table may have been killed before */
+		protocols_clear(s, moment);
 }
 
+/* All of it in one transaction: no packet meets a half of it. */
 void steering_set_policy(struct steering *s, const struct policy_table *table)
 {
 	struct before before;
 	struct batch b = { 0 };
-	bool guards;
 
 	if (is_known(s, table)) {
 		if (table->flat_count > 0)
@@ -458,14 +477,7 @@ void steering_set_policy(struct steering *s, const struct policy_table *table)
 		s->is_gathering = false;
 		pairs_put_changes(s, &b);
 	}
-	guards = !s->has_policy || steering_has_private(&before.policy) ||
-	         steering_has_private(&s->policy);
-	s->has_policy = true;
-	if (guards)
-		say_changing(s, true);
-	commit_policy(s, &b);
-	if (guards)
-		say_changing(s, false);
+	commit_guarded(s, &b, &before.policy);
 	before_wipe(&before);
 }
 

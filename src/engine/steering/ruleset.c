@@ -27,6 +27,17 @@ bool steering_has_private(const struct policy_table *policy)
 	return false;
 }
 
+bool steering_has_closed(const struct policy_table *policy)
+{
+	for (size_t i = 0; i < policy->flat_count; i++) {
+		const struct policy_row *row = &policy->flat[i];
+
+		if (row->is_private || row->action == POLICY_DROP || row->action == POLICY_REJECT)
+			return true;
+	}
+	return false;
+}
+
 /* Who was not told holds nobody up. */
 void steering_known(struct cover *cover, const struct steering_settings *s)
 {
@@ -56,6 +67,17 @@ static void add_table_head(struct text *out)
 	              "table inet " STEERING_TABLE " {\n");
 }
 
+/*
+ * The kernel shows the elements of sets of ranges a moment after the rest of the transaction that
+ * brings them. While `replacing` is full the sets of a new table are not believed, and what is not
+ * exempt is dropped; the next transaction empties it, since it waits for that moment to be over.
+ */
+static void add_replacing(struct text *out, bool is_full)
+{
+	text_add(out, "	set replacing {\n		type nf_proto\n%s	}\n",
+	         is_full ? "		elements = { ipv4, ipv6 }\n" : "");
+}
+
 void steering_ruleset(struct text *out, const struct steering_settings *s,
                       const struct policy_table *policy)
 {
@@ -74,10 +96,9 @@ void steering_ruleset(struct text *out, const struct steering_settings *s,
 	         "	set alive {\n		type nf_proto\n		flags timeout\n"
 	         "		timeout %us\n		elements = { ipv4, ipv6 }\n	}\n",
 	         s->daemon_down_s);
-	/* The kernel shows sets of ranges a moment after the rest of the transaction that brings
-	 * them; what is in no row meanwhile waits outside. */
-	text_add(out, "	set changing {\n		type nf_proto\n"
-	              "		elements = { ipv4, ipv6 }\n	}\n");
+	add_replacing(out, steering_has_closed(policy));
+	/* The same while the rows of this table change, for what is in no row. */
+	text_add(out, "	set changing {\n		type nf_proto\n	}\n");
 	ruleset_fixed_sets(out, s);
 	for (size_t i = 0; i < ARRAY_LEN(ruleset_families); i++) {
 		ruleset_kept_sets(out, &ruleset_families[i], s, &layout);
@@ -103,27 +124,20 @@ void steering_ruleset(struct text *out, const struct steering_settings *s,
 	text_add(out, "}\n");
 }
 
-static bool has_private(const struct policy_table *policy)
-{
-	for (size_t i = 0; i < policy->flat_count; i++)
-		if (policy->flat[i].is_private)
-			return true;
-	return false;
-}
-
 void steering_leftover(struct text *out, const struct steering_settings *s,
                        const struct policy_table *policy)
 {
 	struct layout layout;
 	struct words w;
 
-	if (!has_private(policy))
+	if (!steering_has_private(policy))
 		return;
 	layout_of_policy(&layout, policy, true);
 	words_of_settings(&w, s);
 	text_add(out, "# wildswan, stopped: what must not leave in the clear still does not.\n");
 	add_table_head(out);
 	text_add(out, "	counter leak { }\n");
+	add_replacing(out, true);
 	ruleset_fixed_sets(out, s);
 	for (size_t i = 0; i < ARRAY_LEN(ruleset_families); i++)
 		ruleset_kept_sets(out, &ruleset_families[i], s, &layout);

@@ -40,6 +40,7 @@ const char ruleset_exempt_chains[] =
     "	# Names must resolve before anything else can be decided. The way to a name server\n"
     "	# may be a tunnel that needs none.\n"
     "	chain name_users {\n"
+    "		meta nfproto @replacing return\n"
     "		ip saddr . ip daddr @arranged4 return\n"
     "		ip6 saddr . ip6 daddr @arranged6 return\n"
     "		meta skuid @dns_uids udp dport @dns_ports goto exempt_connection\n"
@@ -71,6 +72,7 @@ const char ruleset_keep_chain[] =
     "		jump own_sockets\n"
     "		jump name_users\n"
     "		jump exempt\n"
+    "		meta nfproto @replacing counter name leak drop\n"
     "		ip daddr @inside4 accept\n"
     "		ip6 daddr @inside6 accept\n"
     "		ip saddr @column_*4 ip daddr vmap @private_*4\n"
@@ -325,7 +327,12 @@ void ruleset_unknown(struct text *out, const struct policy_table *policy)
 }
 
 const char ruleset_shared_chains[] =
+    "	chain wait {\n"
+    "		jump exempt\n"
+    "		counter name leak drop\n"
+    "	}\n"
     "	chain decide {\n"
+    "		meta nfproto @replacing goto wait\n"
     "		meta nfproto ipv4 goto decide4\n"
     "		meta nfproto ipv6 goto decide6\n"
     "	}\n"

@@ -156,6 +156,10 @@ void inside_put(struct steering *s, struct batch *b);
 void known_put(struct steering *s, struct batch *b);
 void bypass_put(struct steering *s, struct batch *b);
 void alive_put(struct steering *s, struct batch *b);
+/* A set of protocols, "changing" and the like: both in it, or none. */
+void protocols_put(struct batch *b, const char *set, bool are_in);
+/* In a transaction of its own, which waits for the one before to be visible as a whole. */
+void protocols_clear(struct steering *s, const char *set);
 /* Makes the whole table anew. False: refused, said in the log. */
 bool steering_rebuild(struct steering *s);
 /* steering_routes_up() that also tells whether anything was missing. */

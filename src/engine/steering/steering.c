@@ -95,10 +95,11 @@ void steering_note(struct steering *s, const char *what, int error)
 
 static const char *const range_sets[] = { "local", "inside", "known", "guarded", "bypass" };
 static const char *const pair_sets[] = {
-	"pass",       "drop",        "reject",          "tunnel",     "used",
-	"suspect",    "alive",       "grace",           "pair_ports", "tunnel_ports",
-	"used_ports", "through",     "whole_strengths", "changing",   "from_null",
-	"from_dns",   "from_dnssec", "from_psk",        "from_cert",  "from_rawkey",
+	"pass",        "drop",     "reject",          "tunnel",     "used",
+	"suspect",     "alive",    "grace",           "pair_ports", "tunnel_ports",
+	"used_ports",  "through",  "whole_strengths", "changing",   "replacing",
+	"from_null",   "from_dns", "from_dnssec",     "from_psk",   "from_cert",
+	"from_rawkey",
 };
 
 static bool is_named(const char *set, const char *const *stems, size_t count)
@@ -135,6 +136,7 @@ bool steering_rebuild(struct steering *s)
 {
 	const struct baseline_part part = { .keeps_elements =
 		                                s->has_policy ? keeps_fixed : keeps_text };
+	bool guards = !s->has_policy || steering_has_closed(&s->policy);
 	struct batch b = { 0 };
 	int error;
 
@@ -147,6 +149,7 @@ bool steering_rebuild(struct steering *s)
 		bypass_put(s, &b);
 	}
 	alive_put(s, &b);
+	protocols_put(&b, "replacing", guards);
 	error = nft_commit(&s->nft, &b, NULL);
 	batch_wipe(&b);
 	if (error != 0) {
@@ -155,6 +158,8 @@ bool steering_rebuild(struct steering *s)
 		         strerror(error));
 		return false;
 	}
+	if (guards)
+		protocols_clear(s, "replacing");
 	s->baseline.fingerprint = baseline_fingerprint(&s->nft);
 	s->change_count = 0;                               /* they are among the pairs */
 	s->labels.is_whole = s->labels.is_refused = false; /* the new table's is empty */
@@ -181,8 +186,8 @@ static bool is_kept_set(const char *set)
 	const struct layout_kind *kind = layout_kind_named(set);
 
 	return keeps_fixed(set) || (kind != NULL && kind->is_kept) ||
-	       strncmp(set, "inside", 6) == 0 || strncmp(set, "bypass", 6) == 0 ||
-	       strncmp(set, "through", 7) == 0;
+	       strcmp(set, "replacing") == 0 || strncmp(set, "inside", 6) == 0 ||
+	       strncmp(set, "bypass", 6) == 0 || strncmp(set, "through", 7) == 0;
 }
 
 static bool is_kept_counter(const char *counter)
@@ -228,17 +233,19 @@ static void put_leftover(struct steering *s, struct batch *b)
 		inside_put(s, b);
 		bypass_put(s, b);
 	}
+	protocols_put(b, "replacing", true);
 }
 
 void steering_down(struct steering *s, bool keep_private, struct text *kept)
 {
 	struct batch b = { 0 };
+	bool keeps = keep_private && describe_private(&s->policy, kept) > 0;
 	int error;
 
 	watch_free(s->watch);
 	s->watch = NULL;
 	putback_stop(s);
-	if (keep_private && describe_private(&s->policy, kept) > 0)
+	if (keeps)
 		put_leftover(s, &b);
 	else
 		baseline_put_removal(&b);
@@ -247,5 +254,7 @@ void steering_down(struct steering *s, bool keep_private, struct text *kept)
 		log_line(&s->log, LOG_ERROR,
 		         "steering: cannot take out table inet " STEERING_TABLE ": %s",
 		         strerror(error));
+	else if (keeps)
+		protocols_clear(s, "replacing");
 	batch_wipe(&b);
 }
