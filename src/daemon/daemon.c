@@ -89,7 +89,7 @@ static bool start_jobs(struct daemon *d, char *error, size_t size)
 	};
 
 	d->results = results_new(d->base, core_on_job_done, d);
-	d->pool = pool_new(d->results);
+	d->pool = pool_new(d->base, d->results);
 	if (d->pool == NULL ||
 	    !signer_link_attach(d->signer, d->base, d->results, on_signer_gone, d) ||
 	    !keeper_link_attach(d->keeper, d->base, &events))

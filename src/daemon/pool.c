@@ -2,7 +2,9 @@
 
 #include <assert.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
@@ -24,13 +26,19 @@ struct waiting {
 	struct buf id;
 };
 
-struct pool {
-	struct results *results;
-	pthread_mutex_t lock;
-	pthread_cond_t wanted;
+struct queue {
 	struct waiting *first;
 	struct waiting **end;
-	size_t count;
+};
+
+struct pool {
+	struct results *results;
+	struct event *turn;     /* at its end the threads are given what was gathered */
+	struct queue gathered;  /* of the control thread alone */
+	atomic_size_t unworked; /* jobs that no thread has taken yet */
+	pthread_mutex_t lock;   /* of: */
+	pthread_cond_t wanted;
+	struct queue queue;
 	bool is_stopping;
 	pthread_t threads[POOL_THREADS_MAX];
 	size_t thread_count;
@@ -82,14 +90,14 @@ static struct waiting *take(struct pool *pool)
 	struct waiting *w;
 
 	pthread_mutex_lock(&pool->lock);
-	while (pool->first == NULL && !pool->is_stopping)
+	while (pool->queue.first == NULL && !pool->is_stopping)
 		pthread_cond_wait(&pool->wanted, &pool->lock);
-	w = pool->is_stopping ? NULL : pool->first;
+	w = pool->is_stopping ? NULL : pool->queue.first;
 	if (w != NULL) {
-		pool->first = w->next;
-		if (pool->first == NULL)
-			pool->end = &pool->first;
-		pool->count--;
+		pool->queue.first = w->next;
+		if (pool->queue.first == NULL)
+			pool->queue.end = &pool->queue.first;
+		atomic_fetch_sub(&pool->unworked, 1);
 	}
 	pthread_mutex_unlock(&pool->lock);
 	return w;
@@ -110,7 +118,44 @@ static void *thread_main(void *ctx)
 	return NULL;
 }
 
-struct pool *pool_new(struct results *results)
+static void queue_empty(struct queue *queue)
+{
+	queue->first = NULL;
+	queue->end = &queue->first;
+}
+
+/* Waking a thread for each job would take turns with it, one cold cache after the other. */
+static void on_turn(evutil_socket_t fd, short what, void *ctx)
+{
+	struct pool *pool = ctx;
+
+	if (pool->gathered.first == NULL)
+		return;
+	pthread_mutex_lock(&pool->lock);
+	*pool->queue.end = pool->gathered.first;
+	pool->queue.end = pool->gathered.end;
+	if (pool->gathered.first->next == NULL)
+		pthread_cond_signal(&pool->wanted);
+	else
+		pthread_cond_broadcast(&pool->wanted);
+	pthread_mutex_unlock(&pool->lock);
+	queue_empty(&pool->gathered);
+}
+
+/* The threads begin when the control thread rests, not in the middle of what it does. */
+static bool thread_start(struct pool *pool)
+{
+	const struct sched_param none = { 0 };
+	pthread_t *thread = &pool->threads[pool->thread_count];
+
+	if (pthread_create(thread, NULL, thread_main, pool) != 0)
+		return false;
+	(void)pthread_setschedparam(*thread, SCHED_BATCH, &none);
+	pool->thread_count++;
+	return true;
+}
+
+struct pool *pool_new(struct event_base *base, struct results *results)
 {
 	struct pool *pool = new_zeroed(sizeof(*pool));
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
@@ -118,27 +163,36 @@ struct pool *pool_new(struct results *results)
 	sigset_t before;
 
 	pool->results = results;
-	pool->end = &pool->first;
+	queue_empty(&pool->gathered);
+	queue_empty(&pool->queue);
 	pthread_mutex_init(&pool->lock, NULL);
 	pthread_cond_init(&pool->wanted, NULL);
+	pool->turn = event_new(base, -1, 0, on_turn, pool);
 	sigfillset(&all);
 	sigdelset(&all, SIGSYS); /* of the sandbox: it must be heard */
 	pthread_sigmask(SIG_BLOCK, &all, &before);
 	while (pool->thread_count < POOL_THREADS_MAX &&
-	       (pool->thread_count == 0 || (long)pool->thread_count < cpus) &&
-	       pthread_create(&pool->threads[pool->thread_count], NULL, thread_main, pool) == 0)
-		pool->thread_count++;
+	       (pool->thread_count == 0 || (long)pool->thread_count < cpus) && thread_start(pool))
+		continue;
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (pool->thread_count > 0)
+	if (pool->thread_count > 0 && pool->turn != NULL)
 		return pool;
 	pool_free(pool);
 	return NULL;
 }
 
-void pool_free(struct pool *pool)
+static void queue_free(struct queue *queue)
 {
 	struct waiting *next;
 
+	for (struct waiting *w = queue->first; w != NULL; w = next) {
+		next = w->next;
+		waiting_free(w);
+	}
+}
+
+void pool_free(struct pool *pool)
+{
 	if (pool == NULL)
 		return;
 	pthread_mutex_lock(&pool->lock);
@@ -147,10 +201,10 @@ void pool_free(struct pool *pool)
 	pthread_mutex_unlock(&pool->lock);
 	for (size_t i = 0; i < pool->thread_count; i++)
 		pthread_join(pool->threads[i], NULL);
-	for (struct waiting *w = pool->first; w != NULL; w = next) {
-		next = w->next;
-		waiting_free(w);
-	}
+	queue_free(&pool->queue);
+	queue_free(&pool->gathered);
+	if (pool->turn != NULL)
+		event_free(pool->turn);
 	pthread_cond_destroy(&pool->wanted);
 	pthread_mutex_destroy(&pool->lock);
 	free(pool);
@@ -188,21 +242,15 @@ static struct waiting *waiting_new(uint64_t job_id, const struct crypto_job *job
 void pool_verify(struct pool *pool, uint64_t job_id, const struct crypto_job *job)
 {
 	struct waiting *w;
-	bool fits;
 
 	assert(job->kind == CRYPTO_JOB_VERIFY || job->kind == CRYPTO_JOB_VERIFY_CERT);
-	w = waiting_new(job_id, job);
-	pthread_mutex_lock(&pool->lock);
-	fits = pool->count < POOL_JOBS_MAX;
-	if (fits) {
-		*pool->end = w;
-		pool->end = &w->next;
-		pool->count++;
-		pthread_cond_signal(&pool->wanted);
-	}
-	pthread_mutex_unlock(&pool->lock);
-	if (fits)
+	if (atomic_load(&pool->unworked) >= POOL_JOBS_MAX) {
+		results_put(pool->results, job_id, (struct bytes){ 0 });
 		return;
-	results_put(pool->results, job_id, (struct bytes){ 0 });
-	waiting_free(w);
+	}
+	atomic_fetch_add(&pool->unworked, 1);
+	w = waiting_new(job_id, job);
+	*pool->gathered.end = w;
+	pool->gathered.end = &w->next;
+	event_active(pool->turn, 0, 0);
 }

@@ -11,8 +11,9 @@ struct pool;
 enum { POOL_THREADS_MAX = 4, POOL_JOBS_MAX = 1024 };
 
 /* NULL: no thread could be made. */
-struct pool *pool_new(struct results *results);
+struct pool *pool_new(struct event_base *base, struct results *results);
 /* Waits for the jobs being worked at; the waiting ones are forgotten. */
 void pool_free(struct pool *pool);
-/* CRYPTO_JOB_VERIFY and VERIFY_CERT only. Ends with one results_put(). */
+/* CRYPTO_JOB_VERIFY and VERIFY_CERT only, from the loop of `base`, at the end of whose turn the
+ * threads begin. Ends with one results_put(). */
 void pool_verify(struct pool *pool, uint64_t job_id, const struct crypto_job *job);

@@ -31,7 +31,7 @@ static void each_signature_is_told_with_its_key(void **state)
 
 	base = event_base_new();
 	results = results_new(base, on_done, NULL);
-	pool = pool_new(results);
+	pool = pool_new(base, results);
 	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
 		octets[0] = (uint8_t)i;
 		memset(octets, (int)i + 1, sizeof(octets));
