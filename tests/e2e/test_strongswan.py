@@ -539,6 +539,33 @@ def test_we_rekey_and_no_packet_is_lost(bed, lab, by, word, what):
     assert not stream.lost()
 
 
+@ROLES
+@pytest.mark.parametrize("order", ["no", "yes"])
+def test_they_authenticate_again(bed, by, order):
+    """A new IKE SA with a CHILD SA of its own, and the old one's end: before it, or behind it."""
+    bed.east.settings(f"make_before_break = {order}")
+    bed.ours()
+    bed.theirs()
+    bed.start()
+    bed.begin(by)
+    before = bed.spis("--ike")
+    bed.east.swanctl("--rekey", "--ike", "net", "--reauth")
+    until("there is another IKE SA alone",
+          lambda: len(bed.spis("--ike") - before) > 1 and not bed.spis("--ike") & before, timeout=10)
+    bed.east.settings("")
+    bed.carries(300_000)
+    assert len(bed.east.children()) == 1
+
+
+def test_they_begin_without_a_child_sa(bed):
+    """RFC 6023"""
+    bed.ours()
+    bed.theirs(more="childless = force")
+    bed.start()
+    bed.begin("them")
+    bed.carries(64)
+
+
 @pytest.fixture
 def ipv6(bed):
     """Both outside and inside."""
