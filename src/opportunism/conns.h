@@ -103,5 +103,7 @@ enum ike_auth ike_auth_of(enum conn_auth auth);
 struct ike_id id_of_conf(const struct conf_id *id);
 /* A configured tunnel that comes up although no name can be resolved. */
 bool conn_needs_no_dns(const struct conn_state *conn);
+/* A tunnel that both ends know of: it is made between one address here and one there. */
+bool conn_is_arranged(const struct conn_state *conn);
 /* What a tunnel's pair gets when the negotiation fails. */
 bool conn_is_private(const struct conn_state *conn);
