@@ -19,7 +19,7 @@ static struct conn_state *named(struct opportunism *opp, const char *name, struc
 static void set_added(struct opportunism *opp, struct conn_state *conn, bool is_added)
 {
 	conn->is_added = is_added;
-	if (!conns_index(&opp->conns, &opp->own))
+	if (!conns_index(&opp->conns, &opp->own, NULL, 0))
 		log_line(&opp->log, LOG_ERROR, "policy: too many rows, groups answer nobody");
 }
 

@@ -58,12 +58,12 @@ static void make_policy(struct opportunism *opp)
 	if (conn_count > 0)
 		memcpy(rows + count, conn_rows, conn_count * sizeof(*rows));
 	count += conn_count;
-	free(conn_rows);
 	group_names_tell(opp, gives_way);
 	free(gives_way);
 	opp->is_policy_stale = false;
-	if (!conns_index(&opp->conns, &opp->own))
+	if (!conns_index(&opp->conns, &opp->own, conn_rows, conn_count))
 		log_line(&opp->log, LOG_ERROR, "policy: too many rows, groups answer nobody");
+	free(conn_rows);
 	if (!policy_build(&table, rows, count, &clash)) {
 		log_line(&opp->log, LOG_ERROR,
 		         "policy: too many rows, the ones that are in force stay");

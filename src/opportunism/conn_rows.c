@@ -169,7 +169,17 @@ static bool has_groups(const struct conns *conns)
 	return false;
 }
 
-bool conns_index(struct conns *conns, const struct own_addresses *own)
+/* Those that answer are those that trap, as is usual. */
+static bool all_are_routed(const struct conns *conns)
+{
+	for (size_t i = 0; i < conns->count; i++)
+		if (conns->list[i].is_added != conns->list[i].is_routed)
+			return false;
+	return true;
+}
+
+bool conns_index(struct conns *conns, const struct own_addresses *own,
+                 const struct policy_row *routed, size_t routed_count)
 {
 	struct rows rows = { 0 };
 	struct policy_table table;
@@ -178,12 +188,16 @@ bool conns_index(struct conns *conns, const struct own_addresses *own)
 	policy_wipe(&conns->answering);
 	if (!has_groups(conns))
 		return true;
-	for (size_t i = 0; i < conns->count; i++) {
-		if (conns->list[i].is_added)
-			add_conn_rows(&rows, conns, (unsigned)i, own);
+	if (routed != NULL && all_are_routed(conns)) {
+		ok = policy_build(&table, routed, routed_count, NULL);
+	} else {
+		for (size_t i = 0; i < conns->count; i++) {
+			if (conns->list[i].is_added)
+				add_conn_rows(&rows, conns, (unsigned)i, own);
+		}
+		drop_forgeable(&rows, conns, NULL);
+		ok = policy_build(&table, rows.list, rows.count, NULL);
 	}
-	drop_forgeable(&rows, conns, NULL);
-	ok = policy_build(&table, rows.list, rows.count, NULL);
 	free(rows.list);
 	if (ok)
 		conns->answering = table;

@@ -61,9 +61,10 @@ struct conn_state *conns_find(const struct conns *conns, const char *name);
 size_t conns_rows(const struct conns *conns, const struct own_addresses *own,
                   struct policy_row **rows, bool *gives_way);
 
-/* Makes `answering`, after any change of the conns. False: too many rows; nobody is answered for a
- * group then. */
-MUST_USE bool conns_index(struct conns *conns, const struct own_addresses *own);
+/* Makes `answering`, after any change of the conns; `routed` is what conns_rows() made of them, or
+ * NULL. False: too many rows; nobody is answered for a group then. */
+MUST_USE bool conns_index(struct conns *conns, const struct own_addresses *own,
+                          const struct policy_row *routed, size_t routed_count);
 
 /* Our outer address of a family for this conn, or IP_NONE. */
 struct ip conn_outer(const struct conn_state *conn, enum ip_family family,
