@@ -1,10 +1,10 @@
 /*
  * What policy groups cost, in a network namespace of its own: so many entries for this host, every
  * other one block, the others clear, and the rest of the world private-or-clear. One line of JSON a
- * figure, in milliseconds: `text` is `nft -f` of it all, `first` the policy given by a daemon that
- * takes this over, `line` another one with one entry more, `none` one without entries, `all` the
- * entries again. `packet_ns` is what a datagram to a clear entry costs its sender; beside it
- * `bare_ns`, without any rule.
+ * figure, in milliseconds: `text` is `nft -f` of it all; then processor time, the kernel's
+ * included, of `first`, the policy given by a daemon that takes this over, `line`, another one with
+ * one entry more, `none`, one without entries, and `all`, the entries again. `packet_ns` is what a
+ * datagram to a clear entry costs its sender; beside it `bare_ns`, without any rule.
  *
  *   groups [ENTRIES...]
  */
@@ -86,11 +86,11 @@ static double load(const struct steering_settings *settings, const struct policy
 static double give(struct steering *s, unsigned count)
 {
 	struct policy_table policy = policy_of(count);
-	double begin = now_ms();
+	double begin = spent_ns();
 	double took;
 
 	steering_set_policy(s, &policy);
-	took = now_ms() - begin;
+	took = (spent_ns() - begin) / 1e6;
 	policy_wipe(&policy);
 	return took;
 }

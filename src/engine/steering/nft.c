@@ -350,6 +350,30 @@ static void read_expression(const struct nlattr *nest, struct element_report *re
 	}
 }
 
+static struct bytes chain_of(const struct nlattr *verdict)
+{
+	const struct nlattr *attr;
+
+	mnl_attr_for_each_nested(attr, verdict)
+	{
+		if (mnl_attr_get_type(attr) == NFTA_VERDICT_CHAIN)
+			return BYTES(mnl_attr_get_payload(attr), strlen(mnl_attr_get_str(attr)));
+	}
+	return BYTES(NULL, 0);
+}
+
+static struct bytes data_of(const struct nlattr *nest)
+{
+	const struct nlattr *attr;
+
+	mnl_attr_for_each_nested(attr, nest)
+	{
+		if (mnl_attr_get_type(attr) == NFTA_DATA_VERDICT)
+			return chain_of(attr);
+	}
+	return value_of(nest);
+}
+
 static struct element_report read_element(const struct nlattr *nest)
 {
 	struct element_report report = { 0 };
@@ -363,6 +387,9 @@ static struct element_report read_element(const struct nlattr *nest)
 			break;
 		case NFTA_SET_ELEM_KEY_END:
 			report.key_end = value_of(attr);
+			break;
+		case NFTA_SET_ELEM_DATA:
+			report.data = data_of(attr);
 			break;
 		case NFTA_SET_ELEM_FLAGS:
 			report.is_range_end =
@@ -413,6 +440,18 @@ int nft_dump_set(struct nft *nft, const char *set,
 	struct set_dump dump = { .each = each, .ctx = ctx };
 
 	return nft_dump(nft, NFT_MSG_GETSETELEM, set, on_elements, &dump);
+}
+
+void batch_each_new(const struct batch *b,
+                    void (*each)(void *ctx, const struct element_report *report), void *ctx)
+{
+	struct set_dump dump = { .each = each, .ctx = ctx };
+	int left = (int)b->len;
+
+	for (const struct nlmsghdr *h = (const void *)b->data; mnl_nlmsg_ok(h, left);
+	     h = mnl_nlmsg_next(h, &left))
+		if (h->nlmsg_type == ((NFNL_SUBSYS_NFTABLES << 8) | NFT_MSG_NEWSETELEM))
+			(void)on_elements(h, &dump);
 }
 
 struct counter_dump {

@@ -75,6 +75,7 @@ void batch_flush_set(struct batch *b, const char *set);
 struct element_report {
 	struct bytes key;
 	struct bytes key_end;
+	struct bytes data; /* of maps: an address, or the name of a chain */
 	uint64_t packets;
 	uint64_t octets;
 	uint64_t timeout_ms;
@@ -84,6 +85,9 @@ struct element_report {
 /* 0 or an errno. */
 int nft_dump_set(struct nft *nft, const char *set,
                  void (*each)(void *ctx, const struct element_report *report), void *ctx);
+/* The elements that a batch puts into sets, told in the same way. */
+void batch_each_new(const struct batch *b,
+                    void (*each)(void *ctx, const struct element_report *report), void *ctx);
 /* A named counter's packets; 0 if there is none. */
 uint64_t nft_counter(struct nft *nft, const char *name);
 /*

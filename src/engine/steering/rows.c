@@ -9,6 +9,7 @@
 
 #include "engine/same_rows.h"
 #include "engine/steering/cover.h"
+#include "engine/steering/taken.h"
 
 static const enum ip_family families[] = { IP_V4, IP_V6 };
 
@@ -77,6 +78,23 @@ static void put_list(struct batch *b, const struct layout *layout, enum layout_s
 	elements_end(&e);
 }
 
+/* The same, unless it is there. Those that are missing are counted. */
+static void put_missing(struct steering *s, struct batch *b, enum layout_set set, size_t *missing)
+{
+	struct batch wanted = { 0 };
+	char name[SET_NAME_SIZE];
+
+	for (size_t i = 0; i < ARRAY_LEN(families); i++) {
+		wanted.len = wanted.count = 0;
+		put_list(&wanted, &s->layout, set, families[i]);
+		if (taken_has(s, set_name(name, layout_kinds[set].stem, families[i]), &wanted))
+			continue;
+		put_list(b, &s->layout, set, families[i]);
+		++*missing;
+	}
+	batch_wipe(&wanted);
+}
+
 static void put_local(struct batch *b, const struct policy_table *policy)
 {
 	struct cover local;
@@ -128,6 +146,39 @@ void policy_put(struct steering *s, struct batch *b)
 		for (size_t i = 0; i < ARRAY_LEN(families); i++)
 			put_list(b, &s->layout, (enum layout_set)set, families[i]);
 	guarded_put(s, b);
+}
+
+static bool has_local(struct steering *s)
+{
+	struct batch wanted = { 0 };
+	struct cover local;
+	char name[SET_NAME_SIZE];
+	bool is_there = true;
+
+	cover_of_policy(&local, &s->policy);
+	for (size_t i = 0; i < ARRAY_LEN(families); i++) {
+		wanted.len = wanted.count = 0;
+		put_cover(&wanted, "local", families[i], &local);
+		is_there &= taken_has(s, set_name(name, "local", families[i]), &wanted);
+	}
+	cover_wipe(&local);
+	batch_wipe(&wanted);
+	return is_there;
+}
+
+/* What `ipsec start` loaded is a daemon's first policy, as a rule. True if all of it is there. */
+static bool policy_take_over(struct steering *s, struct batch *b)
+{
+	size_t missing = 0;
+
+	if (!has_local(s)) {
+		put_local(b, &s->policy);
+		missing++;
+	}
+	for (size_t set = 0; set < LAYOUT_SETS; set++)
+		put_missing(s, b, (enum layout_set)set, &missing);
+	guarded_put(s, b);
+	return missing == 0;
 }
 
 /* What must not leave without us either. */
@@ -430,9 +481,9 @@ static void commit_policy(struct steering *s, struct batch *b)
  * in neither the old rows nor the new ones meanwhile would pass (ruleset.c). Where it is not even
  * clear whose packets are ours, all wait.
  */
-static void commit_guarded(struct steering *s, struct batch *b, const struct policy_table *before)
+static void commit_guarded(struct steering *s, struct batch *b, const struct policy_table *before,
+                           bool is_sure)
 {
-	bool is_sure = s->has_policy && has_same_local(before, &s->policy);
 	const char *moment = is_sure ? "changing" : "replacing";
 	bool guards = steering_has_closed(before) || steering_has_closed(&s->policy);
 	struct batch first = { 0 };
@@ -441,9 +492,8 @@ static void commit_guarded(struct steering *s, struct batch *b, const struct pol
 		protocols_put(&first, moment, true);
 		commit(s, &first, "a change of policy");
 	}
-	s->has_policy = true;
 	commit_policy(s, b);
-	if (guards || !is_sure) /* who loaded the table may have been killed before */
+	if (guards)
 		protocols_clear(s, moment);
 }
 
@@ -452,6 +502,8 @@ void steering_set_policy(struct steering *s, const struct policy_table *table)
 {
 	struct before before;
 	struct batch b = { 0 };
+	bool is_first = !s->has_policy;
+	bool is_sure;
 
 	if (is_known(s, table)) {
 		if (table->flat_count > 0)
@@ -463,10 +515,11 @@ void steering_set_policy(struct steering *s, const struct policy_table *table)
 	before = take_before(s);
 	take_policy(s, table);
 	carry_counters(s, &before);
-	if (!s->has_policy) {
-		policy_put(s, &b);
+	if (is_first) {
+		is_sure = policy_take_over(s, &b);
 	} else {
-		if (!has_same_local(&before.policy, &s->policy))
+		is_sure = has_same_local(&before.policy, &s->policy);
+		if (!is_sure)
 			put_local(&b, &s->policy);
 		policy_put_changes(s, &b, &before.layout);
 		guarded_put(s, &b);
@@ -477,7 +530,10 @@ void steering_set_policy(struct steering *s, const struct policy_table *table)
 		s->is_gathering = false;
 		pairs_put_changes(s, &b);
 	}
-	commit_guarded(s, &b, &before.policy);
+	s->has_policy = true;
+	commit_guarded(s, &b, &before.policy, is_sure);
+	if (is_first) /* who loaded the table may have been killed before he did it */
+		protocols_clear(s, "replacing");
 	before_wipe(&before);
 }
 
