@@ -47,6 +47,7 @@
 	X(reordered_datagrams)                    \
 	X(replayed_datagrams)                     \
 	X(both_sides_at_once)                     \
+	X(both_sides_at_once_keep_the_higher_nonce) \
 	X(both_sides_at_once_with_losses)         \
 	X(stranger)                               \
 	X(stranger_private)                       \

@@ -2,6 +2,7 @@
  * Datagrams that are lost, doubled, reordered, replayed: the tunnel comes all the same.
  */
 #include "sim/cases/cases.h"
+#include "sim/world.h"
 
 static const char *const source = "203.0.113.7", *const destination = "198.51.100.5";
 
@@ -127,6 +128,43 @@ void replayed_datagrams(void)
 	expect_sas(p.sim, p.west, 1, 1);
 	expect_sas(p.sim, p.east, 1, 1);
 	sim_end(p.sim);
+}
+
+/* The higher of the marks of what west has. */
+static void note_highest(const struct pair *p, uint8_t highest[CHILD_MARK_LEN])
+{
+	for (size_t i = 0; i < p->west->engine.child_count; i++) {
+		const uint8_t *mark = p->west->engine.children[i].sa.mark;
+
+		if (memcmp(mark, highest, CHILD_MARK_LEN) > 0)
+			memcpy(highest, mark, CHILD_MARK_LEN);
+	}
+}
+
+/* COL-27: both intercept a packet at once; of the two that come up both keep the same. */
+void both_sides_at_once_keep_the_higher_nonce(void)
+{
+	for (uint64_t seed = 1; seed <= 16; seed++) {
+		struct pair p = start(seed, NULL);
+		uint8_t highest[CHILD_MARK_LEN] = { 0 };
+
+		sim_ping(p.sim, source, destination);
+		sim_ping(p.sim, destination, source);
+		sim_run_for(p.sim, SECONDS(3));
+		expect_children(p.sim, p.west, 2);
+		note_highest(&p, highest);
+		for (int i = 0; i < 10; i++) {
+			sim_run_for(p.sim, SECONDS(13));
+			sim_ping(p.sim, source, destination);
+			sim_ping(p.sim, destination, source);
+		}
+		sim_run_for(p.sim, SECONDS(3));
+		expect_children(p.sim, p.west, 1);
+		expect_children(p.sim, p.east, 1);
+		expect_true(p.sim, memcmp(p.west->engine.children[0].sa.mark, highest,
+		                          CHILD_MARK_LEN) == 0);
+		sim_end(p.sim);
+	}
 }
 
 static void cross(unsigned losses)

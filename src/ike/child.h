@@ -34,6 +34,10 @@ enum child_start {
 	CHILD_SENDS_NEVER, /* lost against another (COL-20); it receives until it is gone */
 };
 
+/* How the lower nonce of the exchange that made a CHILD SA begins: what both ends know of it, and of
+ * two that they made at once decides which one goes (COL-27). */
+enum { CHILD_MARK_LEN = 16 }; /* of the shortest nonce there is */
+
 struct child_limits {
 	uint64_t packets;
 	uint64_t octets;
@@ -55,6 +59,7 @@ struct child_sa {
 	bool copies_dscp; /* of what is sent; else it is 0 outside */
 	uint32_t replaces; /* spi_in of the CHILD SA it takes over from; 0: none */
 	enum child_start start;
+	uint8_t mark[CHILD_MARK_LEN];
 	/* What may be sent by it: at the soft limits it wants to be rekeyed, at the hard ones
 	 * nothing goes any more (RKY-6). 0: without limit. */
 	struct child_limits soft;

@@ -3,6 +3,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "ike/collision.h"
+
 struct child *children_find_in(const struct ike_sa *sa, uint32_t spi_in)
 {
 	struct child *child = sa->children;
@@ -190,6 +192,12 @@ static void set_limits(const struct ike_sa *sa, struct child_sa *child)
 		child->soft = (struct child_limits){ 0 };
 }
 
+static void set_mark(struct child_sa *child, struct bytes lowest)
+{
+	assert(lowest.len >= CHILD_MARK_LEN); /* PLD-22 */
+	memcpy(child->mark, lowest.data, CHILD_MARK_LEN);
+}
+
 bool children_add(struct ike_sa *sa, const struct child_recipe *recipe, struct instant now)
 {
 	const struct ike_owner *owner = &sa->ike->owner;
@@ -215,6 +223,7 @@ bool children_add(struct ike_sa *sa, const struct child_recipe *recipe, struct i
 	child.key_out = secret_move(recipe->is_exchange_initiator ? &keys.i_to_r : &keys.r_to_i);
 	child.key_in = secret_move(recipe->is_exchange_initiator ? &keys.r_to_i : &keys.i_to_r);
 	set_path(sa, &child);
+	set_mark(&child, collision_lowest(recipe->nonce_i, recipe->nonce_r));
 	set_limits(sa, &child);
 	child.copies_dscp = sa->profile->copies_dscp;
 	child.is_transport =

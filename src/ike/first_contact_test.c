@@ -43,6 +43,36 @@ static void two_gateways_meet_in_four_datagrams(void **state)
 	assert_int_equal(last_news(&t.end[WEST], NEWS_CHILD_UP)->tag, 100);
 }
 
+static struct bytes nonce_in(struct bytes datagram)
+{
+	struct ike_header header;
+	struct payloads p;
+
+	assert_true(header_parse(datagram, &header));
+	assert_int_equal(message_parse(datagram, &header, &p), PAYLOADS_OK);
+	return p.nonce;
+}
+
+/* COL-27: both ends know the child by the beginning of the lower nonce of IKE_SA_INIT. */
+static void a_child_is_marked_by_the_lower_nonce(void **state)
+{
+	CLEANUP(buf_free) struct buf request = { 0 };
+	CLEANUP(buf_free) struct buf response = { 0 };
+	struct bytes lowest;
+
+	initiate(&t, WEST);
+	request = buf_copy(buf_view(&first_out(&t, WEST)->datagram));
+	pass(&t, WEST, EXCHANGE_IKE_SA_INIT);
+	response = buf_copy(buf_view(&first_out(&t, EAST)->datagram));
+	pass_all(&t);
+	lowest = nonce_in(buf_view(&request));
+	if (memcmp(nonce_in(buf_view(&response)).data, lowest.data, CHILD_MARK_LEN) < 0)
+		lowest = nonce_in(buf_view(&response));
+	for (int side = WEST; side <= EAST; side++)
+		assert_memory_equal(last_news(&t.end[side], NEWS_CHILD_UP)->child.mark, lowest.data,
+		                    CHILD_MARK_LEN);
+}
+
 /* The order in which the owner hears of it. */
 static void the_sa_is_up_before_its_child(void **state)
 {
@@ -343,6 +373,7 @@ int main(void)
 		                                tear_down),
 		cmocka_unit_test_setup_teardown(two_gateways_meet_in_four_datagrams, set_up_ecdsa,
 		                                tear_down),
+		CASE(a_child_is_marked_by_the_lower_nonce),
 		CASE(the_sa_is_up_before_its_child),
 		CASE(the_owner_hears_the_claim),
 		CASE(keys_may_come_after_the_response),

@@ -1,6 +1,7 @@
 #pragma once
 /*
- * The inside of the core: what the files of this folder share. Nobody else includes it.
+ * The inside of the core: what the files of this folder share. Nobody else includes it, but the
+ * simulator where it plays a peer of another make.
  */
 #include <sys/queue.h>
 
@@ -69,6 +70,7 @@ struct child {
 	struct ip gateway;
 	enum strength strength;
 	bool is_ours; /* we initiated the exchange that made it: ours to close (COL-27) */
+	uint8_t mark[CHILD_MARK_LEN]; /* ike/child.h */
 	struct instant up;
 	struct instant retired; /* INSTANT_NEVER while it sends */
 	/* Rekeying (replace.c). */
@@ -115,6 +117,7 @@ struct event {
 	uint32_t spi_out;
 	uint32_t replaces; /* CHILD_UP */
 	enum child_start start;
+	uint8_t mark[CHILD_MARK_LEN]; /* CHILD_UP */
 	struct ip_pair pair; /* CHILD_UP: local and remote address */
 	bool is_pair;        /* CHILD_UP: the selectors are single addresses */
 	struct reach *reach; /* CHILD_UP; owned */

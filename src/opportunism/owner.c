@@ -73,6 +73,7 @@ static void on_child_up(void *ctx, ike_handle sa, uint64_t tag, const struct chi
 	event->path = child->path;
 	event->replaces = child->replaces;
 	event->start = child->start;
+	memcpy(event->mark, child->mark, sizeof(event->mark));
 	/* At once: the peer may send as soon as our answer has left (TS-13). */
 	opp->engine.add_child(opp->engine.ctx, child);
 }

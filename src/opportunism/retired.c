@@ -16,11 +16,6 @@ struct instant flow_retired_due(const struct flow *flow)
 	return due;
 }
 
-static uint32_t lower_spi(const struct child *child)
-{
-	return child->spi_in < child->spi_out ? child->spi_in : child->spi_out;
-}
-
 /* The peer's, beside one of ours: it may be the one the peer sends by. */
 static bool is_peers_to_close(const struct child *sending, const struct child *child)
 {
@@ -29,9 +24,9 @@ static bool is_peers_to_close(const struct child *sending, const struct child *c
 }
 
 /*
- * COL-27: both sides made one at the same time, and each sends by its own. Both know both SPIs of
- * each, so both agree which is to go: the one with the lowest. The one who made it closes it, and
- * only if the peer has long sent by the other.
+ * COL-27: both sides made one at the same time, and each sends by its own. Both know the
+ * nonces of each, so both agree which is to go: that of the exchange with the lowest (RFC 7296
+ * section 2.8.1). The one who made it closes it, and only if the peer has long sent by the other.
  */
 static bool gives_way(const struct child *sending, const struct child *other,
                       const struct child_use *other_use)
@@ -39,7 +34,7 @@ static bool gives_way(const struct child *sending, const struct child *other,
 	struct instant settled = instant_after(sending->up, SECONDS(5));
 
 	return is_peers_to_close(sending, other) && other_use->last_in.ns > settled.ns &&
-	       lower_spi(sending) < lower_spi(other);
+	       memcmp(sending->mark, other->mark, sizeof(sending->mark)) < 0;
 }
 
 static struct instant latest(struct instant a, struct instant b)

@@ -319,6 +319,7 @@ void child_add(struct opportunism *opp, struct flow *flow, const struct event *u
 	child->gateway = up->path.remote.address;
 	child->strength = strength;
 	child->is_ours = is_ours;
+	memcpy(child->mark, up->mark, sizeof(child->mark));
 	child->up = opp->now;
 	child->retired = INSTANT_NEVER;
 	child->starts = INSTANT_NEVER;
