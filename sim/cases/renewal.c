@@ -16,15 +16,21 @@ static const char *const source = "203.0.113.7", *const destination = "198.51.10
 
 static void stream(struct sim *sim, unsigned seconds)
 {
-	for (unsigned i = 0; i < seconds * 50; i++) {
-		sim_ping(sim, source, destination);
-		sim_run_for(sim, MILLISECONDS(20));
+	for (unsigned i = 0; i < seconds * 200; i++) {
+		if (i % 2 == 0)
+			sim_packet(sim, destination, source);
+		else
+			sim_packet(sim, source, destination);
+		sim_run_for(sim, MILLISECONDS(5));
 	}
+	sim_run_for(sim, MILLISECONDS(50));
 }
 
 /* Not one packet is lost of a stream over two renewals: sim_end() checks that. */
 static void renew_twice(struct sim *sim, struct gateway *west, struct gateway *east)
 {
+	sim_ping(sim, source, destination);
+	sim_run_for(sim, SECONDS(3));
 	stream(sim, 5);
 	expect_sas(sim, west, 1, 1);
 	for (int i = 0; i < 2; i++) {
@@ -98,5 +104,28 @@ void a_renewal_asks_the_dns_first(void)
 	expect_sas(sim, west, 0, 0);
 	expect_sas(sim, east, 0, 0);
 	expect_drop(sim, source, destination);
+	sim_end(sim);
+}
+
+/* One wants a key exchange for new keys, and the other makes none: only IKE_AUTH suits both. */
+void a_peer_with_other_suites_gets_a_new_ike_sa(void)
+{
+	struct sim *sim = sim_new(1);
+	struct gateway *west = sim_gateway_with(sim, "west", "192.0.2.1", "203.0.113.0/24",
+	                                        SITES(LIVES "\tpfs=no\n\tesp=aes128gcm16\n", "start"));
+	struct gateway *east = sim_gateway_with(sim, "east", "192.0.2.2", "198.51.100.0/24",
+	                                        SITES("\tesp=aes128gcm16\n", "add"));
+
+	sim_arrange(sim, west);
+	sim_arrange(sim, east);
+	sim_run_for(sim, SECONDS(2));
+	for (int i = 0; i < 3; i++) {
+		stream(sim, 40);
+		expect_logged(sim, west, "not rekeyed: NO_PROPOSAL_CHOSEN");
+		expect_logged(sim, west, "its gateway renews on a new IKE SA only");
+	}
+	stream(sim, 70);
+	expect_sas(sim, west, 1, 1);
+	expect_sas(sim, east, 1, 1);
 	sim_end(sim);
 }

@@ -166,7 +166,7 @@ struct ike_owner {
 	void (*child_up)(void *ctx, ike_handle sa, uint64_t tag, const struct child_sa *child);
 	void (*child_gone)(void *ctx, ike_handle sa, uint32_t spi_in, enum ike_reason reason);
 	/* The peer makes no successor of that CHILD SA on this IKE SA, or none of the IKE SA itself
-	 * (NO_ADDITIONAL_SAS): a new IKE SA can begin with it, and this one go then (TS-16). May come
+	 * (NO_ADDITIONAL_SAS, NO_PROPOSAL_CHOSEN): a new IKE SA can begin with it, and this one go then (TS-16). May come
 	 * again. May be NULL: the CHILD SA lives to its end. */
 	void (*child_unrenewed)(void *ctx, ike_handle sa, uint32_t spi_in);
 	/* A new IKE SA took over the handle. May be NULL. */

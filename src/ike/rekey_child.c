@@ -57,6 +57,11 @@ static void say_failure(const struct ike_sa *sa, const struct child *child, uint
 	         error == 0 ? "the answer does not fit" : notify_name(error));
 }
 
+bool rekey_is_refused_for_good(uint16_t error)
+{
+	return error == NOTIFY_NO_ADDITIONAL_SAS || error == NOTIFY_NO_PROPOSAL_CHOSEN;
+}
+
 void rekey_child_needs_sa(const struct ike_sa *sa, const struct child *child)
 {
 	const struct ike_owner *owner = &sa->ike->owner;
@@ -83,9 +88,8 @@ void rekey_child_on_error(struct ike_sa *sa, const struct request *request, uint
 		owner->child_gone(owner->ctx, sa->handle, old->spi_in, IKE_REASON_DELETED_BY_PEER);
 		return children_remove(sa, old);
 	}
-	/* A peer that keeps one child at a time; asked again in case the other IKE SA does not come,
-	 * but the child lives to its end. */
-	if (error == NOTIFY_NO_ADDITIONAL_SAS) {
+	/* Asked again in case the other IKE SA does not come, but the child lives to its end. */
+	if (rekey_is_refused_for_good(error)) {
 		if (!lifetime_put_off(&old->life, ike_random_octet(sa->ike), now))
 			old->life.rekey = INSTANT_NEVER;
 		return rekey_child_needs_sa(sa, old);

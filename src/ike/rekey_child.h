@@ -16,7 +16,14 @@
 
 /* Queues the request, unless the child has a successor or goes away already. */
 void rekey_child_start(struct ike_sa *sa, struct child *child, struct instant now);
-/* The peer said NO_ADDITIONAL_SAS: whoever wants it to go on needs another IKE SA (TS-16). */
+/*
+ * The peer will not make a successor on this IKE SA, however often it is asked: none at all (RFC 7296
+ * section 4), or none by what we offer in CREATE_CHILD_SA. IKE_SA_INIT and IKE_AUTH offer otherwise: there
+ * is no key exchange of the child's own, and there may be an additional one (RFC 9370), which we do not
+ * follow up.
+ */
+bool rekey_is_refused_for_good(uint16_t error);
+/* It said so: whoever wants it to go on needs another IKE SA (TS-16). */
 void rekey_child_needs_sa(const struct ike_sa *sa, const struct child *child);
 /* Its turn has come: is there still something to be rekeyed? */
 bool rekey_child_is_wanted(const struct ike_sa *sa, const struct request *request);

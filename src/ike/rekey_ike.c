@@ -303,8 +303,8 @@ static void on_error(struct ike_sa *sa, const struct notify *error, struct insta
 	/* COL-25: its own rekey is the one that counts. */
 	if (sa->rival != NULL)
 		return rekey_ike_settle(sa->rival, now);
-	/* A peer that does not rekey (RFC 7296 section 4): another one takes over its children. */
-	if (error->type == NOTIFY_NO_ADDITIONAL_SAS) {
+	/* Another one takes over its children (TS-16). */
+	if (rekey_is_refused_for_good(error->type)) {
 		if (!lifetime_put_off(&sa->life, ike_random_octet(sa->ike), now))
 			sa->life.rekey = INSTANT_NEVER;
 		for (const struct child *child = sa->children; child != NULL; child = child->next)

@@ -298,6 +298,11 @@ struct eroute_view eroute_of_flow(const struct opportunism *opp, const struct fl
 
 /* replace.c: a CHILD SA that takes over from another came up; those whose time to send has come. */
 void flow_replace_child(struct opportunism *opp, const struct event *event);
+/* The peer made one on another IKE SA while one stands: this one sends until the peer is heard by the
+ * other, which it may not have yet. False: that is not so. */
+MUST_USE bool flow_put_beside(struct flow *flow, const struct event *event, enum strength strength);
+/* The peer sends by it. */
+void flow_heard(struct flow *flow, struct child *child);
 void flow_look_at_starting(struct flow *flow);
 
 /* renew.c: the peer renews a CHILD SA on a new IKE SA only. */

@@ -91,6 +91,7 @@ enum {
 #define SILENT_GATEWAY_MOST SECONDS(600)
 #define TUNNEL_REMEMBERED   SECONDS(3600)      /* LIFE-5: who was a peer so lately is restarting */
 #define CONFIRM_TIME        SECONDS(2)         /* then held packets leave by it all the same */
+#define CROSSED_TIME        SECONDS(5)         /* two that came up so close together crossed */
 #define CROSSED_CHILD_TIME  SECONDS(300)       /* COL-27: unused, and the peer did not close it */
 #define RETIRED_CHILD_TIME  SECONDS(60)        /* AUZ-13 */
 #define TAKE_OVER_TIME      SECONDS(100)       /* a rekey the peer made: it has our answer */

@@ -280,11 +280,11 @@ void opportunism_on_unknown_spi(struct opportunism *opp, const struct path *path
 
 void opportunism_on_heard(struct opportunism *opp, uint32_t spi_in, struct instant now)
 {
-	const struct child *child = child_find(opp, spi_in);
+	struct child *child = child_find(opp, spi_in);
 
 	opp->now = now;
 	if (child != NULL)
-		flow_confirm(child->flow);
+		flow_heard(child->flow, child);
 	core_run_events(opp);
 }
 

@@ -303,6 +303,13 @@ static void go_on_without(struct flow *flow, bool was_ours)
 		flow_end(flow, "its peer may not have it");
 }
 
+static bool carries_the_same(const struct flow *flow, const struct event *event)
+{
+	const struct tunnel *tunnel = flow->tunnel;
+
+	return tunnel == NULL || !tunnel->is_wide || reach_equal(&tunnel->reach, event->reach);
+}
+
 static void handle_child_up(struct opportunism *opp, const struct event *event)
 {
 	enum strength strength = STRENGTH_NONE;
@@ -325,6 +332,8 @@ static void handle_child_up(struct opportunism *opp, const struct event *event)
 	is_held = flow->state == FLOW_DNS || flow->state == FLOW_IKE || flow_is_unconfirmed(flow);
 	flow->confirm_due =
 	    is_held && !was_ours && !is_new ? instant_after(opp->now, CONFIRM_TIME) : INSTANT_NEVER;
+	if (!was_ours && carries_the_same(flow, event) && flow_put_beside(flow, event, strength))
+		return;
 	child_add(opp, flow, event, was_ours, strength);
 	downgrade_note_tunnel(opp, flow, sa_find(opp, event->sa), strength);
 	if (flow->tunnel != NULL)

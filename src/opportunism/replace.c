@@ -8,6 +8,7 @@
  *   ours       new ----------- sends at once
  *   peer's     new ----------- sends when the old one is deleted, or after a while
  *   lost       new ----------- receives until it is gone (COL-20)
+ *   beside     new ----------- the peer's, on another IKE SA (TS-16): sends when it was heard
  */
 #include "opportunism/flow.h"
 
@@ -132,6 +133,40 @@ void flow_replace_child(struct opportunism *opp, const struct event *event)
 	if (event->start == CHILD_SENDS_NOW)
 		take_over(flow, new);
 	timer_set(opp, &flow->timer, opp->now); /* looks what is next */
+}
+
+/* Two that crossed are not meant: those keep to COL-27. */
+static bool stands_for_long(const struct flow *flow, const struct child *old)
+{
+	return flow->state == FLOW_TUNNEL && !flow_is_unconfirmed(flow) &&
+	       TAILQ_NEXT(old, in_flow) == NULL &&
+	       instant_since(flow->opp->now, old->up).ns >= CROSSED_TIME.ns;
+}
+
+bool flow_put_beside(struct flow *flow, const struct event *event, enum strength strength)
+{
+	struct opportunism *opp = flow->opp;
+	struct child *old = TAILQ_FIRST(&flow->children), *new;
+
+	if (old == NULL || !stands_for_long(flow, old) || old->sa == event->sa ||
+	    old->strength != strength || !ip_equal(&old->gateway, &event->path.remote.address))
+		return false;
+	child_add(opp, flow, event, false, strength);
+	new = child_find(opp, event->spi_in);
+	child_tell_strength(opp, new);
+	TAILQ_REMOVE(&flow->children, new, in_flow);
+	TAILQ_INSERT_AFTER(&flow->children, old, new, in_flow);
+	new->replaces = old->spi_in;
+	new->starts = instant_after(opp->now, CONFIRM_TIME);
+	timer_set(opp, &flow->timer, opp->now); /* looks what is next */
+	return true;
+}
+
+void flow_heard(struct flow *flow, struct child *child)
+{
+	flow_confirm(flow);
+	if (child->starts.ns != INSTANT_NEVER.ns)
+		take_over(flow, child);
 }
 
 void flow_look_at_starting(struct flow *flow)

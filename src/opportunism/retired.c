@@ -31,7 +31,7 @@ static bool is_peers_to_close(const struct child *sending, const struct child *c
 static bool gives_way(const struct child *sending, const struct child *other,
                       const struct child_use *other_use)
 {
-	struct instant settled = instant_after(sending->up, SECONDS(5));
+	struct instant settled = instant_after(sending->up, CROSSED_TIME);
 
 	return is_peers_to_close(sending, other) && other_use->last_in.ns > settled.ns &&
 	       memcmp(sending->mark, other->mark, sizeof(sending->mark)) < 0;
