@@ -345,6 +345,56 @@ static void start_create_child(struct message_writer *m, uint8_t *octets, size_t
 	message_add(m, PAYLOAD_NONCE, BYTES_OF(nonce));
 }
 
+/* A request by hand for one more pair, that wants an additional key exchange; `other`: or this. */
+static void ask_with_addke(uint32_t message_id, int other)
+{
+	static const uint8_t nonce[32] = { 1 }, x25519[32] = { 9 };
+	const struct traffic_selector west = host_ts("10.1.0.6"), east = host_ts("10.2.0.7");
+	struct proposal_list offer;
+	uint8_t inner[2048];
+	struct message_writer m;
+
+	proposals_for_esp(&offer, 0x3333, true);
+	for (size_t i = 0; i < offer.count; i++) {
+		proposal_add_transform(&offer.proposals[i], TRANSFORM_ADDKE1, KEX_ML_KEM_768, 0);
+		if (other >= 0)
+			proposal_add_transform(&offer.proposals[i], TRANSFORM_ADDKE1,
+			                       (uint16_t)other, 0);
+	}
+	message_start_inner(&m, inner, sizeof(inner));
+	proposals_write(payload_start(&m, PAYLOAD_SA), &offer);
+	payload_end(&m);
+	message_add(&m, PAYLOAD_NONCE, BYTES_OF(nonce));
+	message_add_ke(&m, KEX_X25519, BYTES_OF(x25519));
+	ts_write(payload_start(&m, PAYLOAD_TS_I), &west, 1);
+	payload_end(&m);
+	ts_write(payload_start(&m, PAYLOAD_TS_R), &east, 1);
+	payload_end(&m);
+	inject_inner(EAST, EXCHANGE_CREATE_CHILD_SA, message_id, m.first, message_end(&m));
+}
+
+/* MKE-8: none is chosen, so none is followed up; who can do without gets its child. */
+static void no_additional_key_exchange_is_chosen_for_a_child(void **state)
+{
+	static const uint8_t link[8] = { 1 };
+	uint8_t inner[64];
+	struct message_writer m;
+
+	bring_up(&t, WEST);
+	ask_with_addke(2, -1);
+	assert_int_equal(error_from(EAST), NOTIFY_NO_PROPOSAL_CHOSEN);
+	lose(&t, EAST);
+	ask_with_addke(3, 0);
+	assert_int_equal(error_from(EAST), 0);
+	lose(&t, EAST);
+	assert_int_equal(count_news(&t.end[EAST], NEWS_CHILD_UP), 2);
+	message_start_inner(&m, inner, sizeof(inner));
+	message_add_notify(&m, 16441, BYTES_OF(link)); /* ADDITIONAL_KEY_EXCHANGE */
+	inject_inner(EAST, EXCHANGE_IKE_FOLLOWUP_KE, 4, m.first, message_end(&m));
+	assert_int_equal(error_from(EAST), NOTIFY_STATE_NOT_FOUND);
+	assert_int_equal(count_news(&t.end[EAST], NEWS_SA_GONE), 0);
+}
+
 /* TS-14, TS-15: the method we want is named; without any there is nothing to choose */
 static void a_key_exchange_we_do_not_know_is_answered_with_ours(void **state)
 {
@@ -563,6 +613,7 @@ int main(void)
 		CASE(shutting_down_deletes_all_and_takes_nothing_new),
 		CASE(shutting_down_waits_two_seconds_for_the_dead),
 		CASE(another_key_exchange_is_tried_when_asked_for),
+		CASE(no_additional_key_exchange_is_chosen_for_a_child),
 		CASE(a_key_exchange_we_do_not_know_is_answered_with_ours),
 		CASE(a_further_pair_is_taken_whole_or_deleted),
 		CASE(a_further_pair_is_never_granted_wider),

@@ -65,6 +65,7 @@ enum ike_payload {
 	X(INVALID_SELECTORS, 39)                \
 	X(TEMPORARY_FAILURE, 43)                \
 	X(CHILD_SA_NOT_FOUND, 44)               \
+	X(STATE_NOT_FOUND, 47)                  \
 	X(INITIAL_CONTACT, 16384)               \
 	X(SET_WINDOW_SIZE, 16385)               \
 	X(ADDITIONAL_TS_POSSIBLE, 16386)        \
