@@ -116,7 +116,7 @@ def rates(charon, crowd, pairs, keys):
 
 
 def measure(lab, crowd, kind, pairs, keys, ours):
-    """`keys`: the crowd's and the gateway's; `ours`: a figure of ours by its name."""
+    """`keys`: the crowd's and the gateway's; `ours`: our figures, and the bare limit, by name."""
     pairs = min(pairs, PAIRS_MOST)
     charon = start(lab, *keys, 16384, 16)
     crowded(charon, crowd, 200, 20, 1, keys)
@@ -124,7 +124,7 @@ def measure(lab, crowd, kind, pairs, keys, ours):
     figure(f"charon, {kind}: latency, median", latency, "ms", None, ("ours", ours["latency"]))
     memory = resident_kb(lab.east.pids())
     rate = sum(rates(charon, crowd, pairs, keys)) / STEPS
-    figure(f"charon, {kind}: handshakes a core", rate, "1/s", None, ("ours", ours["rate"]))
+    figure(f"charon, {kind}: handshakes a core", rate, "1/s", None, ("bare limit", ours["limit"]))
     time.sleep(1)
     figure(f"charon, {kind}: memory of a pair", (resident_kb(lab.east.pids()) - memory) / pairs,
            "kB", None, ("ours", ours["memory"]))

@@ -604,6 +604,65 @@ def test_over_ipv6_we_rekey_under_a_transfer(bed, by, ipv6):
             assert transfer.same
 
 
+@pytest.mark.parametrize("by, outside, inside", [("us", PLACES6, PLACES), ("them", PLACES, PLACES6)],
+                         ids=["4in6", "6in4"])
+def test_one_family_in_the_other(bed, by, outside, inside):
+    bed.places = {**inside, "west": outside["west"], "east": outside["east"]}
+    try:
+        bed.ours()
+        bed.theirs()
+        bed.start()
+        bed.begin(by)
+        bed.carries(300_000)
+    finally:
+        bed.places = PLACES
+
+
+OTHER_IN, OTHER_LAN = "198.19.9.1", "198.19.9.0/24"
+OUR_OTHER = """
+conn other
+	left={west}
+	leftsubnet={west_lan}
+	right={east}
+	rightsubnet=198.19.9.0/24
+	authby=secret
+	auto=route
+"""
+THEIR_OTHER = """other {{
+        local_ts = {lan}
+        remote_ts = {remote}
+        esp_proposals = aes128gcm16-curve25519
+      }}
+      net {{"""
+
+
+@ROLES
+def test_two_conns_on_one_ike_sa(bed, lab, by):
+    """What ends or is made anew of one of them is nothing to the other."""
+    lab.east.ip("address", "replace", f"{OTHER_IN}/24", "dev", "lan")
+    bed.ours()
+    with open(bed.west.confs / "ipsec.conf", "a") as conf:
+        conf.write(OUR_OTHER.format(**PLACES))
+    bed.theirs()
+    path = bed.east.dir / "swanctl.conf"
+    bed.east.configure(path.read_text().replace("      net {", "      " + THEIR_OTHER.format(
+        lan=OTHER_LAN, remote=WEST_LAN)))
+    bed.start()
+    bed.begin(by)
+    assert lab.source.ping(OTHER_IN) if by == "us" else bed.east.initiate("other")
+    for what in ("nothing", "--child", "--ike"):
+        if what == "--child":
+            bed.east.swanctl("--terminate", what, "net")
+        elif what == "--ike":
+            before = bed.spis(what)
+            bed.east.swanctl("--rekey", what, "net")
+            until("the IKE SA is another one", lambda: not bed.spis("--ike") & before)
+        for address in (OTHER_IN, EAST_IN):
+            assert lab.source.talk("tcp", address, 7000, 10_000)["same"]
+        assert len(bed.east.children()) == 2
+        assert len(bed.spis("--ike")) == 2  # of the two ends
+
+
 def test_they_die_and_we_notice(bed, lab):
     bed.ours()
     bed.theirs()
@@ -666,6 +725,33 @@ def test_a_nat_in_front_of_both_with_forwarded_ports(bed, lab, by, nat):
     bed.start()
     bed.begin(by)
     bed.carries(300_000)
+
+
+def test_a_nat_in_front_of_them_that_forgets_its_ports(bed, lab, nat):
+    def masquerade(ports):
+        nat(f'ip saddr {EAST} oifname "west" meta l4proto udp masquerade to :{ports}')
+
+    masquerade("40000-40999")
+    bed.ours(right="%any", rightid=EAST)
+    bed.theirs()
+    bed.start()
+    bed.begin("them")
+    bed.carries(64)
+    lab.internet.shell("nft delete table ip mynat")
+    masquerade("50000-50999")
+    lab.internet.sysctl(net__ipv6__conf__west__keep_addr_on_down=1)
+    lab.internet.ip("link", "set", "west", "down")  # the kernel forgets what it has masqueraded there
+    lab.internet.ip("link", "set", "west", "up")
+    lab.internet.ip("route", "replace", WEST_LAN, "via", WEST)
+    until("we know where they are",
+          lambda: lab.east.ping(SOURCE, wait=1, options=("-I", EAST_IN)), timeout=10)
+    assert bed.west.log().count("the peer is at") == 1
+    assert lab.source.ping(EAST_IN)
+    for what in ("--child", "--ike"):
+        before = bed.spis(what)
+        bed.east.swanctl("--rekey", what, "net")
+        until("it has new keys", lambda: bed.spis(what) - before)
+        bed.carries(64)
 
 
 @ROLES
