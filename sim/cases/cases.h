@@ -95,6 +95,7 @@
 	X(changed_key_of_a_protected_destination) \
 	X(remembered_key_beside_another)          \
 	X(weaker_gateway_takes_nothing) \
+	X(another_key_at_the_same_address_takes_nothing) \
 	X(equal_gateway_stays_beside) \
 	X(identity_follows_our_own_records) \
 	X(key_records_are_not_asked_for_where_nobody_wants_them) \

@@ -404,6 +404,45 @@ void weaker_gateway_takes_nothing(void)
 	sim_end(sim);
 }
 
+/* AUZ-14: at one address somebody with another key, of whom the DNS knows less, is not the gateway
+ * that was there before; with the same key it is. */
+void another_key_at_the_same_address_takes_nothing(void)
+{
+	static const char by_name[] = "conn private\n"
+				      "\tleft=%defaultroute\n"
+				      "\tleftid=@road.example.net\n"
+				      "\tright=%opportunistic\n"
+				      "\tfailureshunt=drop\n"
+				      "\tauto=route\n";
+	static const char *const address = "192.0.2.1";
+
+	for (int has_new_key = 0; has_new_key <= 1; has_new_key++) {
+		struct sim *sim = sim_new(1);
+		struct gateway *west = sim_gateway(sim, "west", address, NULL, "drop");
+		struct gateway *east = make_east(sim);
+
+		sim_let_refuse(sim);
+		sim_publish_key(sim, west);
+		sim_dns_trust(sim, address, DNS_SECURE);
+		sim_delegate(sim, destination, east);
+		sim_ping(sim, address, destination);
+		sim_run_for(sim, SECONDS(2));
+		expect_strength(sim, east, destination, address, "dnssec");
+		sim_restart(sim, west);
+		if (has_new_key)
+			sim_new_key(sim, west);
+		snprintf(west->fqdn, sizeof(west->fqdn), "road.example.net");
+		sim_withdraw(sim, address);
+		sim_publish_key_at(sim, "road.example.net", west);
+		sim_reload_with(sim, west, by_name);
+		sim_packet(sim, address, destination);
+		sim_run_for(sim, MILLISECONDS(500));
+		expect_children(sim, east, has_new_key ? 1 : 2);
+		expect_strength(sim, east, destination, address, has_new_key ? "dnssec" : "dns");
+		sim_end(sim);
+	}
+}
+
 /* AUZ-14: of equal strength both stay, and the one that keyed last sends (OEN-4). */
 void equal_gateway_stays_beside(void)
 {

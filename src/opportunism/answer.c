@@ -54,9 +54,23 @@ static bool is_others(const struct claim *claim, const struct child *child)
 	return !id_equal(&sa->id, &claim->said.peer_id);
 }
 
+/* It comes from where that one's peer is, and may prove the same key. */
+static bool may_be_peer_of(const struct claim *claim, const struct child *child,
+                           const struct pubkey *keys, size_t count)
+{
+	const struct peer_sa *sa = child->of;
+
+	if (sa == NULL || !ip_equal(&child->gateway, &claim->said.path.remote.address))
+		return false;
+	for (size_t i = 0; i < count; i++)
+		if (pubkey_equal(&keys[i], &sa->key))
+			return true;
+	return count == 0;
+}
+
 /* AUZ-14: another gateway already carries this pair, and is known better. Who proves nothing might
  * be another gateway at the same address. */
-static void check_existing(struct claim *claim)
+static void check_existing(struct claim *claim, const struct pubkey *keys, size_t count)
 {
 	struct ip_pair pair = { claim->said.ours.range.first, claim->said.peer.range.first };
 	const struct flow *flow = flow_find(claim->opp, &pair);
@@ -64,8 +78,7 @@ static void check_existing(struct claim *claim)
 
 	for (const struct child *one = child; one != NULL; one = TAILQ_NEXT(one, in_flow))
 		if (claim->strength < one->strength &&
-		    (claim->strength == STRENGTH_NULL ||
-		     !ip_equal(&one->gateway, &claim->said.path.remote.address)))
+		    (claim->strength == STRENGTH_NULL || !may_be_peer_of(claim, one, keys, count)))
 			claim->refusal = "another gateway carries it with more strength";
 	if (claim->refusal == NULL && claim->said.is_single_pair &&
 	    pair_wants_more(claim->opp, &pair, claim->strength))
@@ -115,7 +128,7 @@ void claim_answer(struct claim *claim, const struct pubkey *keys, size_t count, 
 		return;
 	}
 	if (claim->refusal == NULL && !claim->said.is_childless)
-		check_existing(claim);
+		check_existing(claim, keys, count);
 	if (claim->refusal != NULL) {
 		log_no_child(claim);
 		permission.verdict = IKE_VERDICT_NO_CHILD;

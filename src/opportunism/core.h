@@ -243,6 +243,8 @@ void memory_silent(struct gateway_memory *memory, struct instant now);
 void memory_heard(struct gateway_memory *memory);
 bool memory_had_tunnel(const struct gateway_memory *memory, struct instant now);
 struct child *child_find(struct opportunism *opp, uint32_t spi_in);
+/* It is with the peer of that IKE SA: at the same address, known by the same key or identity. */
+bool child_is_of_peer(const struct child *child, const struct peer_sa *sa);
 void child_add(struct opportunism *opp, struct flow *flow, const struct event *up, bool is_ours,
                enum strength strength);
 /* The firewall hears of it: not before what is weaker has stopped to receive (AUZ-14). */

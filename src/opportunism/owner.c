@@ -262,15 +262,15 @@ static bool is_new_flow(const struct flow *flow)
 	return flow->state == FLOW_DNS && flow->inquiry == NULL && !flow_waits(flow);
 }
 
-/* AUZ-14: what we asked for ourselves came when another gateway, or somebody with a proof, already
- * carried the pair with more strength. */
-static bool is_outranked(const struct flow *flow, const struct ip *gateway, enum strength strength)
+/* AUZ-14: it came when another gateway, or somebody with a proof, already carried the pair with
+ * more strength. Who is at the same address with another key may be another gateway. */
+static bool is_outranked(const struct flow *flow, const struct peer_sa *sa, enum strength strength)
 {
 	const struct child *child;
 
 	TAILQ_FOREACH (child, &flow->children, in_flow)
 		if (flow->tunnel == NULL && strength < child->strength &&
-		    (strength == STRENGTH_NULL || !ip_equal(&child->gateway, gateway)))
+		    (strength == STRENGTH_NULL || !child_is_of_peer(child, sa)))
 			return true;
 	return false;
 }
@@ -279,13 +279,14 @@ static bool is_outranked(const struct flow *flow, const struct ip *gateway, enum
 static bool may_have(struct flow *flow, const struct event *event, enum strength strength)
 {
 	struct opportunism *opp = flow->opp;
+	const struct peer_sa *sa = sa_find(opp, event->sa);
 	enum flow_reason reason = FLOW_REASON_NONE;
 
-	if (is_outranked(flow, &event->path.remote.address, strength))
+	if (is_outranked(flow, sa, strength))
 		return false;
 	if (flow->tunnel == NULL && pair_wants_more(opp, &flow->pair, strength))
 		reason = FLOW_REASON_TOO_WEAK;
-	if (downgrade_forbids_tunnel(opp, flow, sa_find(opp, event->sa), strength))
+	if (downgrade_forbids_tunnel(opp, flow, sa, strength))
 		reason = FLOW_REASON_WAS_PROTECTED;
 	if (reason != FLOW_REASON_NONE && flow->state != FLOW_TUNNEL)
 		flow->reason = reason;

@@ -243,6 +243,18 @@ struct child *child_find(struct opportunism *opp, uint32_t spi_in)
 	return NULL;
 }
 
+bool child_is_of_peer(const struct child *child, const struct peer_sa *sa)
+{
+	const struct peer_sa *of = child->of;
+
+	if (of == NULL || sa == NULL || !ip_equal(&of->gateway, &sa->gateway))
+		return false;
+	if (of->auth == IKE_AUTH_SIGNATURE && sa->auth == IKE_AUTH_SIGNATURE &&
+	    !of->by_certificate && !sa->by_certificate)
+		return pubkey_equal(&of->key, &sa->key);
+	return of->auth == sa->auth && id_equal(&of->id, &sa->id);
+}
+
 /* The rows of a tunnel with ranges say its strength; a pair's is told by itself. */
 void child_tell_strength(struct opportunism *opp, struct child *child)
 {

@@ -94,8 +94,8 @@ static void retire_children(struct flow *flow, const struct child *newest)
 	unsigned count = 0;
 
 	TAILQ_FOREACH (child, &flow->children, in_flow) {
-		bool is_weaker = child->strength < newest->strength &&
-		                 !ip_equal(&child->gateway, &newest->gateway);
+		bool is_weaker =
+		    child->strength < newest->strength && !child_is_of_peer(child, newest->of);
 
 		if (child == newest)
 			continue;
