@@ -117,10 +117,11 @@ static bool is_expected_peer(const struct ike_sa *sa)
 {
 	const struct ike_id *expected = &sa->hs->wish.expected_id;
 	bool is_address = expected->type == ID_IPV4_ADDR || expected->type == ID_IPV6_ADDR;
+	struct ike_id peer_id = id_kept(&sa->peer_id);
 
-	if (expected->type == ID_NONE || id_equal(&sa->peer_id, expected))
+	if (expected->type == ID_NONE || id_equal(&peer_id, expected))
 		return true;
-	return is_address && sa->peer_id.type == ID_FQDN &&
+	return is_address && peer_id.type == ID_FQDN &&
 	       sa->hs->wish.peer_auth == IKE_AUTH_SIGNATURE && sa->hs->trust == NULL;
 }
 
@@ -160,6 +161,17 @@ static void check_peer(struct ike_sa *sa, struct instant now)
 		reject_peer(sa, IKE_REASON_NO_KEYS, NOTIFY_AUTHENTICATION_FAILED, now);
 }
 
+static void ask_for_keys(struct ike_sa *sa, struct instant now)
+{
+	const struct ike_owner *owner = &sa->ike->owner;
+	struct ike_id peer_id = id_kept(&sa->peer_id);
+
+	sa->state = IKE_SA_KEYS_WANTED;
+	sa->expires = instant_after(now, AUTH_WAIT_MAX);
+	if (owner->keys_wanted != NULL)
+		owner->keys_wanted(owner->ctx, sa->handle, sa->hs->wish.tag, &peer_id);
+}
+
 /* <-- HDR, SK { IDr, AUTH, SAr2, TSi, TSr } */
 static void on_proof(struct ike_sa *sa, const struct payloads *p, struct instant now)
 {
@@ -182,11 +194,7 @@ static void on_proof(struct ike_sa *sa, const struct payloads *p, struct instant
 		cert_keep_chain(hs, p);
 	if (hs->has_keys || hs->trust != NULL || sa->peer_auth != IKE_AUTH_SIGNATURE)
 		return check_peer(sa, now);
-	sa->state = IKE_SA_KEYS_WANTED;
-	sa->expires = instant_after(now, AUTH_WAIT_MAX);
-	if (sa->ike->owner.keys_wanted != NULL)
-		sa->ike->owner.keys_wanted(sa->ike->owner.ctx, sa->handle, hs->wish.tag,
-		                           &sa->peer_id);
+	ask_for_keys(sa, now);
 }
 
 void auth_on_response(struct ike_sa *sa, const struct payloads *p, struct instant now)

@@ -13,7 +13,8 @@ static bool keep_own_id(struct ike_sa *sa, const struct ike_id *id)
 	id_write(&w, id);
 	if (w.failed)
 		return false;
-	sa->local_id = *id;
+	buf_free(&sa->local_id);
+	sa->local_id = id_keep(id);
 	buf_free(&sa->hs->id_body);
 	sa->hs->id_body = buf_copy(writer_view(&w));
 	return true;
@@ -78,6 +79,7 @@ bool proof_start_checking(struct ike_sa *sa, unsigned psk, struct instant now)
 	struct handshake *hs = sa->hs;
 	CLEANUP(buf_free) struct buf octets = { 0 };
 	struct crypto_job job = { .kind = CRYPTO_JOB_VERIFY };
+	struct ike_id peer_id = id_kept(&sa->peer_id);
 
 	if (!signed_octets(sa, !sa->is_initiator, &octets))
 		return false;
@@ -95,8 +97,8 @@ bool proof_start_checking(struct ike_sa *sa, unsigned psk, struct instant now)
 		job.trust = hs->trust;
 		job.claim = (struct x509_claim){ .chain = buf_view(&hs->peer_chain),
 			                         .ca = buf_view(&hs->peer_ca),
-			                         .id_type = sa->peer_id.type,
-			                         .id = BYTES(sa->peer_id.data, sa->peer_id.len) };
+			                         .id_type = peer_id.type,
+			                         .id = BYTES(peer_id.data, peer_id.len) };
 	} else {
 		if (hs->key_count == 0)
 			return false;
@@ -113,12 +115,13 @@ bool proof_start_checking(struct ike_sa *sa, unsigned psk, struct instant now)
 static bool is_certified(struct ike_sa *sa, struct bytes result)
 {
 	enum x509_verdict verdict = x509_job_result(result, &sa->hs->peer_key);
+	struct ike_id peer_id = id_kept(&sa->peer_id);
 
 	sa->by_certificate = verdict == X509_VERDICT_OK;
 	if (verdict != X509_VERDICT_OK)
 		log_line(&sa->ike->settings.log, LOG_WARNING,
 		         "ike %s: certificate of %s refused: %s",
-		         ip_text(&sa->path.remote.address).s, id_text(&sa->peer_id).s,
+		         ip_text(&sa->path.remote.address).s, id_text(&peer_id).s,
 		         x509_verdict_text(verdict));
 	return sa->by_certificate;
 }
@@ -165,9 +168,12 @@ static enum ike_auth method_of(uint8_t method)
 bool proof_keep_peers(struct ike_sa *sa, struct bytes id, const struct auth_payload *auth)
 {
 	struct handshake *hs = sa->hs;
+	struct ike_id peer_id;
 
-	if (!id_parse(id, &sa->peer_id))
+	if (!id_parse(id, &peer_id))
 		return false;
+	buf_free(&sa->peer_id);
+	sa->peer_id = id_keep(&peer_id);
 	buf_free(&hs->peer_id_body);
 	buf_free(&hs->peer_proof);
 	hs->peer_id_body = buf_copy(id);

@@ -14,8 +14,10 @@
 void auth_refuse(struct ike_sa *sa, uint16_t notify, struct bytes data, enum ike_reason reason,
                  struct instant now)
 {
+	struct ike_id peer_id = id_kept(&sa->peer_id);
+
 	log_line(&sa->ike->settings.log, LOG_INFO, "ike %s: IKE_AUTH of %s refused: %s",
-	         ip_text(&sa->path.remote.address).s, id_text(&sa->peer_id).s,
+	         ip_text(&sa->path.remote.address).s, id_text(&peer_id).s,
 	         ike_reason_text(reason));
 	response_send_notify(sa, notify, data);
 	ike_sa_report_end(sa, reason, false);
@@ -66,7 +68,7 @@ static void ask_owner(struct ike_sa *sa, const struct ike_id *wanted_id, struct 
 	const struct handshake *hs = sa->hs;
 	struct ike_claim claim = {
 		.path = sa->path,
-		.peer_id = sa->peer_id,
+		.peer_id = id_kept(&sa->peer_id),
 		.wanted_id = *wanted_id,
 		.auth = sa->peer_auth,
 		.peer_is_wildswan = sa->peer_is_wildswan,

@@ -265,7 +265,7 @@ static void ask_owner(struct ike_sa *sa)
 	const struct ike_owner *owner = &sa->ike->owner;
 	struct ike_claim claim = {
 		.path = sa->path,
-		.peer_id = sa->peer_id,
+		.peer_id = id_kept(&sa->peer_id),
 	};
 
 	children_claim(&claim, sa->asked);

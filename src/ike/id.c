@@ -47,6 +47,27 @@ struct ike_id id_of_octets(enum id_type type, struct bytes octets)
 	return id;
 }
 
+struct buf id_keep(const struct ike_id *id)
+{
+	struct buf kept = { .data = new_array(1u + id->len, 1), .len = 1u + id->len };
+
+	kept.data[0] = id->type;
+	memcpy(kept.data + 1, id->data, id->len);
+	return kept;
+}
+
+struct ike_id id_kept(const struct buf *kept)
+{
+	struct ike_id id = { 0 };
+
+	if (kept->len == 0)
+		return id;
+	id.type = kept->data[0];
+	id.len = (uint8_t)(kept->len - 1);
+	memcpy(id.data, kept->data + 1, id.len);
+	return id;
+}
+
 /* RFC 7296 section 3.5: "must not contain any terminators (e.g., NULL, CR, etc.)" (PLD-26). */
 static bool is_name(struct bytes data)
 {

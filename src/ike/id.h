@@ -32,6 +32,10 @@ struct ike_id id_null(void);
 struct ike_id id_of_fqdn(const char *name); /* without the @ */
 /* ID_NONE if they are too many or none. */
 struct ike_id id_of_octets(enum id_type type, struct bytes octets);
+/* What is kept of an identity for long: its type and its octets, no more. The caller frees. */
+struct buf id_keep(const struct ike_id *id);
+/* ID_NONE of an empty one. */
+struct ike_id id_kept(const struct buf *kept);
 /* FQDN without regard to case and one final dot, addresses and the rest octet by octet (AUT-11).
  * Nobody is the same as anybody (ID_NULL, NUL-3). */
 bool id_equal(const struct ike_id *a, const struct ike_id *b);

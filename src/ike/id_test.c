@@ -67,6 +67,21 @@ static void reads_back_what_it_wrote(void **state)
 }
 
 /* AUT-11 */
+static void keeps_no_more_than_there_is(void **state)
+{
+	const struct ike_id ids[] = { id_of_fqdn("west.example.net"), id_null(), { 0 } };
+	const size_t lengths[] = { 1 + 16, 1, 1 };
+
+	for (size_t i = 0; i < ARRAY_LEN(ids); i++) {
+		CLEANUP(buf_free) struct buf kept = id_keep(&ids[i]);
+		struct ike_id again = id_kept(&kept);
+
+		assert_int_equal(kept.len, lengths[i]);
+		assert_memory_equal(&again, &ids[i], sizeof(again));
+	}
+	assert_int_equal(id_kept(&(struct buf){ 0 }).type, ID_NONE);
+}
+
 static void compares_names_as_people_mean_them(void **state)
 {
 	static const struct {
@@ -110,6 +125,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(takes_ids_whose_data_fit_their_type),
 		cmocka_unit_test(reads_back_what_it_wrote),
+		cmocka_unit_test(keeps_no_more_than_there_is),
 		cmocka_unit_test(compares_names_as_people_mean_them),
 		cmocka_unit_test(a_mapped_address_names_no_host),
 	};

@@ -198,6 +198,8 @@ void ike_sa_free(struct ike_sa *sa)
 	wipe_contents(sa);
 	buf_free(&sa->response);
 	buf_free(&sa->peer_token);
+	buf_free(&sa->local_id);
+	buf_free(&sa->peer_id);
 	buf_free(&sa->rival_nonce);
 	buf_free(&sa->response_uncut.inner);
 	sk_wipe(&sa->sk);
@@ -254,7 +256,7 @@ void ike_sa_up(struct ike_sa *sa, struct instant now)
 	struct ike *ike = sa->ike;
 	const struct ike_established up = {
 		.path = sa->path,
-		.peer_id = sa->peer_id,
+		.peer_id = id_kept(&sa->peer_id),
 		.peer_auth = sa->peer_auth,
 		.peer_key = sa->hs->peer_key,
 		.by_certificate = sa->by_certificate,
@@ -274,7 +276,7 @@ void ike_sa_up(struct ike_sa *sa, struct instant now)
 	ike_sa_drop_handshake_keys(sa);
 	sk_rest(&sa->sk);
 	log_line(&ike->settings.log, LOG_INFO, "ike %s: up, %s, %s",
-	         ip_text(&sa->path.remote.address).s, id_text(&sa->peer_id).s,
+	         ip_text(&sa->path.remote.address).s, id_text(&up.peer_id).s,
 	         suite_text(&sa->suite).s);
 	ike->owner.sa_up(ike->owner.ctx, sa->handle, &up);
 }
@@ -282,8 +284,8 @@ void ike_sa_up(struct ike_sa *sa, struct instant now)
 void ike_sa_inherit(struct ike_sa *heir, const struct ike_sa *old, struct instant now)
 {
 	heir->path = old->path;
-	heir->local_id = old->local_id;
-	heir->peer_id = old->peer_id;
+	heir->local_id = buf_copy(buf_view(&old->local_id));
+	heir->peer_id = buf_copy(buf_view(&old->peer_id));
 	heir->peer_auth = old->peer_auth;
 	heir->nat = old->nat;
 	heir->up_since = now;

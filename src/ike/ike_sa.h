@@ -203,8 +203,8 @@ struct ike_sa {
 	struct path path;
 	struct instant up_since;
 	struct instant expires; /* end of this state, unless something happens */
-	struct ike_id local_id;
-	struct ike_id peer_id;
+	struct buf local_id; /* id_kept() */
+	struct buf peer_id;
 	enum ike_auth peer_auth; /* how the peer proved its ID, or says it does */
 	bool by_certificate;
 	bool is_known_to_owner;      /* sa_gone is due */

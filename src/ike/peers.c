@@ -19,18 +19,18 @@ static bool is_name(const struct ike_id *id)
 /* Names that id_equal() holds for one must hash to one: what may differ is left out. */
 static size_t names_bucket(const struct ike_sa *sa)
 {
-	const struct ike_id *ids[] = { &sa->local_id, &sa->peer_id };
+	const struct ike_id ids[] = { id_kept(&sa->local_id), id_kept(&sa->peer_id) };
 	uint8_t key[2 * (1 + ID_DATA_MAX)];
 	size_t len = 0;
 
 	for (size_t i = 0; i < ARRAY_LEN(ids); i++) {
-		key[len++] = ids[i]->type;
-		if (ids[i]->type == ID_DER_ASN1_DN)
+		key[len++] = ids[i].type;
+		if (ids[i].type == ID_DER_ASN1_DN)
 			continue; /* compared in another way than octet by octet */
-		for (size_t j = 0; !is_name(ids[i]) && j < ids[i]->len; j++)
-			key[len++] = ids[i]->data[j];
-		for (size_t j = 0; is_name(ids[i]) && j < ids[i]->len; j++) {
-			uint8_t c = ids[i]->data[j];
+		for (size_t j = 0; !is_name(&ids[i]) && j < ids[i].len; j++)
+			key[len++] = ids[i].data[j];
+		for (size_t j = 0; is_name(&ids[i]) && j < ids[i].len; j++) {
+			uint8_t c = ids[i].data[j];
 
 			if (c != '.')
 				key[len++] = c >= 'A' && c <= 'Z' ? c | 0x20 : c;
@@ -100,10 +100,18 @@ struct ike_sa *peers_next_at(const struct ike_sa *sa)
 	return at_or_after(LIST_NEXT(sa, at_address), &sa->path.remote.address);
 }
 
+static bool is_same_id(const struct buf *a, const struct buf *b)
+{
+	struct ike_id kept_a = id_kept(a);
+	struct ike_id kept_b = id_kept(b);
+
+	return id_equal(&kept_a, &kept_b);
+}
+
 static struct ike_sa *named_or_after(struct ike_sa *sa, const struct ike_sa *like)
 {
-	while (sa != NULL && (!id_equal(&sa->peer_id, &like->peer_id) ||
-	                      !id_equal(&sa->local_id, &like->local_id)))
+	while (sa != NULL && (!is_same_id(&sa->peer_id, &like->peer_id) ||
+	                      !is_same_id(&sa->local_id, &like->local_id)))
 		sa = LIST_NEXT(sa, with_names);
 	return sa;
 }
