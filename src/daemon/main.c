@@ -6,6 +6,7 @@
  * Exit status: 0 stopped, 1 failed, 2 wrong words.
  */
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -15,6 +16,8 @@
 #include "daemon/notify.h"
 #include "daemon/privileges.h"
 #include "daemon/sandbox.h"
+
+enum { LIST_LARGE = 1 << 20 };
 
 struct arguments {
 	const char *rundir;
@@ -123,6 +126,9 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	umask(022);
+	/* Lists of all peers are made and freed again and again: their pages go back at once, which
+	 * glibc does not do by itself once it has seen such sizes. */
+	mallopt(M_MMAP_THRESHOLD, LIST_LARGE);
 	d.log_to = daemon_log_new();
 	d.log = daemon_log_port(d.log_to);
 	if (!come_up(&args, &d, error, sizeof(error)) || !rundir_write_pid(&d.run)) {

@@ -9,7 +9,7 @@
 #include "opportunism/peerfile.h"
 
 /* Copying the list takes one part in so many of the control thread's time, at most. */
-enum { PEERS_SHARE = 50 };
+enum { PEERS_SHARE = 100 };
 #define WRITE_AGAIN SECONDS(600)
 
 struct peer_list {
