@@ -31,6 +31,29 @@ static void unprotected_errors_do_not_end_the_attempt(void **state)
 	expect_tunnels(&t, 1);
 }
 
+/* RDR-1: we never said that we would follow one, and follow none, whoever wrote it. */
+static void a_redirect_leads_nowhere(void **state)
+{
+	static const uint8_t elsewhere[] = { 1, 4, 192, 0, 2, 99 };
+	enum { REDIRECT_SUPPORTED = 16406 };
+	struct ike_header header;
+	struct payloads p;
+	struct notify n;
+
+	initiate(&t, WEST);
+	assert_true(header_parse(buf_view(&first_out(&t, WEST)->datagram), &header));
+	assert_int_equal(message_parse(buf_view(&first_out(&t, WEST)->datagram), &header, &p),
+	                 PAYLOADS_OK);
+	assert_false(payloads_find_notify(&p, REDIRECT_SUPPORTED, &n));
+	forge_init_response(WEST, NOTIFY_REDIRECT, BYTES_OF(elsewhere));
+	wait_ms(&t, 600);
+	assert_int_equal(t.end[WEST].out_count, 2); /* the same again */
+	for (size_t i = 0; i < t.end[WEST].out_count; i++)
+		assert_true(ip_equal(&t.end[WEST].out[i].path.remote.address, &t.end[EAST].address));
+	pass_all(&t);
+	expect_tunnels(&t, 1);
+}
+
 static void an_unprotected_error_is_the_reason_if_nothing_better_comes(void **state)
 {
 	initiate(&t, WEST);
@@ -557,6 +580,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(unprotected_errors_do_not_end_the_attempt),
+		CASE(a_redirect_leads_nowhere),
 		CASE(an_unprotected_error_is_the_reason_if_nothing_better_comes),
 		CASE(the_spi_of_an_unprotected_notify_is_ignored),
 		CASE(a_request_of_3000_octets_is_served),
