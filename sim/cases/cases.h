@@ -148,6 +148,7 @@
 	X(a_peer_that_renews_nothing_gets_a_new_ike_sa) \
 	X(a_configured_peer_that_renews_nothing_gets_a_new_ike_sa) \
 	X(a_renewal_asks_the_dns_first) \
+	X(the_next_packet_after_a_hard_limit_negotiates) \
 	X(a_peer_with_other_suites_gets_a_new_ike_sa) \
 	X(a_sprayer_waits_for_its_own)            \
 	X(an_order_ends_the_wait_of_a_shunt)      \

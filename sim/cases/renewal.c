@@ -3,6 +3,7 @@
  * the old one goes (TS-16).
  */
 #include "sim/cases/cases.h"
+#include "sim/world.h"
 
 static const char *const source = "203.0.113.7", *const destination = "198.51.100.5";
 
@@ -128,4 +129,37 @@ void a_peer_with_other_suites_gets_a_new_ike_sa(void)
 	expect_sas(sim, west, 1, 1);
 	expect_sas(sim, east, 1, 1);
 	sim_end(sim);
+}
+
+/* OUT-5: at its hard limit an SA ends for both, and the next packet negotiates on the same IKE SA. */
+void the_next_packet_after_a_hard_limit_negotiates(void)
+{
+	for (uint64_t seed = 1; seed <= 4; seed++) {
+		struct sim *sim = sim_new(seed);
+		struct gateway *west = sim_gateway(sim, "west", "192.0.2.1", "203.0.113.0/24", "drop");
+		struct gateway *east = sim_gateway(sim, "east", "192.0.2.2", "198.51.100.0/24", "drop");
+		struct gateway *spends = seed % 2 == 0 ? west : east;
+		uint32_t spent;
+
+		sim_delegate(sim, source, west);
+		sim_delegate(sim, destination, east);
+		sim_publish_key(sim, west);
+		sim_publish_key(sim, east);
+		sim_ping(sim, source, destination);
+		sim_run_for(sim, SECONDS(3));
+		spent = spends->engine.children[0].sa.spi_in;
+		opportunism_on_spent(spends->core, spent, sim_now(sim));
+		sim_run_for(sim, SECONDS(3));
+		expect_sas(sim, west, 1, 0);
+		expect_sas(sim, east, 1, 0);
+		expect_logged(sim, spends, "trap, its lifetime is over");
+		sim_ping(sim, source, destination);
+		sim_run_for(sim, SECONDS(3));
+		expect_tunnel(sim, source, destination);
+		expect_tunnel(sim, destination, source);
+		expect_arrived(sim, destination, source, 2, 0);
+		expect_sas(sim, west, 1, 1);
+		expect_true(sim, spends->engine.children[0].sa.spi_in != spent);
+		sim_end(sim);
+	}
 }

@@ -226,6 +226,14 @@ static void child_is_worn(struct pair *p)
 	sim_run_for(p->sim, MILLISECONDS(200));
 }
 
+static void child_is_spent(struct pair *p)
+{
+	for (size_t i = 0; i < p->west->engine.child_count; i++)
+		opportunism_on_spent(p->west->core, p->west->engine.children[i].sa.spi_in,
+		                     p->sim->now);
+	sim_run_for(p->sim, MILLISECONDS(200));
+}
+
 static void peer_deletes(struct pair *p)
 {
 	sim_shutdown(p->sim, p->east);
@@ -318,6 +326,7 @@ static const struct row table[] = {
 	{ "cleartext in", cleartext_came, { SAME, SAME, SAME, SAME, SAME, SAME } },
 	{ "forged datagram", forged_datagram, { SAME, SAME, SAME, SAME, SAME, SAME } },
 	{ "rekey", child_is_worn, { SAME, SAME, SAME, SAME, SAME, SAME } },
+	{ "hard limit", child_is_spent, { SAME, SAME, SAME, NONE, SAME, SAME } },
 	{ "Delete", peer_deletes, { SAME, SAME, SAME, NONE, SAME, SAME } },
 	{ "lifetime over, unused", lifetime_unused, { SAME, NONE, SHUNT, NONE, NONE, NONE } },
 	{ "lifetime over, in use", lifetime_in_use, { SHUNT, SHUNT, SHUNT, SAME, SAME, SAME } },
