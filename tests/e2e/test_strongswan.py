@@ -484,6 +484,22 @@ def test_two_networks_in_one_tunnel(bed, lab, by):
 
 
 @ROLES
+def test_a_translated_network_is_one_address_to_them(bed, lab, by):
+    """leftnat=, with an address that no interface has."""
+    outside = "198.18.1.77"
+    bed.ours(leftnat=outside)
+    bed.theirs(local_ts=EAST_LAN, remote_ts=outside)
+    bed.start()
+    bed.begin(by)
+    with lab.capture("west") as wire:
+        for address in (EAST_IN, DEST):
+            assert lab.source.talk("tcp", address, 7000, 100_000)["same"]
+    assert len(bed.east.children()) == 1
+    assert wire.frames().esp() and not wire.frames().with_octets(PIECE)
+    assert not wire.frames().naming(outside) and not wire.frames().naming(SOURCE)
+
+
+@ROLES
 def test_they_ask_for_more_than_we_join(bed, lab, by):
     """TS-4: by whoever it begins, it is our part of everything."""
     bed.ours()
