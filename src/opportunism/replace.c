@@ -149,7 +149,7 @@ bool flow_put_beside(struct flow *flow, const struct event *event, enum strength
 	struct child *old = TAILQ_FIRST(&flow->children), *new;
 
 	if (old == NULL || !stands_for_long(flow, old) || old->sa == event->sa ||
-	    old->strength != strength || !ip_equal(&old->gateway, &event->path.remote.address))
+	    old->strength != strength || !child_is_of_peer(old, sa_find(opp, event->sa)))
 		return false;
 	child_add(opp, flow, event, false, strength);
 	new = child_find(opp, event->spi_in);
