@@ -5,25 +5,14 @@
 #include <stdio.h>
 
 #include "sim/cases/cases.h"
-
-static const char *const source = "203.0.113.7", *const destination = "198.51.100.5";
-
-struct pair {
-	struct sim *sim;
-	struct gateway *west;
-	struct gateway *east;
-};
+#include "sim/cases/pair.h"
 
 static struct pair start(const char *failure)
 {
-	struct pair p = { .sim = sim_new(1) };
+	struct pair p = pair_in(sim_new(1), failure, failure);
 
-	p.west = sim_gateway(p.sim, "west", "192.0.2.1", "203.0.113.0/24", failure);
-	p.east = sim_gateway(p.sim, "east", "192.0.2.2", "198.51.100.0/24", failure);
-	sim_delegate(p.sim, source, p.west);
-	sim_delegate(p.sim, destination, p.east);
-	sim_publish_key(p.sim, p.west);
-	sim_publish_key(p.sim, p.east);
+	pair_publish_west(&p);
+	pair_publish_east(&p);
 	return p;
 }
 
@@ -50,13 +39,6 @@ void reload_while_deciding(void)
 		}
 	}
 }
-
-#define CLIENT(words)                   \
-	"conn client-to-anyone\n"       \
-	"\tleft=%defaultroute\n"        \
-	"\tleftsubnet=203.0.113.0/24\n" \
-	"\tright=%opportunistic\n"      \
-	"\tauto=route\n" words
 
 /* POL-5, TRU-5: at any moment of a decision the conn's word on proofs becomes another. What was
  * found out by the old one is no reason for the new one's verdict. */

@@ -4,8 +4,7 @@
 #include <stdio.h>
 
 #include "sim/cases/cases.h"
-
-static const char *const source = "203.0.113.7", *const destination = "198.51.100.5";
+#include "sim/cases/pair.h"
 
 /* The conn of two sites as west has it (east's is the same text) with more lines. */
 #define SITES(more)                                                           \
@@ -13,20 +12,11 @@ static const char *const source = "203.0.113.7", *const destination = "198.51.10
 	"\tright=192.0.2.2\n\trightsubnet=198.51.100.0/24\n\tauthby=secret\n" \
 	"\tkeyingtries=%forever\n" more
 
-struct pair {
-	struct sim *sim;
-	struct gateway *west;
-	struct gateway *east;
-};
-
 static struct pair start(const char *west, const char *east)
 {
-	struct pair p = { .sim = sim_new(1) };
+	struct pair p = pair_in(sim_new(1), west, east);
 
-	p.west = sim_gateway_with(p.sim, "west", "192.0.2.1", "203.0.113.0/24", west);
-	p.east = sim_gateway_with(p.sim, "east", "192.0.2.2", "198.51.100.0/24", east);
-	sim_arrange(p.sim, p.west);
-	sim_arrange(p.sim, p.east);
+	pair_arrange(&p);
 	return p;
 }
 

@@ -2,8 +2,7 @@
  * How things end: a peer goes away, a shunt was idle.
  */
 #include "sim/cases/cases.h"
-
-static const char *const source = "203.0.113.7", *const destination = "198.51.100.5";
+#include "sim/cases/pair.h"
 
 /* DEL-7, LIFE-5, CLR-7: the pair is trapped again, and the next packet finds the tunnel anew. */
 void shutdown_goes_back_to_the_trap(void)

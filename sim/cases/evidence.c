@@ -2,22 +2,13 @@
  * Somebody asks why: on what evidence it was decided, or what would happen.
  */
 #include "sim/cases/cases.h"
-
-static const char *const source = "203.0.113.7", *const destination = "198.51.100.5";
-
-struct pair {
-	struct sim *sim;
-	struct gateway *west, *east;
-};
+#include "sim/cases/pair.h"
 
 static struct pair start(const char *failure)
 {
-	struct pair p = { .sim = sim_new(1) };
+	struct pair p = pair_in(sim_new(1), failure, NULL);
 
-	p.west = sim_gateway(p.sim, "west", "192.0.2.1", "203.0.113.0/24", failure);
-	p.east = sim_gateway(p.sim, "east", "192.0.2.2", "198.51.100.0/24", NULL);
-	sim_delegate(p.sim, source, p.west);
-	sim_publish_key(p.sim, p.west);
+	pair_publish_west(&p);
 	sim_publish_key(p.sim, p.east);
 	return p;
 }

@@ -5,39 +5,19 @@
 #include <stdio.h>
 
 #include "sim/cases/cases.h"
+#include "sim/cases/pair.h"
 
-static const char *const source = "203.0.113.7", *const destination = "198.51.100.5";
+#define REQUIRE "config setup\n\tdnssec=require\n"
 
-struct pair {
-	struct sim *sim;
-	struct gateway *west, *east;
-};
-
-static const char require[] = "config setup\n"
-			      "\tdnssec=require\n"
-			      "conn client-to-anyone\n"
-			      "\tleft=%defaultroute\n"
-			      "\tleftsubnet=203.0.113.0/24\n"
-			      "\tright=%opportunistic\n"
-			      "\tauto=route\n";
-static const char require_private[] = "config setup\n"
-				      "\tdnssec=require\n"
-				      "conn client-to-anyone\n"
-				      "\tleft=%defaultroute\n"
-				      "\tleftsubnet=203.0.113.0/24\n"
-				      "\tright=%opportunistic\n"
-				      "\tfailureshunt=drop\n"
-				      "\tauto=route\n";
+static const char require[] = REQUIRE CLIENT("");
+static const char require_private[] = REQUIRE CLIENT("\tfailureshunt=drop\n");
 
 /* Two gateways; nothing is published for the Destination. */
 static struct pair start(const char *failure)
 {
-	struct pair p = { .sim = sim_new(1) };
+	struct pair p = pair_in(sim_new(1), failure, NULL);
 
-	p.west = sim_gateway(p.sim, "west", "192.0.2.1", "203.0.113.0/24", failure);
-	p.east = sim_gateway(p.sim, "east", "192.0.2.2", "198.51.100.0/24", NULL);
-	sim_delegate(p.sim, source, p.west);
-	sim_publish_key(p.sim, p.west);
+	pair_publish_west(&p);
 	sim_dns_ttl(p.sim, destination, 600);
 	return p;
 }
@@ -476,14 +456,8 @@ void engine_that_refuses_is_not_asked_without_end(void)
 	}
 }
 
-#define OVERLOADED(overload, failure)             \
-	"config setup\n\toverload=" overload "\n" \
-	"conn client-to-anyone\n"                 \
-	"\tleft=%defaultroute\n"                  \
-	"\tleftsubnet=203.0.113.0/24\n"           \
-	"\tright=%opportunistic\n"                \
-	"\tfailureshunt=" failure "\n"            \
-	"\tauto=route\n"
+#define OVERLOADED(overload, failure) \
+	"config setup\n\toverload=" overload "\n" CLIENT("\tfailureshunt=" failure "\n")
 
 /* FAIL-1: the last row of the table; overload= never opens what is private. */
 void overload_lasts_ten_seconds(void)

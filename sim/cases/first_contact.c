@@ -2,10 +2,9 @@
  * Strangers meet: the first packet waits, a tunnel comes, the packet goes through it.
  */
 #include "sim/cases/cases.h"
+#include "sim/cases/pair.h"
 
 #include <stdio.h>
-
-static const char *const source = "203.0.113.7", *const destination = "198.51.100.5";
 
 /* Promise 2; issue: first packet not lost, the reply takes the same tunnel. */
 static void meet(const char *failure)

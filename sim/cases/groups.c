@@ -4,14 +4,9 @@
 #include <stdio.h>
 
 #include "sim/cases/cases.h"
+#include "sim/cases/pair.h"
 
 static const char *const west_host = "192.0.2.1", *const east_host = "192.0.2.2";
-
-struct pair {
-	struct sim *sim;
-	struct gateway *west;
-	struct gateway *east;
-};
 
 /* Two hosts with their keys in the DNS and no conn written, or those of `conf`. */
 static struct pair start(uint64_t seed, const char *conf)

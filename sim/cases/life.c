@@ -4,8 +4,7 @@
 #include <stdio.h>
 
 #include "sim/cases/cases.h"
-
-static const char *const source = "203.0.113.7", *const destination = "198.51.100.5";
+#include "sim/cases/pair.h"
 
 #define HOWTO(inside)                                               \
 	"conn self\n\tleft=%defaultroute\n\tright=%opportunistic\n" \
@@ -15,26 +14,18 @@ static const char *const source = "203.0.113.7", *const destination = "198.51.10
 /* One that looks so seldom that the other is alone with it. */
 #define PATIENT "config setup\n\ttunnel-idle=86400\n"
 
-struct pair {
-	struct sim *sim;
-	struct gateway *west;
-	struct gateway *east;
-};
-
 static struct pair start(uint64_t seed, const char *east_conf)
 {
-	struct pair p = { .sim = sim_new(seed) };
+	struct sim *sim = sim_new(seed);
+	struct pair p;
 
-	sim_let_tunnels_end(p.sim);
-	p.west = sim_gateway(p.sim, "west", "192.0.2.1", "203.0.113.0/24", "drop");
-	p.east = sim_gateway_with(p.sim, "east", "192.0.2.2", "198.51.100.0/24", east_conf);
-	sim_delegate(p.sim, source, p.west);
-	sim_delegate(p.sim, destination, p.east);
-	sim_publish_key(p.sim, p.west);
-	sim_publish_key(p.sim, p.east);
-	sim_ping(p.sim, source, destination);
-	sim_run_for(p.sim, SECONDS(3));
-	expect_tunnel(p.sim, source, destination);
+	sim_let_tunnels_end(sim);
+	p = pair_in(sim, "drop", east_conf);
+	pair_publish_west(&p);
+	pair_publish_east(&p);
+	sim_ping(sim, source, destination);
+	sim_run_for(sim, SECONDS(3));
+	expect_tunnel(sim, source, destination);
 	return p;
 }
 

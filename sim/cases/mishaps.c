@@ -2,26 +2,15 @@
  * Datagrams that are lost, doubled, reordered, replayed: the tunnel comes all the same.
  */
 #include "sim/cases/cases.h"
+#include "sim/cases/pair.h"
 #include "sim/world.h"
-
-static const char *const source = "203.0.113.7", *const destination = "198.51.100.5";
-
-struct pair {
-	struct sim *sim;
-	struct gateway *west;
-	struct gateway *east;
-};
 
 static struct pair start(uint64_t seed, const char *failure)
 {
-	struct pair p = { .sim = sim_new(seed) };
+	struct pair p = pair_in(sim_new(seed), failure, failure);
 
-	p.west = sim_gateway(p.sim, "west", "192.0.2.1", "203.0.113.0/24", failure);
-	p.east = sim_gateway(p.sim, "east", "192.0.2.2", "198.51.100.0/24", failure);
-	sim_delegate(p.sim, source, p.west);
-	sim_delegate(p.sim, destination, p.east);
-	sim_publish_key(p.sim, p.west);
-	sim_publish_key(p.sim, p.east);
+	pair_publish_west(&p);
+	pair_publish_east(&p);
 	return p;
 }
 

@@ -5,8 +5,7 @@
 
 #include "ike/gate.h"
 #include "sim/cases/cases.h"
-
-static const char *const source = "203.0.113.7", *const destination = "198.51.100.5";
+#include "sim/cases/pair.h"
 
 /* IKE messages in IP datagrams of 576 octets. */
 enum { NARROW = 576 - 20 - 8 - 4 };
@@ -14,12 +13,6 @@ enum { NARROW = 576 - 20 - 8 - 4 };
 /* Names of 240 octets make IKE_AUTH longer than that. */
 #define NAME_60  "a-name-that-goes-on-and-on-so-that-nobody-can-remember-it-all"
 #define NAME_240 NAME_60 "." NAME_60 "." NAME_60 "." NAME_60
-
-struct pair {
-	struct sim *sim;
-	struct gateway *west;
-	struct gateway *east;
-};
 
 static struct pair start(uint64_t seed)
 {
@@ -32,12 +25,9 @@ static struct pair start(uint64_t seed)
 				   "\trightsubnet=198.51.100.0/24\n"
 				   "\tauthby=secret\n"
 				   "\tauto=route\n";
-	struct pair p = { .sim = sim_new(seed) };
+	struct pair p = pair_in(sim_new(seed), conf, conf);
 
-	p.west = sim_gateway_with(p.sim, "west", "192.0.2.1", "203.0.113.0/24", conf);
-	p.east = sim_gateway_with(p.sim, "east", "192.0.2.2", "198.51.100.0/24", conf);
-	sim_arrange(p.sim, p.west);
-	sim_arrange(p.sim, p.east);
+	pair_arrange(&p);
 	return p;
 }
 

@@ -3,8 +3,7 @@
  * time, and what is private stays private.
  */
 #include "sim/cases/cases.h"
-
-static const char *const source = "203.0.113.7", *const destination = "198.51.100.5";
+#include "sim/cases/pair.h"
 
 static struct gateway *make_west(struct sim *sim, const char *failure)
 {

@@ -5,8 +5,7 @@
 #include <stdio.h>
 
 #include "sim/cases/cases.h"
-
-static const char *const source = "203.0.113.7", *const destination = "198.51.100.5";
+#include "sim/cases/pair.h"
 
 #define HOWTO(inside, lives)                                              \
 	"conn self\n\tleft=%defaultroute\n\tright=%opportunistic\n" lives \
@@ -14,22 +13,12 @@ static const char *const source = "203.0.113.7", *const destination = "198.51.10
 	"conn clients\n\tleft=%defaultroute\n\tleftsubnet=" inside        \
 	"\n\tright=%opportunistic\n" lives "\tfailureshunt=drop\n\tauto=route\n"
 
-struct pair {
-	struct sim *sim;
-	struct gateway *west;
-	struct gateway *east;
-};
-
 static struct pair start(uint64_t seed, const char *west, const char *east)
 {
-	struct pair p = { .sim = sim_new(seed) };
+	struct pair p = pair_in(sim_new(seed), west, east);
 
-	p.west = sim_gateway_with(p.sim, "west", "192.0.2.1", "203.0.113.0/24", west);
-	p.east = sim_gateway_with(p.sim, "east", "192.0.2.2", "198.51.100.0/24", east);
-	sim_delegate(p.sim, source, p.west);
-	sim_delegate(p.sim, destination, p.east);
-	sim_publish_key(p.sim, p.west);
-	sim_publish_key(p.sim, p.east);
+	pair_publish_west(&p);
+	pair_publish_east(&p);
 	sim_ping(p.sim, source, destination);
 	sim_run_for(p.sim, SECONDS(3));
 	expect_tunnel(p.sim, source, destination);

@@ -3,9 +3,8 @@
  * the old one goes (TS-16).
  */
 #include "sim/cases/cases.h"
+#include "sim/cases/pair.h"
 #include "sim/world.h"
-
-static const char *const source = "203.0.113.7", *const destination = "198.51.100.5";
 
 #define LIVES "\tkeylife=40\n\trekeymargin=10\n\trekeyfuzz=0%\n"
 #define HOWTO(inside, lives)                                            \

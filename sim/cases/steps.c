@@ -5,30 +5,15 @@
 #include <string.h>
 
 #include "sim/cases/cases.h"
+#include "sim/cases/pair.h"
 #include "sim/world.h"
-
-static const char *const source = "203.0.113.7", *const destination = "198.51.100.5";
-
-#define CONN(words)                     \
-	"conn client-to-anyone\n"       \
-	"\tleft=%defaultroute\n"        \
-	"\tleftsubnet=203.0.113.0/24\n" \
-	"\tright=%opportunistic\n" words "\tauto=route\n"
-
-struct pair {
-	struct sim *sim;
-	struct gateway *west, *east;
-};
 
 /* Two gateways of which nothing is published but west's key and delegation. */
 static struct pair start(const char *conf)
 {
-	struct pair p = { .sim = sim_new(1) };
+	struct pair p = pair_in(sim_new(1), conf, NULL);
 
-	p.west = sim_gateway_with(p.sim, "west", "192.0.2.1", "203.0.113.0/24", conf);
-	p.east = sim_gateway(p.sim, "east", "192.0.2.2", "198.51.100.0/24", NULL);
-	sim_delegate(p.sim, source, p.west);
-	sim_publish_key(p.sim, p.west);
+	pair_publish_west(&p);
 	return p;
 }
 
@@ -64,7 +49,7 @@ void steps_in_their_order(void)
 		"west: dns 2.2.0.192.in-addr.arpa type 45", /* needed now and not before */
 		"west: eroute 203.0.113.7 > 198.51.100.5: tunnel",
 	};
-	struct pair p = start(CONN(""));
+	struct pair p = start(CLIENT(""));
 
 	sim_delegate_with(p.sim, destination, 10, p.east, NULL);
 	sim_publish_key(p.sim, p.east);
@@ -95,7 +80,7 @@ void nobody_asks_for_what_is_no_peer(void)
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		struct pair p = start(CONN(""));
+		struct pair p = start(CLIENT(""));
 
 		sim_packet(p.sim, source, cases[i].address);
 		sim_run_for(p.sim, SECONDS(20));
@@ -110,7 +95,7 @@ void nobody_asks_for_what_is_no_peer(void)
 void slower_answer_is_waited_for_within_reason(void)
 {
 	for (int is_private = 0; is_private <= 1; is_private++) {
-		struct pair p = start(is_private ? CONN("\tfailureshunt=drop\n") : CONN(""));
+		struct pair p = start(is_private ? CLIENT("\tfailureshunt=drop\n") : CLIENT(""));
 
 		sim_delegate(p.sim, destination, p.east);
 		sim_dns_delay_txt(p.sim, destination, SECONDS(2));
@@ -129,7 +114,7 @@ void slower_answer_is_waited_for_within_reason(void)
 /* CHS-6: the next one two seconds later; who is first has it, the other is left alone. */
 void next_gateway_begins_after_two_seconds(void)
 {
-	struct pair p = start(CONN(""));
+	struct pair p = start(CLIENT(""));
 	struct gateway *slow = sim_gateway(p.sim, "slow", "192.0.2.3", "198.51.100.0/24", NULL);
 
 	sim_delegate_with(p.sim, destination, 5, slow, slow);
@@ -169,7 +154,7 @@ void gateway_by_name(void)
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		struct pair p = start(CONN(""));
+		struct pair p = start(CLIENT(""));
 
 		publish_gateway_name(&p, destination, "east.example.net");
 		sim_publish_address(p.sim, "east.example.net", "192.0.2.2");
@@ -189,7 +174,7 @@ void gateway_by_name(void)
 void key_of_another_gateway_is_not_ours(void)
 {
 	for (int names_itself = 0; names_itself <= 1; names_itself++) {
-		struct pair p = start(CONN(""));
+		struct pair p = start(CLIENT(""));
 
 		sim_delegate_with(p.sim, destination, 10, p.east, NULL);
 		sim_delegate_to(p.sim, "192.0.2.2", names_itself ? "192.0.2.2" : "192.0.2.9",
@@ -206,7 +191,7 @@ void key_of_another_gateway_is_not_ours(void)
 /* IPK-6: without a gateway the owner is it; at a name it does not matter who is named. */
 void key_without_gateway_is_its_owners(void)
 {
-	struct pair p = start(CONN("\tleftid=@west.example.net\n"));
+	struct pair p = start(CLIENT("\tleftid=@west.example.net\n"));
 
 	sim_withdraw(p.sim, source);
 	sim_withdraw(p.sim, "192.0.2.1");
@@ -227,8 +212,9 @@ void identity_is_the_outer_address(void)
 	static const struct {
 		const char *conf, *said;
 	} cases[] = {
-		{ CONN("\tleftid=192.0.2.99\n"), "its identity is not the address it comes from" },
-		{ CONN("\tleftid=west@example.net\n"),
+		{ CLIENT("\tleftid=192.0.2.99\n"),
+		  "its identity is not the address it comes from" },
+		{ CLIENT("\tleftid=west@example.net\n"),
 		  "its identity is neither an address nor a name" },
 	};
 
@@ -268,7 +254,7 @@ void strength_is_that_of_the_weakest_proof(void)
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct pair p =
-		    start(cases[i].has_name ? CONN("\tleftid=@west.example.net\n") : CONN(""));
+		    start(cases[i].has_name ? CLIENT("\tleftid=@west.example.net\n") : CLIENT(""));
 		const char *from = cases[i].is_itself ? "192.0.2.1" : source;
 		const char *owner = cases[i].has_name ? "west.example.net" : "192.0.2.1";
 
@@ -300,7 +286,7 @@ void strength_is_that_of_the_weakest_proof(void)
 void silent_dns_at_the_responder_ends_in_refusal(void)
 {
 	for (int at_key = 0; at_key <= 1; at_key++) {
-		struct pair p = start(CONN(""));
+		struct pair p = start(CLIENT(""));
 
 		if (at_key) {
 			sim_withdraw(p.sim, source);
@@ -326,7 +312,7 @@ void silent_dns_at_the_responder_ends_in_refusal(void)
 /* AUZ-11: a gateway that begins again and again while the answers about it are missing. */
 void claims_of_one_address_are_few(void)
 {
-	struct pair p = start(CONN(""));
+	struct pair p = start(CLIENT(""));
 
 	sim_delegate(p.sim, destination, p.east);
 	sim_dns_delay(p.sim, "192.0.2.1", SECONDS(60));
@@ -346,7 +332,7 @@ void what_is_refused_anyway_is_not_looked_up(void)
 				     "\tright=%opportunistic\n\tauto=route\n";
 
 	for (int is_refused = 0; is_refused <= 1; is_refused++) {
-		struct pair p = start(CONN(""));
+		struct pair p = start(CLIENT(""));
 
 		if (is_refused)
 			sim_reload_with(p.sim, p.east, narrow); /* speaks for nobody behind it */

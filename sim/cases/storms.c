@@ -5,26 +5,15 @@
 
 #include "opportunism/limits.h"
 #include "sim/cases/cases.h"
+#include "sim/cases/pair.h"
 
 static const char *const sprayer = "203.0.113.66";
-static const char *const source = "203.0.113.7", *const destination = "198.51.100.5";
-
-struct storm {
-	struct sim *sim;
-	struct gateway *west;
-	struct gateway *east;
-};
-
-static struct storm start(uint64_t seed, const char *failure)
+static struct pair start(uint64_t seed, const char *failure)
 {
-	struct storm s = { .sim = sim_new(seed) };
+	struct pair s = pair_in(sim_new(seed), failure, failure);
 
-	s.west = sim_gateway(s.sim, "west", "192.0.2.1", "203.0.113.0/24", failure);
-	s.east = sim_gateway(s.sim, "east", "192.0.2.2", "198.51.100.0/24", failure);
-	sim_delegate(s.sim, source, s.west);
-	sim_delegate(s.sim, destination, s.east);
-	sim_publish_key(s.sim, s.west);
-	sim_publish_key(s.sim, s.east);
+	pair_publish_west(&s);
+	pair_publish_east(&s);
 	return s;
 }
 
@@ -36,7 +25,7 @@ static const char *victim_of_spray(unsigned i)
 	return text;
 }
 
-static void spray(const struct storm *s, unsigned first, unsigned count)
+static void spray(const struct pair *s, unsigned first, unsigned count)
 {
 	for (unsigned i = first; i < first + count; i++)
 		sim_packet(s->sim, sprayer, victim_of_spray(i));
@@ -45,7 +34,7 @@ static void spray(const struct storm *s, unsigned first, unsigned count)
 /* TTL-8, SEC-5: thousands wait, and another host's first packet is on its way at its next turn. */
 void a_sprayer_waits_for_its_own(void)
 {
-	struct storm s = start(1, NULL);
+	struct pair s = start(1, NULL);
 
 	sim_dns_slow(s.sim, MILLISECONDS(500));
 	spray(&s, 0, 3000);
@@ -65,7 +54,7 @@ void a_sprayer_waits_for_its_own(void)
 /* TTL-4, FAIL-3: what waits for its turn to be asked again is asked once by order, not twice. */
 void an_order_ends_the_wait_of_a_shunt(void)
 {
-	struct storm s = start(3, NULL);
+	struct pair s = start(3, NULL);
 
 	sim_withdraw(s.sim, destination);
 	sim_dns_ttl(s.sim, destination, 60);
@@ -91,7 +80,7 @@ void an_order_ends_the_wait_of_a_shunt(void)
 void a_full_queue_costs_the_sprayer(void)
 {
 	enum { OVER = 300, ASKED = LOOKUPS_MAX / 2 };
-	struct storm s = start(2, NULL);
+	struct pair s = start(2, NULL);
 
 	sim_dns_slow(s.sim, SECONDS(2));
 	sim_packet(s.sim, "203.0.113.8", victim_of_spray(60000));
@@ -118,7 +107,7 @@ void a_full_queue_costs_the_sprayer(void)
 enum knocked_at { SILENT, KEYLESS, WRONG_KEY, KNOCKED_COUNT };
 
 /* A minute of packets to ever new destinations whose records name the third party. */
-static uint64_t minute_of_knocks(const struct storm *s, const struct gateway *third, unsigned first)
+static uint64_t minute_of_knocks(const struct pair *s, const struct gateway *third, unsigned first)
 {
 	uint64_t before = sim_knocks(s->sim, third);
 
@@ -131,7 +120,7 @@ static uint64_t minute_of_knocks(const struct storm *s, const struct gateway *th
 
 static void knock(enum knocked_at how)
 {
-	struct storm s = start(10 + how, NULL);
+	struct pair s = start(10 + how, NULL);
 	struct gateway *third = sim_gateway(s.sim, "third", "192.0.2.3", NULL, NULL);
 
 	if (how == SILENT)
@@ -161,7 +150,7 @@ void third_parties_are_hardly_knocked_at(void)
 /* SEC-4, TTL-8: a thousand addresses that name a gateway each. */
 void new_gateways_are_tried_slowly(void)
 {
-	struct storm s = start(20, NULL);
+	struct pair s = start(20, NULL);
 
 	sim_ping(s.sim, source, destination);
 	sim_run_for(s.sim, SECONDS(2));
@@ -187,7 +176,7 @@ void new_gateways_are_tried_slowly(void)
 /* SEC-7: who knocks again and again may not make us ask the DNS without end. */
 void claims_make_us_look_up_little(void)
 {
-	struct storm s = start(30, "drop"); /* refused is dropped, not sent in the clear */
+	struct pair s = start(30, "drop"); /* refused is dropped, not sent in the clear */
 
 	for (unsigned i = 0; i < 50; i++) {
 		sim_restart(s.sim, s.west);

@@ -3,20 +3,12 @@
  * of both.
  */
 #include "sim/cases/cases.h"
+#include "sim/cases/pair.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "sim/world.h"
-
-static const char *const source = "203.0.113.7", *const destination = "198.51.100.5";
-
-#define CONN(words)                       \
-	"conn client-to-anyone\n"         \
-	"\tleft=%defaultroute\n"          \
-	"\tleftsubnet=203.0.113.0/24\n"   \
-	"\tright=%opportunistic\n" words  \
-	"\tauto=route\n"
 
 static struct gateway *make_west(struct sim *sim, const char *conf)
 {
@@ -36,7 +28,7 @@ static struct gateway *make_east(struct sim *sim)
 void changed_key_is_fetched_past_the_cache(void)
 {
 	struct sim *sim = sim_new(1);
-	struct gateway *west = make_west(sim, CONN("")), *east = make_east(sim);
+	struct gateway *west = make_west(sim, CLIENT("")), *east = make_east(sim);
 
 	sim_delegate(sim, destination, east);
 	sim_cache(sim, true);
@@ -58,7 +50,7 @@ void changed_key_of_the_gateway_is_fetched_past_the_cache(void)
 	struct sim *sim = sim_new(1);
 	struct gateway *east;
 
-	make_west(sim, CONN(""));
+	make_west(sim, CLIENT(""));
 	east = make_east(sim);
 	sim_delegate_with(sim, destination, 10, east, NULL);
 	sim_publish_key(sim, east);
@@ -76,7 +68,7 @@ void changed_key_of_the_gateway_is_fetched_past_the_cache(void)
 void unchanged_key_makes_an_impostor(void)
 {
 	struct sim *sim = sim_new(1);
-	struct gateway *west = make_west(sim, CONN("")), *east = make_east(sim);
+	struct gateway *west = make_west(sim, CLIENT("")), *east = make_east(sim);
 
 	sim_delegate(sim, destination, east);
 	sim_impostor(sim, east);
@@ -96,10 +88,10 @@ void unsigned_delegation_to_another(void)
 		enum dns_trust trust;
 		bool has_tunnel;
 	} cases[] = {
-		{ CONN(""), DNS_INSECURE, true },
-		{ CONN("\tunsigned-delegation=any\n"), DNS_INSECURE, true },
-		{ CONN("\tunsigned-delegation=self\n"), DNS_INSECURE, false },
-		{ CONN("\tunsigned-delegation=self\n"), DNS_SECURE, true },
+		{ CLIENT(""), DNS_INSECURE, true },
+		{ CLIENT("\tunsigned-delegation=any\n"), DNS_INSECURE, true },
+		{ CLIENT("\tunsigned-delegation=self\n"), DNS_INSECURE, false },
+		{ CLIENT("\tunsigned-delegation=self\n"), DNS_SECURE, true },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -127,8 +119,7 @@ void unsigned_delegation_at_the_responder(void)
 		struct sim *sim = sim_new(1);
 		struct gateway *west = sim_gateway(sim, "west", "198.51.100.1", "198.51.100.0/24",
 		                                   NULL);
-		struct gateway *east =
-		    make_west(sim, CONN("\tunsigned-delegation=self\n"));
+		struct gateway *east = make_west(sim, CLIENT("\tunsigned-delegation=self\n"));
 
 		sim_delegate(sim, destination, west);
 		sim_publish_key(sim, west);
@@ -149,10 +140,10 @@ void a_conn_has_its_own_word_on_dnssec(void)
 		const char *conf;
 		bool has_tunnel;
 	} cases[] = {
-		{ CONN("\tdnssec=require\n"), false },
-		{ CONN("\tdnssec=prefer\n"), true },
-		{ "config setup\n\tdnssec=require\n" CONN("\tdnssec=prefer\n"), true },
-		{ "config setup\n\tdnssec=off\n" CONN("\tdnssec=require\n"), false },
+		{ CLIENT("\tdnssec=require\n"), false },
+		{ CLIENT("\tdnssec=prefer\n"), true },
+		{ "config setup\n\tdnssec=require\n" CLIENT("\tdnssec=prefer\n"), true },
+		{ "config setup\n\tdnssec=off\n" CLIENT("\tdnssec=require\n"), false },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -175,8 +166,8 @@ void weaker_key_does_not_stand_in_for_the_vouched_one(void)
 {
 	for (int is_signed = 0; is_signed <= 1; is_signed++) {
 		struct sim *sim = sim_new(1);
-		struct gateway *west = sim_gateway_with(sim, "west", "192.0.2.1",
-		                                        "203.0.113.0/24", CONN("\tfailureshunt=drop\n"));
+		struct gateway *west = sim_gateway_with(sim, "west", "192.0.2.1", "203.0.113.0/24",
+		                                        CLIENT("\tfailureshunt=drop\n"));
 		struct gateway *east = make_east(sim);
 
 		sim_delegate_with(sim, source, 10, west, east); /* vouches for another key */
@@ -200,7 +191,7 @@ void private_traffic_tries_every_gateway(void)
 	static const char *const addresses[] = { "192.0.2.11", "192.0.2.12", "192.0.2.13",
 		                                 "192.0.2.14" };
 	struct sim *sim = sim_new(1);
-	struct gateway *west = make_west(sim, CONN("\tfailureshunt=drop\n"));
+	struct gateway *west = make_west(sim, CLIENT("\tfailureshunt=drop\n"));
 	struct gateway *east = make_east(sim);
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
@@ -215,156 +206,6 @@ void private_traffic_tries_every_gateway(void)
 	expect_tunnel(sim, source, destination);
 	expect_arrived(sim, destination, source, 1, 0);
 	sim_end(sim);
-}
-
-/* TRU-9: what was protected and has no record any more. */
-void vanished_records_of_a_protected_destination(void)
-{
-	static const struct {
-		const char *conf;
-		enum dns_trust trust;
-		const char *verdict;
-	} cases[] = {
-		{ CONN(""), DNS_INSECURE, "pass" },
-		{ CONN("\tsticky=yes\n"), DNS_INSECURE, "drop" },
-		{ CONN("\tsticky=yes\n"), DNS_SECURE, "pass" },
-	};
-
-	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		struct sim *sim = sim_new(1);
-		struct gateway *west = make_west(sim, cases[i].conf), *east = make_east(sim);
-
-		sim_delegate(sim, destination, east);
-		sim_dns_trust(sim, destination, cases[i].trust);
-		sim_ping(sim, source, destination);
-		sim_run_for(sim, SECONDS(20));
-		expect_tunnel(sim, source, destination);
-		sim_shutdown(sim, east);
-		sim_run_for(sim, SECONDS(5));
-		sim_withdraw(sim, destination);
-		sim_packet(sim, source, destination);
-		sim_run_for(sim, SECONDS(20));
-		expect_eroute(sim, source, destination, cases[i].verdict);
-		if (cases[i].trust == DNS_INSECURE)
-			expect_logged(sim, west, "198.51.100.5: protected 0 hours ago, now no "
-			                         "delegation");
-		sim_end(sim);
-	}
-}
-
-/* TRU-9: the thirty days begin with the end of the tunnel, not with its beginning. */
-void memory_of_a_tunnel_in_use(void)
-{
-	static const char conf[] = "config setup\n\ttunnel-idle=1d\n" CONN(
-	    "\tikelifetime=24h\n\tkeylife=24h\n\tsticky=yes\n");
-	static const char peer[] = "config setup\n\ttunnel-idle=1d\n"
-				   "conn anyone\n\tleft=%defaultroute\n"
-				   "\tleftsubnet=198.51.100.0/24\n\tright=%opportunistic\n"
-				   "\tikelifetime=24h\n\tkeylife=24h\n\tauto=route\n";
-	struct sim *sim = sim_new(1);
-	struct gateway *west = make_west(sim, conf);
-	struct gateway *east = sim_gateway_with(sim, "east", "192.0.2.2", "198.51.100.0/24", peer);
-
-	sim_delegate(sim, destination, east);
-	sim_publish_key(sim, east);
-	for (unsigned quarters = 0; quarters < 4 * 35; quarters++) {
-		sim_ping(sim, source, destination);
-		sim_run_for(sim, SECONDS(6 * 3600));
-	}
-	expect_tunnel(sim, source, destination);
-	sim_shutdown(sim, east);
-	sim_run_for(sim, SECONDS(5));
-	sim_withdraw(sim, destination);
-	sim_packet(sim, source, destination);
-	sim_run_for(sim, SECONDS(20));
-	expect_drop(sim, source, destination);
-	expect_logged(sim, west, "now no delegation");
-	sim_end(sim);
-}
-
-/* TRU-9: and what has another key, which nobody signed: from both sides. */
-void changed_key_of_a_protected_destination(void)
-{
-	static const struct {
-		const char *conf;
-		enum dns_trust trust;
-		bool at_gateway; /* the key is not in the Destination's record */
-		const char *verdict;
-	} cases[] = {
-		{ CONN(""), DNS_INSECURE, false, "tunnel" },
-		{ CONN("\tsticky=yes\n"), DNS_INSECURE, false, "drop" },
-		{ CONN("\tsticky=yes\n"), DNS_INSECURE, true, "drop" },
-		{ CONN("\tsticky=yes\n"), DNS_SECURE, false, "tunnel" },
-	};
-
-	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		struct sim *sim = sim_new(1);
-		struct gateway *west = make_west(sim, cases[i].conf), *east = make_east(sim);
-
-		sim_delegate_with(sim, destination, 10, east, cases[i].at_gateway ? NULL : east);
-		sim_publish_key(sim, east);
-		sim_dns_trust(sim, destination, cases[i].trust);
-		sim_dns_trust(sim, "192.0.2.2", cases[i].trust);
-		sim_ping(sim, source, destination);
-		sim_run_for(sim, SECONDS(20));
-		expect_tunnel(sim, source, destination);
-		sim_shutdown(sim, east);
-		sim_run_for(sim, SECONDS(5));
-		sim_withdraw(sim, destination);
-		sim_withdraw(sim, "192.0.2.2");
-		sim_restart(sim, east);
-		sim_new_key(sim, east);
-		sim_delegate_with(sim, destination, 10, east, cases[i].at_gateway ? NULL : east);
-		sim_publish_key(sim, east);
-		sim_packet(sim, source, destination);
-		sim_run_for(sim, SECONDS(20));
-		expect_eroute(sim, source, destination, cases[i].verdict);
-		if (cases[i].trust == DNS_INSECURE)
-			expect_logged(sim, west, "now with another key, and the DNS is not signed");
-		sim_packet(sim, destination, source); /* from its side */
-		sim_run_for(sim, SECONDS(10));
-		expect_eroute(sim, source, destination, cases[i].verdict);
-		sim_end(sim);
-	}
-}
-
-/* TRU-9: who forges records can publish the remembered key beside another; that one proves nothing
- * for the other, from neither side. */
-void remembered_key_beside_another(void)
-{
-	static const struct {
-		enum dns_trust trust;
-		const char *verdict;
-	} cases[] = { { DNS_INSECURE, "drop" }, { DNS_SECURE, "tunnel" } };
-
-	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		struct sim *sim = sim_new(1);
-		struct gateway *west = make_west(sim, CONN("\tsticky=yes\n"));
-		struct gateway *east = make_east(sim);
-
-		sim_delegate(sim, destination, east);
-		sim_publish_key(sim, east);
-		sim_dns_trust(sim, destination, cases[i].trust);
-		sim_dns_trust(sim, "192.0.2.2", cases[i].trust);
-		sim_ping(sim, source, destination);
-		sim_run_for(sim, SECONDS(20));
-		expect_tunnel(sim, source, destination);
-		sim_shutdown(sim, east);
-		sim_run_for(sim, SECONDS(5));
-		sim_restart(sim, east);
-		sim_new_key(sim, east);
-		sim_delegate(sim, destination, east);
-		sim_publish_key(sim, east);
-		sim_packet(sim, source, destination);
-		sim_run_for(sim, SECONDS(20));
-		expect_eroute(sim, source, destination, cases[i].verdict);
-		if (cases[i].trust == DNS_INSECURE)
-			expect_logged(sim, west, "now with another key, and the DNS is not signed");
-		sim_packet(sim, destination, source);
-		sim_run_for(sim, SECONDS(10));
-		expect_eroute(sim, source, destination, cases[i].verdict);
-		sim_end(sim);
-	}
 }
 
 /* West and north both may speak for the Source; what the DNS says of north's key nobody signed. */
@@ -509,8 +350,8 @@ static void talk_for(struct sim *sim, unsigned seconds)
  * anew. */
 void withdrawn_key_ends_with_its_ike_sa(void)
 {
-	static const char conf[] = CONN("\tikelifetime=600s\n\trekeymargin=60s\n"
-	                                "\tfailureshunt=drop\n");
+	static const char conf[] = CLIENT("\tikelifetime=600s\n\trekeymargin=60s\n"
+	                                  "\tfailureshunt=drop\n");
 	struct sim *sim = sim_new(1);
 	struct gateway *west = make_west(sim, conf), *east = make_east(sim);
 
@@ -531,7 +372,7 @@ void withdrawn_key_ends_with_its_ike_sa(void)
 /* TTL-3, TRU-5: an unsigned key is still published where the conn takes such. */
 void unsigned_key_stays_by_its_conn(void)
 {
-	static const char conf[] = "config setup\n\tdnssec=require\n" CONN(
+	static const char conf[] = "config setup\n\tdnssec=require\n" CLIENT(
 	    "\tikelifetime=600s\n\trekeymargin=60s\n\tdnssec=prefer\n");
 	struct sim *sim = sim_new(1);
 	struct gateway *west = make_west(sim, conf), *east = make_east(sim);
@@ -550,7 +391,7 @@ void unsigned_key_stays_by_its_conn(void)
 /* TTL-3, AUZ-4: a key that only the records of those it speaks for have is published as well. */
 void vouched_key_stays_with_its_ike_sa(void)
 {
-	static const char conf[] = CONN("\tikelifetime=600s\n\trekeymargin=60s\n");
+	static const char conf[] = CLIENT("\tikelifetime=600s\n\trekeymargin=60s\n");
 	struct sim *sim = sim_new(1);
 	struct gateway *west = make_west(sim, conf), *east = make_east(sim);
 
@@ -572,9 +413,9 @@ void destination_without_records_is_tried(void)
 		bool has_key_at_name;
 		const char *verdict;
 	} cases[] = {
-		{ CONN("\ttry-destination=yes\n"), true, "tunnel" },
-		{ CONN("\ttry-destination=yes\n"), false, "pass" },
-		{ CONN(""), true, "pass" },
+		{ CLIENT("\ttry-destination=yes\n"), true, "tunnel" },
+		{ CLIENT("\ttry-destination=yes\n"), false, "pass" },
+		{ CLIENT(""), true, "pass" },
 	};
 	static const char named[] = "conn sg-to-anyone\n"
 				    "\tleft=%defaultroute\n"
@@ -641,7 +482,7 @@ void equal_precedence_is_left_to_chance(void)
 		struct sim *sim = sim_new(seed);
 		struct gateway *one, *two;
 
-		make_west(sim, CONN(""));
+		make_west(sim, CLIENT(""));
 		one = sim_gateway(sim, "one", "192.0.2.2", "198.51.100.0/24", NULL);
 		two = sim_gateway(sim, "two", "192.0.2.3", "198.51.100.0/24", NULL);
 		sim_delegate(sim, destination, one);
@@ -662,8 +503,9 @@ void key_records_are_not_asked_for_where_nobody_wants_them(void)
 {
 	for (int asks = 0; asks <= 1; asks++) {
 		struct sim *sim = sim_new(1);
-		struct gateway *west = make_west(sim, asks ? CONN("") : "config setup\n\tkey-records=no\n"
-		                                                        CONN("")),
+		struct gateway *west = make_west(
+				   sim, asks ? CLIENT("")
+					     : "config setup\n\tkey-records=no\n" CLIENT("")),
 			       *east = make_east(sim);
 
 		sim_delegate_with(sim, destination, 10, east, NULL);

@@ -1,0 +1,167 @@
+/*
+ * The memory of who was protected: unsigned answers take no protection away unnoticed (TRU-9).
+ */
+#include "sim/cases/cases.h"
+#include "sim/cases/pair.h"
+
+/* West's conn is this one; nothing is published of east. */
+static struct pair start(const char *conf)
+{
+	struct pair p = pair_in(sim_new(1), conf, NULL);
+
+	pair_publish_west(&p);
+	return p;
+}
+
+/* TRU-9: what was protected and has no record any more. */
+void vanished_records_of_a_protected_destination(void)
+{
+	static const struct {
+		const char *conf;
+		enum dns_trust trust;
+		const char *verdict;
+	} cases[] = {
+		{ CLIENT(""), DNS_INSECURE, "pass" },
+		{ CLIENT("\tsticky=yes\n"), DNS_INSECURE, "drop" },
+		{ CLIENT("\tsticky=yes\n"), DNS_SECURE, "pass" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct pair p = start(cases[i].conf);
+		struct sim *sim = p.sim;
+
+		sim_delegate(sim, destination, p.east);
+		sim_dns_trust(sim, destination, cases[i].trust);
+		sim_ping(sim, source, destination);
+		sim_run_for(sim, SECONDS(20));
+		expect_tunnel(sim, source, destination);
+		sim_shutdown(sim, p.east);
+		sim_run_for(sim, SECONDS(5));
+		sim_withdraw(sim, destination);
+		sim_packet(sim, source, destination);
+		sim_run_for(sim, SECONDS(20));
+		expect_eroute(sim, source, destination, cases[i].verdict);
+		if (cases[i].trust == DNS_INSECURE)
+			expect_logged(sim, p.west,
+			              "198.51.100.5: protected 0 hours ago, now no "
+			              "delegation");
+		sim_end(sim);
+	}
+}
+
+/* TRU-9: the thirty days begin with the end of the tunnel, not with its beginning. */
+void memory_of_a_tunnel_in_use(void)
+{
+	static const char conf[] = "config setup\n\ttunnel-idle=1d\n" CLIENT(
+	    "\tikelifetime=24h\n\tkeylife=24h\n\tsticky=yes\n");
+	static const char peer[] = "config setup\n\ttunnel-idle=1d\n"
+				   "conn anyone\n\tleft=%defaultroute\n"
+				   "\tleftsubnet=198.51.100.0/24\n\tright=%opportunistic\n"
+				   "\tikelifetime=24h\n\tkeylife=24h\n\tauto=route\n";
+	struct pair p = pair_in(sim_new(1), conf, peer);
+	struct sim *sim = p.sim;
+
+	pair_publish_west(&p);
+	pair_publish_east(&p);
+	for (unsigned quarters = 0; quarters < 4 * 35; quarters++) {
+		sim_ping(sim, source, destination);
+		sim_run_for(sim, SECONDS(6 * 3600));
+	}
+	expect_tunnel(sim, source, destination);
+	sim_shutdown(sim, p.east);
+	sim_run_for(sim, SECONDS(5));
+	sim_withdraw(sim, destination);
+	sim_packet(sim, source, destination);
+	sim_run_for(sim, SECONDS(20));
+	expect_drop(sim, source, destination);
+	expect_logged(sim, p.west, "now no delegation");
+	sim_end(sim);
+}
+
+/* TRU-9: and what has another key, which nobody signed: from both sides. */
+void changed_key_of_a_protected_destination(void)
+{
+	static const struct {
+		const char *conf;
+		enum dns_trust trust;
+		bool at_gateway; /* the key is not in the Destination's record */
+		const char *verdict;
+	} cases[] = {
+		{ CLIENT(""), DNS_INSECURE, false, "tunnel" },
+		{ CLIENT("\tsticky=yes\n"), DNS_INSECURE, false, "drop" },
+		{ CLIENT("\tsticky=yes\n"), DNS_INSECURE, true, "drop" },
+		{ CLIENT("\tsticky=yes\n"), DNS_SECURE, false, "tunnel" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct pair p = start(cases[i].conf);
+		struct sim *sim = p.sim;
+
+		sim_delegate_with(sim, destination, 10, p.east,
+		                  cases[i].at_gateway ? NULL : p.east);
+		sim_publish_key(sim, p.east);
+		sim_dns_trust(sim, destination, cases[i].trust);
+		sim_dns_trust(sim, "192.0.2.2", cases[i].trust);
+		sim_ping(sim, source, destination);
+		sim_run_for(sim, SECONDS(20));
+		expect_tunnel(sim, source, destination);
+		sim_shutdown(sim, p.east);
+		sim_run_for(sim, SECONDS(5));
+		sim_withdraw(sim, destination);
+		sim_withdraw(sim, "192.0.2.2");
+		sim_restart(sim, p.east);
+		sim_new_key(sim, p.east);
+		sim_delegate_with(sim, destination, 10, p.east,
+		                  cases[i].at_gateway ? NULL : p.east);
+		sim_publish_key(sim, p.east);
+		sim_packet(sim, source, destination);
+		sim_run_for(sim, SECONDS(20));
+		expect_eroute(sim, source, destination, cases[i].verdict);
+		if (cases[i].trust == DNS_INSECURE)
+			expect_logged(sim, p.west,
+			              "now with another key, and the DNS is not signed");
+		sim_packet(sim, destination, source); /* from its side */
+		sim_run_for(sim, SECONDS(10));
+		expect_eroute(sim, source, destination, cases[i].verdict);
+		sim_end(sim);
+	}
+}
+
+/* TRU-9: who forges records can publish the remembered key beside another; that one proves nothing
+ * for the other, from neither side. */
+void remembered_key_beside_another(void)
+{
+	static const struct {
+		enum dns_trust trust;
+		const char *verdict;
+	} cases[] = { { DNS_INSECURE, "drop" }, { DNS_SECURE, "tunnel" } };
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct pair p = start(CLIENT("\tsticky=yes\n"));
+		struct sim *sim = p.sim;
+
+		sim_delegate(sim, destination, p.east);
+		sim_publish_key(sim, p.east);
+		sim_dns_trust(sim, destination, cases[i].trust);
+		sim_dns_trust(sim, "192.0.2.2", cases[i].trust);
+		sim_ping(sim, source, destination);
+		sim_run_for(sim, SECONDS(20));
+		expect_tunnel(sim, source, destination);
+		sim_shutdown(sim, p.east);
+		sim_run_for(sim, SECONDS(5));
+		sim_restart(sim, p.east);
+		sim_new_key(sim, p.east);
+		sim_delegate(sim, destination, p.east);
+		sim_publish_key(sim, p.east);
+		sim_packet(sim, source, destination);
+		sim_run_for(sim, SECONDS(20));
+		expect_eroute(sim, source, destination, cases[i].verdict);
+		if (cases[i].trust == DNS_INSECURE)
+			expect_logged(sim, p.west,
+			              "now with another key, and the DNS is not signed");
+		sim_packet(sim, destination, source);
+		sim_run_for(sim, SECONDS(10));
+		expect_eroute(sim, source, destination, cases[i].verdict);
+		sim_end(sim);
+	}
+}

@@ -1,0 +1,30 @@
+#pragma once
+/*
+ * West and east, and a host behind each: what most stories begin with.
+ */
+#include "sim/sim.h"
+
+struct pair {
+	struct sim *sim;
+	struct gateway *west, *east;
+};
+
+/* An ipsec.conf for west: from behind it to anyone, with these words more. */
+#define CLIENT(words)                   \
+	"conn client-to-anyone\n"       \
+	"\tleft=%defaultroute\n"        \
+	"\tleftsubnet=203.0.113.0/24\n" \
+	"\tright=%opportunistic\n"      \
+	"\tauto=route\n" words
+
+/* Hosts behind west and east. */
+extern const char *const source, *const destination;
+
+/* Each by its words: failureshunt= of the HowTo's conns, or NULL; or, if it has lines, an
+ * ipsec.conf. Nothing is published. */
+struct pair pair_in(struct sim *sim, const char *west, const char *east);
+/* The gateway's key, and the delegation of the host behind it. */
+void pair_publish_west(const struct pair *p);
+void pair_publish_east(const struct pair *p);
+/* The conns say who speaks for whom. */
+void pair_arrange(const struct pair *p);
