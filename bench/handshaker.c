@@ -18,34 +18,23 @@
  */
 #include <err.h>
 #include <openssl/pem.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
 #include <time.h>
 
+#include "bench/end.h"
 #include "crypto/kex.h"
-#include "crypto/prf.h"
 #include "crypto/pubkey.h"
-#include "engine/userspace/outer.h"
-#include "ike/ike.h"
 #include "ike/profile.h"
+#include "util/hash.h"
 #include "util/secret.h"
 
-enum { JOBS_MAX = 4096, PATIENCE_S = 20, LIFE_S = 140, MARGIN_S = 50 };
-
-struct job {
-	uint64_t id;
-	enum crypto_job_kind kind;
-	enum signature_id algorithm;
-	struct buf data, signature;
-	struct instant came; /* the datagram that led to it */
-};
+enum { PATIENCE_S = 20, LIFE_S = 140, MARGIN_S = 50 };
 
 struct shaker {
 	struct ike *ike;
-	struct outer outer;
-	struct outer_receiver *rx;
+	struct end end;
 	struct ip gateway, next;
 	struct ip first;
 	struct traffic_selector subnet;
@@ -56,20 +45,8 @@ struct shaker {
 	unsigned renewed, ike_renewed, lost;
 	struct instant *sent; /* by tag: the first datagram */
 	uint64_t beginning;   /* tag */
-	struct instant came;
 	double *ms;
-	struct job *jobs;
-	unsigned job_count;
-	uint32_t spi;
 };
-
-static struct instant now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (struct instant){ (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec };
-}
 
 static EVP_PKEY *key_read(const char *path, struct pubkey *public)
 {
@@ -112,58 +89,19 @@ static size_t sign(EVP_PKEY *key, enum signature_id id, struct bytes data, uint8
 	return len;
 }
 
-/* Ports */
+/* The end's ports, but this one notes when an IKE SA begins. */
 
 static void port_send(void *ctx, const struct path *path, struct bytes datagram)
 {
-	struct shaker *s = ctx;
+	struct shaker *s = CONTAINER_OF(ctx, struct shaker, end);
 
 	if (s->beginning != 0)
-		s->sent[s->beginning - 1] = now();
+		s->sent[s->beginning - 1] = end_now();
 	s->beginning = 0;
-	(void)!outer_send_ike(&s->outer, path, datagram);
-}
-
-static void port_random(void *ctx, uint8_t *out, size_t len)
-{
-	if (getrandom(out, len, 0) != (ssize_t)len)
-		err(1, "getrandom");
-}
-
-static void port_start_job(void *ctx, uint64_t job_id, const struct crypto_job *job)
-{
-	struct shaker *s = ctx;
-
-	if (s->job_count == JOBS_MAX)
-		errx(1, "too many jobs");
-	s->jobs[s->job_count++] = (struct job){ .id = job_id,
-		                                .kind = job->kind,
-		                                .algorithm = job->signature_id,
-		                                .data = buf_copy(job->data),
-		                                .signature = buf_copy(job->signature),
-		                                .came = s->came };
-}
-
-static uint32_t port_new_spi(void *ctx)
-{
-	struct shaker *s = ctx;
-
-	return 0x1000 + ++s->spi;
-}
-
-static void port_keepalive(void *ctx, const struct path *path)
-{
+	(void)!outer_send_ike(&s->end.outer, path, datagram);
 }
 
 /* Owner */
-
-static void on_child_moved(void *ctx, uint32_t spi_in, const struct path *path)
-{
-}
-
-static void on_sa_up(void *ctx, ike_handle sa, const struct ike_established *up)
-{
-}
 
 static void on_child_up(void *ctx, ike_handle sa, uint64_t tag, const struct child_sa *child)
 {
@@ -172,7 +110,7 @@ static void on_child_up(void *ctx, ike_handle sa, uint64_t tag, const struct chi
 	s->renewed += child->replaces != 0;
 	if (tag == 0 || child->replaces != 0)
 		return;
-	s->ms[s->up++] = (double)instant_since(s->came, s->sent[tag - 1]).ns / 1e6;
+	s->ms[s->up++] = (double)instant_since(s->end.came, s->sent[tag - 1]).ns / 1e6;
 	s->in_flight--;
 }
 
@@ -181,10 +119,6 @@ static void on_sa_rekeyed(void *ctx, ike_handle sa)
 	struct shaker *s = ctx;
 
 	s->ike_renewed++;
-}
-
-static void on_claim(void *ctx, ike_handle sa, const struct ike_claim *claim)
-{
 }
 
 static void on_child_gone(void *ctx, ike_handle sa, uint32_t spi_in, enum ike_reason reason)
@@ -202,10 +136,6 @@ static void on_child_failed(void *ctx, ike_handle sa, uint64_t tag, enum ike_rea
 	if (s->failed++ == 0)
 		fprintf(stderr, "handshaker: %s\n", ike_reason_text(reason));
 	s->in_flight--;
-}
-
-static void on_sa_gone(void *ctx, ike_handle sa, enum ike_reason reason)
-{
 }
 
 /* What moves */
@@ -237,89 +167,72 @@ static void begin(struct shaker *s)
 	else if (!ip_next(&s->next, &s->next))
 		errx(1, "no such address");
 	s->beginning = wish.tag;
-	sa = ike_initiate(s->ike, &wish, now());
+	sa = ike_initiate(s->ike, &wish, end_now());
 	if (sa == 0)
 		errx(1, "ike_initiate");
 	s->in_flight++;
-	ike_set_peer_keys(s->ike, sa, &s->peer_public, 1, now());
+	ike_set_peer_keys(s->ike, sa, &s->peer_public, 1, end_now());
 }
 
-static void receive(struct shaker *s, enum outer_socket from)
+static void on_datagram(void *ctx, const struct path *path, struct bytes datagram)
 {
-	unsigned count = outer_receive(s->rx, &s->outer, from);
+	struct shaker *s = ctx;
 
-	s->came = now();
-	for (unsigned i = 0; i < count; i++) {
-		struct outer_datagram d = outer_received(s->rx, i);
-		struct bytes datagram = BYTES(d.data, d.len);
-
-		if (from == OUTER_NAT4 && outer_kind(datagram) != OUTER_IKE)
-			continue;
-		if (from == OUTER_NAT4)
-			datagram = BYTES(d.data + OUTER_MARKER_LEN, d.len - OUTER_MARKER_LEN);
-		ike_on_datagram(s->ike, &d.path, datagram, s->came);
-	}
+	ike_on_datagram(s->ike, path, datagram, s->end.came);
 }
 
-static void do_job(struct shaker *s, struct job *job)
+static void do_job(struct shaker *s, struct end_job *job)
 {
 	uint8_t signature[1024];
 	uint8_t index = 0;
 	struct bytes result = { 0 };
 
 	if (job->kind == CRYPTO_JOB_SIGN)
-		result =
-		    BYTES(signature, sign(s->own, job->algorithm, buf_view(&job->data), signature));
+		result = BYTES(signature,
+		               sign(s->own, job->signature_id, buf_view(&job->data), signature));
 	else if (job->kind == CRYPTO_JOB_VERIFY &&
-	         pubkey_verify(&s->peer_public, job->algorithm, buf_view(&job->data),
+	         pubkey_verify(&s->peer_public, job->signature_id, buf_view(&job->data),
 	                       buf_view(&job->signature)))
 		result = BYTES(&index, 1);
-	s->came = job->came;
-	ike_on_job_done(s->ike, job->id, result, now());
+	s->end.came = job->came;
+	ike_on_job_done(s->ike, job->id, result, end_now());
 }
 
 static void do_jobs(struct shaker *s)
 {
-	for (unsigned i = 0; i < s->job_count; i++) {
-		do_job(s, &s->jobs[i]);
-		buf_free(&s->jobs[i].data);
-		buf_free(&s->jobs[i].signature);
+	for (unsigned i = 0; i < s->end.job_count; i++) {
+		do_job(s, &s->end.jobs[i]);
+		end_job_wipe(&s->end.jobs[i]);
 	}
-	s->job_count = 0;
+	s->end.job_count = 0;
 }
 
 static void turn(struct shaker *s)
 {
-	struct pollfd fds[2] = { { s->outer.fd[OUTER_IKE4], POLLIN, 0 },
-		                 { s->outer.fd[OUTER_NAT4], POLLIN, 0 } };
-	int64_t ns = instant_since(ike_deadline(s->ike), now()).ns;
-	struct timespec wait = { 0, ns < 0 ? 0 : ns > 100000000 ? 100000000 : ns };
-
-	ppoll(fds, 2, &wait, NULL);
-	receive(s, OUTER_IKE4);
-	receive(s, OUTER_NAT4);
-	while (s->job_count > 0)
+	end_wait(&s->end, ike_deadline(s->ike));
+	s->end.came = end_now();
+	end_receive(&s->end, on_datagram, s);
+	while (s->end.job_count > 0)
 		do_jobs(s);
-	ike_on_deadline(s->ike, now());
+	ike_on_deadline(s->ike, end_now());
 }
 
 static double shake(struct shaker *s)
 {
-	struct instant start = now();
+	struct instant start = end_now();
 	struct instant last = start;
 	unsigned up = 0;
 
 	s->sent = new_array(s->wanted, sizeof(*s->sent));
 	s->ms = new_array(s->wanted, sizeof(*s->ms));
-	s->jobs = new_array(JOBS_MAX, sizeof(*s->jobs));
 	while (s->up + s->failed < s->wanted) {
 		while (s->begun < s->wanted && s->in_flight < s->at_once)
 			begin(s);
 		turn(s);
 		if (s->up > up)
-			last = now();
+			last = end_now();
 		up = s->up;
-		if (instant_since(now(), last).ns > SECONDS(PATIENCE_S).ns)
+		if (instant_since(end_now(), last).ns > SECONDS(PATIENCE_S).ns)
 			break;
 	}
 	return (double)instant_since(last, start).ns / 1e9;
@@ -327,9 +240,9 @@ static double shake(struct shaker *s)
 
 static void stay(struct shaker *s, unsigned seconds)
 {
-	struct instant end = instant_after(now(), SECONDS(seconds));
+	struct instant end = instant_after(end_now(), SECONDS(seconds));
 
-	while (!instant_reached(end, now()))
+	while (!instant_reached(end, end_now()))
 		turn(s);
 }
 
@@ -358,6 +271,11 @@ static enum signature_id algorithm_of(const struct pubkey *key)
 	return key->type == PUBKEY_RSA ? SIGNATURE_RSA_PSS_SHA2_256 : SIGNATURE_ED25519;
 }
 
+static void random_octets(void *out, size_t len)
+{
+	must(getrandom(out, len, 0) == (ssize_t)len);
+}
+
 static void limit_once(struct shaker *s, const uint8_t *peer, struct bytes data,
                        struct bytes signature)
 {
@@ -366,8 +284,8 @@ static void limit_once(struct shaker *s, const uint8_t *peer, struct bytes data,
 	struct secret shared = { 0 };
 	struct bytes seed[2] = { BYTES(nonces, 64), BYTES(private, 16) };
 
-	port_random(NULL, private, sizeof(private));
-	port_random(NULL, nonces, sizeof(nonces));
+	random_octets(private, sizeof(private));
+	random_octets(nonces, sizeof(nonces));
 	must(kex_public(KEX_X25519, BYTES_OF(private), public));
 	must(kex_shared(KEX_X25519, BYTES_OF(private), BYTES(peer, 32), &shared));
 	must(prf(PRF_HMAC_SHA2_256, BYTES_OF(nonces), &(struct bytes){ shared.data, shared.len }, 1,
@@ -387,8 +305,8 @@ static void limit(struct shaker *s, EVP_PKEY *peer, unsigned count)
 	struct timespec before, after;
 	size_t len;
 
-	port_random(NULL, value, sizeof(value));
-	port_random(NULL, data, sizeof(data));
+	random_octets(value, sizeof(value));
+	random_octets(data, sizeof(data));
 	must(kex_public(KEX_X25519, BYTES_OF(value), public));
 	len = sign(peer, algorithm_of(&s->peer_public), BYTES_OF(data), signature);
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before);
@@ -403,24 +321,9 @@ static void limit(struct shaker *s, EVP_PKEY *peer, unsigned count)
 int main(int argc, char **argv)
 {
 	static struct shaker s;
-	const struct ike_ports ports = { .ctx = &s,
-		                         .send = port_send,
-		                         .random = port_random,
-		                         .start_job = port_start_job,
-		                         .keepalive = port_keepalive,
-		                         .new_spi = port_new_spi };
-	const struct ike_owner owner = { .ctx = &s,
-		                         .auth_wanted = on_claim,
-		                         .child_wanted = on_claim,
-		                         .sa_up = on_sa_up,
-		                         .sa_rekeyed = on_sa_rekeyed,
-		                         .child_up = on_child_up,
-		                         .child_gone = on_child_gone,
-		                         .child_failed = on_child_failed,
-		                         .sa_gone = on_sa_gone,
-		                         .child_moved = on_child_moved };
-	const struct ike_settings settings = { .port = 500, .nat_port = 4500, .tries = 5 };
-	char error[256];
+	struct ike_ports ports = end_ports(&s.end);
+	struct ike_owner owner = end_owner(&s);
+	struct ike_settings settings = end_settings();
 	double took;
 
 	if (argc == 5 && strcmp(argv[1], "limit") == 0) {
@@ -440,9 +343,12 @@ int main(int argc, char **argv)
 	s.subnet.port_last = 65535;
 	s.own = key_read(argv[7], &s.own_public);
 	EVP_PKEY_free(key_read(argv[8], &s.peer_public));
-	if (!outer_open(&s.outer, 500, 4500, 0, error, sizeof(error)))
-		errx(1, "%s", error);
-	s.rx = outer_receiver_new();
+	ports.send = port_send;
+	owner.child_up = on_child_up;
+	owner.child_gone = on_child_gone;
+	owner.child_failed = on_child_failed;
+	owner.sa_rekeyed = on_sa_rekeyed;
+	end_open(&s.end);
 	s.ike = ike_new(&ports, &owner, &settings);
 	s.stays = argc == 10;
 	took = shake(&s);

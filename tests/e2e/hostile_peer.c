@@ -8,14 +8,10 @@
  * short and in pieces. Prints one line of JSON: rounds, messages sent, datagrams that came back.
  */
 #include <err.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/random.h>
-#include <time.h>
 
-#include "crypto/prf.h"
-#include "engine/userspace/outer.h"
+#include "bench/end.h"
 #include "ike/endpoint.h"
 #include "ike/ike_sa.h"
 #include "ike/nonsense.h"
@@ -23,136 +19,48 @@
 enum depth { AFTER_INIT, AFTER_AUTH_SENT, UP, DEPTHS };
 enum { PER_ROUND = 60, STEP_MS = 500 };
 
-struct job {
-	uint64_t id;
-	enum prf_id prf; /* PRF_NONE: a job we have no answer to */
-	struct buf data;
-};
-
 static struct peer {
 	struct ike *ike;
-	struct outer outer;
-	struct outer_receiver *rx;
+	struct end end;
 	struct ip gateway, own;
 	struct traffic_selector subnet;
 	const char *secret;
-	struct job jobs[16];
-	unsigned job_count;
 	bool is_deaf; /* what comes is counted and thrown away */
 	struct path path;
 	unsigned rounds, sent, came, position;
 } p;
 
-static struct instant now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (struct instant){ (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec };
-}
-
 static void port_send(void *ctx, const struct path *path, struct bytes datagram)
 {
 	p.path = *path;
-	(void)!outer_send_ike(&p.outer, path, datagram);
+	(void)!outer_send_ike(&p.end.outer, path, datagram);
 }
 
-static void port_random(void *ctx, uint8_t *out, size_t len)
+static void drop_jobs(void)
 {
-	if (getrandom(out, len, 0) != (ssize_t)len)
-		err(1, "getrandom");
-}
-
-static void port_start_job(void *ctx, uint64_t job_id, const struct crypto_job *job)
-{
-	if (p.job_count == ARRAY_LEN(p.jobs))
-		errx(1, "too many jobs");
-	p.jobs[p.job_count++] =
-	    (struct job){ job_id, job->kind == CRYPTO_JOB_PSK_MAC ? job->prf : PRF_NONE,
-		          buf_copy(job->data) };
-}
-
-static uint32_t port_new_spi(void *ctx)
-{
-	return 0x1000 + p.rounds;
-}
-
-static void port_keepalive(void *ctx, const struct path *path)
-{
-}
-
-static void on_child_moved(void *ctx, uint32_t spi_in, const struct path *path)
-{
-}
-
-static void on_sa_up(void *ctx, ike_handle sa, const struct ike_established *up)
-{
-}
-
-static void on_claim(void *ctx, ike_handle sa, const struct ike_claim *claim)
-{
-}
-
-static void on_child_up(void *ctx, ike_handle sa, uint64_t tag, const struct child_sa *child)
-{
-}
-
-static void on_child_gone(void *ctx, ike_handle sa, uint32_t spi_in, enum ike_reason reason)
-{
-}
-
-static void on_child_failed(void *ctx, ike_handle sa, uint64_t tag, enum ike_reason reason,
-                            bool proven)
-{
-}
-
-static void on_sa_gone(void *ctx, ike_handle sa, enum ike_reason reason)
-{
+	for (unsigned i = 0; i < p.end.job_count; i++)
+		end_job_wipe(&p.end.jobs[i]);
+	p.end.job_count = 0;
 }
 
 static void do_jobs(void)
 {
-	for (unsigned i = 0; i < p.job_count; i++) {
-		struct job *job = &p.jobs[i];
-		const struct bytes pad = BYTES_STR("Key Pad for IKEv2");
-		const struct bytes data = buf_view(&job->data);
-		uint8_t key[PRF_LEN_MAX], mac[PRF_LEN_MAX];
-		size_t len = prf_len(job->prf);
-
-		if (len > 0 && (!prf(job->prf, BYTES_STR(p.secret), &pad, 1, key) ||
-		                !prf(job->prf, BYTES(key, len), &data, 1, mac)))
-			errx(1, "prf");
-		ike_on_job_done(p.ike, job->id, BYTES(mac, len), now());
-		buf_free(&job->data);
-	}
-	p.job_count = 0;
+	for (unsigned i = 0; i < p.end.job_count; i++)
+		end_do_psk_job(p.ike, &p.end.jobs[i], p.secret);
+	drop_jobs();
 }
 
-static void receive(enum outer_socket from)
+static void on_datagram(void *ctx, const struct path *path, struct bytes datagram)
 {
-	unsigned count = outer_receive(p.rx, &p.outer, from);
-
-	for (unsigned i = 0; i < count; i++) {
-		struct outer_datagram d = outer_received(p.rx, i);
-		size_t skip = from == OUTER_NAT4 ? OUTER_MARKER_LEN : 0;
-
-		if (outer_kind(BYTES(d.data, d.len)) != OUTER_IKE && skip > 0)
-			continue;
-		p.came++;
-		if (!p.is_deaf)
-			ike_on_datagram(p.ike, &d.path, BYTES(d.data + skip, d.len - skip), now());
-	}
+	p.came++;
+	if (!p.is_deaf)
+		ike_on_datagram(p.ike, path, datagram, end_now());
 }
 
 static void wait_and_receive(int ms)
 {
-	struct pollfd fds[2] = { { p.outer.fd[OUTER_IKE4], POLLIN, 0 },
-		                 { p.outer.fd[OUTER_NAT4], POLLIN, 0 } };
-
-	if (poll(fds, 2, ms) > 0) {
-		receive(OUTER_IKE4);
-		receive(OUTER_NAT4);
-	}
+	end_wait(&p.end, instant_after(end_now(), MILLISECONDS(ms)));
+	end_receive(&p.end, on_datagram, NULL);
 }
 
 static struct ike_sa *own_sa(void)
@@ -192,11 +100,11 @@ static bool go(enum depth depth)
 		.remote = p.subnet,
 		.tag = 1,
 	};
-	struct instant end = instant_after(now(), MILLISECONDS(STEP_MS));
+	struct instant end = instant_after(end_now(), MILLISECONDS(STEP_MS));
 
-	if (ike_initiate(p.ike, &wish, now()) == 0)
+	if (ike_initiate(p.ike, &wish, end_now()) == 0)
 		errx(1, "ike_initiate");
-	while (!is_there(depth) && !instant_reached(end, now())) {
+	while (!is_there(depth) && !instant_reached(end, end_now())) {
 		wait_and_receive(20);
 		if (depth != AFTER_INIT || !is_there(AFTER_INIT))
 			do_jobs();
@@ -206,7 +114,7 @@ static bool go(enum depth depth)
 
 static void say(struct bytes datagram)
 {
-	(void)!outer_send_ike(&p.outer, &p.path, datagram);
+	(void)!outer_send_ike(&p.end.outer, &p.path, datagram);
 	p.sent++;
 }
 
@@ -265,22 +173,11 @@ static void say_nonsense(struct ike_sa *sa, enum depth depth)
 
 static void round_of(enum depth depth)
 {
-	static const struct ike_owner owner = { .auth_wanted = on_claim,
-		                                .child_wanted = on_claim,
-		                                .sa_up = on_sa_up,
-		                                .child_up = on_child_up,
-		                                .child_gone = on_child_gone,
-		                                .child_failed = on_child_failed,
-		                                .sa_gone = on_sa_gone,
-		                                .child_moved = on_child_moved };
-	const struct ike_ports ports = { .ctx = &p,
-		                         .send = port_send,
-		                         .random = port_random,
-		                         .start_job = port_start_job,
-		                         .keepalive = port_keepalive,
-		                         .new_spi = port_new_spi };
-	const struct ike_settings settings = { .port = 500, .nat_port = 4500, .tries = 5 };
+	struct ike_ports ports = end_ports(&p.end);
+	struct ike_owner owner = end_owner(NULL);
+	struct ike_settings settings = end_settings();
 
+	ports.send = port_send;
 	p.rounds++;
 	p.ike = ike_new(&ports, &owner, &settings);
 	if (go(depth)) {
@@ -289,27 +186,22 @@ static void round_of(enum depth depth)
 		say_nonsense(own_sa(), depth);
 		p.is_deaf = false;
 	}
-	for (unsigned i = 0; i < p.job_count; i++)
-		buf_free(&p.jobs[i].data);
-	p.job_count = 0;
+	drop_jobs();
 	ike_free(p.ike);
 }
 
 int main(int argc, char **argv)
 {
 	struct instant end;
-	char error[256];
 
 	if (argc != 6 || !ip_parse(argv[1], &p.gateway) || !ip_parse(argv[2], &p.own) ||
 	    !range_parse(argv[3], &p.subnet.range))
 		errx(2, "usage: hostile_peer GATEWAY OWN-ADDRESS SUBNET SECRET SECONDS");
 	p.subnet.port_last = 65535;
 	p.secret = argv[4];
-	if (!outer_open(&p.outer, 500, 4500, 0, error, sizeof(error)))
-		errx(1, "%s", error);
-	p.rx = outer_receiver_new();
-	end = instant_after(now(), SECONDS(atoi(argv[5])));
-	while (!instant_reached(end, now()))
+	end_open(&p.end);
+	end = instant_after(end_now(), SECONDS(atoi(argv[5])));
+	while (!instant_reached(end, end_now()))
 		round_of((enum depth)(p.rounds % DEPTHS));
 	printf("{\"rounds\": %u, \"sent\": %u, \"came\": %u}\n", p.rounds, p.sent, p.came);
 	return 0;
