@@ -279,6 +279,7 @@ def test_a_stop_keeps_the_private_ports_in(bare, west):
         silent(bare.source, STRANGER, 23)
     assert not any(f.destination_port == 81 for f in capture.frames().between(SOURCE, STRANGER))
     west.nft(west.steering.text("leftover"))
+    west.nft("flush set inet wildswan replacing\n")
     assert west.shell("nft -s list table inet wildswan") == loaded
 
 

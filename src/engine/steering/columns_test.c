@@ -2,7 +2,7 @@
 
 #include "engine/steering/columns.h"
 
-enum { ROWS_MAX = 64 };
+enum { ROWS_MAX = 128 };
 
 struct rows {
 	struct policy_row list[ROWS_MAX];
@@ -58,8 +58,10 @@ static void those_with_most_rows_have_the_columns_in_order_of_address(void **sta
 		size_t rows;
 		int column;
 	} cases[] = {
-		{ "10.6.0.0/16", 7, 2 },  { "10.2.0.0/16", 4, -1 }, { "10.3.0.0/16", 9, 0 },
-		{ "10.7.0.0/16", 12, 3 }, { "10.5.0.0/16", 6, -1 }, { "10.4.0.0/16", 8, 1 },
+		{ "10.6.0.0/16", 7, 3 },   { "10.2.0.0/16", 4, -1 }, { "10.3.0.0/16", 9, 0 },
+		{ "10.7.0.0/16", 12, 4 },  { "10.5.0.0/16", 6, 2 },  { "10.4.0.0/16", 8, 1 },
+		{ "10.8.0.0/16", 5, 5 },   { "10.9.0.0/16", 6, 6 },  { "10.10.0.0/16", 4, -1 },
+		{ "10.11.0.0/16", 10, 7 },
 	};
 	struct rows r = { 0 };
 	struct columns c;
@@ -83,6 +85,7 @@ static void a_row_is_in_its_column_and_in_no_set_of_two_ranges(void **state)
 	layout_of_policy(&l, &r.table, false);
 	assert_int_equal(l.sets[LAYOUT_COLUMN].count, 1);
 	assert_true(range_equal(&l.sets[LAYOUT_COLUMN].entries[0].remote, &r.list[0].local));
+	assert_int_equal(l.sets[LAYOUT_COLUMNED].count, 1);
 	assert_int_equal(l.sets[LAYOUT_COLUMN_POLICY].count, 5);
 	assert_int_equal(l.sets[LAYOUT_POLICY].count, 2);
 	assert_int_equal(l.sets[LAYOUT_COLUMN_ROWS].count, 5);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "engine/steering/columns.h"
+#include "engine/steering/cover.h"
 #include "engine/steering/names.h"
 
 /* clang-format off */
@@ -28,12 +29,17 @@ const struct layout_kind layout_kinds[LAYOUT_SETS] = {
 	[LAYOUT_ROWS_PORTS] = { "rows_ports", .has_ports = true, .is_counted = true },
 	[LAYOUT_OPEN_PORTS] = { "open_ports", .has_ports = true, .is_kept = true },
 	[LAYOUT_CLEAR_PORTS] = { "clear_ports", .has_ports = true },
+	[LAYOUT_COLUMNED] = { "columned", .is_single = true, .is_kept = true },
 	COLUMN(0, "a"),
 	COLUMN(1, "b"),
 	COLUMN(2, "c"),
 	COLUMN(3, "d"),
+	COLUMN(4, "e"),
+	COLUMN(5, "f"),
+	COLUMN(6, "g"),
+	COLUMN(7, "h"),
 };
-static_assert(LAYOUT_COLUMNS == 4, "each column has its sets");
+static_assert(LAYOUT_COLUMNS == 8, "each column has its sets");
 
 struct making {
 	struct layout *layout;
@@ -191,13 +197,19 @@ static void add_with_ports(struct making *m)
 	area_divide(m->area, m->area_len, add_box, m);
 }
 
-/* Which sources a column is for. */
-static void add_columns(struct making *m)
+/* Which sources columns are for. */
+static void add_columns(struct making *m, size_t family)
 {
-	for (size_t f = 0; f < ARRAY_LEN(m->columns.count); f++)
-		for (size_t i = 0; i < m->columns.count[f]; i++)
-			add_to(&m->layout->sets[LAYOUT_COLUMN + i])->remote =
-			    m->columns.local[f][i];
+	const struct ip_range *locals = m->columns.local[family];
+	struct layout_list *sets = m->layout->sets;
+	struct cover all;
+
+	cover_of_ranges(&all, locals, m->columns.count[family]);
+	for (size_t i = 0; i < all.count; i++)
+		add_to(&sets[LAYOUT_COLUMNED])->remote = all.ranges[i];
+	cover_wipe(&all);
+	for (size_t i = 0; i < m->columns.count[family]; i++)
+		add_to(&sets[LAYOUT_COLUMN + i])->remote = locals[i];
 }
 
 int layout_compare(const struct layout_entry *a, const struct layout_entry *b)
@@ -236,7 +248,8 @@ void layout_of_policy(struct layout *layout, const struct policy_table *policy, 
 
 	*layout = (struct layout){ 0 };
 	columns_of_policy(&m.columns, policy);
-	add_columns(&m);
+	add_columns(&m, 0);
+	add_columns(&m, 1);
 	for (size_t i = 0; i < policy->flat_count; i += m.area_len) {
 		m.area = &policy->flat[i];
 		m.area_len = area_len(m.area, policy->flat_count - i);

@@ -16,7 +16,7 @@
 #include "engine/area.h"
 
 /* Columns of each family, called a, b and so on. */
-enum { LAYOUT_COLUMNS = 4 };
+enum { LAYOUT_COLUMNS = 8 };
 
 enum layout_set {
 	LAYOUT_POLICY,       /* map: what becomes of a packet that no pair decides */
@@ -30,7 +30,8 @@ enum layout_set {
 	LAYOUT_ROWS_PORTS,
 	LAYOUT_OPEN_PORTS,  /* of areas with something private: what may leave in the clear */
 	LAYOUT_CLEAR_PORTS, /* of areas with ports: what may come in in the clear */
-	LAYOUT_COLUMN,      /* the first of so many columns */
+	LAYOUT_COLUMNED,    /* the local ranges of all columns */
+	LAYOUT_COLUMN,      /* that of one, the first of so many columns */
 	LAYOUT_COLUMN_POLICY = LAYOUT_COLUMN + LAYOUT_COLUMNS,
 	LAYOUT_COLUMN_ROWS = LAYOUT_COLUMN_POLICY + LAYOUT_COLUMNS,
 	LAYOUT_COLUMN_PRIVATE = LAYOUT_COLUMN_ROWS + LAYOUT_COLUMNS,

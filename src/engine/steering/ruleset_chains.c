@@ -75,8 +75,8 @@ const char ruleset_keep_chain[] =
     "		meta nfproto @replacing counter name leak drop\n"
     "		ip daddr @inside4 accept\n"
     "		ip6 daddr @inside6 accept\n"
-    "		ip saddr @column_*4 ip daddr vmap @private_*4\n"
-    "		ip6 saddr @column_*6 ip6 daddr vmap @private_*6\n"
+    "		ip saddr @columned4 jump keep_columns\n"
+    "		ip6 saddr @columned6 jump keep_columns\n"
     "		ip saddr . ip daddr vmap @private4\n"
     "		ip6 saddr . ip6 daddr vmap @private6\n"
     "	}\n";
@@ -85,6 +85,10 @@ const char ruleset_keep_chain[] =
 const char ruleset_keep_ports_chain[] =
     "	chain keep_all {\n"
     "		counter name leak drop\n"
+    "	}\n"
+    "	chain keep_columns {\n"
+    "		ip saddr @column_*4 ip daddr vmap @private_*4\n"
+    "		ip6 saddr @column_*6 ip6 daddr vmap @private_*6\n"
     "	}\n"
     "	chain keep_ports {\n"
     "		ip saddr . ip daddr . meta l4proto . th dport @open_ports4 accept\n"
@@ -176,14 +180,14 @@ const char ruleset_port_chains[] =
     "		goto ports_of_row\n"
     "	}\n";
 
-/* One line for each column. */
-static void add_column_line(struct text *out, const struct family *f, const char *line)
+/* Lines of one family; those for columns are written for each. */
+static void write_lines(struct text *out, const struct family *f, const char *lines)
 {
 	struct words w = { 0 };
 
 	word_add(&w, "$ip", "%s", f->proto);
 	word_add(&w, "$4", "%c", f->digit);
-	words_write(out, &w, line);
+	words_write(out, &w, lines);
 }
 
 void ruleset_decide(struct text *out, const struct family *f)
@@ -200,10 +204,18 @@ void ruleset_decide(struct text *out, const struct family *f)
 	text_add(out, "		%s saddr . %s daddr @drop%c meta nfproto @alive drop\n", p, p, d);
 	text_add(out, "		%s saddr . %s daddr @reject%c meta nfproto @alive goto refuse\n", p,
 	         p, d);
-	add_column_line(out, f,
-	                "		$ip saddr @column_*$4 $ip daddr vmap @policy_*$4\n");
-	text_add(out, "		%s saddr . %s daddr vmap @policy%c\n", p, p, d);
-	text_add(out, "		meta nfproto @changing counter name leak drop\n	}\n");
+	write_lines(out, f,
+	            "		$ip saddr @columned$4 goto decide_columns$4\n"
+	            "		goto decide_row$4\n"
+	            "	}\n"
+	            "	chain decide_columns$4 {\n"
+	            "		$ip saddr @column_*$4 $ip daddr vmap @policy_*$4\n"
+	            "		goto decide_row$4\n"
+	            "	}\n"
+	            "	chain decide_row$4 {\n"
+	            "		$ip saddr . $ip daddr vmap @policy$4\n"
+	            "		meta nfproto @changing counter name leak drop\n"
+	            "	}\n");
 }
 
 /*
@@ -225,9 +237,9 @@ void ruleset_related(struct text *out, const struct family *f)
 	for (size_t i = 0; i < ARRAY_LEN(plain); i++)
 		text_add(out, "		ct original %s saddr . ct original %s daddr @%s%c accept\n",
 		         p, p, plain[i], d);
-	add_column_line(out, f,
-	                "		ct original $ip saddr @column_*$4 "
-	                "ct original $ip daddr @rows_*$4 accept\n");
+	write_lines(out, f,
+	            "		ct original $ip saddr @column_*$4 "
+	            "ct original $ip daddr @rows_*$4 accept\n");
 	for (size_t i = 0; i < ARRAY_LEN(ported); i++)
 		text_add(
 		    out,
@@ -252,8 +264,8 @@ void ruleset_cleartext(struct text *out, const struct family *f)
 	/* The moment of grace is of two addresses; what a rule keeps private has no part in it. */
 	text_add(out, "	chain cleartext_open%c {\n", d);
 	text_add(out, "		%s daddr . %s saddr . meta l4proto . th sport ", p, p);
-	text_add(out, "@tunnel_ports%c goto cleartext_tunnel%c\n		accept\n	}\n",
-	         d, d);
+	text_add(out,
+	         "@tunnel_ports%c goto cleartext_tunnel%c\n		accept\n	}\n", d, d);
 	text_add(out, "	chain cleartext_ports%c {\n", d);
 	text_add(out, "		%s daddr . %s saddr . meta l4proto . th sport ", p, p);
 	text_add(out, "@clear_ports%c goto cleartext_open%c\n", d, d);
@@ -268,9 +280,13 @@ void ruleset_cleartext(struct text *out, const struct family *f)
 	text_add(out, "		%s daddr != @local%c accept\n", p, d);
 	text_add(out, "		%s saddr @exempt%c accept\n", p, d);
 	text_add(out, "		%s saddr @inside%c accept\n", p, d);
-	add_column_line(out, f,
-	                "		$ip daddr @column_*$4 $ip saddr vmap @inbound_*$4\n");
-	text_add(out, "		%s daddr . %s saddr vmap @inbound%c\n	}\n", p, p, d);
+	write_lines(out, f,
+	            "		$ip daddr @columned$4 jump cleartext_columns$4\n"
+	            "		$ip daddr . $ip saddr vmap @inbound$4\n"
+	            "	}\n"
+	            "	chain cleartext_columns$4 {\n"
+	            "		$ip daddr @column_*$4 $ip saddr vmap @inbound_*$4\n"
+	            "	}\n");
 }
 
 /* Sets, not a map to chains: the kernel walks all of such a map for every element that it gets. */
@@ -279,14 +295,15 @@ static void add_strength_sets(struct text *out, const struct family *f)
 	for (size_t i = STRENGTH_NONE + 1; i < STRENGTH_COUNT; i++) {
 		const char *name = steering_strength_name((enum strength)i);
 
-		text_add(out, "		%s daddr . %s saddr @%s%c goto %s\n", f->proto, f->proto, name,
-		         f->digit, name);
+		text_add(out, "		%s daddr . %s saddr @%s%c goto %s\n", f->proto, f->proto,
+		         name, f->digit, name);
 	}
 }
 
 static void add_carried_map(struct text *out, const struct family *f)
 {
-	text_add(out, "		%s daddr . %s saddr vmap @carried%c\n", f->proto, f->proto, f->digit);
+	text_add(out, "		%s daddr . %s saddr vmap @carried%c\n", f->proto, f->proto,
+	         f->digit);
 }
 
 /* Marks for others: how well the sender of what came out of a tunnel is known. */
@@ -352,6 +369,10 @@ const char ruleset_shared_chains[] =
     "		ip6 saddr @exempt6 drop\n"
     "		ip6 daddr @exempt6 drop\n"
     "		accept\n"
+    "	}\n"
+    "	chain count_columns {\n"
+    "		ip saddr @column_*4 ip daddr @rows_*4 accept\n"
+    "		ip6 saddr @column_*6 ip6 daddr @rows_*6 accept\n"
     "	}\n"
     "	chain into_tunnel {\n"
     "		ip daddr @exempt4 drop\n"
@@ -448,8 +469,8 @@ const char ruleset_hook_chains[] =
     "		ip6 saddr . ip6 daddr @pass6 update @used6 { ip6 saddr . ip6 daddr } accept\n"
     "		jump decide\n"
     "		meta mark & $mask != 0 counter name leak drop\n"
-    "		ip saddr @column_*4 ip daddr @rows_*4 accept\n"
-    "		ip6 saddr @column_*6 ip6 daddr @rows_*6 accept\n"
+    "		ip saddr @columned4 jump count_columns\n"
+    "		ip6 saddr @columned6 jump count_columns\n"
     "		ip saddr . ip daddr @rows4 accept\n"
     "		ip6 saddr . ip6 daddr @rows6 accept\n"
     "		ip saddr . ip daddr . meta l4proto . th dport @used_ports4 accept\n"

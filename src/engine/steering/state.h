@@ -95,6 +95,7 @@ struct steering {
 	struct counted drops[ENGINE_DROP_COUNT];
 	uint64_t cleartext_seen; /* when suspects were asked for last */
 	bool is_lost;            /* a transaction found no table */
+	bool is_down;            /* taken out by ourselves: never put back */
 	struct watch *watch;
 	struct event_base *base; /* that the watch has; else NULL */
 	struct putback *putback; /* pairs that wait to be put back */

@@ -89,7 +89,7 @@ void steering_note(struct steering *s, const char *what, int error)
 	else
 		log_line(&s->log, LOG_ERROR, "steering: %s: nf_tables refused: %s", what,
 		         strerror(error));
-	if (s->is_lost)
+	if (s->is_lost && !s->is_down)
 		(void)steering_rebuild(s);
 }
 
@@ -171,9 +171,9 @@ bool steering_rebuild(struct steering *s)
 
 static bool is_kept_chain(const char *chain)
 {
-	static const char *const kept[] = { "keep_private",     "keep_all",   "keep_ports",
-		                            "own_sockets",      "name_users", "exempt",
-		                            "exempt_connection" };
+	static const char *const kept[] = { "keep_private", "keep_all",         "keep_ports",
+		                            "keep_columns", "own_sockets",      "name_users",
+		                            "exempt",       "exempt_connection" };
 
 	for (size_t i = 0; i < ARRAY_LEN(kept); i++)
 		if (strcmp(chain, kept[i]) == 0)
@@ -242,6 +242,7 @@ void steering_down(struct steering *s, bool keep_private, struct text *kept)
 	bool keeps = keep_private && describe_private(&s->policy, kept) > 0;
 	int error;
 
+	s->is_down = true;
 	watch_free(s->watch);
 	s->watch = NULL;
 	putback_stop(s);
