@@ -76,6 +76,7 @@
 	X(killed_peer_is_back_in_no_time)         \
 	X(reload_while_deciding)                  \
 	X(reload_of_other_proofs_while_deciding)  \
+	X(reload_keeps_a_tunnel_that_it_would_make) \
 	X(reload_makes_a_passing_pair_private)    \
 	X(reload_forgets_what_a_row_let_pass)     \
 	X(restarted_peer_comes_again)             \

@@ -72,6 +72,25 @@ void reload_of_other_proofs_while_deciding(void)
 	}
 }
 
+/* POL-5: a tunnel whose delegation is signed, but not its gateway's key, outlives a reload. */
+void reload_keeps_a_tunnel_that_it_would_make(void)
+{
+	static const char conf[] = CLIENT("\tunsigned-delegation=self\n");
+	struct pair p = pair_in(sim_new(1), conf, NULL);
+
+	pair_publish_west(&p);
+	sim_delegate_with(p.sim, destination, 10, p.east, NULL);
+	sim_publish_key(p.sim, p.east);
+	sim_dns_trust(p.sim, destination, DNS_SECURE);
+	sim_packet(p.sim, source, destination);
+	sim_run_for(p.sim, SECONDS(5));
+	expect_tunnel(p.sim, source, destination);
+	expect_strength(p.sim, p.west, source, destination, "dns");
+	sim_reload_with(p.sim, p.west, conf);
+	expect_tunnel(p.sim, source, destination);
+	sim_end(p.sim);
+}
+
 /* POL-5, promise 1: a shunt that let a pair pass does not outlive the policy that did. */
 void reload_makes_a_passing_pair_private(void)
 {

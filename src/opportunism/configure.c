@@ -114,12 +114,14 @@ void core_close_flow(struct opportunism *opp, struct flow *flow, const char *why
 	flow_end(flow, why);
 }
 
-/* TRU-6: an unsigned record may name another gateway no more. Which of them was not signed is not
- * known any more, but can be found out again. */
+/* TRU-6: an unsigned record may name another gateway no more. Whether it was the delegation that
+ * nobody signed is not known any more, but can be found out again: once, when the word is new. */
 static bool is_other_unsigned(const struct conn_state *conn, const struct flow *flow,
                               const struct child *child)
 {
-	return conn->conn.trust.unsigned_self && child->strength == STRENGTH_DNS &&
+	bool is_new = flow->conn == NULL || !flow->conn->conn.trust.unsigned_self;
+
+	return is_new && conn->conn.trust.unsigned_self && child->strength == STRENGTH_DNS &&
 	       !ip_equal(&child->gateway, &flow->pair.destination);
 }
 
