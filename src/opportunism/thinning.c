@@ -46,26 +46,24 @@ static size_t group_size(const struct thinned *all, size_t count, size_t level)
 }
 
 /* What all groups take together if each has `most` at most. */
-static size_t taken_at(const struct thinned *all, size_t count, size_t level, size_t most)
+static size_t taken_at(const size_t *sizes, size_t groups, size_t most)
 {
-	size_t taken = 0, size;
+	size_t taken = 0;
 
-	for (size_t i = 0; i < count; i += size) {
-		size = group_size(&all[i], count - i, level);
-		taken += size < most ? size : most;
-	}
+	for (size_t i = 0; i < groups; i++)
+		taken += sizes[i] < most ? sizes[i] : most;
 	return taken;
 }
 
 /* The largest share of a group with which the places are enough. */
-static size_t share_of(const struct thinned *all, size_t count, size_t level, size_t places)
+static size_t share_of(const size_t *sizes, size_t groups, size_t places)
 {
 	size_t low = 0, high = places;
 
 	while (low < high) {
 		size_t middle = high - (high - low) / 2;
 
-		if (taken_at(all, count, level, middle) <= places)
+		if (taken_at(sizes, groups, middle) <= places)
 			low = middle;
 		else
 			high = middle - 1;
@@ -77,17 +75,22 @@ static void thin_group(struct thinned *all, size_t count, size_t places, size_t 
 
 static void thin_groups(struct thinned *all, size_t count, size_t places, size_t level)
 {
-	size_t share = share_of(all, count, level, places);
-	size_t left = places - taken_at(all, count, level, share), size;
+	size_t *sizes = new_array(count, sizeof(*sizes));
+	size_t groups = 0, share, left;
 
-	for (size_t i = 0; i < count; i += size) {
-		bool has_one_more;
+	for (size_t i = 0; i < count; i += sizes[groups++])
+		sizes[groups] = group_size(&all[i], count - i, level);
+	share = share_of(sizes, groups, places);
+	left = places - taken_at(sizes, groups, share);
+	for (size_t i = 0; i < groups; i++) {
+		bool has_one_more = sizes[i] > share && left > 0;
 
-		size = group_size(&all[i], count - i, level);
-		has_one_more = size > share && left > 0;
 		left -= has_one_more;
-		thin_group(&all[i], size, (size < share ? size : share) + has_one_more, level + 1);
+		thin_group(all, sizes[i], (sizes[i] < share ? sizes[i] : share) + has_one_more,
+		           level + 1);
+		all += sizes[i];
 	}
+	free(sizes);
 }
 
 /* All of one group, if `level` is not 0. */
