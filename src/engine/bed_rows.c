@@ -21,6 +21,7 @@ static enum policy_action action_of(const char *word)
 	return strcmp(word, "pass") == 0     ? POLICY_PASS
 	       : strcmp(word, "drop") == 0   ? POLICY_DROP
 	       : strcmp(word, "reject") == 0 ? POLICY_REJECT
+	       : strcmp(word, "tunnel") == 0 ? POLICY_TUNNEL
 	                                     : POLICY_TRAP;
 }
 

@@ -4,7 +4,7 @@
  *
  *      LOCAL REMOTE ACTION[:PROTOCOL[:PORT[-PORT]]] ... -- INSIDE...
  *
- * ACTION is trap, private, nat=ADDRESS, pass, drop or reject.
+ * ACTION is trap, private, nat=ADDRESS, pass, drop, reject or tunnel.
  */
 #include "opportunism/policy.h"
 

@@ -106,6 +106,7 @@ def restored(west):
 
 
 def put_back(west):
+    west.steering.tell("policy")
     before = restored(west)
     west.shell("nft add element inet wildswan drop4 '{ 192.0.2.9 . 192.0.2.10 }'")
     until("it was put back", lambda: restored(west) > before)
@@ -120,12 +121,23 @@ def change(west):
     ("private", start_anew), ("private", stop_and_start), ("private", stop_a_dead_one),
     ("private", put_back), ("private", change),
     ("drop", start_anew), ("drop", put_back), ("drop", change),
+    ("tunnel", put_back), ("tunnel", change),
 ], ids=lambda x: x if isinstance(x, str) else x.__name__)
 def test_nothing_gets_out_in_the_moment_of(bare, action, happens):
     with steered(bare, action) as west, stream(bare):
         for _ in range(3):
             happens(west)
         assert left(west) == 0
+
+
+def test_nothing_of_a_pair_with_a_tunnel_gets_out_when_the_table_is_put_back(bare):
+    """Also where the group would let it pass without one."""
+    with steered(bare, "trap") as west:
+        west.steering.pair(SOURCE, SECOND, "tunnel")
+        with stream(bare):
+            for _ in range(12):
+                put_back(west)
+            assert left(west) == 0
 
 
 # The counter counts.

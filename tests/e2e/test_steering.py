@@ -248,6 +248,22 @@ def test_an_inside_source_from_outside_is_a_forgery(bare, west):
     assert west.tun.quiet(source=SOURCE)
 
 
+def test_while_a_table_is_not_whole_no_cleartext_comes_in_and_it_does_not_stay_so(bare, west):
+    before = west.steering.number("dropped", "cleartext")
+    west.steering.tell("close")
+    west.nft(west.steering.text("text"))  # and no more: who loaded it was killed
+    west.nft("add element inet wildswan changing { ipv4, ipv6 }\nflush set inet wildswan local4\n")
+    bare.internet.forge(STRANGER, WEST, 2)
+    west.steering.tell("open")
+    until("counted", lambda: west.steering.number("dropped", "cleartext") == before + 2)
+    west.steering.tell("alive")
+    sets = west.run("nft", "list", "sets", "inet").stdout
+    assert re.search(r"set replacing \{[^}]*nf_proto\s*\}", sets)
+    assert re.search(r"set changing \{[^}]*nf_proto\s*\}", sets)
+    bare.internet.forge(STRANGER, WEST, 1)
+    assert west.steering.number("dropped", "cleartext") == before + 2
+
+
 def test_cleartext_of_a_tunnelled_or_private_pair_is_dropped_and_counted(bare, west):
     before = west.steering.number("dropped", "cleartext")
     assert bare.internet.forge(STRANGER, SOURCE, 1) is None

@@ -19,7 +19,7 @@ const char *steering_row_chain(const struct policy_row *row);
 const char *steering_strength_name(enum strength strength);
 /* Some row never leaves in the clear. */
 bool steering_has_private(const struct policy_table *policy);
-/* The same, or is blocked: what is in no row while rows change must wait. */
+/* The same, or is blocked, or has a tunnel now: what is in no row while rows change must wait. */
 bool steering_has_closed(const struct policy_table *policy);
 /* The local side of the row as a peer sees it: where leftnat= translates, the translated address.
  */

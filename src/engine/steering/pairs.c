@@ -26,6 +26,14 @@ const char *verdict_set(enum eroute_action action)
 	return NULL;
 }
 
+bool pairs_have_tunnels(const struct steering *s)
+{
+	for (size_t f = 0; f < ARRAY_LEN(s->counts); f++)
+		if (s->counts[f][EROUTE_TUNNEL] > 0 || s->boxes[f] > 0)
+			return true;
+	return false;
+}
+
 uint64_t pair_hash(const struct steering *s, const struct ip_pair *pair)
 {
 	return hash_octets(&s->pairs, pair, sizeof(*pair));

@@ -485,7 +485,8 @@ static void commit_guarded(struct steering *s, struct batch *b, const struct pol
                            bool is_sure)
 {
 	const char *moment = is_sure ? "changing" : "replacing";
-	bool guards = steering_has_closed(before) || steering_has_closed(&s->policy);
+	bool guards = steering_has_closed(before) || steering_has_closed(&s->policy) ||
+	              (!is_sure && pairs_have_tunnels(s));
 	struct batch first = { 0 };
 
 	if (guards) {
@@ -582,6 +583,9 @@ void steering_alive(struct steering *s)
 	struct batch b = { 0 };
 
 	alive_put(s, &b);
+	/* Should the kernel not have taken that when it was due, all would wait without end. */
+	protocols_put(&b, "replacing", false);
+	protocols_put(&b, "changing", false);
 	commit(s, &b, "heartbeat");
 	labels_retry(s);
 }

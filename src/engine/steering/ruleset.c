@@ -32,7 +32,8 @@ bool steering_has_closed(const struct policy_table *policy)
 	for (size_t i = 0; i < policy->flat_count; i++) {
 		const struct policy_row *row = &policy->flat[i];
 
-		if (row->is_private || row->action == POLICY_DROP || row->action == POLICY_REJECT)
+		if (row->is_private || row->action == POLICY_DROP ||
+		    row->action == POLICY_REJECT || row->action == POLICY_TUNNEL)
 			return true;
 	}
 	return false;

@@ -360,6 +360,7 @@ const char ruleset_shared_chains[] =
     "	# exempt sockets are known by connection tracking, never by a port.\n"
     "	chain cleartext {\n"
     "		$ct_is_exempt ct state established,related accept\n"
+    "		meta nfproto @replacing counter name cleartext drop\n"
     "		meta nfproto ipv4 goto cleartext4\n"
     "		meta nfproto ipv6 goto cleartext6\n"
     "	}\n"

@@ -161,6 +161,8 @@ void alive_put(struct steering *s, struct batch *b);
 void protocols_put(struct batch *b, const char *set, bool are_in);
 /* In a transaction of its own, which waits for the one before to be visible as a whole. */
 void protocols_clear(struct steering *s, const char *set);
+/* Some pair has a tunnel, which comes behind its row when a table is made anew. */
+bool pairs_have_tunnels(const struct steering *s);
 /* Makes the whole table anew. False: refused, said in the log. */
 bool steering_rebuild(struct steering *s);
 /* steering_routes_up() that also tells whether anything was missing. */

@@ -136,7 +136,8 @@ bool steering_rebuild(struct steering *s)
 {
 	const struct baseline_part part = { .keeps_elements =
 		                                s->has_policy ? keeps_fixed : keeps_text };
-	bool guards = !s->has_policy || steering_has_closed(&s->policy);
+	bool guards =
+	    !s->has_policy || steering_has_closed(&s->policy) || pairs_have_tunnels(s);
 	struct batch b = { 0 };
 	int error;
 
