@@ -14,3 +14,19 @@ void sim_renew_nothing(struct gateway *gateway)
 		CONTAINER_OF(node, struct ike_sa, handle_node)->child_count +=
 		    2 * IKE_SA_CHILDREN_MAX;
 }
+
+bool sim_would_ask_alone(const struct gateway *gateway, const char *from, const char *to)
+{
+	struct ike *ike = gateway_ike(gateway);
+	struct hash_node *node = NULL;
+
+	while ((node = hash_walk(&ike->by_handle, node)) != NULL) {
+		const struct ike_sa *sa = CONTAINER_OF(node, struct ike_sa, handle_node);
+		const struct ip_pair *packet = sa->hs == NULL ? NULL : &sa->hs->wish.packet;
+
+		if (packet != NULL && strcmp(ip_text(&packet->source).s, from) == 0 &&
+		    strcmp(ip_text(&packet->destination).s, to) == 0)
+			return true;
+	}
+	return false;
+}

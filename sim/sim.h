@@ -50,6 +50,8 @@ void sim_keep_few(struct sim *sim, struct gateway *gateway, size_t idle_sas_abov
 void sim_lose_file(struct gateway *gateway);
 /* The IKE SAs it has now make no further child, and renew none (RFC 7296 section 4). */
 void sim_renew_nothing(struct gateway *gateway);
+/* It is negotiating, and a peer that takes single pairs only would be asked for this one (TS-7). */
+bool sim_would_ask_alone(const struct gateway *gateway, const char *from, const char *to);
 /* A new configuration: the HowTo's two conns with that failureshunt=, or an ipsec.conf. */
 void sim_reload(struct sim *sim, struct gateway *gateway, const char *failure);
 void sim_reload_with(struct sim *sim, struct gateway *gateway, const char *conf);

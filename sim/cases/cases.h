@@ -93,6 +93,7 @@
 	X(private_traffic_tries_every_gateway)    \
 	X(vanished_records_of_a_protected_destination) \
 	X(memory_of_a_tunnel_in_use)              \
+	X(memory_of_a_tunnel_that_the_peer_renews) \
 	X(changed_key_of_a_protected_destination) \
 	X(remembered_key_beside_another)          \
 	X(weaker_gateway_takes_nothing) \
@@ -148,6 +149,7 @@
 	X(rekeys_of_a_configured_tunnel_lose_nothing) \
 	X(a_peer_that_renews_nothing_gets_a_new_ike_sa) \
 	X(a_configured_peer_that_renews_nothing_gets_a_new_ike_sa) \
+	X(a_packet_that_is_translated_is_named_so) \
 	X(a_renewal_asks_the_dns_first) \
 	X(the_next_packet_after_a_hard_limit_negotiates) \
 	X(a_peer_with_other_suites_gets_a_new_ike_sa) \

@@ -349,3 +349,15 @@ void a_conn_taken_out_takes_its_tunnel_along(void)
 	expect_children(p.sim, p.east, 0);
 	sim_end(p.sim);
 }
+
+/* TS-7: a peer that takes single pairs is told of a translated Source what it is translated to. */
+void a_packet_that_is_translated_is_named_so(void)
+{
+	struct pair p = start(SITES("\tauto=route\n\tleftnat=192.0.2.1\n"), SITES("\tauto=add\n"));
+
+	sim_packet(p.sim, source, destination);
+	sim_run_for(p.sim, MILLISECONDS(1));
+	expect_true(p.sim, sim_would_ask_alone(p.west, "192.0.2.1", destination));
+	sim_run_for(p.sim, SECONDS(60));
+	sim_end(p.sim);
+}

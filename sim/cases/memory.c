@@ -78,6 +78,37 @@ void memory_of_a_tunnel_in_use(void)
 	sim_end(sim);
 }
 
+/* TRU-9: so too where the peer renews it on a new IKE SA each time. */
+void memory_of_a_tunnel_that_the_peer_renews(void)
+{
+	static const char conf[] = "config setup\n\ttunnel-idle=1d\n" CLIENT(
+	    "\tikelifetime=24h\n\tkeylife=24h\n\trekey=no\n\tsticky=yes\n");
+	static const char peer[] = "config setup\n\ttunnel-idle=1d\n"
+				   "conn anyone\n\tleft=%defaultroute\n"
+				   "\tleftsubnet=198.51.100.0/24\n\tright=%opportunistic\n"
+				   "\tikelifetime=24h\n\tkeylife=23h\n\tauto=route\n";
+	struct pair p = pair_in(sim_new(1), conf, peer);
+	struct sim *sim = p.sim;
+
+	pair_publish_west(&p);
+	pair_publish_east(&p);
+	for (unsigned quarters = 0; quarters < 4 * 35; quarters++) {
+		sim_ping(sim, source, destination);
+		sim_run_for(sim, SECONDS(3));
+		sim_renew_nothing(p.west);
+		sim_run_for(sim, SECONDS(6 * 3600));
+	}
+	expect_logged(sim, p.east, "its gateway renews on a new IKE SA only");
+	sim_shutdown(sim, p.east);
+	sim_run_for(sim, SECONDS(5));
+	sim_withdraw(sim, destination);
+	sim_packet(sim, source, destination);
+	sim_run_for(sim, SECONDS(20));
+	expect_drop(sim, source, destination);
+	expect_logged(sim, p.west, "now no delegation");
+	sim_end(sim);
+}
+
 /* TRU-9: and what has another key, which nobody signed: from both sides. */
 void changed_key_of_a_protected_destination(void)
 {

@@ -154,6 +154,7 @@ bool flow_put_beside(struct flow *flow, const struct event *event, enum strength
 	child_add(opp, flow, event, false, strength);
 	new = child_find(opp, event->spi_in);
 	child_tell_strength(opp, new);
+	downgrade_note_tunnel(opp, flow, new->of, strength);
 	TAILQ_REMOVE(&flow->children, new, in_flow);
 	TAILQ_INSERT_AFTER(&flow->children, old, new, in_flow);
 	new->replaces = old->spi_in;

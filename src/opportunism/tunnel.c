@@ -136,7 +136,7 @@ static void begin(struct flow *flow)
 	flow_step(flow);
 }
 
-/* `packet`: the pair of one that waits, or NULL. */
+/* `packet`: the pair of one that waits, as the peer is to know it, or NULL. */
 static struct flow *find_or_begin(struct opportunism *opp, struct conn_state *conn,
                                   const struct ip_pair *packet, struct text *error)
 {
@@ -163,13 +163,14 @@ static struct flow *find_or_begin(struct opportunism *opp, struct conn_state *co
 bool tunnel_on_acquire(struct opportunism *opp, struct conn_state *conn, const struct ip_pair *pair)
 {
 	CLEANUP(text_free) struct text ignored = { 0 };
-	struct flow *flow = find_or_begin(opp, conn, pair, &ignored);
 	struct ip_pair said = *pair; /* to the peer */
+	struct flow *flow;
 
-	if (flow == NULL)
-		return false;
 	if (flow_is_translated(pair, conn))
 		said.source = conn->ours.nat;
+	flow = find_or_begin(opp, conn, &said, &ignored);
+	if (flow == NULL)
+		return false;
 	/* The peer took less than we asked for: this pair it is asked for by itself. */
 	return flow->state != FLOW_TUNNEL || reach_covers(&flow->tunnel->reach, &said);
 }
