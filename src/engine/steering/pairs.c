@@ -126,6 +126,46 @@ static void put_change(struct batch *b, const struct pair_change *change)
 		put_plain_change(b, change);
 }
 
+static bool is_addition(const struct pair_change *change)
+{
+	return !change->has_grace && !change->has_box && verdict_set(change->from) == NULL &&
+	       verdict_set(change->to) != NULL;
+}
+
+/* New pairs in one set, as many as stand together, are one message. How many they are. */
+static size_t put_additions(struct batch *b, const struct pair_change *changes, size_t count)
+{
+	const struct pair_change *first = &changes[0];
+	char name[SET_NAME_SIZE];
+	struct elements e;
+	size_t n;
+
+	if (!is_addition(first))
+		return 0;
+	e = elements_begin(b, NFT_MSG_NEWSETELEM,
+	                   set_name(name, verdict_set(first->to), first->pair.source.family));
+	for (n = 0; n < count && is_addition(&changes[n]) && changes[n].to == first->to &&
+	            changes[n].pair.source.family == first->pair.source.family;
+	     n++) {
+		struct element element = element_of_pair(&changes[n].pair);
+
+		element_put(&e, &element);
+	}
+	elements_end(&e);
+	return n;
+}
+
+static void put_changes(struct batch *b, const struct pair_change *changes, size_t count)
+{
+	for (size_t i = 0, n; i < count; i += n) {
+		n = put_additions(b, &changes[i], count - i);
+		if (n > 0)
+			continue;
+		put_change(b, &changes[i]);
+		n = 1;
+	}
+}
+
 static void forget(struct steering *s, struct pair_node *node)
 {
 	if (node->is_plain)
@@ -176,33 +216,34 @@ static void flush_singly(struct steering *s, struct batch *b)
 
 void pairs_put_changes(struct steering *s, struct batch *b)
 {
-	for (size_t i = 0; i < s->change_count; i++)
-		put_change(b, &s->changes[i]);
+	put_changes(b, s->changes, s->change_count);
 	s->change_count = 0;
 }
 
+enum { BATCH_KEPT = 4 << 20 };
+
 void steering_flush(struct steering *s)
 {
-	struct batch b = { 0 };
+	struct batch *b = &s->batch;
 	int error;
 
 	if (s->change_count == 0) {
 		labels_flush(s);
 		return;
 	}
-	for (size_t i = 0; i < s->change_count; i++)
-		put_change(&b, &s->changes[i]);
-	labels_put_changes(s, &b);
-	error = nft_commit(&s->nft, &b, NULL);
+	put_changes(b, s->changes, s->change_count);
+	labels_put_changes(s, b);
+	error = nft_commit(&s->nft, b, NULL);
 	if (error == 0)
 		labels_told(s);
 	else if (error == ENOENT)
 		steering_note(s, "pairs", error); /* the table is made anew with these */
 	else
-		flush_singly(s, &b);
+		flush_singly(s, b);
 	s->change_count = 0;
 	labels_flush(s); /* unless they are told */
-	batch_wipe(&b);
+	if (b->size > BATCH_KEPT)
+		batch_wipe(b);
 }
 
 void pair_queue_room(struct steering *s, size_t count)

@@ -88,6 +88,7 @@ struct steering {
 	size_t boxes[2];                     /* by family */
 	struct pair_change *changes;         /* queued for the next flush */
 	size_t change_count;
+	struct batch batch; /* for them; its memory is kept from flush to flush */
 	struct labels labels;
 	size_t change_room;
 	bool is_gathering; /* changes wait for a transaction that has others with them */

@@ -77,6 +77,7 @@ void steering_free(struct steering *s)
 	free(s->known);
 	free(s->bypass);
 	free(s->changes);
+	batch_wipe(&s->batch);
 	baseline_wipe(&s->baseline);
 	nft_close(&s->nft);
 	free(s);

@@ -15,6 +15,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+enum { WATCH_BUFFER = 8 * 1024 * 1024, READ_SIZE = 64 * 1024, READS_MAX = 1000 };
+
 struct watch {
 	struct steering *steering;
 	struct mnl_socket *nft;
@@ -27,9 +29,8 @@ struct watch {
 	bool has_elements; /* it was elements, which a fingerprint does not show */
 	bool is_unrouted;
 	char who[64];
+	_Alignas(8) char buffer[READ_SIZE]; /* every verdict of ours comes by here */
 };
-
-enum { WATCH_BUFFER = 8 * 1024 * 1024, READ_SIZE = 64 * 1024, READS_MAX = 1000 };
 
 static bool is_our_table(const struct nlmsghdr *h)
 {
@@ -106,20 +107,18 @@ static int on_nft(const struct nlmsghdr *h, void *ctx)
 /* True if messages were lost: then anything may have happened. */
 static bool read_all(struct mnl_socket *socket, mnl_cb_t each, struct watch *w)
 {
-	char *buffer = new_zeroed(READ_SIZE);
 	bool is_lost = false;
 	ssize_t len = 0;
 
 	for (int reads = 0; reads < READS_MAX && len >= 0; reads++) {
-		len = recv(mnl_socket_get_fd(socket), buffer, READ_SIZE, MSG_DONTWAIT);
+		len = recv(mnl_socket_get_fd(socket), w->buffer, READ_SIZE, MSG_DONTWAIT);
 		if (len < 0 && errno == ENOBUFS) {
 			is_lost = true;
 			len = 0;
 		} else if (len > 0) {
-			(void)mnl_cb_run(buffer, (size_t)len, 0, 0, each, w);
+			(void)mnl_cb_run(w->buffer, (size_t)len, 0, 0, each, w);
 		}
 	}
-	free(buffer);
 	return is_lost;
 }
 
@@ -255,7 +254,9 @@ bool steering_watch(struct steering *s, struct event_base *base,
 		                            RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE, RTNLGRP_LINK };
 	struct watch *w = new_zeroed(sizeof(*w));
 
-	*w = (struct watch){ .steering = s, .restored = restored, .ctx = ctx };
+	w->steering = s;
+	w->restored = restored;
+	w->ctx = ctx;
 	w->nft = open_groups(NETLINK_NETFILTER, nft_groups, ARRAY_LEN(nft_groups));
 	w->route = open_groups(NETLINK_ROUTE, route_groups, ARRAY_LEN(route_groups));
 	if (w->nft != NULL && w->route != NULL) {
