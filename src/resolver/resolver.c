@@ -6,32 +6,17 @@
 
 #include "opportunism/limits.h"
 
-static void unanswered_add(struct resolver *r, uint64_t query)
-{
-	r->unanswered[r->unanswered_count++] = query;
-}
-
-static void unanswered_remove(struct resolver *r, uint64_t query)
-{
-	for (size_t i = 0; i < r->unanswered_count; i++) {
-		if (r->unanswered[i] == query) {
-			r->unanswered[i] = r->unanswered[--r->unanswered_count];
-			return;
-		}
-	}
-}
-
 static void lookup(void *ctx, uint64_t query, const char *name, enum dns_type type, bool is_fresh)
 {
 	static const struct dns_answer failed = { .status = DNS_FAILED };
 	struct resolver *r = ctx;
 
+	r->unanswered++;
 	/* No port calls back before it returns: a refusal too comes by post. */
-	if (r->unanswered_count >= RESOLVER_QUESTIONS_MAX || strlen(name) >= DNS_NAME_MAX) {
+	if (r->unanswered > RESOLVER_QUESTIONS_MAX || strlen(name) >= DNS_NAME_MAX) {
 		post_put(&r->answers, post_answer(query, &failed));
 		return;
 	}
-	unanswered_add(r, query);
 	post_put(&r->questions, post_question(query, name, type, is_fresh, loop_clock()));
 }
 
@@ -67,7 +52,7 @@ static void deliver(struct resolver *r, struct post *post)
 {
 	switch (post->kind) {
 	case POST_ANSWER:
-		unanswered_remove(r, post->query);
+		r->unanswered--;
 		r->events.answer(r->events.ctx, post->query,
 		                 &CONTAINER_OF(post, struct post_answer, post)->answer);
 		break;
@@ -160,13 +145,11 @@ struct resolver *resolver_new(const struct resolver_settings *settings, struct e
 	r->events = *events;
 	r->timeout = settings->timeout;
 	r->window = LOOKUPS_MAX;
-	r->unanswered = new_array(RESOLVER_QUESTIONS_MAX, sizeof(*r->unanswered));
 	r->questions.fd = r->answers.fd = -1;
 	if (post_box_init(&r->questions) && post_box_init(&r->answers) && loop_open(r) &&
 	    asked_open(r) && anchor_open(r) && contexts_open(r, settings, error, error_size) &&
 	    listen_to_answers(r, base) && thread_start(r))
 		return r;
-	r->unanswered_count = 0;
 	resolver_free(r);
 	return NULL;
 }
@@ -180,12 +163,35 @@ static void thread_stop(struct resolver *r)
 	pthread_join(r->thread, NULL);
 }
 
-static void unanswered_fail(struct resolver *r)
+static void fail(struct resolver *r, uint64_t query)
 {
-	struct dns_answer failed = { .status = DNS_FAILED };
+	static const struct dns_answer failed = { .status = DNS_FAILED };
 
-	while (r->unanswered_count > 0)
-		r->events.answer(r->events.ctx, r->unanswered[--r->unanswered_count], &failed);
+	r->events.answer(r->events.ctx, query, &failed);
+}
+
+static void fail_posted(struct resolver *r, struct post_box *box)
+{
+	struct post *next;
+
+	for (struct post *post = post_take_all(box); post != NULL; post = next) {
+		next = post->next;
+		if (post->kind == POST_QUESTION || post->kind == POST_ANSWER)
+			fail(r, post->query);
+		free(post);
+	}
+}
+
+/* Wherever they are: still on their way here, asked, or on their way back. */
+static void fail_all(struct resolver *r)
+{
+	const struct asked *asked;
+
+	TAILQ_FOREACH (asked, &r->open, in_list)
+		fail(r, asked->query);
+	loop_tell_now(r);
+	fail_posted(r, &r->answers);
+	fail_posted(r, &r->questions);
 }
 
 void resolver_free(struct resolver *r)
@@ -194,7 +200,8 @@ void resolver_free(struct resolver *r)
 		return;
 	if (r->is_running)
 		thread_stop(r);
-	unanswered_fail(r);
+	if (r->answers_event != NULL)
+		fail_all(r);
 	/* Contexts before what their callbacks point at; they do not call back any more. */
 	ub_ctx_delete(r->validating);
 	ub_ctx_delete(r->plain);
@@ -209,7 +216,6 @@ void resolver_free(struct resolver *r)
 	post_box_wipe(&r->answers);
 	free((void *)r->settings.servers);
 	free((void *)r->settings.trust_anchor);
-	free(r->unanswered);
 	free(r);
 }
 

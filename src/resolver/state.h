@@ -49,8 +49,7 @@ struct resolver {
 	/* Control thread. */
 	struct event *answers_event;
 	enum resolver_trust_state trust;
-	uint64_t *unanswered; /* queries, `unanswered_count` of RESOLVER_QUESTIONS_MAX */
-	size_t unanswered_count;
+	size_t unanswered;
 	bool said_unprimed;
 
 	/* Both. */
