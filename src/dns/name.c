@@ -4,9 +4,11 @@
 
 static struct dns_name reverse_name_v4(const uint8_t *o)
 {
+	const uint8_t backwards[4] = { o[3], o[2], o[1], o[0] };
 	struct dns_name name;
+	char *end = ip_put_quad(name.s, backwards);
 
-	snprintf(name.s, sizeof(name.s), "%u.%u.%u.%u.in-addr.arpa", o[3], o[2], o[1], o[0]);
+	memcpy(end, ".in-addr.arpa", sizeof(".in-addr.arpa"));
 	return name;
 }
 

@@ -42,12 +42,34 @@ bool ip_parse(const char *text, struct ip *out)
 	return true;
 }
 
+static char *put_decimal(char *at, uint8_t number)
+{
+	if (number >= 100)
+		*at++ = (char)('0' + number / 100);
+	if (number >= 10)
+		*at++ = (char)('0' + number / 10 % 10);
+	*at++ = (char)('0' + number % 10);
+	return at;
+}
+
+char *ip_put_quad(char *at, const uint8_t octets[4])
+{
+	for (int i = 0; i < 4; i++) {
+		at = put_decimal(at, octets[i]);
+		*at++ = '.';
+	}
+	at[-1] = '\0';
+	return at - 1;
+}
+
 struct ip_text ip_text(const struct ip *a)
 {
 	struct ip_text text = { "(none)" };
 
-	if (a->family != IP_NONE)
-		inet_ntop(a->family == IP_V4 ? AF_INET : AF_INET6, a->octets, text.s, sizeof(text.s));
+	if (a->family == IP_V4)
+		ip_put_quad(text.s, a->octets);
+	else if (a->family == IP_V6)
+		inet_ntop(AF_INET6, a->octets, text.s, sizeof(text.s));
 	return text;
 }
 

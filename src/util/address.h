@@ -70,6 +70,8 @@ struct ip ip_v4(uint8_t a, uint8_t b, uint8_t c, uint8_t d);
 struct ip ip_from_octets(struct bytes octets);
 struct bytes ip_octets(const struct ip *a);
 MUST_USE bool ip_parse(const char *text, struct ip *out);
+/* "192.0.2.1" and its end; for what is written often. Returns where it ends. */
+char *ip_put_quad(char *at, const uint8_t octets[4]);
 struct ip_text ip_text(const struct ip *a);
 bool ip_equal(const struct ip *a, const struct ip *b);
 /* IPv4 before IPv6, then by number. */
