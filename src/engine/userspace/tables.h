@@ -13,54 +13,13 @@
 #include <urcu.h>
 #include <urcu/rculfhash.h>
 
-#include "engine/userspace/esp.h"
+#include "engine/userspace/child.h"
 #include "engine/userspace/mailbox.h"
-#include "engine/userspace/replay.h"
 #include "engine/userspace/rows.h"
 #include "engine/userspace/settling.h"
 #include "util/hash.h"
 
 enum { TABLES_EROUTES_MAX = 1 << 20, TABLES_CHILDREN_MAX = 1 << 20 };
-
-/* Where the peer of a CHILD SA is since its NAT has given it another address or port. */
-struct moved {
-	struct path path;
-	struct moved *next_garbage;
-};
-
-/* Both halves of a CHILD SA. Its keys and its window are used by the one worker only. */
-struct child {
-	struct cds_lfht_node node; /* by spi_in */
-	/* Settled at creation. */
-	uint32_t spi_in, spi_out;
-	struct esp_key in, out;
-	struct traffic_selector local, remote;
-	struct selectors more_local, more_remote; /* owned */
-	struct path path; /* at first; see child_path() */
-	bool udp_encapsulation;
-	bool copies_dscp;
-	bool is_transport; /* then `local` and `remote` are one address each */
-	unsigned device_mtu;
-	struct child_limits soft, hard; /* of what is sent; never 0 */
-	/* Changing: by the worker. */
-	uint64_t sequence; /* sent last */
-	struct replay replay;
-	struct use use_in, use_out;
-	bool is_told; /* the control thread has a letter that its first packet came */
-	bool is_worn; /* beyond its soft limits, and the control thread was told; atomic */
-	/* The same of its hard limits: it neither sends nor receives any more. Atomic. */
-	bool is_spent;
-	struct instant move_told; /* when the control thread heard of it last; 0 never */
-	/* Changing: by the control thread. */
-	unsigned mtu;               /* of the outer path, as far as it is known; atomic */
-	struct instant mtu_learned; /* when it was lowered last; 0 never */
-	struct moved *moved;        /* NULL: never; RCU */
-	bool is_gone;               /* no eroute may send by it any more; atomic */
-	struct hash_node node_out;  /* by spi_out */
-	uint64_t serial;            /* newer is greater */
-	unsigned eroutes;           /* and rows, that point here */
-	struct child *next_garbage;
-};
 
 /* The verdict on one pair. Another action is another eroute; only the child may change. */
 struct eroute {
@@ -113,28 +72,8 @@ const struct row *tables_row(struct tables *t, const struct ip_pair *pair);
 struct eroute *tables_decide(struct tables *t, struct ip_pair *pair, const struct shown *shown);
 /* The CHILD SA to send by, or NULL if it was removed under the eroute, or is spent (then: hold). */
 struct child *eroute_child(const struct eroute *eroute);
-/* By which outer addresses and ports it sends now. */
-const struct path *child_path(const struct child *child);
 /* The same for a row of the policy; NULL too for one that is no tunnel. */
 struct child *row_child(const struct row *row);
-/* Octets of the largest inner packet that fits into one outer packet; in transport mode its own
- * header counts with it, though it is not sent. */
-size_t child_limit(const struct child *child);
-/* The same, as it is told to senders of that IP version. */
-size_t child_inner_limit(const struct child *child, unsigned version);
-/* The next number to send with; 0: they are used up (RFC 4303 section 3.3.3), or what may be sent
- * under the key is (RKY-6). */
-uint64_t child_next_sequence(struct child *child);
-/* Said once: it is beyond its soft limits, and it is time for another. */
-MUST_USE bool child_wears_out(struct child *child, uint64_t sequence);
-/* It was not heard: with the next packet once more. */
-void child_says_again(struct child *child);
-/* With that number, or the octets by now, it is at a hard limit: nothing may follow. */
-bool child_is_used_up(const struct child *child, uint64_t sequence);
-/* OUT-5: from now on it is gone for both directions, whatever the control thread is at. */
-void child_spend(struct child *child);
-bool child_is_spent(const struct child *child);
-
 /* For the control thread. A TUNNEL row takes the newest CHILD SA with its SPI whose selectors hold
  * all of it; without one its packets are held. */
 void tables_set_policy(struct tables *t, const struct policy_table *policy);
