@@ -17,12 +17,13 @@ bool contact_is_first(const struct ike_sa *sa)
 
 void contact_drop_others(struct ike_sa *sa)
 {
-	struct ike_sa *other = peers_first_named(sa);
+	struct ike_sa *other;
 
-	/* NUL-3: a peer that has proven nothing replaces nobody. */
+	/* NUL-3: a peer that has proven nothing replaces nobody. Nor are all of them looked at, who
+	 * have one name. */
 	if (!sa->profile->unique || sa->peer_auth == IKE_AUTH_NULL)
 		return;
-	for (; other != NULL; other = peers_next_named(other)) {
+	for (other = peers_first_named(sa); other != NULL; other = peers_next_named(other)) {
 		if (other != sa && other->state == IKE_SA_UP && other->up_since.ns < sa->created.ns)
 			ike_sa_end(other, IKE_REASON_REPLACED, true);
 	}
