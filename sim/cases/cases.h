@@ -92,6 +92,7 @@
 	X(weaker_key_does_not_stand_in_for_the_vouched_one) \
 	X(private_traffic_tries_every_gateway)    \
 	X(vanished_records_of_a_protected_destination) \
+	X(forged_records_of_a_protected_destination) \
 	X(memory_of_a_tunnel_in_use)              \
 	X(memory_of_a_tunnel_that_the_peer_renews) \
 	X(changed_key_of_a_protected_destination) \

@@ -1,6 +1,8 @@
 /*
  * The memory of who was protected: unsigned answers take no protection away unnoticed (TRU-9).
  */
+#include <string.h>
+
 #include "sim/cases/cases.h"
 #include "sim/cases/pair.h"
 
@@ -45,6 +47,44 @@ void vanished_records_of_a_protected_destination(void)
 			expect_logged(sim, p.west,
 			              "198.51.100.5: protected 0 hours ago, now no "
 			              "delegation");
+		sim_end(sim);
+	}
+}
+
+/* TRU-9: forged records can name one who is silent, with the key that is remembered, or ourselves. */
+void forged_records_of_a_protected_destination(void)
+{
+	static const struct {
+		const char *conf;
+		enum dns_trust trust;
+		const char *named;
+		const char *verdict;
+	} cases[] = {
+		{ CLIENT(""), DNS_INSECURE, "192.0.2.77", "pass" },
+		{ CLIENT(""), DNS_INSECURE, "192.0.2.1", "pass" },
+		{ CLIENT("\tsticky=yes\n"), DNS_INSECURE, "192.0.2.77", "drop" },
+		{ CLIENT("\tsticky=yes\n"), DNS_INSECURE, "192.0.2.1", "drop" },
+		{ CLIENT("\tsticky=yes\n"), DNS_SECURE, "192.0.2.77", "pass" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct pair p = start(cases[i].conf);
+		struct sim *sim = p.sim;
+
+		sim_delegate(sim, destination, p.east);
+		sim_dns_trust(sim, destination, cases[i].trust);
+		sim_ping(sim, source, destination);
+		sim_run_for(sim, SECONDS(20));
+		expect_tunnel(sim, source, destination);
+		sim_shutdown(sim, p.east);
+		sim_run_for(sim, SECONDS(5));
+		sim_withdraw(sim, destination);
+		sim_delegate_to(sim, destination, cases[i].named, p.east);
+		sim_packet(sim, source, destination);
+		sim_run_for(sim, SECONDS(120));
+		expect_eroute(sim, source, destination, cases[i].verdict);
+		if (strcmp(cases[i].verdict, "drop") == 0)
+			expect_logged(sim, p.west, "Denied (sticky=yes)");
 		sim_end(sim);
 	}
 }

@@ -55,6 +55,35 @@ bool downgrade_forbids_clear(const struct flow *flow)
 	       protected_find(&opp->protected_hosts, &flow->pair.destination, opp->now) != NULL;
 }
 
+static bool is_signed(const struct record_set *set)
+{
+	return set->has_arrived && set->status == DNS_FOUND && set->trust == DNS_SECURE;
+}
+
+/* Not both need have been waited for. */
+static bool was_signed(const struct flow *flow)
+{
+	const struct inquiry *inquiry = flow->inquiry;
+
+	return flow->trust == DNS_SECURE ||
+	       (inquiry != NULL && (is_signed(&inquiry->discovery.ipseckey) ||
+	                            is_signed(&inquiry->discovery.txt)));
+}
+
+bool downgrade_forbids_failure(const struct flow *flow)
+{
+	struct opportunism *opp = flow->opp;
+	const struct ip *address = &flow->pair.destination;
+
+	if (was_signed(flow) || !downgrade_forbids_clear(flow))
+		return false;
+	if (flow->reason != FLOW_REASON_WAS_PROTECTED)
+		warn(opp, flow->conn, address,
+		     protected_find(&opp->protected_hosts, address, opp->now),
+		     flow_reason_text(flow->reason));
+	return true;
+}
+
 enum discovery_outcome downgrade_weigh(struct flow *flow, enum discovery_outcome outcome)
 {
 	struct opportunism *opp = flow->opp;

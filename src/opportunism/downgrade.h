@@ -19,6 +19,9 @@ void downgrade_keep_known(struct opportunism *opp, const struct conn_state *conn
 /* Its Destination was protected, and the conn is sticky: nothing that was not found out opens it.
  */
 bool downgrade_forbids_clear(const struct flow *flow);
+/* The same of a failure: an unsigned record names whomever a forger likes, one who is silent too.
+ * Says so. */
+bool downgrade_forbids_failure(const struct flow *flow);
 /* The flow's verdict rests on an absence that nobody signed (TRU-8). */
 bool downgrade_is_possible(const struct flow *flow);
 /* The same, of the key that the peer proved: one that is remembered may be published beside it by

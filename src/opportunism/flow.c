@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "opportunism/downgrade.h"
 #include "opportunism/shunt.h"
 #include "opportunism/tunnel.h"
 
@@ -298,6 +299,8 @@ static struct evidence flow_evidence(const struct flow *flow)
 /* What the failure of everything means for this flow. */
 static enum eroute_action flow_failure(const struct flow *flow)
 {
+	if (flow->failure == EROUTE_PASS && downgrade_forbids_failure(flow))
+		return EROUTE_DROP;
 	/* CHS-4; but what a record says never opens a private pair. */
 	if (flow->reason == FLOW_REASON_INSIDE && !flow->is_private)
 		return EROUTE_PASS;
