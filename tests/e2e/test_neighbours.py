@@ -71,7 +71,7 @@ def pair_of_hosts(lab, resting, hosts):
     for name in ("source", "dest"):
         gateway = hosts[name]
         secrets = gateway.confs / "ipsec.secrets"
-        secrets.write_text(SECRET)
+        secrets.write_text(secrets.read_text() + SECRET)
         secrets.chmod(0o600)
         gateway.configure(SETUP, HOSTS, left=SOURCE, right=DEST)
         gateway.start()
