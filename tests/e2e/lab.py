@@ -164,15 +164,21 @@ class Ping:
         return self.text
 
 
-class Capture:
-    """tcpdump on one interface. `with` stops it, after what was on its way has arrived."""
+SNAPLEN, RING_KB = 65600, 128 * 1024
 
-    def __init__(self, host, interface, snaplen=0):
+
+class Capture:
+    """tcpdump on one interface. `with` stops it, after what was on its way has arrived.
+
+    Each packet has a place of SNAPLEN in the kernel's ring: tcpdump's own ring has eight of them, and
+    a burst would run over."""
+
+    def __init__(self, host, interface, snaplen=SNAPLEN):
         self.host, self.interface = host, interface
         self.path = host.lab.dir / f"{host.name}-{interface}-{host.lab.number()}.pcap"
         self.process = host.start(
-            "tcpdump", "-i", interface, "-s", snaplen, "-w", self.path, "-U", "--immediate-mode",
-            "-Z", "root", stderr=subprocess.PIPE, text=True)
+            "tcpdump", "-i", interface, "-s", snaplen, "-B", RING_KB, "-w", self.path, "-U",
+            "--immediate-mode", "-Z", "root", stderr=subprocess.PIPE, text=True)
         for line in self.process.stderr:
             if "listening on" in line:
                 return
@@ -190,6 +196,8 @@ class Capture:
             until("the capture's end mark", lambda: token in self.path.read_bytes())
             self.process.terminate()
             self.process.wait()
+            lost = re.search(r"([1-9][0-9]*) packets dropped by kernel", self.process.stderr.read())
+            assert not lost, f"the capture on {self.interface} lost {lost[1]} packets"
         return self.frames()
 
     def __enter__(self):
@@ -293,7 +301,7 @@ class Lab:
         for interface in ("west", "east", "stranger"):
             self.internet.ip("rule", "add", "iif", interface, "lookup", "20")
 
-    def capture(self, interface, snaplen=0):
+    def capture(self, interface, snaplen=SNAPLEN):
         """What the internet sees of one of its neighbours: `with lab.capture("west") as capture`."""
         return Capture(self.internet, interface, snaplen)
 

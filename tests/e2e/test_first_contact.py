@@ -4,12 +4,13 @@ import pytest
 from lab import DEST, MARKER, PIECE, SECOND, SOURCE, STRANGER
 
 INSIDE = (SOURCE, DEST, SECOND)
+OUTER = 2048  # octets of what stands between the gateways: whole packets, and more of them in the ring
 
 
 @pytest.fixture(scope="module")
 def wire(lab, pair):
     """Everything that the internet saw of both gateways in this file."""
-    with lab.capture("west") as west, lab.capture("east") as east:
+    with lab.capture("west", OUTER) as west, lab.capture("east", OUTER) as east:
         yield west, east
 
 
