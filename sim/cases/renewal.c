@@ -46,20 +46,27 @@ static void renew_twice(struct sim *sim, struct gateway *west, struct gateway *e
 	sim_end(sim);
 }
 
-void a_peer_that_renews_nothing_gets_a_new_ike_sa(void)
+/* Two gateways that find each other in the DNS; west's lives are short. */
+static struct sim *strangers(struct gateway **west, struct gateway **east)
 {
 	struct sim *sim = sim_new(1);
-	struct gateway *west =
-	    sim_gateway_with(sim, "west", "192.0.2.1", "203.0.113.0/24",
-	                     HOWTO("203.0.113.0/24", LIVES));
-	struct gateway *east =
-	    sim_gateway_with(sim, "east", "192.0.2.2", "198.51.100.0/24",
-	                     HOWTO("198.51.100.0/24", ""));
 
-	sim_delegate(sim, source, west);
-	sim_delegate(sim, destination, east);
-	sim_publish_key(sim, west);
-	sim_publish_key(sim, east);
+	*west = sim_gateway_with(sim, "west", "192.0.2.1", "203.0.113.0/24",
+	                         HOWTO("203.0.113.0/24", LIVES));
+	*east = sim_gateway_with(sim, "east", "192.0.2.2", "198.51.100.0/24",
+	                         HOWTO("198.51.100.0/24", ""));
+	sim_delegate(sim, source, *west);
+	sim_delegate(sim, destination, *east);
+	sim_publish_key(sim, *west);
+	sim_publish_key(sim, *east);
+	return sim;
+}
+
+void a_peer_that_renews_nothing_gets_a_new_ike_sa(void)
+{
+	struct gateway *west, *east;
+	struct sim *sim = strangers(&west, &east);
+
 	renew_twice(sim, west, east);
 }
 
@@ -80,18 +87,9 @@ void a_configured_peer_that_renews_nothing_gets_a_new_ike_sa(void)
 /* The Destination has another gateway by now, or none: the tunnel is not renewed, and ends. */
 void a_renewal_asks_the_dns_first(void)
 {
-	struct sim *sim = sim_new(1);
-	struct gateway *west =
-	    sim_gateway_with(sim, "west", "192.0.2.1", "203.0.113.0/24",
-	                     HOWTO("203.0.113.0/24", LIVES));
-	struct gateway *east =
-	    sim_gateway_with(sim, "east", "192.0.2.2", "198.51.100.0/24",
-	                     HOWTO("198.51.100.0/24", ""));
+	struct gateway *west, *east;
+	struct sim *sim = strangers(&west, &east);
 
-	sim_delegate(sim, source, west);
-	sim_delegate(sim, destination, east);
-	sim_publish_key(sim, west);
-	sim_publish_key(sim, east);
 	sim_ping(sim, source, destination);
 	sim_run_for(sim, SECONDS(3));
 	sim_renew_nothing(east);
