@@ -14,16 +14,16 @@ def pytest_configure(config):
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
-    """A failed test shows what both ends say of themselves."""
+    """A failed test shows what every gateway of its lab says of itself."""
     report = (yield).get_result()
     bed = item.funcargs.get("bed")
     if report.failed and bed:
         report.sections.extend(bed.says())
-    pair = item.funcargs.get("pair") or item.funcargs.get("idle_pair")
-    if report.failed and pair:
-        for gateway in (pair.west, pair.east):
+    lab = item.funcargs.get("lab")
+    if report.failed and lab:
+        for name, gateway in lab.gateways.items():
             said = [gateway.ipsec(*words, check=False) for words in (["eroute"], ["status"])]
-            report.sections.append((gateway.host.name, "\n".join(
+            report.sections.append((name, "\n".join(
                 [done.stdout + done.stderr for done in said] + [gateway.log()[-4000:]])))
 
 

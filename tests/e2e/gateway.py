@@ -39,13 +39,14 @@ PRIVATE = HOWTO + "\tfailureshunt={failure}\n"
 
 
 class Gateway:
-    """One of the two gateways. Its ipsec.conf is written by configure()."""
+    """A host that runs wildswan. Its ipsec.conf is written by configure()."""
 
     def __init__(self, host, lan, outer):
         self.host, self.lan, self.outer = host, lan, outer
         self.dir = host.lab.dir / host.name
         self.confs, self.rundir = self.dir / "etc", self.dir / "run"
         self.confs.mkdir(parents=True, exist_ok=True)
+        host.lab.gateways[host.name] = self
         self.env = {**os.environ, "IPSEC_CONFS": str(self.confs), "IPSEC_RUNDIR": str(self.rundir)}
 
     def configure(self, *parts, **words):

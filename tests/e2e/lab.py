@@ -218,6 +218,7 @@ class Lab:
         shutil.rmtree(self.dir, ignore_errors=True)
         self.dir.mkdir(parents=True)
         self.processes, self.hosts, self.numbers = [], {}, 0
+        self.gateways = {}
         self.records = {}
         self.nsd = self.unbound = None
         Lab.open.append(self)
@@ -255,7 +256,8 @@ class Lab:
                   self.internet, "east", ["198.18.2.254/24", "2001:2:0:2::fe/64"])
         self.wire(self.stranger, "lan", [f"{STRANGER}/24", f"{STRANGER6}/64"],
                   self.internet, "stranger", ["198.18.3.254/24", "2001:2:0:3::fe/64"])
-        self.east.ip("link", "add", "lan", "type", "bridge")
+        # An address of its own: otherwise it takes the lowest of its ports', also of a later one.
+        self.east.ip("link", "add", "lan", "address", "02:00:00:00:00:01", "type", "bridge")
         self.address(self.east, "lan", [f"{EAST_IN}/24", "2001:2:0:22::1/64"])
         self.wire(self.dest, "lan", [f"{DEST}/24", f"{DEST6}/64"], self.east, "lan1", [])
         self.wire(self.second, "lan", [f"{SECOND}/24", f"{SECOND6}/64"], self.east, "lan2", [])
