@@ -123,6 +123,7 @@
 	X(road_warrior_with_an_address_of_others) \
 	X(asked_for_somebody_else) \
 	X(a_conn_taken_out_takes_its_tunnel_along) \
+	X(a_pair_beside_its_ranges_outlives_a_reload) \
 	X(forged_refusals_change_nothing)         \
 	X(narrow_path)                            \
 	X(narrow_path_with_losses)                \

@@ -350,6 +350,40 @@ void a_conn_taken_out_takes_its_tunnel_along(void)
 	sim_end(p.sim);
 }
 
+/* POL-5: what the peer asked for by itself, beside the ranges of the same conn, stays with its conn,
+ * and goes when that is for another peer. */
+void a_pair_beside_its_ranges_outlives_a_reload(void)
+{
+	static const char one[] = "conn one\n\tleftsubnet=203.0.113.7/32\n"
+				  "\trightsubnet=198.51.100.5/32\n\tleft=192.0.2.1\n"
+				  "\tright=192.0.2.2\n\tauthby=secret\n\tauto=start\n";
+	static const char elsewhere[] = "conn sites\n\tleft=192.0.2.9\n"
+					"\tleftsubnet=203.0.113.0/24\n\tright=192.0.2.2\n"
+					"\trightsubnet=198.51.100.0/24\n\tauthby=secret\n"
+					"\tauto=add\n";
+	struct pair p;
+	char both[1024];
+
+	snprintf(both, sizeof(both), "%s%s", SITES("\tauto=start\n"), one);
+	p = start(both, SITES("\tauto=add\n"));
+	sim_run_for(p.sim, SECONDS(5));
+	sim_ping(p.sim, source, destination);
+	sim_run_for(p.sim, SECONDS(5));
+	expect_sas(p.sim, p.east, 1, 2);
+	sim_reload_with(p.sim, p.east, SITES("\tauto=add\n"));
+	sim_run_for(p.sim, MILLISECONDS(100));
+	expect_sas(p.sim, p.east, 1, 2);
+	sim_ping(p.sim, source, destination);
+	sim_run_for(p.sim, SECONDS(1));
+	expect_arrived(p.sim, destination, source, 2, 0);
+	sim_reload_with(p.sim, p.east, elsewhere);
+	sim_run_for(p.sim, MILLISECONDS(100));
+	expect_children(p.sim, p.east, 0);
+	sim_reload_with(p.sim, p.west, ANYONE); /* it would ask for ever */
+	sim_run_for(p.sim, SECONDS(1));
+	sim_end(p.sim);
+}
+
 /* TS-7: a peer that takes single pairs is told of a translated Source what it is translated to. */
 void a_packet_that_is_translated_is_named_so(void)
 {

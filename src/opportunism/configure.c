@@ -79,6 +79,13 @@ static void make_policy(struct opportunism *opp)
 	free(rows);
 }
 
+/* By name: after a reload the flow still has the conn of before. */
+static bool is_of_conn(const struct flow *flow, const struct conn_state *conn)
+{
+	return conn != NULL && flow->conn != NULL &&
+	       strcmp(flow->conn->conn.name, conn->conn.name) == 0;
+}
+
 /* The conn that stands for a flow now: the one that answers for a tunnel, the row's otherwise. */
 static struct conn_state *conn_for(struct opportunism *opp, const struct flow *flow)
 {
@@ -92,7 +99,7 @@ static struct conn_state *conn_for(struct opportunism *opp, const struct flow *f
 		/* A pair that the peer of the same conn asked for by itself may stay beside it. */
 		struct conn_state *conn = conns_find(&opp->conns, row->name);
 
-		return flow->state == FLOW_TUNNEL && flow->conn == conn ? conn : NULL;
+		return flow->state == FLOW_TUNNEL && is_of_conn(flow, conn) ? conn : NULL;
 	}
 	if (row != NULL && row->action == POLICY_TRAP)
 		return conns_find(&opp->conns, row->name);
@@ -123,6 +130,16 @@ static bool is_other_unsigned(const struct conn_state *conn, const struct flow *
 
 	return is_new && conn->conn.trust.unsigned_self && child->strength == STRENGTH_DNS &&
 	       !ip_equal(&child->gateway, &flow->pair.destination);
+}
+
+/* Its conn may name another peer now. Where the peer has moved to is not asked (NAT-9). */
+static bool is_for_same_peer(const struct flow *flow, const struct conn_state *conn)
+{
+	const struct conn_state *old = flow->conn;
+
+	return old == NULL || TAILQ_EMPTY(&flow->children) || conn->theirs.kind != END_ADDRESS ||
+	       old->theirs.kind != END_ADDRESS ||
+	       ip_equal(&old->theirs.address, &conn->theirs.address);
 }
 
 /* What an opportunistic tunnel was made with, was proof enough then; is it now? */
@@ -160,7 +177,8 @@ static void recheck_flow(struct opportunism *opp, struct flow *flow)
 {
 	struct conn_state *conn = conn_for(opp, flow);
 	bool is_asked = conn != NULL && is_asked_alike(opp, flow, conn);
-	bool has_proof = conn != NULL && is_proof_enough(opp, flow, conn);
+	bool has_proof =
+	    conn != NULL && is_for_same_peer(flow, conn) && is_proof_enough(opp, flow, conn);
 	bool is_same = conn != NULL && conn_is_private(conn) == flow->is_private;
 	bool is_kept = is_same && flow_shunt_is_kept(flow, conn);
 
