@@ -218,7 +218,7 @@ struct question {
 	uint64_t query;
 	struct dns_name name;
 	enum dns_type type;
-	bool is_fresh;
+	enum lookup_how how;
 };
 
 static void answer(struct sim *sim, void *what)
@@ -226,7 +226,7 @@ static void answer(struct sim *sim, void *what)
 	struct question *q = what;
 	const struct sim_rule *rule = find_rule(&sim->names, &q->name);
 	struct dns_answer answer = { .status = DNS_NO_NAME, .ttl_s = USUAL_TTL_S };
-	unsigned seen_by = q->is_fresh ? SEEN_FRESH : SEEN_BY_CACHE;
+	unsigned seen_by = q->how == LOOKUP_FRESH ? SEEN_FRESH : SEEN_BY_CACHE;
 	struct bytes rdata[64];
 
 	for (size_t i = 0; i < sim->names.record_count; i++) {
@@ -256,7 +256,8 @@ static void answer(struct sim *sim, void *what)
 	free(q);
 }
 
-static void lookup(void *ctx, uint64_t query, const char *name, enum dns_type type, bool is_fresh)
+static void lookup(void *ctx, uint64_t query, const char *name, enum dns_type type,
+                   enum lookup_how how)
 {
 	struct gateway *gateway = ctx;
 	struct sim *sim = gateway->sim;
@@ -268,7 +269,7 @@ static void lookup(void *ctx, uint64_t query, const char *name, enum dns_type ty
 		                .query = query,
 		                .name = name_of(name),
 		                .type = type,
-		                .is_fresh = is_fresh };
+		                .how = how };
 	rule = find_rule(&sim->names, &q->name);
 	if (rule != NULL && rule->fails && rule->status == DNS_TIMED_OUT)
 		sim_later(sim, SILENCE, answer, q);

@@ -15,12 +15,12 @@ enum { REFRESH_SHARE = 20, PROTECTED_WRITE_S = 5 };
 /* Ports: what the core wants. */
 
 static void port_lookup(void *ctx, uint64_t query, const char *name, enum dns_type type,
-                        bool is_fresh)
+                        enum lookup_how how)
 {
 	struct daemon *d = ctx;
 	struct resolver_port port = resolver_port(d->resolver);
 
-	port.lookup(port.ctx, query, name, type, is_fresh);
+	port.lookup(port.ctx, query, name, type, how);
 }
 
 static unsigned port_window(void *ctx)

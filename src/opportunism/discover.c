@@ -173,6 +173,7 @@ void flow_discover(struct flow *flow)
 	flow->inquiry = inquiry;
 	inquiry->flow = flow;
 	inquiry->client.on_answer = on_answer;
+	inquiry->client.is_patient = fair_line(&flow->in_queue) >= FLOWS_PATIENT;
 	inquiry->first_usable = INSTANT_NEVER;
 	inquiry->next_due = INSTANT_NEVER;
 	LIST_INIT(&inquiry->client.lookups);

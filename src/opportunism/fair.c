@@ -87,6 +87,11 @@ const struct fair_queue *fair_queue_of(const struct fair_entry *entry)
 	return entry->host == NULL ? NULL : entry->host->queue;
 }
 
+size_t fair_line(const struct fair_entry *entry)
+{
+	return entry->host == NULL ? 0 : entry->host->count;
+}
+
 static struct fair_entry *take_turn(struct fair_host *host)
 {
 	struct fair_queue *queue = host->queue;

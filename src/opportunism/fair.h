@@ -37,6 +37,9 @@ void fair_remove(struct fair_entry *entry);
 /* NULL: in none. */
 const struct fair_queue *fair_queue_of(const struct fair_entry *entry);
 
+/* How many entries its host has in the queue it is in; 0: in none. */
+size_t fair_line(const struct fair_entry *entry);
+
 /* Takes out the oldest entry of the host whose turn it is; NULL: there is none. */
 struct fair_entry *fair_next(struct fair_queue *queue);
 /* The same, without hosts that have `most` entries and more in `busy`. */

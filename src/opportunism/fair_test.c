@@ -49,12 +49,15 @@ static void hosts_take_turns_whatever_each_has(void **state)
 	add(&queue, &items[4], 2, 0);
 	add(&queue, &items[5], 2, 1);
 	add(&queue, &items[6], 3, 0);
+	assert_int_equal(fair_line(&items[0].entry), 4);
+	assert_int_equal(fair_line(&items[6].entry), 1);
 	for (size_t i = 0; i < ARRAY_LEN(turns); i++) {
 		const struct item *item = item_of(fair_next(&queue));
 
 		assert_int_equal(item->host, turns[i].host);
 		assert_int_equal(item->number, turns[i].number);
 		assert_null(fair_queue_of(&item->entry));
+		assert_int_equal(fair_line(&item->entry), 0);
 	}
 	assert_null(fair_next(&queue));
 	assert_int_equal(queue.count, 0);

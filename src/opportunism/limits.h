@@ -20,6 +20,9 @@ enum {
 	/* Flows of one Source that are being asked about while others ask too: its further ones
 	 * wait, so that the others' questions do not stand behind hundreds at the name server. */
 	FLOWS_ASKED_SHARE = 32,
+	/* A Source with so many is not kept waiting by one more turn of questions: the second one
+	 * about a destination may wait for the first. */
+	FLOWS_PATIENT = 16,
 	/* Flows that wait for the resolver, in lines by Source. At the bound the oldest of the
 	 * longest line ends as "overload" (TTL-8). */
 	FLOWS_WAITING_MAX = 16384,

@@ -14,7 +14,8 @@ struct lookup {
 	uint64_t id;
 	unsigned slot;
 	enum dns_type type;
-	bool is_asked, is_claim, is_fresh;
+	enum lookup_how how;
+	bool is_asked, is_claim;
 	char name[DNS_NAME_MAX];
 };
 
@@ -78,12 +79,12 @@ static void ask_waiting(struct lookups *all, struct lookup_line *line)
 		lookup->is_asked = true;
 		line->asked++;
 		all->resolver.lookup(all->resolver.ctx, lookup->id, lookup->name, lookup->type,
-		                     lookup->is_fresh);
+		                     lookup->how);
 	}
 }
 
 static void start(struct lookups *all, struct lookup_client *client, unsigned slot,
-                  const char *name, enum dns_type type, bool is_fresh)
+                  const char *name, enum dns_type type, enum lookup_how how)
 {
 	struct lookup *lookup = new_zeroed(sizeof(*lookup));
 	struct lookup_line *line;
@@ -93,7 +94,7 @@ static void start(struct lookups *all, struct lookup_client *client, unsigned sl
 	lookup->slot = slot;
 	lookup->type = type;
 	lookup->is_claim = client->is_claim;
-	lookup->is_fresh = is_fresh;
+	lookup->how = how;
 	string_copy(lookup->name, sizeof(lookup->name), name);
 	hash_add(&all->by_id, &lookup->by_id,
 	         hash_octets(&all->by_id, &lookup->id, sizeof(lookup->id)));
@@ -108,13 +109,14 @@ static void start(struct lookups *all, struct lookup_client *client, unsigned sl
 void lookup_start(struct lookups *all, struct lookup_client *client, unsigned slot,
                   const char *name, enum dns_type type)
 {
-	start(all, client, slot, name, type, false);
+	start(all, client, slot, name, type,
+	      client->is_patient ? LOOKUP_PATIENTLY : LOOKUP_AT_ONCE);
 }
 
 void lookup_start_fresh(struct lookups *all, struct lookup_client *client, unsigned slot,
                         const char *name, enum dns_type type)
 {
-	start(all, client, slot, name, type, true);
+	start(all, client, slot, name, type, LOOKUP_FRESH);
 }
 
 static void lookup_free(struct lookups *all, struct lookup *lookup)

@@ -19,7 +19,8 @@ struct lookup_client {
 	                  const struct dns_answer *answer);
 	LIST_HEAD(, lookup) lookups;
 	unsigned pending;
-	bool is_claim; /* of a stranger: counts with those */
+	bool is_claim;   /* of a stranger: counts with those */
+	bool is_patient; /* its questions may wait for each other */
 };
 
 /* Ours, or about claims. */

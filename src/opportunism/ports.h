@@ -10,12 +10,20 @@
 #include "util/address.h"
 #include "util/time.h"
 
+enum lookup_how {
+	LOOKUP_AT_ONCE,
+	/* While there is too much to do it may wait for the question before, if that is for the
+	 * same name: what proves that one's absence may prove this one's (RFC 8198). */
+	LOOKUP_PATIENTLY,
+	LOOKUP_FRESH, /* not from our own cache */
+};
+
 struct resolver_port {
 	void *ctx;
 	/* Ends with exactly one opportunism_on_answer(query) unless cancelled. `name` without the
-	 * final dot, copied. `is_fresh`: not from our own cache. */
+	 * final dot, copied. */
 	void (*lookup)(void *ctx, uint64_t query, const char *name, enum dns_type type,
-	               bool is_fresh);
+	               enum lookup_how how);
 	/* How many questions at once it serves without letting them wait for each other for long;
 	 * changes with its load. NULL: any number. */
 	unsigned (*window)(void *ctx);

@@ -1,6 +1,10 @@
 /*
  * Questions in libunbound's hands.
  *
+ * When more is asked than it can do, a patient question waits for the one before it at the same
+ * name: the proof that this name has no such record often says what others it has (RFC 8198), and
+ * then libunbound answers the second by itself. Otherwise both go at once; an answer takes time.
+ *
  * All have the same time for an answer, so they are due in the order they were asked, and one timer
  * serves them. libunbound may be later than that: such a question is answered for it, and goes on
  * living until it calls back.
@@ -8,6 +12,8 @@
 #include "resolver/state.h"
 
 #include <stdlib.h>
+
+#include "resolver/window.h"
 
 static struct asked *asked_new(struct resolver *r, const struct post_question *question)
 {
@@ -18,17 +24,27 @@ static struct asked *asked_new(struct resolver *r, const struct post_question *q
 	asked->due = instant_after(question->put, r->timeout);
 	asked->query = question->post.query;
 	asked->type = question->type;
-	asked->is_fresh = question->is_fresh;
+	asked->how = question->how;
 	memcpy(asked->name, question->name, size);
 	TAILQ_INSERT_TAIL(&r->open, asked, in_list);
 	r->asked_count++;
 	return asked;
 }
 
+static void unfollow(struct asked *asked)
+{
+	if (asked->leader != NULL)
+		asked->leader->follower = NULL;
+	if (asked->follower != NULL)
+		asked->follower->leader = NULL;
+	asked->leader = asked->follower = NULL;
+}
+
 static void asked_free(struct asked *asked)
 {
 	struct resolver *r = asked->resolver;
 
+	unfollow(asked);
 	TAILQ_REMOVE(asked->is_answered ? &r->late : &r->open, asked, in_list);
 	r->asked_count--;
 	free(asked);
@@ -56,6 +72,19 @@ static enum dns_trust trust_of(bool is_validated, int security)
 	return security == 2 ? DNS_SECURE : DNS_BOGUS;
 }
 
+static void put_question(struct asked *asked);
+
+/* Whoever waited for it is asked now. */
+static void finish(struct asked *asked, const struct dns_answer *what)
+{
+	struct asked *follower = asked->follower;
+
+	answer(asked, what);
+	asked_free(asked);
+	if (follower != NULL)
+		put_question(follower);
+}
+
 /* Late or not, libunbound calls this once for each question it accepted. */
 static void on_resolved(void *ctx, int rcode, void *packet, int len, int security, char *why_bogus,
                         int was_ratelimited)
@@ -72,8 +101,7 @@ static void on_resolved(void *ctx, int rcode, void *packet, int len, int securit
 		what.rdata = response.rdata;
 		what.count = response.count;
 	}
-	answer(asked, &what);
-	asked_free(asked);
+	finish(asked, &what);
 }
 
 /* To libunbound with it. */
@@ -85,17 +113,15 @@ static void put_question(struct asked *asked)
 
 	asked->is_held = false;
 	asked->is_validated = r->is_primed;
-	asked->fresh = asked->is_fresh ? fresh_for(r) : NULL;
+	asked->fresh = asked->how == LOOKUP_FRESH ? fresh_for(r) : NULL;
 	if (asked->fresh != NULL) {
 		asked->fresh->waiting++;
 		ctx = asked->fresh->ctx;
 	}
 	/* What it knows by itself it answers before it returns; `asked` may be gone after it. */
 	if (ub_resolve_event(ctx, asked->name, asked->type, CLASS_IN, asked, on_resolved, NULL) !=
-	    0) {
-		answer(asked, &failed);
-		asked_free(asked);
-	}
+	    0)
+		finish(asked, &failed);
 }
 
 void asked_go_on(struct resolver *r)
@@ -104,7 +130,7 @@ void asked_go_on(struct resolver *r)
 
 	for (struct asked *asked = TAILQ_FIRST(&r->open); asked != NULL; asked = next) {
 		next = TAILQ_NEXT(asked, in_list);
-		if (asked->is_held)
+		if (asked->is_held && asked->leader == NULL)
 			put_question(asked);
 	}
 }
@@ -138,12 +164,32 @@ static void on_due(evutil_socket_t fd, short what, void *ctx)
 	wait_for_due(r);
 }
 
+/* It is our own work, not the network's time, that answers wait for. */
+static bool is_busy(const struct resolver *r)
+{
+	return __atomic_load_n(&r->window, __ATOMIC_RELAXED) < WINDOW_MOST;
+}
+
+/* Leaves `asked` with the one before it, if it may wait for that one. */
+static bool follow(struct asked *asked)
+{
+	struct asked *leader = TAILQ_PREV(asked, asked_list, in_list);
+
+	if (asked->how != LOOKUP_PATIENTLY || !is_busy(asked->resolver) || leader == NULL ||
+	    leader->how == LOOKUP_FRESH || strcmp(leader->name, asked->name) != 0)
+		return false;
+	asked->leader = leader;
+	leader->follower = asked;
+	asked->is_held = true;
+	return true;
+}
+
 void asked_ask(struct resolver *r, const struct post_question *question)
 {
 	static const struct dns_answer failed = { .status = DNS_FAILED };
 	struct asked *asked;
 
-	if (question->is_fresh)
+	if (question->how == LOOKUP_FRESH)
 		fresh_retire(r);
 	/* Those answered for it count too: a dead forwarder must not fill our memory. */
 	if (r->asked_count >= RESOLVER_QUESTIONS_MAX) {
@@ -154,7 +200,7 @@ void asked_ask(struct resolver *r, const struct post_question *question)
 	asked->is_held = anchor_must_wait(r);
 	if (!evtimer_pending(r->due_event, NULL))
 		wait_for_due(r);
-	if (!asked->is_held)
+	if (!asked->is_held && !follow(asked))
 		put_question(asked);
 }
 

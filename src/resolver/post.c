@@ -74,7 +74,7 @@ struct post *post_note(enum post_kind kind)
 	return post;
 }
 
-struct post *post_question(uint64_t query, const char *name, enum dns_type type, bool is_fresh,
+struct post *post_question(uint64_t query, const char *name, enum dns_type type, enum lookup_how how,
                            struct instant now)
 {
 	size_t size = strlen(name) + 1;
@@ -84,7 +84,7 @@ struct post *post_question(uint64_t query, const char *name, enum dns_type type,
 	question->post.query = query;
 	question->put = now;
 	question->type = type;
-	question->is_fresh = is_fresh;
+	question->how = how;
 	memcpy(question->name, name, size);
 	return &question->post;
 }

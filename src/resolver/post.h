@@ -7,7 +7,7 @@
  */
 #include <pthread.h>
 
-#include "dns/answer.h"
+#include "opportunism/ports.h"
 #include "util/time.h"
 
 enum post_kind { POST_QUESTION, POST_ANSWER, POST_PRIMED, POST_NOT_PRIMED };
@@ -22,7 +22,7 @@ struct post_question {
 	struct post post;
 	struct instant put;
 	enum dns_type type;
-	bool is_fresh;
+	enum lookup_how how;
 	char name[];
 };
 
@@ -49,7 +49,7 @@ struct post *post_take_all(struct post_box *box);
 void post_wake(struct post_box *box);
 
 struct post *post_note(enum post_kind kind);
-struct post *post_question(uint64_t query, const char *name, enum dns_type type, bool is_fresh,
+struct post *post_question(uint64_t query, const char *name, enum dns_type type, enum lookup_how how,
                            struct instant now);
 /* Copies what `answer` points at. */
 struct post *post_answer(uint64_t query, const struct dns_answer *answer);

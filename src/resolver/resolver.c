@@ -6,7 +6,8 @@
 
 #include "opportunism/limits.h"
 
-static void lookup(void *ctx, uint64_t query, const char *name, enum dns_type type, bool is_fresh)
+static void lookup(void *ctx, uint64_t query, const char *name, enum dns_type type,
+                   enum lookup_how how)
 {
 	static const struct dns_answer failed = { .status = DNS_FAILED };
 	struct resolver *r = ctx;
@@ -17,7 +18,7 @@ static void lookup(void *ctx, uint64_t query, const char *name, enum dns_type ty
 		post_put(&r->answers, post_answer(query, &failed));
 		return;
 	}
-	post_put(&r->questions, post_question(query, name, type, is_fresh, loop_clock()));
+	post_put(&r->questions, post_question(query, name, type, how, loop_clock()));
 }
 
 static unsigned window(void *ctx)

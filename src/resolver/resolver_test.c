@@ -6,14 +6,15 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "resolver/resolver.h"
+#include "resolver/state.h"
+#include "resolver/window.h"
 
 /*
  * A name server of one zone, the root, on a port of 127.0.0.1, driven by the same event base as the
  * resolver's control side. It is authoritative only (AA, no RA). Answers depend on the first label:
  *
  *      found   two TXT records            missing  NXDOMAIN, MINIMUM 60
- *      chain   CNAME to found.x           empty    no data
+ *      chain   CNAME to found.x           empty    no data; NSEC, if it is signed
  *      silent  nothing at all             broken   SERVFAIL
  *      forged  TXT with a wrong signature
  *      late    as found, but only to the second datagram that asks
@@ -24,7 +25,7 @@ struct server {
 	int fd;
 	uint16_t port;
 	struct event *event;
-	unsigned asked, late, found;
+	unsigned asked, late, found, empty;
 	bool is_signed;
 	EVP_PKEY *key;
 	uint8_t public_key[32];
@@ -44,7 +45,14 @@ struct fixture {
 	bool was_primed;
 };
 
-enum { TYPE_CNAME = 5, TYPE_SOA = 6, TYPE_RRSIG = 46, TYPE_DNSKEY = 48, ALG_ED25519 = 15 };
+enum {
+	TYPE_CNAME = 5,
+	TYPE_SOA = 6,
+	TYPE_RRSIG = 46,
+	TYPE_NSEC,
+	TYPE_DNSKEY = 48,
+	ALG_ED25519 = 15
+};
 
 static struct fixture f;
 
@@ -192,34 +200,50 @@ static uint16_t write_answers(struct writer *w, const struct server *s, const st
 	return s->is_signed ? 3 : 2;
 }
 
+/* RFC 4034 section 4.1.2: at this name there are A, RRSIG and NSEC. */
+static uint16_t write_absence(struct writer *w, const struct server *s, const struct question *q)
+{
+	static const uint8_t soa[22] = { [21] = 60 };
+	static const uint8_t nsec[] = { 1, 'z', 0, 0, 6, 0x40, 0, 0, 0, 0, 0x03 };
+	struct bytes rdata[] = { BYTES_OF(soa), BYTES_OF(nsec) };
+
+	write_record(w, "", TYPE_SOA, rdata[0]);
+	if (!s->is_signed || !is(q, "empty"))
+		return 1;
+	write_signature(w, s, "", TYPE_SOA, &rdata[0], 1, false);
+	write_record(w, q->name, TYPE_NSEC, rdata[1]);
+	write_signature(w, s, q->name, TYPE_NSEC, &rdata[1], 1, false);
+	return 4;
+}
+
 static void on_query(evutil_socket_t fd, short what, void *ctx)
 {
 	struct server *s = ctx;
 	uint8_t in[2048];
 	uint8_t out[4096];
-	static const uint8_t soa[22] = { [21] = 60 };
 	struct writer w = writer_on(out, sizeof(out));
 	struct sockaddr_in from;
 	socklen_t from_len = sizeof(from);
 	struct question q;
-	uint16_t answers;
+	uint16_t answers, absent = 0;
 	ssize_t n = recvfrom(fd, in, sizeof(in), 0, (struct sockaddr *)&from, &from_len);
 
 	if (n < 0 || !question_read(BYTES(in, n), &q))
 		return;
 	s->asked++;
 	s->found += is(&q, "found");
+	s->empty += is(&q, "empty");
 	if (is(&q, "silent") || (is(&q, "late") && s->late++ == 0))
 		return;
 	write_bytes(&w, BYTES(in, q.len));
 	answers = write_answers(&w, s, &q);
 	if (answers == 0)
-		write_record(&w, "", TYPE_SOA, BYTES_OF(soa));
+		absent = write_absence(&w, s, &q);
 	out[2] = 0x84 | (in[2] & 1);
 	out[3] = is(&q, "missing") ? 3 : is(&q, "broken") ? 2 : 0;
 	memset(out + 6, 0, 6);
 	out[7] = (uint8_t)answers;
-	out[9] = answers == 0;
+	out[9] = (uint8_t)absent;
 	assert_false(w.failed);
 	n = sendto(fd, out, w.len, 0, (struct sockaddr *)&from, from_len);
 	assert_true(n > 0);
@@ -285,17 +309,17 @@ static void resolver_open(enum dnssec_mode dnssec, bool was_primed, struct durat
 		fail_msg("%s", error);
 }
 
-static void ask_for(uint64_t query, const char *name, bool is_fresh)
+static void ask_for(uint64_t query, const char *name, enum dns_type type, enum lookup_how how)
 {
 	struct resolver_port port = resolver_port(f.resolver);
 
-	port.lookup(port.ctx, query, name, DNS_TYPE_TXT, is_fresh);
+	port.lookup(port.ctx, query, name, type, how);
 	f.wanted++;
 }
 
 static void ask(uint64_t query, const char *name)
 {
-	ask_for(query, name, false);
+	ask_for(query, name, DNS_TYPE_TXT, LOOKUP_AT_ONCE);
 }
 
 static void run(void)
@@ -455,7 +479,7 @@ static void a_fresh_question_goes_past_the_cache(void **state)
 	ask(2, "found.x");
 	run();
 	assert_int_equal(f.server.asked, asked);
-	ask_for(3, "found.x", true);
+	ask_for(3, "found.x", DNS_TYPE_TXT, LOOKUP_FRESH);
 	run();
 	assert_true(f.server.asked > asked);
 	assert_int_equal(f.status[3], DNS_FOUND);
@@ -482,8 +506,8 @@ static void a_silent_server_keeps_no_old_answers_alive(void **state)
 	for (uint64_t query = 1; query <= 5; query += 2) {
 		unsigned found = f.server.found;
 
-		ask_for(query, "silent.x", true);
-		ask_for(query + 1, "found.x", true);
+		ask_for(query, "silent.x", DNS_TYPE_TXT, LOOKUP_FRESH);
+		ask_for(query + 1, "found.x", DNS_TYPE_TXT, LOOKUP_FRESH);
 		wait_found(query + 1);
 		assert_int_equal(f.server.found, found + 1);
 		if (query < 5)
@@ -502,6 +526,70 @@ static void equal_questions_are_asked_once(void **state)
 	run();
 	assert_int_equal(f.answers, 5);
 	assert_int_equal(f.server.asked, 1);
+}
+
+static void ask_both(const char *name, bool is_busy, enum lookup_how how)
+{
+	f.answers = f.wanted = 0;
+	__atomic_store_n(&f.resolver->window, is_busy ? WINDOW_LEAST : WINDOW_MOST,
+	                 __ATOMIC_RELAXED);
+	ask_for(1, name, DNS_TYPE_IPSECKEY, how);
+	ask_for(2, name, DNS_TYPE_TXT, how);
+	run();
+	assert_int_equal(f.answers, 2);
+}
+
+/* SEC-5: one proof for both, where there is too much to do. */
+static void a_patient_question_may_need_no_asking(void **state)
+{
+	static const struct {
+		const char *name;
+		bool is_busy;
+		enum lookup_how how;
+		unsigned asked;
+	} cases[] = {
+		{ "empty1.x", true, LOOKUP_PATIENTLY, 1 },
+		{ "empty2.x", false, LOOKUP_PATIENTLY, 2 },
+		{ "empty3.x", true, LOOKUP_AT_ONCE, 2 },
+	};
+
+	server_open(&f.server, true);
+	resolver_open(DNSSEC_PREFER, false, SECONDS(10));
+	run();
+	assert_true(f.was_primed);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		f.server.empty = 0;
+		ask_both(cases[i].name, cases[i].is_busy, cases[i].how);
+		assert_int_equal(f.server.empty, cases[i].asked);
+		for (unsigned query = 1; query <= 2; query++) {
+			assert_int_equal(f.status[query], DNS_NO_DATA);
+			assert_int_equal(f.trust[query], DNS_SECURE);
+		}
+	}
+}
+
+/* What is said of one type without a proof says nothing of another. */
+static void a_patient_question_is_asked_where_nothing_is_proven(void **state)
+{
+	static const struct {
+		const char *name;
+		enum dns_status first, second;
+	} cases[] = {
+		{ "empty.x", DNS_NO_DATA, DNS_NO_DATA },
+		{ "found.x", DNS_NO_DATA, DNS_FOUND },
+		{ "broken.x", DNS_FAILED, DNS_FAILED },
+		{ "silent.x", DNS_TIMED_OUT, DNS_TIMED_OUT },
+	};
+
+	server_open(&f.server, false);
+	resolver_open(DNSSEC_OFF, false, MILLISECONDS(2500));
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		ask_both(cases[i].name, true, LOOKUP_PATIENTLY);
+		assert_int_equal(f.status[1], cases[i].first);
+		assert_int_equal(f.status[2], cases[i].second);
+	}
+	assert_int_equal(f.server.empty, 2);
+	assert_int_equal(f.server.found, 2);
 }
 
 /* TRU-1: the first questions of all wait until it is known whether they can be validated. */
@@ -566,6 +654,8 @@ int main(void)
 		CASE(an_anchor_primed_once_makes_unsigned_answers_bogus),
 		CASE(a_fresh_question_goes_past_the_cache),
 		CASE(a_silent_server_keeps_no_old_answers_alive),
+		CASE(a_patient_question_may_need_no_asking),
+		CASE(a_patient_question_is_asked_where_nothing_is_proven),
 		CASE(equal_questions_are_asked_once),
 		CASE(the_very_first_answers_are_validated),
 		CASE(an_anchor_that_is_no_record_is_named),

@@ -31,10 +31,12 @@ struct asked {
 	struct instant due;
 	uint64_t query;
 	struct fresh *fresh; /* whose question it is, or NULL */
+	struct asked *leader;   /* the question before, of the same name, which this waits for */
+	struct asked *follower; /* whose leader this is */
 	enum dns_type type;
-	bool is_fresh; /* wants to be asked of a context that knows nothing */
+	enum lookup_how how;
 	bool is_validated;
-	bool is_held;     /* libunbound has not got it yet */
+	bool is_held;     /* libunbound has not got it yet: it follows, or nothing was primed */
 	bool is_answered; /* timed out: the late answer goes to the cache only */
 	char name[];
 };
