@@ -153,6 +153,7 @@
 	X(a_configured_peer_that_renews_nothing_gets_a_new_ike_sa) \
 	X(a_packet_that_is_translated_is_named_so) \
 	X(a_renewal_asks_the_dns_first) \
+	X(a_killed_gateway_deletes_nothing)       \
 	X(the_next_packet_after_a_hard_limit_negotiates) \
 	X(a_peer_with_other_suites_gets_a_new_ike_sa) \
 	X(a_sprayer_waits_for_its_own)            \

@@ -105,6 +105,26 @@ void a_renewal_asks_the_dns_first(void)
 	sim_end(sim);
 }
 
+/* RST-1: killed while two IKE SAs stand, it says no word: not of the one that would go next either. */
+void a_killed_gateway_deletes_nothing(void)
+{
+	struct gateway *west, *east;
+	struct sim *sim = strangers(&west, &east);
+
+	sim_ping(sim, source, destination);
+	sim_run_for(sim, SECONDS(3));
+	sim_renew_nothing(east);
+	stream(sim, 35);
+	expect_sas(sim, west, 2, 2);
+	sim_kill(sim, west);
+	sim_run_for(sim, SECONDS(1));
+	expect_sas(sim, east, 2, 2);
+	sim_start(sim, west);
+	sim_run_for(sim, SECONDS(3));
+	expect_sas(sim, east, 1, 0);
+	sim_end(sim);
+}
+
 /* One wants a key exchange for new keys, and the other makes none: only IKE_AUTH suits both. */
 void a_peer_with_other_suites_gets_a_new_ike_sa(void)
 {

@@ -124,6 +124,7 @@ void opportunism_free(struct opportunism *opp)
 		return;
 	respond_forget_all(opp);
 	refusals_wipe(&opp->refusals);
+	free_all_sas(opp); /* first: one that is leaving would be closed with its last child */
 	free_all_flows(opp);
 	tunnels_free(opp);
 	children_forget_leaving(opp);
@@ -136,7 +137,6 @@ void opportunism_free(struct opportunism *opp)
 		TAILQ_REMOVE(&opp->events, event, in_queue);
 		event_release(event);
 	}
-	free_all_sas(opp);
 	free_all_memories(opp);
 	protected_wipe(&opp->protected_hosts);
 	ike_free(opp->ike);
