@@ -18,6 +18,7 @@ struct lifetime {
 	struct instant end;      /* then nothing is sent or accepted by it any more (RKY-6) */
 	struct instant gives_up; /* INSTANT_NEVER: no try has failed */
 	unsigned failures;
+	bool is_refused; /* the peer renews nothing here, and is not asked again */
 };
 
 /* Neither rekeyed nor ended by time. */

@@ -3,6 +3,18 @@
 #include "ike/collision.h"
 #include "ike/informational.h"
 
+/*
+ * RFC 7296 section 1.3: who said NO_ADDITIONAL_SAS says it again. A new IKE SA is what helps; should
+ * it not come, the owner is told again, and the child lives to its end.
+ */
+static void renew_elsewhere(struct ike_sa *sa, struct child *child, struct instant now)
+{
+	child->life.is_refused = true;
+	if (!lifetime_put_off(&child->life, ike_random_octet(sa->ike), now))
+		child->life.rekey = INSTANT_NEVER;
+	rekey_child_needs_sa(sa, child);
+}
+
 void rekey_child_start(struct ike_sa *sa, struct child *child, struct instant now)
 {
 	struct proposal_list offer;
@@ -11,6 +23,8 @@ void rekey_child_start(struct ike_sa *sa, struct child *child, struct instant no
 	child->life.rekey = INSTANT_NEVER;
 	if (child->is_deleting || child->is_rekeying || child->heir != 0)
 		return;
+	if (child->life.is_refused)
+		return renew_elsewhere(sa, child, now);
 	request = request_new(REQUEST_REKEY_CHILD);
 	request->old_in = child->spi_in;
 	request->local = child->local;
@@ -88,12 +102,8 @@ void rekey_child_on_error(struct ike_sa *sa, const struct request *request, uint
 		owner->child_gone(owner->ctx, sa->handle, old->spi_in, IKE_REASON_DELETED_BY_PEER);
 		return children_remove(sa, old);
 	}
-	/* Asked again in case the other IKE SA does not come, but the child lives to its end. */
-	if (rekey_is_refused_for_good(error)) {
-		if (!lifetime_put_off(&old->life, ike_random_octet(sa->ike), now))
-			old->life.rekey = INSTANT_NEVER;
-		return rekey_child_needs_sa(sa, old);
-	}
+	if (rekey_is_refused_for_good(error))
+		return renew_elsewhere(sa, old, now);
 	/* Whoever still wants it makes a new one. */
 	if (!lifetime_put_off(&old->life, ike_random_octet(sa->ike), now))
 		close_now(sa, old, IKE_REASON_EXPIRED, now);

@@ -403,17 +403,20 @@ static void a_refused_rekey_is_put_off_and_given_up(void **state)
 	expect_tunnels(&t, 0);
 }
 
-/* TS-16: a peer that allows one child only: the owner is told, a few times while it does nothing
- * about it, and the child lives to its end. */
+/* TS-16: a peer that allows one child only is asked once. The owner is told, a few times while it
+ * does nothing about it, and the child lives to its end. */
 static void a_child_that_cannot_be_rekeyed_lives_to_its_end(void **state)
 {
 	struct ike_sa *east;
+	uint32_t asked;
 
 	bring_up_for(1000, true);
 	east = only_sa(&t, EAST);
+	asked = east->peer_next_id;
 	east->child_count += 2 * IKE_SA_CHILDREN_MAX; /* no room */
 	live_ms(&t, 990000);
 	assert_in_range(t.end[WEST].unrenewed, 2, 9);
+	assert_int_equal(east->peer_next_id, asked + 1);
 	assert_int_equal(t.end[EAST].unrenewed, 0);
 	east->child_count -= 2 * IKE_SA_CHILDREN_MAX;
 	expect_tunnels(&t, 1);

@@ -243,6 +243,16 @@ static void offer(const struct ike_sa *sa, uint64_t spi, struct proposal_list *o
 	keep_prf(out, sa->suite.prf);
 }
 
+/* Another one takes over its children (TS-16); the peer is not asked for this one again. */
+static void renew_elsewhere(struct ike_sa *sa, struct instant now)
+{
+	sa->life.is_refused = true;
+	if (!lifetime_put_off(&sa->life, ike_random_octet(sa->ike), now))
+		sa->life.rekey = INSTANT_NEVER;
+	for (const struct child *child = sa->children; child != NULL; child = child->next)
+		rekey_child_needs_sa(sa, child);
+}
+
 void rekey_ike_start(struct ike_sa *sa, struct instant now)
 {
 	struct proposal_list list;
@@ -252,6 +262,8 @@ void rekey_ike_start(struct ike_sa *sa, struct instant now)
 	if (sa->rival != NULL || sa->rival_of != NULL || rekey_ike_is_under_way(sa) ||
 	    is_queued(sa))
 		return;
+	if (sa->life.is_refused)
+		return renew_elsewhere(sa, now);
 	request = request_new(REQUEST_REKEY_IKE);
 	offer(sa, 1, &list);
 	request->method = profile_later_kex(&list, sa->suite.kex);
@@ -303,14 +315,8 @@ static void on_error(struct ike_sa *sa, const struct notify *error, struct insta
 	/* COL-25: its own rekey is the one that counts. */
 	if (sa->rival != NULL)
 		return rekey_ike_settle(sa->rival, now);
-	/* Another one takes over its children (TS-16). */
-	if (rekey_is_refused_for_good(error->type)) {
-		if (!lifetime_put_off(&sa->life, ike_random_octet(sa->ike), now))
-			sa->life.rekey = INSTANT_NEVER;
-		for (const struct child *child = sa->children; child != NULL; child = child->next)
-			rekey_child_needs_sa(sa, child);
-		return;
-	}
+	if (rekey_is_refused_for_good(error->type))
+		return renew_elsewhere(sa, now);
 	/* COL-24: whoever still wants it makes a new one. */
 	if (!lifetime_put_off(&sa->life, ike_random_octet(sa->ike), now))
 		ike_sa_close(sa, IKE_REASON_EXPIRED, 0, now);

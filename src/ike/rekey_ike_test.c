@@ -401,6 +401,23 @@ static void time_rekeys_the_ike_sa_before_its_end(void **state)
 	assert_int_equal(count_news(&t.end[WEST], NEWS_SA_GONE), 0);
 }
 
+/* TS-16: who wants no other SA is asked once; the owner is told, and the IKE SA lives to its end. */
+static void an_ike_sa_that_cannot_be_rekeyed_lives_to_its_end(void **state)
+{
+	uint32_t asked;
+
+	bring_up_for(1000, true);
+	asked = live(EAST)->peer_next_id;
+	t.end[EAST].ike->is_shutting_down = true;
+	live_ms(&t, 995000);
+	assert_int_equal(live(EAST)->peer_next_id, asked + 1);
+	assert_in_range(t.end[WEST].unrenewed, 2, 9);
+	expect_tunnels(&t, 1);
+	live_ms(&t, 6000);
+	expect_tunnels(&t, 0);
+	assert_int_equal(last_news(&t.end[WEST], NEWS_SA_GONE)->reason, IKE_REASON_EXPIRED);
+}
+
 /* RKY-6, LIFE-10 */
 static void the_ike_sa_ends_with_its_time(void **state)
 {
@@ -484,6 +501,7 @@ int main(void)
 		CASE(too_many_rekeys_are_refused),
 		CASE(counters_near_their_end_rekey_the_sa),
 		CASE(time_rekeys_the_ike_sa_before_its_end),
+		CASE(an_ike_sa_that_cannot_be_rekeyed_lives_to_its_end),
 		CASE(the_ike_sa_ends_with_its_time),
 		CASE(an_idle_ike_sa_without_children_is_let_go),
 		CASE(a_rekey_without_a_key_exchange_is_refused),
