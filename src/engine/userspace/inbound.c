@@ -138,17 +138,34 @@ static bool is_ike_port(const struct worker *worker, uint16_t port)
 	return port == outer->port || port == outer->nat_port;
 }
 
+static bool is_udp_around_esp(const struct worker *worker, const struct packet *p)
+{
+	return p->protocol == IPPROTO_NUMBER_UDP &&
+	       p->destination_port == worker->shared->outer.nat_port;
+}
+
 /* The SPI of an inner packet that is ESP, in UDP or not; 0: it is none, or does not show. */
 static uint32_t inner_spi(const struct worker *worker, const struct packet *p)
 {
 	struct reader r = reader_of(p->octets);
 
 	read_skip(&r, p->upper);
-	if (p->protocol == IPPROTO_NUMBER_UDP && p->destination_port == worker->shared->outer.nat_port)
+	if (is_udp_around_esp(worker, p))
 		read_skip(&r, 8);
 	else if (p->protocol != IPPROTO_NUMBER_ESP)
 		return 0;
 	return read_be32(&r);
+}
+
+/*
+ * The first piece of a datagram that keeps what follows the header of UDP for the next one. Whatever
+ * passes 68 octets (RFC 791 section 3.2) is not cut so short but in order to hide something, so
+ * nobody asks to whom it goes.
+ */
+static bool hides_spi(const struct worker *worker, const struct packet *p)
+{
+	return p->is_fragment && is_udp_around_esp(worker, p) &&
+	       p->octets.len < p->upper + 8 + sizeof(uint32_t);
 }
 
 /* Would our own input take that packet, as ESP or as IKE? */
@@ -161,6 +178,8 @@ static bool is_for_our_input(struct worker *worker, const struct packet *p, cons
 		return false;
 	if (p->protocol == IPPROTO_NUMBER_UDP && is_ike_port(worker, p->destination_port) &&
 	    ip_equal(&p->pair.destination, ours))
+		return true;
+	if (hides_spi(worker, p))
 		return true;
 	child = tables_child(&worker->shared->tables, inner_spi(worker, p));
 	return child != NULL && came_to(child, &to);

@@ -453,6 +453,7 @@ struct hostile {
 	uint8_t protocol;
 	uint16_t port;
 	int outer_tos;
+	bool is_first_piece; /* of a datagram in pieces */
 };
 
 /* An IPv4 packet; with UDP's header around the payload, whatever the protocol. */
@@ -466,6 +467,8 @@ static size_t write_inner(const struct hostile *h, struct bytes payload, uint8_t
 	uint16_t sum;
 
 	memcpy(out, header, sizeof(header));
+	if (h->is_first_piece)
+		out[6] = 0x20;
 	memcpy(out + 12, from.octets, 4);
 	memcpy(out + 16, to.octets, 4);
 	sum = checksum_finish(checksum_add(0, BYTES(out, 20)));
@@ -579,6 +582,8 @@ static void unwraps_esp_inside_esp_and_nothing_inside_that(void **state)
 	static const struct hostile plain = { "10.1.0.9", "10.2.0.1", 17, 7024 };
 	static const struct hostile ike = { "10.1.0.9", "192.0.2.2", 17, 500 };
 	static const struct hostile others = { "10.1.0.9", "10.2.0.77", 17, 4500 };
+	static const struct hostile piece = { .from = "10.1.0.9", "10.2.0.1", 17, 4500,
+		                              .is_first_piece = true };
 	uint64_t sequence = 0, delivered, before = dropped(&east, ENGINE_DROP_NESTED);
 	int to = udp_socket(&east, 7024);
 	char got[8];
@@ -595,10 +600,12 @@ static void unwraps_esp_inside_esp_and_nothing_inside_that(void **state)
 	wait_dropped(&east, ENGINE_DROP_NESTED, before + 2);
 	send_nested(&sequence, 2, "192.0.2.2", &ike);
 	wait_dropped(&east, ENGINE_DROP_NESTED, before + 3);
+	send_nested(&sequence, 2, "192.0.2.2", &piece); /* its SPI is in the next one */
+	wait_dropped(&east, ENGINE_DROP_NESTED, before + 4);
 	delivered = hostile_delivered();
 	send_nested(&sequence, 2, "192.0.2.2", &others); /* not for us: it goes on */
 	wait_delivered(delivered + 2);
-	assert_int_equal(dropped(&east, ENGINE_DROP_NESTED), before + 3);
+	assert_int_equal(dropped(&east, ENGINE_DROP_NESTED), before + 4);
 	assert_int_equal(recv(to, got, sizeof(got), MSG_DONTWAIT), -1);
 	remove_hostile();
 	close(to);
