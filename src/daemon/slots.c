@@ -53,8 +53,10 @@ void slots_write(struct slots *slots, struct bytes body)
 	uint64_t sequence = slots->sequence + 1;
 	struct text out = { 0 };
 
-	/* A slot that was spoilt is found so by its digest, and used again. */
+	/* A slot that was spoilt is found so by its digest, and used again. Where the disk refuses,
+	 * nobody knows what of the other slot is there: the next time tells. */
 	if (slots->fd >= 0 && slot_write(slots->what, body, sequence, &out) &&
+	    fdatasync(slots->fd) == 0 &&
 	    write_all(slots->fd, BYTES((const uint8_t *)out.s, out.len),
 	              place_of((unsigned)(sequence % 2))))
 		slots->sequence = sequence;

@@ -1,7 +1,8 @@
 #pragma once
 /*
  * What outlives a run is kept twice, in two slots of one file, and each writing goes to the older
- * one: a text that was cut short by a crash is found by its digest, and the other one counts.
+ * one: a text that was cut short by a crash is found by its digest, and the other one counts. It has
+ * to be on the disk by then (daemon/slots.h).
  *
  *   WHAT 1 SEQUENCE OCTETS DIGEST
  *   (the body)
