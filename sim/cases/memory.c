@@ -89,6 +89,28 @@ void forged_records_of_a_protected_destination(void)
 	}
 }
 
+/* TRU-9: a signed answer is proof, also while the other one is on its way: it is inside now. */
+void a_signed_answer_that_comes_first_is_proof(void)
+{
+	struct pair p = start(CLIENT("\tsticky=yes\n"));
+	struct sim *sim = p.sim;
+
+	sim_delegate(sim, destination, p.east);
+	sim_dns_trust(sim, destination, DNS_SECURE);
+	sim_ping(sim, source, destination);
+	sim_run_for(sim, SECONDS(20));
+	expect_tunnel(sim, source, destination);
+	sim_shutdown(sim, p.east);
+	sim_run_for(sim, SECONDS(5));
+	sim_withdraw(sim, destination);
+	sim_delegate_to(sim, destination, "192.0.2.1", p.west);
+	sim_dns_delay_txt(sim, destination, SECONDS(2));
+	sim_packet(sim, source, destination);
+	sim_run_for(sim, SECONDS(10));
+	expect_pass(sim, source, destination);
+	sim_end(sim);
+}
+
 /* TRU-9: the thirty days begin with the end of the tunnel, not with its beginning. */
 void memory_of_a_tunnel_in_use(void)
 {

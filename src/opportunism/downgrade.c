@@ -84,16 +84,31 @@ bool downgrade_forbids_failure(const struct flow *flow)
 	return true;
 }
 
+/* One answer was enough to decide, and it was signed: what of the other is not there yet, or never
+ * comes, takes nothing from that. */
+static bool was_decided_by_signed(const struct inquiry *inquiry)
+{
+	const struct record_set *sets[] = { &inquiry->discovery.ipseckey,
+		                            &inquiry->discovery.txt };
+
+	for (size_t i = 0; i < ARRAY_LEN(sets); i++)
+		if (is_signed(sets[i]) && sets[i]->count > 0)
+			return true;
+	return false;
+}
+
 enum discovery_outcome downgrade_weigh(struct flow *flow, enum discovery_outcome outcome)
 {
 	struct opportunism *opp = flow->opp;
 	struct gateways *gateways = &flow->inquiry->gateways;
 	const struct protected_host *host =
 	    protected_find(&opp->protected_hosts, &flow->pair.destination, opp->now);
+	bool is_proven = flow->trust == DNS_SECURE || (outcome == DISCOVERY_NOTHING &&
+	                                               was_decided_by_signed(flow->inquiry));
 
 	if (outcome == DISCOVERY_NOTHING && is_absence(flow->reason))
-		opp->counts.unsigned_absences += flow->trust != DNS_SECURE;
-	if (host == NULL || flow->trust == DNS_SECURE || outcome == DISCOVERY_DENY)
+		opp->counts.unsigned_absences += !is_proven;
+	if (host == NULL || is_proven || outcome == DISCOVERY_DENY)
 		return outcome;
 	if (outcome == DISCOVERY_GATEWAYS && may_be_the_same(host, gateways))
 		return outcome;
