@@ -100,6 +100,10 @@ void steering_ruleset(struct text *out, const struct steering_settings *s,
 	add_replacing(out, steering_has_closed(policy));
 	/* The same while the rows of this table change, for what is in no row. */
 	text_add(out, "	set changing {\n		type nf_proto\n	}\n");
+	for (size_t i = 0; i < ARRAY_LEN(ruleset_families); i++) {
+		ruleset_kept_pair_set(out, &ruleset_families[i]);
+		ruleset_pair_sets(out, &ruleset_families[i]);
+	}
 	ruleset_fixed_sets(out, s);
 	for (size_t i = 0; i < ARRAY_LEN(ruleset_families); i++) {
 		ruleset_kept_sets(out, &ruleset_families[i], s, &layout);
@@ -139,6 +143,8 @@ void steering_leftover(struct text *out, const struct steering_settings *s,
 	add_table_head(out);
 	text_add(out, "	counter leak { }\n");
 	add_replacing(out, true);
+	for (size_t i = 0; i < ARRAY_LEN(ruleset_families); i++)
+		ruleset_kept_pair_set(out, &ruleset_families[i]);
 	ruleset_fixed_sets(out, s);
 	for (size_t i = 0; i < ARRAY_LEN(ruleset_families); i++)
 		ruleset_kept_sets(out, &ruleset_families[i], s, &layout);

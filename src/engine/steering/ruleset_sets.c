@@ -180,19 +180,13 @@ void ruleset_fixed_sets(struct text *out, const struct steering_settings *s)
 	              "::/128, ::1/128, fe80::/10, ff00::/8");
 }
 
-void ruleset_policy_sets(struct text *out, const struct family *f,
-                         const struct steering_settings *s, const struct policy_table *policy,
-                         const struct layout *layout)
+void ruleset_kept_pair_set(struct text *out, const struct family *f)
 {
-	struct cover local, known;
+	add_pair_set(out, f, "through", "timeout", "");
+}
 
-	cover_of_policy(&local, policy);
-	add_ranges(out, f, "local", &local);
-	cover_wipe(&local);
-	steering_known(&known, s);
-	add_ranges(out, f, "known", &known);
-	cover_wipe(&known);
-	add_layout(out, f, layout, false);
+void ruleset_pair_sets(struct text *out, const struct family *f)
+{
 	add_pair_set(out, f, "pass", "timeout", "");
 	add_pair_set(out, f, "drop", "timeout", "\t\tcounter\n");
 	add_pair_set(out, f, "reject", "timeout", "\t\tcounter\n");
@@ -210,6 +204,21 @@ void ruleset_policy_sets(struct text *out, const struct family *f,
 	text_add(out, "\tset grace%c {\n\t\ttype %s . %s\n\t\tsize %d\n", f->digit, f->type,
 	         f->type, STEERING_PAIRS_MAX);
 	text_add(out, "\t\tflags timeout\n\t\ttimeout 2s\n\t}\n");
+}
+
+void ruleset_policy_sets(struct text *out, const struct family *f,
+                         const struct steering_settings *s, const struct policy_table *policy,
+                         const struct layout *layout)
+{
+	struct cover local, known;
+
+	cover_of_policy(&local, policy);
+	add_ranges(out, f, "local", &local);
+	cover_wipe(&local);
+	steering_known(&known, s);
+	add_ranges(out, f, "known", &known);
+	cover_wipe(&known);
+	add_layout(out, f, layout, false);
 	add_pair_boxes(out, f, "map", "pair_ports", "");
 	add_pair_boxes(out, f, "set", "tunnel_ports", "");
 	add_pair_boxes(out, f, "set", "used_ports", "\t\tcounter\n");
@@ -227,6 +236,5 @@ void ruleset_kept_sets(struct text *out, const struct family *f, const struct st
 	cover_of_ranges(&bypass, s->bypass, s->bypass_count);
 	add_ranges(out, f, "bypass", &bypass);
 	cover_wipe(&bypass);
-	add_pair_set(out, f, "through", "timeout", "");
 	add_layout(out, f, layout, true);
 }

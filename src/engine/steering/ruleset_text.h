@@ -16,6 +16,9 @@ extern const struct family ruleset_families[2]; /* IPv4, IPv6 */
 
 /* ruleset_sets.c: what the rules compare with, sets and maps with their elements. */
 void ruleset_fixed_sets(struct text *out, const struct steering_settings *s);
+/* Of pairs, first in the table: the kernel finds a set by its name from the beginning on. */
+void ruleset_kept_pair_set(struct text *out, const struct family *f);
+void ruleset_pair_sets(struct text *out, const struct family *f);
 void ruleset_policy_sets(struct text *out, const struct family *f,
                          const struct steering_settings *s, const struct policy_table *policy,
                          const struct layout *layout);
