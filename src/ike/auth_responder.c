@@ -7,6 +7,7 @@
 #include "ike/cert.h"
 #include "ike/children.h"
 #include "ike/crash.h"
+#include "ike/followup.h"
 #include "ike/ppk.h"
 #include "ike/request.h"
 #include "util/text.h"
@@ -137,6 +138,8 @@ static bool take_profile(struct ike_sa *sa, const struct ike_profile *profile)
 		return true;
 	ike_sa_set_profile(sa, profile);
 	profile_allow_ike(sa->profile, false, &allowed);
+	if (followup_kem_for_ike(sa) != NULL)
+		proposals_add_kem(&allowed, sa->kem->id);
 	return proposals_allow(&allowed, &sa->suite);
 }
 

@@ -373,7 +373,8 @@ static void ask_with_addke(uint32_t message_id, int other)
 	inject_inner(EAST, EXCHANGE_CREATE_CHILD_SA, message_id, m.first, message_end(&m));
 }
 
-/* MKE-8: none is chosen, so none is followed up; who can do without gets its child. */
+/* MKE-1, MKE-8: without agreement none is chosen or followed up; who can do without gets its child.
+ */
 static void no_additional_key_exchange_is_chosen_for_a_child(void **state)
 {
 	static const uint8_t link[8] = { 1 };
@@ -389,7 +390,7 @@ static void no_additional_key_exchange_is_chosen_for_a_child(void **state)
 	lose(&t, EAST);
 	assert_int_equal(count_news(&t.end[EAST], NEWS_CHILD_UP), 2);
 	message_start_inner(&m, inner, sizeof(inner));
-	message_add_notify(&m, 16441, BYTES_OF(link)); /* ADDITIONAL_KEY_EXCHANGE */
+	message_add_notify(&m, NOTIFY_ADDITIONAL_KEY_EXCHANGE, BYTES_OF(link));
 	inject_inner(EAST, EXCHANGE_IKE_FOLLOWUP_KE, 4, m.first, message_end(&m));
 	assert_int_equal(error_from(EAST), NOTIFY_STATE_NOT_FOUND);
 	assert_int_equal(count_news(&t.end[EAST], NEWS_SA_GONE), 0);

@@ -218,7 +218,7 @@ bool children_add(struct ike_sa *sa, const struct child_recipe *recipe, struct i
 
 	assert(recipe->replaces == 0 ? children_have_room(sa) : children_have_room_to_rekey(sa));
 	if (!child_keys_derive(sa->suite.prf, child.cipher, &sa->keys.sk_d, recipe->shared,
-	                       recipe->nonce_i, recipe->nonce_r, &keys))
+	                       recipe->additional, recipe->nonce_i, recipe->nonce_r, &keys))
 		return false;
 	child.key_out = secret_move(recipe->is_exchange_initiator ? &keys.i_to_r : &keys.r_to_i);
 	child.key_in = secret_move(recipe->is_exchange_initiator ? &keys.r_to_i : &keys.i_to_r);

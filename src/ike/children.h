@@ -12,6 +12,7 @@ struct child_recipe {
 	struct bytes nonce_i;
 	struct bytes nonce_r;
 	const struct secret *shared;          /* of the key exchange, or NULL */
+	const struct secret *additional;      /* of IKE_FOLLOWUP_KE, or NULL */
 	const struct traffic_selector *local; /* the first */
 	const struct traffic_selector *remote;
 	struct selectors more_local;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "ike/children.h"
+#include "ike/followup.h"
 #include "ike/informational.h"
 #include "ike/rekey_child.h"
 #include "ike/rekey_ike.h"
@@ -12,9 +13,27 @@ static void add_own_kex(struct message_writer *m, const struct own_kex *kex)
 	message_add_ke(m, kex->method, BYTES(kex->public_value, kex_public_len(kex->method)));
 }
 
+static void add_kem(const struct ike_sa *sa, struct proposal_list *list)
+{
+	const struct kem *kem = followup_kem_for_esp(sa);
+
+	if (kem != NULL)
+		proposals_add_kem(list, kem->id);
+}
+
 /*
  * Initiator of the exchange
  */
+
+static void make_offer(const struct ike_sa *sa, const struct request *request,
+                       struct proposal_list *out)
+{
+	bool with_kex = request->method != KEX_NONE;
+
+	profile_reoffer_esp(sa->profile, request->spi_in, with_kex, out);
+	if (with_kex)
+		add_kem(sa, out);
+}
 
 bool create_child_write(struct ike_sa *sa, struct request *request, struct message_writer *m)
 {
@@ -22,7 +41,7 @@ bool create_child_write(struct ike_sa *sa, struct request *request, struct messa
 	struct proposal_list offer;
 
 	request->spi_in = children_new_spi(sa);
-	profile_reoffer_esp(sa->profile, request->spi_in, request->method != KEX_NONE, &offer);
+	make_offer(sa, request, &offer);
 	nonce_draw(&request->nonce, 32, ike);
 	if (request->method != KEX_NONE && !own_kex_start(&request->kex, request->method, ike))
 		return false;
@@ -53,6 +72,18 @@ static bool try_other_method(struct ike_sa *sa, struct request *request, struct 
 		return false;
 	request->is_second_try = true;
 	request->method = (enum kex_id)method;
+	request_add_first(sa, request, now);
+	return true;
+}
+
+/* It has waited too long for the second part: all of it once more (RFC 9370 section 2.2.4). */
+static bool try_anew(struct ike_sa *sa, struct request *request, struct instant now)
+{
+	if (request->followup == NULL || request->was_forgotten)
+		return false;
+	request->was_forgotten = true;
+	followup_free(request->followup);
+	request->followup = NULL;
 	request_add_first(sa, request, now);
 	return true;
 }
@@ -100,7 +131,10 @@ static void fail(struct ike_sa *sa, const struct request *request, enum ike_reas
 static void on_error(struct ike_sa *sa, struct request *request, const struct notify *error,
                      struct instant now)
 {
-	if (error->type == NOTIFY_INVALID_KE_PAYLOAD &&
+	if (error->type == NOTIFY_STATE_NOT_FOUND && request->kind == REQUEST_CREATE_CHILD &&
+	    try_anew(sa, request, now))
+		return;
+	if (error->type == NOTIFY_INVALID_KE_PAYLOAD && request->followup == NULL &&
 	    try_other_method(sa, request, error->data, now))
 		return;
 	if (error->type == NOTIFY_SINGLE_PAIR_REQUIRED && request->kind == REQUEST_CREATE_CHILD &&
@@ -145,7 +179,7 @@ static enum answer_verdict judge(const struct ike_sa *sa, const struct request *
 	    p->ts_r.data == NULL || !proposals_parse(p->sa, &answer) ||
 	    !ts_parse(p->ts_i, &terms->ts_i) || !ts_parse(p->ts_r, &terms->ts_r))
 		return ANSWER_BROKEN;
-	profile_reoffer_esp(sa->profile, request->spi_in, method != KEX_NONE, &offer);
+	make_offer(sa, request, &offer);
 	if (!proposals_check_answer(&answer, &offer, &terms->choice) ||
 	    !child_spi_is_valid(terms->choice.spi) || terms->choice.suite.kex != method)
 		return ANSWER_NO_SUITE;
@@ -160,8 +194,15 @@ static enum answer_verdict judge(const struct ike_sa *sa, const struct request *
 	return ANSWER_OK;
 }
 
-static bool add_child(struct ike_sa *sa, const struct request *request, const struct payloads *p,
-                      const struct child_terms *terms, const struct secret *shared,
+/* What the exchange gave beside its terms; `additional` NULL: it had no second part. */
+struct outcome {
+	struct bytes nonce_r;
+	const struct secret *shared;
+	const struct secret *additional;
+};
+
+static bool add_child(struct ike_sa *sa, const struct request *request,
+                      const struct child_terms *terms, const struct outcome *outcome,
                       struct instant now)
 {
 	struct child_recipe recipe = {
@@ -169,8 +210,9 @@ static bool add_child(struct ike_sa *sa, const struct request *request, const st
 		.choice = &terms->choice,
 		.is_exchange_initiator = true,
 		.nonce_i = nonce_view(&request->nonce),
-		.nonce_r = p->nonce,
-		.shared = shared,
+		.nonce_r = outcome->nonce_r,
+		.shared = outcome->shared,
+		.additional = outcome->additional,
 		.local = &terms->ts_i.selectors[0],
 		.remote = &terms->ts_r.selectors[0],
 		.more_local = children_more(&terms->ts_i),
@@ -188,19 +230,50 @@ static bool add_child(struct ike_sa *sa, const struct request *request, const st
 	return true;
 }
 
-/* <-- HDR, SK { SA, Nr, [KEr], TSi, TSr } */
-static void on_answer(struct ike_sa *sa, const struct request *request, const struct payloads *p,
+/* --> IKE_FOLLOWUP_KE, or nothing: another rekey is the one that counts. Takes over `shared` and
+ * `terms`, and the request if true. */
+static bool follow_up(struct ike_sa *sa, struct request *request, const struct payloads *p,
+                      struct child_terms *terms, struct secret *shared, struct instant now)
+{
+	struct followup *f = followup_new(sa, shared, terms);
+
+	f->nonce_i = request->nonce;
+	f->nonce_r = nonce_of(p->nonce);
+	if (!followup_take_link(f, p)) {
+		followup_free(f);
+		fail(sa, request, IKE_REASON_PROTOCOL, 0, now);
+		ike_sa_close(sa, IKE_REASON_PROTOCOL, 0, now);
+		return false;
+	}
+	if (request->kind == REQUEST_REKEY_CHILD &&
+	    !rekey_child_goes_on(sa, request, followup_lowest(f))) {
+		followup_free(f);
+		return false;
+	}
+	own_kex_wipe(&request->kex);
+	request->followup = f;
+	request_add_first(sa, request, now);
+	return true;
+}
+
+/* <-- HDR, SK { SA, Nr, [KEr], TSi, TSr }. True: the request goes on. */
+static bool on_answer(struct ike_sa *sa, struct request *request, const struct payloads *p,
                       struct instant now)
 {
 	CLEANUP(secret_free) struct secret shared = { 0 };
-	struct child_terms terms = { 0 };
-
+	struct child_terms *terms = new_zeroed(sizeof(*terms));
+	enum answer_verdict verdict = judge(sa, request, p, terms, &shared);
+	const struct outcome outcome = { .nonce_r = p->nonce, .shared = &shared };
+	bool has_more = verdict != ANSWER_BROKEN && terms->choice.suite.addke != 0;
 	enum ike_reason reason = IKE_REASON_LOCAL;
+	bool is_made;
 
-	switch (judge(sa, request, p, &terms, &shared)) {
+	if (verdict == ANSWER_OK && has_more)
+		return follow_up(sa, request, p, terms, &shared, now);
+	is_made = verdict == ANSWER_OK && add_child(sa, request, terms, &outcome, now);
+	child_terms_free(terms);
+	switch (verdict) {
 	case ANSWER_OK:
-		if (add_child(sa, request, p, &terms, &shared, now))
-			return;
 		break;
 	case ANSWER_NO_SUITE:
 		reason = IKE_REASON_NO_PROPOSAL;
@@ -210,9 +283,36 @@ static void on_answer(struct ike_sa *sa, const struct request *request, const st
 		break;
 	case ANSWER_BROKEN:
 		fail(sa, request, IKE_REASON_PROTOCOL, 0, now);
+		ike_sa_close(sa, IKE_REASON_PROTOCOL, 0, now);
+		return false;
+	}
+	if (is_made)
+		return false;
+	fail(sa, request, reason, 0, now);
+	/* Without its second part the peer has none that could be deleted. */
+	if (!has_more)
+		informational_delete_child(sa, request->spi_in, now);
+	return false;
+}
+
+/* <-- HDR, SK { KEr(1) } */
+static void on_followup_answer(struct ike_sa *sa, const struct request *request,
+                               const struct payloads *p, struct instant now)
+{
+	struct followup *f = request->followup;
+	const struct outcome outcome = {
+		.nonce_r = nonce_view(&f->nonce_r),
+		.shared = &f->shared,
+		.additional = &f->additional,
+	};
+
+	if (!followup_read_answer(f, p)) {
+		fail(sa, request, IKE_REASON_PROTOCOL, 0, now);
 		return ike_sa_close(sa, IKE_REASON_PROTOCOL, 0, now);
 	}
-	fail(sa, request, reason, 0, now);
+	if (add_child(sa, request, f->terms, &outcome, now))
+		return;
+	fail(sa, request, IKE_REASON_LOCAL, 0, now);
 	informational_delete_child(sa, request->spi_in, now);
 }
 
@@ -223,7 +323,10 @@ void create_child_on_response(struct ike_sa *sa, struct request *request, const 
 
 	if (payloads_find_error(p, &error))
 		return on_error(sa, request, &error, now);
-	on_answer(sa, request, p, now);
+	if (request->followup != NULL)
+		on_followup_answer(sa, request, p, now);
+	else if (on_answer(sa, request, p, now))
+		return;
 	request_free(request);
 }
 
@@ -279,8 +382,7 @@ static bool keep_request(struct ike_sa *sa, const struct payloads *p, const stru
 
 	child_terms_free(sa->asked);
 	sa->asked = terms;
-	terms->peer_nonce.len = (uint16_t)p->nonce.len;
-	memcpy(terms->peer_nonce.octets, p->nonce.data, p->nonce.len);
+	terms->peer_nonce = nonce_of(p->nonce);
 	terms->peer_public = buf_copy(ke->value);
 	terms->has_transport = children_has_transport(p);
 	return ts_parse(p->ts_i, &terms->ts_i) && ts_parse(p->ts_r, &terms->ts_r);
@@ -299,11 +401,15 @@ static bool choose(const struct ike_sa *sa, const struct proposal_list *offered,
 	struct proposal_list allowed;
 
 	profile_allow_esp(sa->profile, kex_first, &allowed);
+	if (kex_first)
+		add_kem(sa, &allowed);
 	if (proposals_choose(offered, &allowed, kex_sent, out))
 		return true;
 	if (sa->profile->pfs)
 		return false;
 	profile_allow_esp(sa->profile, !kex_first, &allowed);
+	if (!kex_first)
+		add_kem(sa, &allowed);
 	return proposals_choose(offered, &allowed, kex_sent, out);
 }
 
@@ -320,23 +426,26 @@ static void grant_wipe(struct grant *grant)
 	secret_free(&grant->shared);
 }
 
-static bool install(struct ike_sa *sa, const struct ike_permission *permission,
-                    const struct grant *grant, struct instant now)
+/* `additional`: of the second part, or NULL. */
+static bool install(struct ike_sa *sa, const struct child_terms *terms,
+                    const struct ike_permission *permission, const struct grant *grant,
+                    const struct secret *additional, struct instant now)
 {
 	const struct child_recipe recipe = {
 		.spi_in = grant->spi_in,
-		.choice = &sa->asked->choice,
-		.nonce_i = nonce_view(&sa->asked->peer_nonce),
+		.choice = &terms->choice,
+		.nonce_i = nonce_view(&terms->peer_nonce),
 		.nonce_r = nonce_view(&grant->nonce),
 		.shared = &grant->shared,
+		.additional = additional,
 		.local = &permission->ours,
 		.remote = &permission->peer,
 		.more_local = permission->more_ours,
 		.more_remote = permission->more_peer,
-		.has_transport = sa->asked->has_transport,
+		.has_transport = terms->has_transport,
 		.tag = permission->tag,
-		.replaces = sa->asked->replaces,
-		.start = sa->asked->replaces == 0 ? CHILD_SENDS_NOW : CHILD_SENDS_LATER,
+		.replaces = terms->replaces,
+		.start = terms->replaces == 0 ? CHILD_SENDS_NOW : CHILD_SENDS_LATER,
 	};
 
 	if (recipe.replaces == 0)
@@ -347,7 +456,8 @@ static bool install(struct ike_sa *sa, const struct ike_permission *permission,
 	return true;
 }
 
-/* --> HDR, SK { SA, Nr, [KEr], TSi, TSr }; the CHILD SA is installed before (TS-13) */
+/* --> HDR, SK { SA, Nr, [KEr], TSi, TSr }; the CHILD SA is installed before (TS-13), or when the
+ * second part comes */
 static void send_grant(struct ike_sa *sa, const struct ike_permission *permission,
                        const struct grant *grant)
 {
@@ -361,7 +471,51 @@ static void send_grant(struct ike_sa *sa, const struct ike_permission *permissio
 	if (grant->kex.method != KEX_NONE)
 		add_own_kex(&m, &grant->kex);
 	children_add_granted(&m, sa, sa->asked, permission);
+	if (sa->asked->choice.suite.addke != 0)
+		followup_add_link(&m, sa);
 	response_send(sa, &m);
+}
+
+static void await_followup(struct ike_sa *sa, const struct ike_permission *permission,
+                           struct grant *grant, struct instant now)
+{
+	struct followup *f = followup_new(sa, &grant->shared, sa->asked);
+
+	f->nonce_i = sa->asked->peer_nonce;
+	f->nonce_r = grant->nonce;
+	f->spi_in = grant->spi_in;
+	f->permission = (struct ike_permission){
+		.verdict = permission->verdict,
+		.peer = permission->peer,
+		.ours = permission->ours,
+		.more_peer = selectors_copy(permission->more_peer),
+		.more_ours = selectors_copy(permission->more_ours),
+		.tag = permission->tag,
+	};
+	followup_wait(sa, f, now);
+	send_grant(sa, permission, grant);
+	sa->asked = NULL;
+}
+
+void create_child_on_followup(struct ike_sa *sa, const struct followup *f, struct instant now)
+{
+	const struct child *old = NULL;
+	/* Lent by `f`. */
+	const struct grant grant = {
+		.spi_in = f->spi_in,
+		.nonce = f->nonce_r,
+		.shared = f->shared,
+	};
+
+	if (f->terms->replaces != 0)
+		old = children_find_in(sa, f->terms->replaces);
+	/* What it was to take over from may be gone, or be going. */
+	if (sa->ike->is_shutting_down ||
+	    (f->terms->replaces != 0 && (old == NULL || rekey_child_objection(sa, old) != 0)))
+		return followup_refuse(sa);
+	if (!install(sa, f->terms, &f->permission, &grant, &f->additional, now))
+		return response_send_notify(sa, NOTIFY_NO_ADDITIONAL_SAS, (struct bytes){ 0 });
+	followup_send_answer(sa, f);
 }
 
 void create_child_on_permission(struct ike_sa *sa, const struct ike_permission *permission,
@@ -382,7 +536,9 @@ void create_child_on_permission(struct ike_sa *sa, const struct ike_permission *
 	                                      buf_view(&sa->asked->peer_public), &grant.shared))
 		return response_refuse_broken(sa, now);
 	grant.spi_in = children_new_spi(sa);
-	if (!install(sa, permission, &grant, now))
+	if (sa->asked->choice.suite.addke != 0)
+		return await_followup(sa, permission, &grant, now);
+	if (!install(sa, sa->asked, permission, &grant, NULL, now))
 		return refuse(sa, NOTIFY_NO_ADDITIONAL_SAS);
 	send_grant(sa, permission, &grant);
 	child_terms_free(sa->asked);

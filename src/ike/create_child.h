@@ -5,6 +5,8 @@
  *   --> SK{ SA Ni KEi TSi TSr }
  *   <-- SK{ SA Nr KEr TSi TSr }     or an error; the IKE SA is unharmed (ERR-9)
  *
+ * Where both have an additional key exchange, IKE_FOLLOWUP_KE comes behind it (followup.h).
+ *
  * Either side may start it. Always with a key exchange of its own (TS-15). Requests to rekey are
  * refused with NO_ADDITIONAL_SAS, which a peer answers by making a new IKE SA (RFC 7296 section 4).
  */
@@ -23,3 +25,5 @@ void create_child_on_response(struct ike_sa *sa, struct request *request, const 
 void create_child_on_request(struct ike_sa *sa, const struct payloads *p, struct instant now);
 void create_child_on_permission(struct ike_sa *sa, const struct ike_permission *permission,
                                 struct instant now);
+/* The last part of what had one more; `f` stays the caller's. */
+void create_child_on_followup(struct ike_sa *sa, const struct followup *f, struct instant now);

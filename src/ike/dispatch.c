@@ -2,6 +2,7 @@
 
 #include "ike/auth_exchange.h"
 #include "ike/create_child.h"
+#include "ike/followup.h"
 #include "ike/informational.h"
 #include "ike/init.h"
 #include "ike/intermediate.h"
@@ -44,10 +45,7 @@ static void refuse_while_closing(struct ike_sa *sa, const struct payloads *p, st
 	response_send_notify(sa, NOTIFY_TEMPORARY_FAILURE, (struct bytes){ 0 });
 }
 
-/*
- * MKE-8: CREATE_CHILD_SA never chooses an additional key exchange, so there is none to be followed up
- * (RFC 9370 section 2.2.4). Keys are made with SK_d, which the one before IKE_AUTH has gone into.
- */
+/* Nothing is made any more, so there is nothing to follow up (RFC 9370 section 2.2.4). */
 static void refuse_followup(struct ike_sa *sa, const struct payloads *p, struct instant now)
 {
 	response_send_notify(sa, NOTIFY_STATE_NOT_FOUND, (struct bytes){ 0 });
@@ -67,11 +65,13 @@ static const struct request_row {
 	  auth_on_request },
 	{ IKE_SA_UP, EXCHANGE_CREATE_CHILD_SA, HAS(PAYLOAD_SA) | HAS(PAYLOAD_NONCE),
 	  create_child_on_request },
-	{ IKE_SA_UP, EXCHANGE_IKE_FOLLOWUP_KE, 0, refuse_followup },
+	{ IKE_SA_UP, EXCHANGE_IKE_FOLLOWUP_KE, 0, followup_on_request },
 	{ IKE_SA_UP, EXCHANGE_INFORMATIONAL, 0, informational_on_request },
 	{ IKE_SA_CLOSING, EXCHANGE_CREATE_CHILD_SA, 0, refuse_while_closing },
+	{ IKE_SA_CLOSING, EXCHANGE_IKE_FOLLOWUP_KE, 0, refuse_followup },
 	{ IKE_SA_CLOSING, EXCHANGE_INFORMATIONAL, 0, informational_on_request },
 	{ IKE_SA_REPLACED, EXCHANGE_CREATE_CHILD_SA, 0, refuse_while_closing },
+	{ IKE_SA_REPLACED, EXCHANGE_IKE_FOLLOWUP_KE, 0, refuse_followup },
 	{ IKE_SA_REPLACED, EXCHANGE_INFORMATIONAL, 0, informational_on_request },
 };
 

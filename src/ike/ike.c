@@ -10,6 +10,7 @@
 #include "ike/create_child.h"
 #include "ike/dispatch.h"
 #include "ike/endpoint.h"
+#include "ike/followup.h"
 #include "ike/informational.h"
 #include "ike/init.h"
 #include "ike/liveness.h"
@@ -512,6 +513,8 @@ static void on_sa_deadline(struct ike_sa *sa, struct instant now)
 		on_silence(sa);
 	else if (instant_reached(nat_path_due(sa), now))
 		nat_path_on_deadline(sa, now);
+	else if (sa->state == IKE_SA_UP && instant_reached(followup_due(sa), now))
+		followup_on_deadline(sa, now);
 	else if (sa->state == IKE_SA_UP && instant_reached(children_due(sa), now))
 		rekey_child_on_deadline(sa, now);
 	else if (sa->state == IKE_SA_UP)

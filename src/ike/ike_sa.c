@@ -6,6 +6,7 @@
 #include "crypto/x509.h"
 #include "ike/children.h"
 #include "ike/crash.h"
+#include "ike/followup.h"
 #include "ike/liveness.h"
 #include "ike/intermediate.h"
 #include "ike/nat_path.h"
@@ -103,6 +104,7 @@ struct ike_sa *ike_sa_new_successor(const struct ike_sa *old, bool is_initiator,
 	sa->keepalive = INSTANT_NEVER;
 	sa->cuts = old->cuts;
 	sa->ip_size = old->ip_size;
+	sa->kem = old->kem;
 	sa->profile = profiles_hold(&old->ike->profiles, old->profile);
 	return sa;
 }
@@ -162,6 +164,7 @@ static void wipe_contents(struct ike_sa *sa)
 	request_drop_all(sa);
 	child_terms_free(sa->asked);
 	sa->asked = NULL;
+	followup_forget(sa);
 	children_free(sa);
 	join_drop(&sa->ike->joins, &sa->request_join);
 	join_drop(&sa->ike->joins, &sa->sent_join);
@@ -418,6 +421,7 @@ struct instant ike_sa_due(const struct ike_sa *sa)
 
 	if (sa->state != IKE_SA_UP)
 		return due;
+	due = instant_min(due, followup_due(sa));
 	return instant_min(due, instant_min(children_due(sa), lifetime_due(&sa->life)));
 }
 

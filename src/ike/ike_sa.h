@@ -26,6 +26,7 @@
 #include "ike/ts.h"
 
 struct request;
+struct followup;
 
 #define IKE_SA_STATES(X)                                        \
 	X(INIT_SENT, "IKE_SA_INIT sent")                        \
@@ -67,6 +68,14 @@ struct nonce {
 static inline struct bytes nonce_view(const struct nonce *n)
 {
 	return BYTES(n->octets, n->len);
+}
+/* A copy of one that nonce_is_valid(). */
+static inline struct nonce nonce_of(struct bytes octets)
+{
+	struct nonce n = { .len = (uint16_t)octets.len };
+
+	memcpy(n.octets, octets.data, octets.len);
+	return n;
 }
 
 /* One key exchange of ours under way. */
@@ -216,6 +225,7 @@ struct ike_sa {
 	bool is_opportunistic;
 	unsigned forgeries;
 	const struct ike_profile *profile; /* held in ike->profiles, never NULL */
+	const struct kem *kem; /* both have it, for this SA and those after it; NULL: none */
 	struct handshake *hs;              /* NULL once up */
 	struct suite suite;
 	uint64_t owed_tag; /* CLOSING: the failure of this wish is still to be reported; 0: none */
@@ -263,6 +273,7 @@ struct ike_sa {
 	struct uncut response_uncut;
 	struct join *request_join; /* the next one, as it comes in pieces */
 	struct child_terms *asked; /* CREATE_CHILD_SA the owner thinks about */
+	struct followup *followup; /* CREATE_CHILD_SA of the peer that waits for its second part */
 	/* */
 	struct child *children;
 	size_t child_count;

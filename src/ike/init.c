@@ -297,6 +297,7 @@ static void on_answer(struct ike_sa *sa, const struct ike_header *header, const 
 	if (sa->suite.addke == 0)
 		return auth_start(sa, now);
 	hs->intermediate.kem = sa->ike->settings.kem;
+	sa->kem = hs->intermediate.kem;
 	if (!intermediate_start(sa, now))
 		ike_sa_end(sa, IKE_REASON_LOCAL, false);
 }
@@ -489,6 +490,7 @@ static void keep_request(struct ike_sa *sa, const struct init_request *r)
 	sa->suite = r->choice.suite;
 	if (sa->suite.addke != 0)
 		hs->intermediate.kem = sa->ike->settings.kem;
+	sa->kem = hs->intermediate.kem;
 	note_extensions(sa, r->path, 0, &r->p);
 }
 

@@ -79,7 +79,7 @@ static bool advance_keys(struct ike_sa *sa, const struct secret *shared)
 	struct ike_keys keys = { 0 };
 	struct sk sk = { 0 };
 
-	if (!ike_keys_rederive(&sa->suite, sa->suite.prf, &sa->keys.sk_d, shared,
+	if (!ike_keys_rederive(&sa->suite, sa->suite.prf, &sa->keys.sk_d, shared, NULL,
 	                       nonce_view(&hs->nonce_i), nonce_view(&hs->nonce_r), sa->spi_i,
 	                       sa->spi_r, &keys))
 		return false;

@@ -1,5 +1,6 @@
 #include "ike/two_ends_cases.h"
 
+#include "crypto/kem_bed.h"
 #include "ike/auth.h"
 #include "ike/intermediate.h"
 #include "util/vectors.h"
@@ -64,7 +65,7 @@ static void known_derive(struct known *k)
 	k->spi_r = strtoull(vector_string(k->root, "spi_r"), NULL, 16);
 	assert_true(ike_keys_derive(&k->suite, &first, buf_view(&k->ni), buf_view(&k->nr), k->spi_i,
 	                            k->spi_r, &k->before));
-	assert_true(ike_keys_rederive(&k->suite, k->suite.prf, &k->before.sk_d, &second,
+	assert_true(ike_keys_rederive(&k->suite, k->suite.prf, &k->before.sk_d, &second, NULL,
 	                              buf_view(&k->ni), buf_view(&k->nr), k->spi_i, k->spi_r,
 	                              &k->after));
 }
@@ -139,52 +140,6 @@ static void the_known_exchange_is_in_what_is_signed(void **state)
  * Two endpoints, with a key encapsulation for tests that anybody can break
  */
 
-static bool toy_public(struct bytes seed, uint8_t *out)
-{
-	for (size_t i = 0; i < 1184; i++)
-		out[i] = (uint8_t)(seed.data[i % seed.len] + i);
-	return true;
-}
-
-static bool toy_encapsulate(struct bytes public_key, struct bytes coins, uint8_t *ciphertext,
-                            struct secret *shared)
-{
-	if (public_key.len != 1184)
-		return false;
-	for (size_t i = 0; i < 1088; i++)
-		ciphertext[i] = (uint8_t)(coins.data[i % coins.len] ^ public_key.data[i % 32]);
-	*shared = secret_copy(coins);
-	return true;
-}
-
-static bool toy_decapsulate(struct bytes seed, struct bytes ciphertext, struct secret *shared)
-{
-	uint8_t public_key[1184];
-
-	if (ciphertext.len != 1088)
-		return false;
-	toy_public(seed, public_key);
-	*shared = secret_new(KEM_SHARED_LEN);
-	for (size_t i = 0; i < KEM_SHARED_LEN; i++)
-		shared->data[i] = ciphertext.data[i] ^ public_key[i];
-	return true;
-}
-
-static const struct kem toy = { .id = KEX_ML_KEM_768,
-	                        .name = "toy",
-	                        .public_len = 1184,
-	                        .ciphertext_len = 1088,
-	                        .make_public = toy_public,
-	                        .encapsulate = toy_encapsulate,
-	                        .decapsulate = toy_decapsulate };
-
-static void give_kem(enum side side, const struct kem *kem)
-{
-	t.end[side].kem = kem;
-	ike_free(t.end[side].ike);
-	two_ends_reopen(&t, side);
-}
-
 /* The public key is an octet too long for one datagram of 1280: both pieces. */
 static void pass_whole(enum side from, uint8_t exchange)
 {
@@ -203,8 +158,8 @@ static void lose_whole(enum side from)
 static int set_up_both(void **state)
 {
 	two_ends_init(&t, KEY_ED25519);
-	give_kem(WEST, &toy);
-	give_kem(EAST, &toy);
+	two_ends_give_kem(&t, WEST, kem_bed());
+	two_ends_give_kem(&t, EAST, kem_bed());
 	return 0;
 }
 
@@ -230,7 +185,7 @@ static void who_has_none_finds_the_same_without_it(void **state)
 {
 	for (int side = WEST; side <= EAST; side++) {
 		two_ends_init(&t, KEY_ED25519);
-		give_kem((enum side)side, &toy);
+		two_ends_give_kem(&t, (enum side)side, kem_bed());
 		bring_up(&t, WEST);
 		expect_tunnels(&t, 1);
 		assert_int_equal(only_sa(&t, WEST)->suite.addke, 0);
@@ -335,18 +290,32 @@ static void ml_kem_768_makes_a_tunnel(void **state)
 {
 	if (kem_ml_kem_768() == NULL)
 		skip();
-	give_kem(WEST, kem_ml_kem_768());
-	give_kem(EAST, kem_ml_kem_768());
+	two_ends_give_kem(&t, WEST, kem_ml_kem_768());
+	two_ends_give_kem(&t, EAST, kem_ml_kem_768());
 	bring_up(&t, WEST);
 	expect_tunnels(&t, 1);
 	assert_int_equal(only_sa(&t, EAST)->suite.addke, KEX_ML_KEM_768);
 }
 
-static void a_rekey_goes_on_without_it(void **state)
+/* SA-14: the Responder's conn says nothing of algorithms, so it takes what was offered to strangers
+ */
+static void a_conn_without_algorithms_takes_it(void **state)
+{
+	struct ike_profile profile = ike_profile_default;
+
+	profile.dpd_delay_s = 40;
+	t.end[EAST].peer_profile = &profile;
+	bring_up(&t, WEST);
+	expect_tunnels(&t, 1);
+	assert_int_equal(only_sa(&t, EAST)->suite.addke, KEX_ML_KEM_768);
+}
+
+static void a_rekey_has_it_too(void **state)
 {
 	bring_up(&t, WEST);
 	live_ms(&t, 9 * 3600 * 1000LL);
 	expect_tunnels(&t, 1);
+	assert_int_equal(only_sa(&t, EAST)->suite.addke, KEX_ML_KEM_768);
 }
 
 int main(void)
@@ -366,7 +335,9 @@ int main(void)
 		                                tear_down),
 		cmocka_unit_test_setup_teardown(without_agreement_it_is_dropped, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(ml_kem_768_makes_a_tunnel, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_rekey_goes_on_without_it, set_up_both, tear_down),
+		cmocka_unit_test_setup_teardown(a_conn_without_algorithms_takes_it, set_up_both,
+		                                tear_down),
+		cmocka_unit_test_setup_teardown(a_rekey_has_it_too, set_up_both, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -20,6 +20,11 @@ static struct secret take(struct reader *r, size_t len)
 	return secret_copy(read_bytes(r, len));
 }
 
+static struct bytes view_or_none(const struct secret *s)
+{
+	return s != NULL ? secret_view(s) : (struct bytes){ 0 };
+}
+
 /* `first`, then `second`. */
 static struct secret join(struct bytes first, struct bytes second)
 {
@@ -79,11 +84,11 @@ bool ike_keys_derive(const struct suite *suite, const struct secret *shared, str
 
 bool ike_keys_rederive(const struct suite *suite, enum prf_id old_prf,
                        const struct secret *old_sk_d, const struct secret *shared,
-                       struct bytes nonce_i, struct bytes nonce_r, uint64_t spi_i, uint64_t spi_r,
-                       struct ike_keys *keys)
+                       const struct secret *additional, struct bytes nonce_i, struct bytes nonce_r,
+                       uint64_t spi_i, uint64_t spi_r, struct ike_keys *keys)
 {
 	CLEANUP(secret_free) struct secret skeyseed = secret_new(prf_len(old_prf));
-	struct bytes seed[] = { secret_view(shared), nonce_i, nonce_r };
+	struct bytes seed[] = { secret_view(shared), nonce_i, nonce_r, view_or_none(additional) };
 
 	if (!prf(old_prf, secret_view(old_sk_d), seed, ARRAY_LEN(seed), skeyseed.data))
 		return false;
@@ -91,13 +96,12 @@ bool ike_keys_rederive(const struct suite *suite, enum prf_id old_prf,
 }
 
 bool child_keys_derive(enum prf_id prf_id, enum aead_id cipher, const struct secret *sk_d,
-                       const struct secret *shared, struct bytes nonce_i, struct bytes nonce_r,
-                       struct child_keys *keys)
+                       const struct secret *shared, const struct secret *additional,
+                       struct bytes nonce_i, struct bytes nonce_r, struct child_keys *keys)
 {
 	size_t key_len = aead_key_len(cipher);
 	CLEANUP(secret_free) struct secret keymat = secret_new(2 * key_len);
-	struct bytes seed[] = { shared != NULL ? secret_view(shared) : (struct bytes){ 0 }, nonce_i,
-		                nonce_r };
+	struct bytes seed[] = { view_or_none(shared), nonce_i, nonce_r, view_or_none(additional) };
 	struct reader r;
 
 	if (!prf_plus(prf_id, secret_view(sk_d), seed, ARRAY_LEN(seed), keymat.data, keymat.len))

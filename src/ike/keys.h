@@ -29,15 +29,17 @@ void ike_keys_wipe(struct ike_keys *keys);
 MUST_USE bool ike_keys_derive(const struct suite *suite, const struct secret *shared,
                               struct bytes nonce_i, struct bytes nonce_r, uint64_t spi_i,
                               uint64_t spi_r, struct ike_keys *keys);
-/* Of an IKE SA rekey (section 2.18): the old PRF makes SKEYSEED, the new one expands it (KDF-7). */
+/* Of an IKE SA rekey (section 2.18): the old PRF makes SKEYSEED, the new one expands it (KDF-7).
+ * `additional`: of IKE_FOLLOWUP_KE, behind the nonces (RFC 9370 section 2.2.4), or NULL. */
 MUST_USE bool ike_keys_rederive(const struct suite *suite, enum prf_id old_prf,
                                 const struct secret *old_sk_d, const struct secret *shared,
-                                struct bytes nonce_i, struct bytes nonce_r, uint64_t spi_i,
-                                uint64_t spi_r, struct ike_keys *keys);
+                                const struct secret *additional, struct bytes nonce_i,
+                                struct bytes nonce_r, uint64_t spi_i, uint64_t spi_r,
+                                struct ike_keys *keys);
 
 /*
  * KEYMAT of a CHILD SA (section 2.17). i and r are the sides of the exchange that creates it, not
- * of the IKE SA (KDF-5). `shared`: of the PFS exchange, or NULL.
+ * of the IKE SA (KDF-5). `shared`: of the PFS exchange, or NULL; `additional` as above.
  */
 struct child_keys {
 	struct secret i_to_r; /* cipher key, then salt or MAC key */
@@ -45,5 +47,6 @@ struct child_keys {
 };
 void child_keys_wipe(struct child_keys *keys);
 MUST_USE bool child_keys_derive(enum prf_id prf_id, enum aead_id cipher, const struct secret *sk_d,
-                                const struct secret *shared, struct bytes nonce_i,
-                                struct bytes nonce_r, struct child_keys *keys);
+                                const struct secret *shared, const struct secret *additional,
+                                struct bytes nonce_i, struct bytes nonce_r,
+                                struct child_keys *keys);

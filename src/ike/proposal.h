@@ -65,7 +65,7 @@ struct suite {
 	enum prf_id prf;     /* IKE; PRF_NONE for ESP */
 	enum kex_id kex;     /* KEX_NONE for ESP without PFS */
 	bool is_esn;         /* ESP */
-	uint16_t addke;      /* IKE: the additional key exchange (crypto/kem.h); 0: none */
+	uint16_t addke;      /* the additional key exchange (crypto/kem.h); 0: none */
 };
 
 struct proposal_choice {

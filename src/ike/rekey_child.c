@@ -1,6 +1,7 @@
 #include "ike/rekey_child.h"
 
 #include "ike/collision.h"
+#include "ike/followup.h"
 #include "ike/informational.h"
 
 /*
@@ -25,6 +26,11 @@ void rekey_child_start(struct ike_sa *sa, struct child *child, struct instant no
 		return;
 	if (child->life.is_refused)
 		return renew_elsewhere(sa, child, now);
+	/* The peer is at it, and would refuse. */
+	if (followup_is_of_child(sa, child->spi_in)) {
+		child->life.rekey = sa->followup->drops;
+		return;
+	}
 	request = request_new(REQUEST_REKEY_CHILD);
 	request->old_in = child->spi_in;
 	request->local = child->local;
@@ -109,6 +115,32 @@ void rekey_child_on_error(struct ike_sa *sa, const struct request *request, uint
 		close_now(sa, old, IKE_REASON_EXPIRED, now);
 }
 
+bool rekey_child_goes_on(struct ike_sa *sa, const struct request *request, struct bytes lowest)
+{
+	struct child *old = children_find_in(sa, request->old_in);
+	struct bytes theirs = { 0 };
+	bool is_awaited;
+
+	if (old == NULL)
+		return false;
+	is_awaited = followup_is_of_child(sa, old->spi_in);
+	/* A heir that is gone was closed by the peer, who knew before us that it had lost. */
+	if (old->heir != 0 && children_find_in(sa, old->heir) != NULL)
+		theirs = buf_view(&old->heir_nonce);
+	else if (is_awaited)
+		theirs = followup_lowest(sa->followup);
+	if (old->is_deleting || (theirs.len > 0 && collision_is_lower(lowest, theirs))) {
+		old->is_rekeying = false;
+		/* Should the peer not go on with its own. */
+		if (is_awaited && !old->is_deleting)
+			old->life.rekey = sa->followup->drops;
+		return false;
+	}
+	if (is_awaited)
+		followup_forget(sa);
+	return true;
+}
+
 static bool is_ours_lower(const struct child *old, const struct child_recipe *recipe)
 {
 	return collision_is_lower(collision_lowest(recipe->nonce_i, recipe->nonce_r),
@@ -142,6 +174,8 @@ void rekey_child_settle(struct ike_sa *sa, const struct request *request,
 	struct child *heir = children_find_in(sa, old->heir);
 
 	old->is_rekeying = false;
+	if (followup_is_of_child(sa, old->spi_in))
+		followup_forget(sa);
 	if (recipe->start == CHILD_SENDS_NEVER) {
 		close_quietly(sa, children_find_in(sa, recipe->spi_in), now);
 		return;
@@ -152,12 +186,23 @@ void rekey_child_settle(struct ike_sa *sa, const struct request *request,
 	close_quietly(sa, old, now);
 }
 
+/* Ours has its first part done, so that it is the one that counts (RFC 9370 section 2.2.4). */
+static bool is_followed_up(const struct ike_sa *sa, const struct child *old)
+{
+	const struct request *request = sa->current;
+
+	return request != NULL && request->kind == REQUEST_REKEY_CHILD &&
+	       request->followup != NULL && request->old_in == old->spi_in;
+}
+
 uint16_t rekey_child_objection(const struct ike_sa *sa, const struct child *old)
 {
 	if (sa->ike->is_shutting_down)
 		return NOTIFY_NO_ADDITIONAL_SAS;
 	/* COL-1; or it has a heir, which is the one to rekey. */
-	return old->is_deleting || old->heir != 0 ? NOTIFY_TEMPORARY_FAILURE : 0;
+	return old->is_deleting || old->heir != 0 || is_followed_up(sa, old)
+	           ? NOTIFY_TEMPORARY_FAILURE
+	           : 0;
 }
 
 void rekey_child_inherit(struct ike_sa *sa, const struct child_recipe *recipe)

@@ -17,10 +17,10 @@
 /* Queues the request, unless the child has a successor or goes away already. */
 void rekey_child_start(struct ike_sa *sa, struct child *child, struct instant now);
 /*
- * The peer will not make a successor on this IKE SA, however often it is asked: none at all (RFC 7296
- * section 4), or none by what we offer in CREATE_CHILD_SA. IKE_SA_INIT and IKE_AUTH offer otherwise: there
- * is no key exchange of the child's own, and there may be an additional one (RFC 9370), which we do not
- * follow up.
+ * The peer will not make a successor on this IKE SA, however often it is asked: none at all (RFC
+ * 7296 section 4), or none by what we offer in CREATE_CHILD_SA. IKE_SA_INIT and IKE_AUTH offer
+ * otherwise: there is no key exchange of the child's own, and an additional one (RFC 9370) is
+ * chosen or left for good.
  */
 bool rekey_is_refused_for_good(uint16_t error);
 /* It said so: whoever wants it to go on needs another IKE SA (TS-16). */
@@ -29,6 +29,12 @@ void rekey_child_needs_sa(const struct ike_sa *sa, const struct child *child);
 bool rekey_child_is_wanted(const struct ike_sa *sa, const struct request *request);
 void rekey_child_on_error(struct ike_sa *sa, const struct request *request, uint16_t error,
                           struct instant now);
+/*
+ * The peer agreed, and IKE_FOLLOWUP_KE would come. False: its own rekey counts (COL-20), or there
+ * is nothing to be rekeyed any more.
+ */
+MUST_USE bool rekey_child_goes_on(struct ike_sa *sa, const struct request *request,
+                                  struct bytes lowest);
 /*
  * The peer agreed: whom the new one takes over from, when it sends; false: nobody wants it any
  * more. After it was added, the one that has to go is closed.

@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "ike/collision.h"
+#include "ike/followup.h"
 #include "ike/peers.h"
 #include "ike/rekey_child.h"
 
@@ -79,6 +80,7 @@ static void take_over(struct ike_sa *new, struct ike_sa *old, struct instant now
 	swap_handles(old, new);
 	move_children(old, new);
 	move_requests(old, new);
+	followup_forget(old);
 	peers_remove(old);
 	ike_sa_inherit(new, old, now);
 	new->is_known_to_owner = old->is_known_to_owner;
@@ -161,6 +163,7 @@ struct agreement {
 	struct bytes nonce_i;
 	struct bytes nonce_r;
 	const struct secret *shared;
+	const struct secret *additional; /* of IKE_FOLLOWUP_KE, or NULL */
 };
 
 /* KDF-7. NULL: the crypto library refused. */
@@ -169,8 +172,8 @@ static struct ike_sa *successor(struct ike_sa *old, const struct agreement *a, s
 	struct ike_sa *new = ike_sa_new_successor(old, a->is_initiator, a->spi_i, a->spi_r, now);
 
 	new->suite = *a->suite;
-	if (!ike_keys_rederive(a->suite, old->suite.prf, &old->keys.sk_d, a->shared, a->nonce_i,
-	                       a->nonce_r, a->spi_i, a->spi_r, &new->keys) ||
+	if (!ike_keys_rederive(a->suite, old->suite.prf, &old->keys.sk_d, a->shared, a->additional,
+	                       a->nonce_i, a->nonce_r, a->spi_i, a->spi_r, &new->keys) ||
 	    !sk_init(&new->sk, a->suite->cipher, &new->keys, a->is_initiator, &new->ike->ports)) {
 		ike_sa_free(new);
 		return NULL;
@@ -209,6 +212,14 @@ static void keep_prf(struct proposal_list *list, enum prf_id prf)
 		*list = kept;
 }
 
+static void add_kem(const struct ike_sa *sa, struct proposal_list *list)
+{
+	const struct kem *kem = followup_kem_for_ike(sa);
+
+	if (kem != NULL)
+		proposals_add_kem(list, kem->id);
+}
+
 static size_t nonce_len(enum prf_id prf)
 {
 	return prf == PRF_HMAC_SHA2_512 ? 64 : 32; /* PLD-22 */
@@ -241,6 +252,7 @@ static void offer(const struct ike_sa *sa, uint64_t spi, struct proposal_list *o
 {
 	profile_reoffer_ike(sa->profile, spi, out);
 	keep_prf(out, sa->suite.prf);
+	add_kem(sa, out);
 }
 
 /* Another one takes over its children (TS-16); the peer is not asked for this one again. */
@@ -264,6 +276,11 @@ void rekey_ike_start(struct ike_sa *sa, struct instant now)
 		return;
 	if (sa->life.is_refused)
 		return renew_elsewhere(sa, now);
+	/* The peer is at it, and would refuse. */
+	if (followup_is_of_ike(sa)) {
+		sa->life.rekey = sa->followup->drops;
+		return;
+	}
 	request = request_new(REQUEST_REKEY_IKE);
 	offer(sa, 1, &list);
 	request->method = profile_later_kex(&list, sa->suite.kex);
@@ -296,8 +313,8 @@ static bool try_other_method(struct ike_sa *sa, struct request *request, const s
 
 	offer(sa, 1, &list);
 	if (error->type != NOTIFY_INVALID_KE_PAYLOAD || request->is_second_try ||
-	    !invalid_ke_parse(error->data, &method) || method == request->method ||
-	    !proposals_offer_kex(&list, method))
+	    request->followup != NULL || !invalid_ke_parse(error->data, &method) ||
+	    method == request->method || !proposals_offer_kex(&list, method))
 		return false;
 	request->is_second_try = true;
 	request->method = (enum kex_id)method;
@@ -359,8 +376,59 @@ static void settle_ours(struct ike_sa *old, struct ike_sa *new, struct bytes low
 	ike_sa_close(old, IKE_REASON_REPLACED, 0, now);
 }
 
-/* <-- HDR, SK { SA, Nr, KEr } */
-static void on_answer(struct ike_sa *sa, const struct request *request, const struct payloads *p,
+static void make_ours(struct ike_sa *sa, const struct agreement *agreement, struct instant now)
+{
+	struct ike_sa *new = successor(sa, agreement, now);
+
+	if (new == NULL)
+		return ike_sa_close(sa, IKE_REASON_LOCAL, 0, now);
+	settle_ours(sa, new, collision_lowest(agreement->nonce_i, agreement->nonce_r), now);
+}
+
+/* False: the peer's own rekey counts (COL-20), there is nothing of ours yet that could be closed.
+ */
+static bool goes_on(struct ike_sa *sa, struct bytes lowest, struct instant now)
+{
+	bool is_awaited = followup_is_of_ike(sa);
+
+	if (sa->rival != NULL && collision_is_lower(lowest, buf_view(&sa->rival_nonce))) {
+		rekey_ike_settle(sa->rival, now);
+		return false;
+	}
+	if (is_awaited && collision_is_lower(lowest, followup_lowest(sa->followup))) {
+		sa->life.rekey = sa->followup->drops; /* should the peer not go on */
+		return false;
+	}
+	if (is_awaited)
+		followup_forget(sa);
+	return true;
+}
+
+/* --> IKE_FOLLOWUP_KE, or nothing. Takes over `shared`, and the request if true. */
+static bool follow_up(struct ike_sa *sa, struct request *request, const struct payloads *p,
+                      const struct proposal_choice *choice, struct secret *shared,
+                      struct instant now)
+{
+	struct followup *f = followup_new(sa, shared, NULL);
+	bool has_link = followup_take_link(f, p);
+
+	f->choice = *choice;
+	f->nonce_i = request->nonce;
+	f->nonce_r = nonce_of(p->nonce);
+	if (!has_link || !goes_on(sa, followup_lowest(f), now)) {
+		followup_free(f);
+		if (!has_link)
+			ike_sa_close(sa, IKE_REASON_PROTOCOL, 0, now);
+		return false;
+	}
+	own_kex_wipe(&request->kex);
+	request->followup = f;
+	request_add_first(sa, request, now);
+	return true;
+}
+
+/* <-- HDR, SK { SA, Nr, KEr }. True: the request goes on. */
+static bool on_answer(struct ike_sa *sa, struct request *request, const struct payloads *p,
                       struct instant now)
 {
 	CLEANUP(secret_free) struct secret shared = { 0 };
@@ -373,29 +441,54 @@ static void on_answer(struct ike_sa *sa, const struct request *request, const st
 		.nonce_r = p->nonce,
 		.shared = &shared,
 	};
-	struct ike_sa *new;
 
 	/* The peer has moved its children to an IKE SA that we cannot have. */
-	if (!judge(sa, request, p, &choice, &shared))
-		return ike_sa_close(sa, IKE_REASON_PROTOCOL, 0, now);
+	if (!judge(sa, request, p, &choice, &shared)) {
+		ike_sa_close(sa, IKE_REASON_PROTOCOL, 0, now);
+		return false;
+	}
+	if (choice.suite.addke != 0)
+		return follow_up(sa, request, p, &choice, &shared, now);
 	agreement.spi_r = choice.spi;
-	new = successor(sa, &agreement, now);
-	if (new == NULL)
-		return ike_sa_close(sa, IKE_REASON_LOCAL, 0, now);
-	settle_ours(sa, new, collision_lowest(agreement.nonce_i, agreement.nonce_r), now);
+	make_ours(sa, &agreement, now);
+	return false;
+}
+
+/* <-- HDR, SK { KEr(1) } */
+static void on_followup_answer(struct ike_sa *sa, const struct request *request,
+                               const struct payloads *p, struct instant now)
+{
+	struct followup *f = request->followup;
+	const struct agreement agreement = {
+		.suite = &f->choice.suite,
+		.is_initiator = true,
+		.spi_i = request->spi,
+		.spi_r = f->choice.spi,
+		.nonce_i = nonce_view(&f->nonce_i),
+		.nonce_r = nonce_view(&f->nonce_r),
+		.shared = &f->shared,
+		.additional = &f->additional,
+	};
+
+	if (!followup_read_answer(f, p))
+		return ike_sa_close(sa, IKE_REASON_PROTOCOL, 0, now);
+	make_ours(sa, &agreement, now);
 }
 
 void rekey_ike_on_response(struct ike_sa *sa, struct request *request, const struct payloads *p,
                            struct instant now)
 {
 	struct notify error;
+	bool is_error = payloads_find_error(p, &error);
 
-	if (!payloads_find_error(p, &error))
-		on_answer(sa, request, p, now);
-	else if (try_other_method(sa, request, &error, now))
+	if (is_error && try_other_method(sa, request, &error, now))
 		return;
-	else
+	if (is_error)
 		on_error(sa, &error, now);
+	else if (request->followup != NULL)
+		on_followup_answer(sa, request, p, now);
+	else if (on_answer(sa, request, p, now))
+		return;
 	request_free(request);
 }
 
@@ -417,11 +510,19 @@ static bool is_changing_children(const struct ike_sa *sa)
 	                               sa->current->kind == REQUEST_DELETE_CHILD);
 }
 
+/* Ours has its first part done, so that it is the one that counts (RFC 9370 section 2.2.4). */
+static bool is_followed_up(const struct ike_sa *sa)
+{
+	return rekey_ike_is_under_way(sa) && sa->current->followup != NULL;
+}
+
 /* The error to refuse with; 0: it may be rekeyed, even if we find it early. */
 static uint16_t objection(const struct ike_sa *sa, struct instant now)
 {
 	if (sa->ike->is_shutting_down)
 		return NOTIFY_NO_ADDITIONAL_SAS;
+	if (is_followed_up(sa))
+		return NOTIFY_TEMPORARY_FAILURE;
 	if (is_changing_children(sa) || sa->rival != NULL || sa->rival_of != NULL) /* COL-7 */
 		return NOTIFY_TEMPORARY_FAILURE;
 	if (sa->rekeyed.ns != 0 && instant_since(now, sa->rekeyed).ns < between_rekeys.ns)
@@ -438,6 +539,8 @@ static bool choose(const struct ike_sa *sa, const struct proposal_list *offered,
 	profile_allow_ike(sa->profile, true, &all);
 	allowed = all;
 	keep_prf(&allowed, sa->suite.prf);
+	add_kem(sa, &allowed);
+	add_kem(sa, &all);
 	return (proposals_choose(offered, &allowed, kex_sent, out) ||
 	        proposals_choose(offered, &all, kex_sent, out)) &&
 	       out->spi != 0 && out->suite.kex != KEX_NONE;
@@ -455,6 +558,8 @@ static void send_answer(struct ike_sa *sa, const struct proposal_choice *choice,
 	payload_end(&m);
 	message_add(&m, PAYLOAD_NONCE, nonce_view(nonce));
 	add_own_kex(&m, kex);
+	if (choice->suite.addke != 0)
+		followup_add_link(&m, sa);
 	response_send(sa, &m);
 }
 
@@ -470,6 +575,20 @@ static void adopt(struct ike_sa *sa, struct ike_sa *new, struct bytes lowest, st
 	new->is_unheard = true;
 	take_over(new, sa, now);
 	await_delete(sa, new, now);
+}
+
+/* Takes over the shared secret. */
+static void await_followup(struct ike_sa *sa, const struct agreement *agreement,
+                           const struct proposal_choice *choice, struct secret *shared,
+                           struct instant now)
+{
+	struct followup *f = followup_new(sa, shared, NULL);
+
+	f->choice = *choice;
+	f->spi_r = agreement->spi_r;
+	f->nonce_i = nonce_of(agreement->nonce_i);
+	f->nonce_r = nonce_of(agreement->nonce_r);
+	followup_wait(sa, f, now);
 }
 
 static void agree(struct ike_sa *sa, const struct payloads *p, const struct ke *ke,
@@ -494,11 +613,37 @@ static void agree(struct ike_sa *sa, const struct payloads *p, const struct ke *
 	/* KDF-9: a peer that sends bad points loses the IKE SA too. */
 	if (!kex_shared(kex.method, secret_view(&kex.private_value), ke->value, &shared))
 		return response_refuse_broken(sa, now);
+	if (choice->suite.addke != 0) {
+		await_followup(sa, &agreement, choice, &shared, now);
+		return send_answer(sa, choice, agreement.spi_r, &nonce, &kex);
+	}
 	new = successor(sa, &agreement, now);
 	if (new == NULL)
 		return refuse(sa, NOTIFY_TEMPORARY_FAILURE, (struct bytes){ 0 });
 	send_answer(sa, choice, agreement.spi_r, &nonce, &kex);
 	adopt(sa, new, collision_lowest(agreement.nonce_i, agreement.nonce_r), now);
+}
+
+void rekey_ike_on_followup(struct ike_sa *sa, const struct followup *f, struct instant now)
+{
+	const struct agreement agreement = {
+		.suite = &f->choice.suite,
+		.spi_i = f->choice.spi,
+		.spi_r = f->spi_r,
+		.nonce_i = nonce_view(&f->nonce_i),
+		.nonce_r = nonce_view(&f->nonce_r),
+		.shared = &f->shared,
+		.additional = &f->additional,
+	};
+	struct ike_sa *new;
+
+	if (objection(sa, now) != 0)
+		return followup_refuse(sa);
+	new = successor(sa, &agreement, now);
+	if (new == NULL)
+		return refuse(sa, NOTIFY_TEMPORARY_FAILURE, (struct bytes){ 0 });
+	followup_send_answer(sa, f);
+	adopt(sa, new, followup_lowest(f), now);
 }
 
 /* <-- HDR, SK { SA, Ni, KEi } */

@@ -4,6 +4,7 @@
  *
  *   --> SK{ SA(with our SPI) Ni KEi }
  *   <-- SK{ SA(with the peer's SPI) Nr KEr }
+ *  [--> IKE_FOLLOWUP_KE <--, where both have an additional key exchange: followup.h]
  *   --> SK{ D(IKE) }      the last request on the old one, by the initiator of the rekey (RKY-4)
  *
  * The new IKE SA takes over the owner's handle, the CHILD SAs and the requests that wait; the owner
@@ -30,6 +31,8 @@ bool rekey_ike_is_under_way(const struct ike_sa *sa);
 /* Responder; `offered` is of an IKE SA. */
 void rekey_ike_on_request(struct ike_sa *sa, const struct payloads *p,
                           const struct proposal_list *offered, struct instant now);
+/* The second part of what had one more; `f` stays the caller's. */
+void rekey_ike_on_followup(struct ike_sa *sa, const struct followup *f, struct instant now);
 
 /* The peer has the successor it asked for: requests that wait may go by it. */
 void rekey_ike_heard(struct ike_sa *sa, struct instant now);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "ike/create_child.h"
+#include "ike/followup.h"
 #include "ike/informational.h"
 #include "ike/pieces.h"
 #include "ike/rekey_child.h"
@@ -29,6 +30,7 @@ void request_free(struct request *request)
 	if (request == NULL)
 		return;
 	own_kex_wipe(&request->kex);
+	followup_free(request->followup);
 	buf_free(&request->data);
 	selectors_free(&request->more_local);
 	selectors_free(&request->more_remote);
@@ -187,6 +189,8 @@ void request_nudge(struct ike_sa *sa, struct instant now)
 
 static uint8_t request_exchange(const struct request *request)
 {
+	if (request->followup != NULL)
+		return EXCHANGE_IKE_FOLLOWUP_KE;
 	return request->kind <= REQUEST_REKEY_IKE ? EXCHANGE_CREATE_CHILD_SA
 	                                          : EXCHANGE_INFORMATIONAL;
 }
@@ -194,6 +198,8 @@ static uint8_t request_exchange(const struct request *request)
 /* False: the request cannot be made on this machine. */
 static bool request_write(struct ike_sa *sa, struct request *request, struct message_writer *m)
 {
+	if (request->followup != NULL)
+		return followup_write(sa, request->followup, m);
 	switch (request->kind) {
 	case REQUEST_CREATE_CHILD:
 	case REQUEST_REKEY_CHILD:
@@ -228,7 +234,8 @@ static void request_start(struct ike_sa *sa, struct request *request, struct ins
 /* What has lost its sense while it waited is not sent. */
 static bool is_wanted(const struct ike_sa *sa, const struct request *request)
 {
-	return request->kind != REQUEST_REKEY_CHILD || rekey_child_is_wanted(sa, request);
+	return request->kind != REQUEST_REKEY_CHILD || request->followup != NULL ||
+	       rekey_child_is_wanted(sa, request);
 }
 
 static struct request *take_first(struct ike_sa *sa)
@@ -242,7 +249,7 @@ static struct request *take_first(struct ike_sa *sa)
 
 void request_pump(struct ike_sa *sa, struct instant now)
 {
-	if (sa->sent.data != NULL || sa->is_unheard ||
+	if (sa->sent.data != NULL || sa->is_unheard || followup_is_of_ike(sa) ||
 	    (sa->state != IKE_SA_UP && sa->state != IKE_SA_CLOSING))
 		return;
 	while (sa->queue != NULL && !is_wanted(sa, sa->queue))

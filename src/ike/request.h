@@ -9,7 +9,7 @@
 #include "ike/ike_sa.h"
 
 enum request_kind {
-	REQUEST_CREATE_CHILD, /* CREATE_CHILD_SA: one more pair */
+	REQUEST_CREATE_CHILD, /* CREATE_CHILD_SA: one more pair; IKE_FOLLOWUP_KE may be behind it */
 	REQUEST_REKEY_CHILD,  /* CREATE_CHILD_SA: one in place of another */
 	REQUEST_REKEY_IKE,    /* CREATE_CHILD_SA: a new IKE SA */
 	REQUEST_DELETE_CHILD, /* INFORMATIONAL */
@@ -37,6 +37,8 @@ struct request {
 	bool is_second_try;    /* after INVALID_KE_PAYLOAD */
 	struct nonce nonce;
 	struct own_kex kex;
+	struct followup *followup; /* owned; NULL: that is not its turn */
+	bool was_forgotten;        /* STATE_NOT_FOUND: begun anew */
 	/* CREATE_CHILD, DELETE_CHILD */
 	uint32_t spi_in;
 	/* NOTIFY, REPORT */

@@ -111,6 +111,8 @@ void two_ends_init(struct two_ends *t, enum key_kind kind);
 void two_ends_wipe(struct two_ends *t);
 /* A new endpoint for that side, whose old one was freed: it remembers nothing. */
 void two_ends_reopen(struct two_ends *t, enum side side);
+/* A new endpoint that has it, in place of one without SAs. */
+void two_ends_give_kem(struct two_ends *t, enum side side, const struct kem *kem);
 /* A tunnel for the host pair, made by `side`. */
 ike_handle bring_up(struct two_ends *t, enum side side);
 

@@ -204,3 +204,10 @@ void two_ends_reopen(struct two_ends *t, enum side side)
 
 	end->ike = ike_new(&ports, &owner, &settings);
 }
+
+void two_ends_give_kem(struct two_ends *t, enum side side, const struct kem *kem)
+{
+	t->end[side].kem = kem;
+	ike_free(t->end[side].ike);
+	two_ends_reopen(t, side);
+}
