@@ -1,10 +1,6 @@
 /*
  * Questions in libunbound's hands.
  *
- * When more is asked than it can do, a patient question waits for the one before it at the same
- * name: the proof that this name has no such record often says what others it has (RFC 8198), and
- * then libunbound answers the second by itself. Otherwise both go at once; an answer takes time.
- *
  * All have the same time for an answer, so they are due in the order they were asked, and one timer
  * serves them. libunbound may be later than that: such a question is answered for it, and goes on
  * living until it calls back.
@@ -12,8 +8,6 @@
 #include "resolver/state.h"
 
 #include <stdlib.h>
-
-#include "resolver/window.h"
 
 static struct asked *asked_new(struct resolver *r, const struct post_question *question)
 {
@@ -31,20 +25,11 @@ static struct asked *asked_new(struct resolver *r, const struct post_question *q
 	return asked;
 }
 
-static void unfollow(struct asked *asked)
-{
-	if (asked->leader != NULL)
-		asked->leader->follower = NULL;
-	if (asked->follower != NULL)
-		asked->follower->leader = NULL;
-	asked->leader = asked->follower = NULL;
-}
-
 static void asked_free(struct asked *asked)
 {
 	struct resolver *r = asked->resolver;
 
-	unfollow(asked);
+	(void)follow_end(asked);
 	TAILQ_REMOVE(asked->is_answered ? &r->late : &r->open, asked, in_list);
 	r->asked_count--;
 	free(asked);
@@ -72,17 +57,15 @@ static enum dns_trust trust_of(bool is_validated, int security)
 	return security == 2 ? DNS_SECURE : DNS_BOGUS;
 }
 
-static void put_question(struct asked *asked);
-
 /* Whoever waited for it is asked now. */
 static void finish(struct asked *asked, const struct dns_answer *what)
 {
-	struct asked *follower = asked->follower;
+	struct asked *follower = follow_end(asked);
 
 	answer(asked, what);
 	asked_free(asked);
 	if (follower != NULL)
-		put_question(follower);
+		asked_put(follower);
 }
 
 /* Late or not, libunbound calls this once for each question it accepted. */
@@ -104,8 +87,7 @@ static void on_resolved(void *ctx, int rcode, void *packet, int len, int securit
 	finish(asked, &what);
 }
 
-/* To libunbound with it. */
-static void put_question(struct asked *asked)
+void asked_put(struct asked *asked)
 {
 	static const struct dns_answer failed = { .status = DNS_FAILED };
 	struct resolver *r = asked->resolver;
@@ -131,20 +113,16 @@ void asked_go_on(struct resolver *r)
 	for (struct asked *asked = TAILQ_FIRST(&r->open); asked != NULL; asked = next) {
 		next = TAILQ_NEXT(asked, in_list);
 		if (asked->is_held && asked->leader == NULL)
-			put_question(asked);
+			asked_put(asked);
 	}
 }
 
 static void wait_for_due(struct resolver *r)
 {
 	const struct asked *first = TAILQ_FIRST(&r->open);
-	int64_t ns = first == NULL ? 0 : instant_since(first->due, loop_clock()).ns;
-	struct timeval wait = { .tv_sec = ns / 1000000000, .tv_usec = ns % 1000000000 / 1000 + 1 };
 
-	if (first != NULL && ns <= 0)
-		wait = (struct timeval){ 0 };
 	if (first != NULL)
-		evtimer_add(r->due_event, &wait);
+		loop_wake_at(r->due_event, first->due);
 }
 
 /* What it waited for may have been answered long ago: then it is set for the first one left. */
@@ -164,26 +142,6 @@ static void on_due(evutil_socket_t fd, short what, void *ctx)
 	wait_for_due(r);
 }
 
-/* It is our own work, not the network's time, that answers wait for. */
-static bool is_busy(const struct resolver *r)
-{
-	return __atomic_load_n(&r->window, __ATOMIC_RELAXED) < WINDOW_MOST;
-}
-
-/* Leaves `asked` with the one before it, if it may wait for that one. */
-static bool follow(struct asked *asked)
-{
-	struct asked *leader = TAILQ_PREV(asked, asked_list, in_list);
-
-	if (asked->how != LOOKUP_PATIENTLY || !is_busy(asked->resolver) || leader == NULL ||
-	    leader->how == LOOKUP_FRESH || strcmp(leader->name, asked->name) != 0)
-		return false;
-	asked->leader = leader;
-	leader->follower = asked;
-	asked->is_held = true;
-	return true;
-}
-
 void asked_ask(struct resolver *r, const struct post_question *question)
 {
 	static const struct dns_answer failed = { .status = DNS_FAILED };
@@ -201,7 +159,7 @@ void asked_ask(struct resolver *r, const struct post_question *question)
 	if (!evtimer_pending(r->due_event, NULL))
 		wait_for_due(r);
 	if (!asked->is_held && !follow(asked))
-		put_question(asked);
+		asked_put(asked);
 }
 
 static void forget_in(struct asked_list *list, const struct fresh *fresh)
@@ -226,7 +184,7 @@ bool asked_open(struct resolver *r)
 	TAILQ_INIT(&r->open);
 	TAILQ_INIT(&r->late);
 	r->due_event = evtimer_new(r->base, on_due, r);
-	return r->due_event != NULL;
+	return following_open(r) && r->due_event != NULL;
 }
 
 void asked_close(struct resolver *r)
@@ -235,6 +193,7 @@ void asked_close(struct resolver *r)
 
 	while ((asked = TAILQ_FIRST(&r->open)) != NULL || (asked = TAILQ_FIRST(&r->late)) != NULL)
 		asked_free(asked);
+	following_close(r);
 	if (r->due_event != NULL)
 		event_free(r->due_event);
 }

@@ -30,6 +30,16 @@ struct instant loop_clock(void)
 	return clock_of(CLOCK_MONOTONIC);
 }
 
+void loop_wake_at(struct event *timer, struct instant at)
+{
+	int64_t ns = instant_since(at, loop_clock()).ns;
+	struct timeval wait = { .tv_sec = ns / 1000000000, .tv_usec = ns % 1000000000 / 1000 + 1 };
+
+	if (ns <= 0)
+		wait = (struct timeval){ 0 };
+	evtimer_add(timer, &wait);
+}
+
 /* ---- Answers ---- */
 
 void loop_tell_now(struct resolver *r)

@@ -18,6 +18,7 @@
  *      silent  nothing at all             broken   SERVFAIL
  *      forged  TXT with a wrong signature
  *      late    as found, but only to the second datagram that asks
+ *      deaf    as found, but nothing at all to who asks for IPSECKEY
  *
  * With `is_signed` the zone is signed with Ed25519.
  */
@@ -191,7 +192,8 @@ static uint16_t write_answers(struct writer *w, const struct server *s, const st
 			write_signature(w, s, q->name, TYPE_CNAME, &target, 1, false);
 		return s->is_signed ? 2 : 1;
 	}
-	if (q->type != DNS_TYPE_TXT || (!is(q, "found") && !is(q, "forged") && !is(q, "late")))
+	if (q->type != DNS_TYPE_TXT ||
+	    (!is(q, "found") && !is(q, "forged") && !is(q, "late") && !is(q, "deaf")))
 		return 0;
 	write_record(w, q->name, DNS_TYPE_TXT, texts[0]);
 	write_record(w, q->name, DNS_TYPE_TXT, texts[1]);
@@ -233,7 +235,8 @@ static void on_query(evutil_socket_t fd, short what, void *ctx)
 	s->asked++;
 	s->found += is(&q, "found");
 	s->empty += is(&q, "empty");
-	if (is(&q, "silent") || (is(&q, "late") && s->late++ == 0))
+	if (is(&q, "silent") || (is(&q, "deaf") && q.type == DNS_TYPE_IPSECKEY) ||
+	    (is(&q, "late") && s->late++ == 0))
 		return;
 	write_bytes(&w, BYTES(in, q.len));
 	answers = write_answers(&w, s, &q);
@@ -579,6 +582,7 @@ static void a_patient_question_is_asked_where_nothing_is_proven(void **state)
 		{ "found.x", DNS_NO_DATA, DNS_FOUND },
 		{ "broken.x", DNS_FAILED, DNS_FAILED },
 		{ "silent.x", DNS_TIMED_OUT, DNS_TIMED_OUT },
+		{ "deaf.x", DNS_TIMED_OUT, DNS_FOUND },
 	};
 
 	server_open(&f.server, false);

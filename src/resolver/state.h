@@ -1,8 +1,9 @@
 #pragma once
 /*
  * What the files of this folder share of a resolver: the control thread's side (resolver.c), and
- * the other thread's: questions in libunbound's hands (asked.c), those past its cache (fresh.c),
- * the trust anchor (anchor.c), and the loop they are in (loop.c).
+ * the other thread's: questions in libunbound's hands (asked.c), those that wait for the one before
+ * (following.c), those past its cache (fresh.c), the trust anchor (anchor.c), and the loop they are
+ * in (loop.c).
  */
 #include <sys/queue.h>
 
@@ -31,8 +32,11 @@ struct asked {
 	struct instant due;
 	uint64_t query;
 	struct fresh *fresh; /* whose question it is, or NULL */
+	/* following.c */
 	struct asked *leader;   /* the question before, of the same name, which this waits for */
 	struct asked *follower; /* whose leader this is */
+	TAILQ_ENTRY(asked) in_following; /* of those that have a leader */
+	struct instant follow_until;
 	enum dns_type type;
 	enum lookup_how how;
 	bool is_validated;
@@ -75,6 +79,10 @@ struct resolver {
 	size_t asked_count; /* in both */
 	struct event *due_event;
 
+	/* following.c */
+	struct asked_list following; /* in the order they began to */
+	struct event *following_event;
+
 	/* fresh.c */
 	struct fresh *fresh;   /* for new questions past the cache, or NULL */
 	struct fresh *retired; /* the one before, while somebody waits for it */
@@ -99,6 +107,8 @@ struct resolver {
 MUST_USE bool loop_open(struct resolver *r);
 void loop_close(struct resolver *r);
 struct instant loop_clock(void);
+/* At once, if it is over. */
+void loop_wake_at(struct event *timer, struct instant at);
 void *loop_run(void *resolver);
 /* To the control thread with it, soon; takes it. */
 void loop_tell(struct resolver *r, struct post *post);
@@ -108,11 +118,21 @@ void loop_tell_now(struct resolver *r);
 /* asked.c */
 MUST_USE bool asked_open(struct resolver *r);
 void asked_close(struct resolver *r);
+/* To libunbound with it; it may be gone after that. */
+void asked_put(struct asked *asked);
 void asked_ask(struct resolver *r, const struct post_question *question);
 /* Those that were held go to libunbound. */
 void asked_go_on(struct resolver *r);
 /* Forgets those of a context that has gone. */
 void asked_forget(struct resolver *r, const struct fresh *fresh);
+
+/* following.c */
+MUST_USE bool following_open(struct resolver *r);
+void following_close(struct resolver *r);
+/* True: it waits for the question before it, and asked_put() comes later. */
+MUST_USE bool follow(struct asked *asked);
+/* It follows nobody, and nobody it, any more. Who did is to be put; NULL: nobody did. */
+struct asked *follow_end(struct asked *asked);
 
 /* fresh.c */
 /* A new question past the cache: the context before may be too old for it. */
