@@ -419,13 +419,17 @@ class Daemon(Gateway):
         tunnel = {**row, "action": "tunnel", "said": "tun0x1002@10.3.1.254", "strength": "dnssec",
                   "reason": "negotiated by us", "idle_s": None, "confirmed_s": None,
                   "expires_s": None, "next": None, "next_s": None}
-        self.reply["result"] = [row, tunnel]
+        trap = {**row, "action": "trap", "age_s": None, "reason": "configured", "idle_s": None,
+                "confirmed_s": None, "expires_s": None, "next": None, "next_s": None}
+        self.reply["result"] = [row, tunnel, trap]
         self.assertEqual(self.done("eroute", "--verbose"),
             "7          10.2.1.1/32        -> 10.3.1.1/32        => %pass\n"
             "           since 32 s by c: no delegation (NXDOMAIN); used 2 s ago; confirmed 9 s "
             "ago; expires in 868 s; next: asked again if used, in 868 s\n"
             "7          10.2.1.1/32        -> 10.3.1.1/32        => tun0x1002@10.3.1.254\n"
-            "           since 32 s by c: negotiated by us; strength dnssec\n")
+            "           since 32 s by c: negotiated by us; strength dnssec\n"
+            "7          10.2.1.1/32        -> 10.3.1.1/32        => %trap\n"
+            "           by c: configured\n")
 
     def test_auto_asks_for_one_action_on_one_conn(self):
         self.reply["result"] = None

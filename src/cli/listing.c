@@ -62,8 +62,10 @@ static long long number(const json_t *object, const char *key)
 /* Age, cause, strength, expiry and what comes next, below the row. */
 static void print_details(const json_t *row)
 {
-	printf("           since %lld s by %s: %s", number(row, "age_s"), cli_text(row, "conn"),
-	       cli_text(row, "reason"));
+	fputs("           ", stdout);
+	if (is_number(row, "age_s"))
+		printf("since %lld s ", number(row, "age_s"));
+	printf("by %s: %s", cli_text(row, "conn"), cli_text(row, "reason"));
 	if (json_is_string(json_object_get(row, "strength")))
 		printf("; strength %s", cli_text(row, "strength"));
 	if (is_number(row, "idle_s"))

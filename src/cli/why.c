@@ -189,8 +189,10 @@ static void print_eroute(const json_t *eroute, bool would)
 	       cli_text(eroute, "destination"), is_tunnel ? "" : "%",
 	       is_tunnel ? cli_text(eroute, "said") : action);
 	if (!would) {
-		printf(" for %lld s, %lld packets",
-		       (long long)json_integer_value(json_object_get(eroute, "age_s")),
+		if (is_there(eroute, "age_s"))
+			printf(" for %lld s,",
+			       (long long)json_integer_value(json_object_get(eroute, "age_s")));
+		printf(" %lld packets",
 		       (long long)json_integer_value(json_object_get(eroute, "packets")));
 		if (is_there(eroute, "strength"))
 			printf(", strength %s", cli_text(eroute, "strength"));

@@ -59,19 +59,18 @@ static json_t *seconds_since(struct instant at, struct instant now)
 json_t *listing_eroute(const struct eroute_view *view, struct instant now)
 {
 	bool is_tunnel = view->action == EROUTE_TUNNEL;
-	json_int_t age_s = instant_since(now, view->since).ns / 1000000000;
 
 	return json_pack(
-	    "{s:o, s:s, s:s, s:I, s:s, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:o, s:o}",
+	    "{s:o, s:s, s:s, s:I, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
 	    "traffic", string_or_null(traffic_text(&view->traffic).s), "source",
 	    range_text(&view->source).s, "destination", range_text(&view->destination).s, "packets",
 	    (json_int_t)view->packets, "action", action_name(view->action), "said", said(view),
 	    "conn", string_or_null(view->conn), "strength",
 	    is_tunnel ? string_or_null(strength_name(view->strength)) : json_null(), "reason",
-	    string_or_null(view->reason), "age_s", age_s, "idle_s", seconds_since(view->last, now),
-	    "confirmed_s", seconds_since(view->confirmed, now), "expires_s",
-	    seconds_until(view->expires, now), "next", string_or_null(view->next), "next_s",
-	    seconds_until(view->next_at, now));
+	    string_or_null(view->reason), "age_s", seconds_since(view->since, now), "idle_s",
+	    seconds_since(view->last, now), "confirmed_s", seconds_since(view->confirmed, now),
+	    "expires_s", seconds_until(view->expires, now), "next", string_or_null(view->next),
+	    "next_s", seconds_until(view->next_at, now));
 }
 
 static void see_eroute(void *ctx, const struct eroute_view *view)

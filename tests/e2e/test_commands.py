@@ -53,6 +53,10 @@ def test_the_table_is_the_howtos(lab, pair):
                for line in lines), lines
 
 
+def test_what_is_configured_so_has_no_age(pair):
+    assert {row["age_s"] for row in pair.west.eroutes() if row["reason"] == "configured"} == {None}
+
+
 def test_every_listing_is_json_too(pair):
     for words in (["eroute"], ["status"], ["look"], ["auto", "--status"]):
         assert pair.west.json(*words) is not None
