@@ -36,15 +36,6 @@ static void check_trust_anchor(const struct gateway *g)
 		         setup->trust_anchor);
 }
 
-static size_t written_conns(const struct conf *conf)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < conf->conn_count; i++)
-		count += !conf->conns[i].is_implied;
-	return count;
-}
-
 int checkconfig_command(struct cli *cli)
 {
 	struct gateway g;
@@ -57,7 +48,8 @@ int checkconfig_command(struct cli *cli)
 	check_trust_anchor(&g);
 	ok = check_steering(&g);
 	if (ok)
-		printf("%s/ipsec.conf is good: %zu conns\n", cli->confs, written_conns(&g.files.conf));
+		printf("%s/ipsec.conf is good: %zu conns\n", cli->confs,
+		       files_written_conns(&g.files.conf));
 	gateway_wipe(&g);
 	return ok ? CLI_DONE : CLI_FAILED;
 }

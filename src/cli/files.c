@@ -85,6 +85,15 @@ bool files_read(const struct cli *cli, bool is_start, struct files *out)
 	return false;
 }
 
+size_t files_written_conns(const struct conf *conf)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < conf->conn_count; i++)
+		count += !conf->conns[i].is_implied;
+	return count;
+}
+
 void files_wipe(struct files *files)
 {
 	conf_wipe(&files->conf);

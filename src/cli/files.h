@@ -23,6 +23,8 @@ MUST_USE bool files_read_conf(const struct cli *cli, bool is_start, struct files
 /* With `needs_file` a missing ipsec.secrets is an error, else the same as an empty one. */
 MUST_USE bool files_read_secrets(const struct cli *cli, bool needs_file, struct files *out);
 void files_wipe(struct files *files);
+/* Those of ipsec.conf, without the groups that are always there. */
+size_t files_written_conns(const struct conf *conf);
 /* The directory of the files, locked until the descriptor is closed; -1: errno says why not. */
 int files_lock(const struct cli *cli);
 /* All of it, and on disk. */

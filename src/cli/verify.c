@@ -86,7 +86,7 @@ static void verify_configuration(struct verify *v, const struct cli *cli, const 
 		return;
 	}
 	verify_ok(v, "configuration", "%s/ipsec.conf is good: %zu conns", cli->confs,
-	          g->files->conf.conn_count);
+	          files_written_conns(&g->files->conf));
 	if (g->plan->own4.family == IP_NONE && g->plan->own6.family == IP_NONE)
 		verify_fail(v, "addresses", "give it an address, or name a device in interfaces=",
 		            "this gateway has no outer address");
