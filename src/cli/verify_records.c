@@ -225,6 +225,28 @@ static bool is_our_key(const struct look *look, const struct pubkey *key)
 	return false;
 }
 
+/* What to publish for a subject: IPSECKEY takes keys of all types, TXT and KEY only RSA. */
+struct advice {
+	char s[160];
+};
+
+static struct advice advice_to_publish(const struct look *look, const struct subject *subject)
+{
+	const struct ip *outer =
+	    subject->address.family == IP_V6 && look->own.own6.family != IP_NONE ? &look->own.own6
+										 : &look->own.own4;
+	struct advice advice;
+
+	if (subject->address.family == IP_NONE || outer->family == IP_NONE)
+		snprintf(advice.s, sizeof(advice.s),
+		         "publish there what ipsec showhostkey --ipseckey prints");
+	else
+		snprintf(advice.s, sizeof(advice.s),
+		         "publish there what ipsec showhostkey --ipseckey %s prints",
+		         ip_text(outer).s);
+	return advice;
+}
+
 /* True: what was answered can be used; else why not is told. */
 static bool check_answers(const struct look *look, size_t i)
 {
@@ -251,7 +273,7 @@ static bool check_answers(const struct look *look, size_t i)
 		malformed += set->malformed;
 	}
 	if (malformed > 0)
-		verify_fail(look->v, "records", "publish what ipsec showhostkey prints",
+		verify_fail(look->v, "records", advice_to_publish(look, subject).s,
 		            "%s: %u records are malformed", subject->name, malformed);
 	return malformed == 0;
 }
@@ -306,7 +328,7 @@ static bool has_key_elsewhere(const struct look *look)
 /* What peers verify our signatures with. */
 static void check_own_keys(const struct look *look, size_t i)
 {
-	static const char advice[] = "publish there what ipsec showhostkey --ipseckey prints";
+	const struct advice advice = advice_to_publish(look, &look->subjects[i]);
 	const char *name = look->subjects[i].name;
 	size_t all, ours = count_own_keys(look, i, &all);
 
@@ -316,13 +338,13 @@ static void check_own_keys(const struct look *look, size_t i)
 	else if (ours > 0)
 		verify_ok(look->v, "our key", "%s has it", name);
 	else if (all > 0)
-		verify_fail(look->v, "our key", advice,
+		verify_fail(look->v, "our key", advice.s,
 		            "%s: the keys there are not in ipsec.secrets", name);
 	else if (has_key_elsewhere(look))
-		verify_warn(look->v, "our key", advice,
+		verify_warn(look->v, "our key", advice.s,
 		            "%s: no record has a key for us, so nobody accepts us there", name);
 	else
-		verify_fail(look->v, "our key", advice, "%s: no record has a key for us", name);
+		verify_fail(look->v, "our key", advice.s, "%s: no record has a key for us", name);
 }
 
 /* The host's gateways as a peer sees them. */
@@ -372,14 +394,15 @@ static void check_our_entry(const struct look *look, size_t i, const struct gate
                             size_t place)
 {
 	const struct gateway *ours = &gateways->list[place];
-	const char *name = look->subjects[i].name;
+	const struct subject *subject = &look->subjects[i];
+	const char *name = subject->name;
 	struct ip_text room;
 	bool has_key = ours->key_count == 0;
 
 	for (size_t k = 0; k < ours->key_count; k++)
 		has_key |= is_our_key(look, &ours->keys[k]);
 	if (!has_key)
-		verify_fail(look->v, "delegation", "publish what ipsec showhostkey prints",
+		verify_fail(look->v, "delegation", advice_to_publish(look, subject).s,
 		            "%s names us with a key that is not in ipsec.secrets", name);
 	else if (place > 0)
 		verify_ok(look->v, "delegation", "%s names us, after %s", name,
@@ -394,19 +417,14 @@ static void check_our_entry(const struct look *look, size_t i, const struct gate
 static void tell_nothing(const struct look *look, size_t i, enum flow_reason reason)
 {
 	const struct subject *subject = &look->subjects[i];
-	const struct ip *outer =
-	    subject->address.family == IP_V6 && look->own.own6.family != IP_NONE ? &look->own.own6
-										 : &look->own.own4;
-	char advice[160];
 
-	snprintf(advice, sizeof(advice), "publish there what ipsec showhostkey --txt %s prints",
-	         ip_text(outer).s);
 	if (authorises_us(look, i))
 		verify_ok(look->v, "delegation", "%s lets us speak for it, as @%s", subject->name,
 		          look->fqdn);
 	else
-		verify_warn(look->v, "delegation", advice, "%s: %s, so nobody comes to us for %s",
-		            subject->name, flow_reason_text(reason), ip_text(&subject->address).s);
+		verify_warn(look->v, "delegation", advice_to_publish(look, subject).s,
+		            "%s: %s, so nobody comes to us for %s", subject->name,
+		            flow_reason_text(reason), ip_text(&subject->address).s);
 }
 
 static void check_delegation(const struct look *look, size_t i)
@@ -425,11 +443,14 @@ static void check_delegation(const struct look *look, size_t i)
 		place++;
 	if (place < gateways.count)
 		check_our_entry(look, i, &gateways, place);
-	else
-		verify_warn(look->v, "delegation",
-		            "if it is behind us, publish what ipsec showhostkey --txt prints",
-		            "%s names another gateway: %s", subject->name,
-		            gateway_text(&gateways.list[0], &room));
+	else {
+		const struct advice advice = advice_to_publish(look, subject);
+		char text[sizeof(advice.s) + 32];
+
+		snprintf(text, sizeof(text), "if it is behind us, %s", advice.s);
+		verify_warn(look->v, "delegation", text, "%s names another gateway: %s",
+		            subject->name, gateway_text(&gateways.list[0], &room));
+	}
 	gateways_wipe(&gateways);
 }
 
