@@ -137,6 +137,76 @@ static void check_table(struct finding *finding, const char *table, size_t len)
 	free(text);
 }
 
+/* Whether a port is among what nft lists behind `udp dport`: 500, { 500, 4500 } or 400-600. */
+static bool names_port(const char *ports, unsigned long port)
+{
+	const char *end = ports + strcspn(ports, *ports == '{' ? "}" : " ");
+
+	while (ports < end) {
+		unsigned long first, last;
+		char *rest;
+
+		if (*ports < '0' || *ports > '9') {
+			ports++;
+			continue;
+		}
+		first = last = strtoul(ports, &rest, 10);
+		if (*rest == '-')
+			last = strtoul(rest + 1, &rest, 10);
+		if (first <= port && port <= last)
+			return true;
+		ports = rest;
+	}
+	return false;
+}
+
+/* A rule that refuses IKE of everybody; one with more conditions is meant so. */
+static bool refuses_ike(const char *rule, size_t len)
+{
+	static const char *const verdicts[] = { "drop", "reject" };
+	char text[512];
+
+	if (len >= sizeof(text) ||
+	    (strncmp(rule, "udp dport ", 10) != 0 && strncmp(rule, "udp sport ", 10) != 0))
+		return false;
+	memcpy(text, rule, len);
+	text[len] = '\0';
+	if (!names_port(text + 10, PLAN_PORT) && !names_port(text + 10, PLAN_NAT_PORT))
+		return false;
+	for (size_t i = 0; i < ARRAY_LEN(verdicts); i++) {
+		const char *verdict = strstr(text, verdicts[i]);
+
+		if (verdict != NULL && verdict[-1] == ' ')
+			return true;
+	}
+	return false;
+}
+
+/* The chains of one table that see what is ours; what is only forwarded is not. */
+static void check_rules(struct finding *finding, const char *table, size_t len)
+{
+	const char *end = table + len;
+	bool sees_ours = false;
+
+	for (const char *line = table; line < end; line += strcspn(line, "\n") + 1) {
+		const char *rule = line + strspn(line, "\t ");
+		size_t rule_len = strcspn(rule, "\n");
+
+		if (*rule == '}')
+			sees_ours = false;
+		else if (strncmp(rule, "type ", 5) == 0)
+			sees_ours = memmem(rule, rule_len, "hook forward", 12) == NULL;
+		else if (sees_ours && refuses_ike(rule, rule_len)) {
+			finding->any = true;
+			verify_warn(finding->v, "filters", "take that rule out",
+			            "%.*s stops IKE: %.*s", (int)strcspn(table, "{\n") - 1, table,
+			            (int)rule_len, rule);
+		}
+		if (line + strcspn(line, "\n") >= end)
+			return;
+	}
+}
+
 /* IKE and ESP from everywhere, or nobody can reach us. */
 static void check_input(struct finding *finding)
 {
@@ -150,8 +220,10 @@ static void check_input(struct finding *finding)
 		size_t len = next == NULL ? strlen(table) : (size_t)(next - table);
 
 		if (strncmp(table, "table inet " STEERING_TABLE " ",
-		            strlen("table inet " STEERING_TABLE " ")) != 0)
+		            strlen("table inet " STEERING_TABLE " ")) != 0) {
 			check_table(finding, table, len);
+			check_rules(finding, table, len);
+		}
 		table = next == NULL ? NULL : next + 1;
 	}
 	text_free(&all);

@@ -159,6 +159,38 @@ def test_the_machine_is_looked_at(lab, stopped):
     assert "udp dport { 500, 4500 }" in result(checks, "filters", "table inet admin drops")["do"]
 
 
+@pytest.mark.parametrize("hook, rule, stops", [
+    ("input", "udp dport { 500, 4500 } counter drop", True),
+    ("output", "udp sport 400-600 reject", True),
+    ("input", "udp dport 5000 drop", False),
+    ("input", "ip saddr 198.18.3.9 udp dport 500 drop", False),
+    ("forward", "udp dport 500 drop", False),
+    ("input", "udp dport 500 counter accept", False),
+])
+def test_a_rule_that_stops_ike_is_named(lab, stopped, hook, rule, stops):
+    west = stopped.west.host
+    west.nft(f"table inet admin {{ chain c {{\ntype filter hook {hook} priority 0;\n{rule}\n}}\n}}")
+    try:
+        found = [check for check in verify(stopped.west, SOURCE)
+                 if check["check"] == "filters" and "table inet admin stops IKE" in check["what"]]
+    finally:
+        west.run("nft", "delete", "table", "inet", "admin")
+    assert len(found) == stops
+    assert not stops or found[0]["do"] == "take that rule out"
+
+
+def test_what_is_to_be_published_can_be_printed(lab, stopped):
+    """A gateway may have a key that TXT cannot hold; what verify says to publish works for any."""
+    lab.unpublish(reverse(SOURCE))
+    lab.reload_dns()
+    todo = result(verify(stopped.west, SOURCE), "delegation", name(SOURCE))["do"]
+    words = todo.partition(" ipsec ")[2].removesuffix(" prints").split()
+    lab.publish(reverse(SOURCE), stopped.west.ipsec(*words).stdout)
+    lab.reload_dns()
+    assert "--ipseckey" in words
+    assert result(verify(stopped.west, SOURCE), "delegation", name(SOURCE))["result"] == OK
+
+
 def test_out_of_the_box_the_records_count_too(lab, stopped):
     """Without a conn written there is private-or-clear to everywhere."""
     stopped.west.configure(SETUP)
