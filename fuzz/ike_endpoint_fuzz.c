@@ -8,6 +8,7 @@
  */
 #include <stdint.h>
 
+#include "crypto/kem_bed.h"
 #include "ike/pieces.h"
 #include "ike/two_ends.h"
 
@@ -252,6 +253,15 @@ static void step(struct reader *r)
 		break;
 	case 102:
 		disturb(r, side);
+		break;
+	case 103:
+		end->ike->settings.kem = kem_bed(); /* of IKE SAs to come */
+		break;
+	case 104:
+		ike_rekey_child(end->ike, last_sa[side], last_child[side].spi_in, t.now);
+		break;
+	case 105:
+		ike_rekey(end->ike, last_sa[side], t.now);
 		break;
 	default:
 		pass_all(&t);

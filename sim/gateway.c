@@ -249,6 +249,7 @@ void gateway_start(struct gateway *gateway)
 		.resolver = &gateway->resolver,
 		.engine = &gateway->engine_port,
 		.ike = &gateway->ike,
+		.kem = gateway->sim->kem,
 		.idle_sas_above = gateway->idle_sas_above,
 	};
 

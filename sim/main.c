@@ -1,5 +1,6 @@
 /*
- * sim CASE: one story.  sim --seed N [COUNT]: COUNT random runs from seed N on.  sim --list
+ * sim CASE: one story.  sim --seed N [COUNT]: COUNT random runs from seed N on; --kem-seed:
+ * with an additional key exchange.  sim --list
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,7 +30,7 @@ static int run_case(const char *name)
 	return 2;
 }
 
-static int run_seeds(const char *first, const char *count)
+static int run_seeds(const char *first, const char *count, bool has_kem)
 {
 	uint64_t seed = strtoull(first, NULL, 10);
 	uint64_t left = count == NULL ? 1 : strtoull(count, NULL, 10);
@@ -40,7 +41,7 @@ static int run_seeds(const char *first, const char *count)
 	uint64_t fates[FATE_COUNT] = { 0 };
 
 	for (; left > 0; left--)
-		random_run(seed++, fates);
+		random_run(seed++, has_kem, fates);
 	printf("seeds to %llu: ok;", (unsigned long long)seed - 1);
 	for (size_t i = 0; i < FATE_COUNT; i++)
 		printf(" %s %llu", words[i], (unsigned long long)fates[i]);
@@ -51,7 +52,9 @@ static int run_seeds(const char *first, const char *count)
 int main(int argc, char **argv)
 {
 	if (argc >= 3 && strcmp(argv[1], "--seed") == 0)
-		return run_seeds(argv[2], argc > 3 ? argv[3] : NULL);
+		return run_seeds(argv[2], argc > 3 ? argv[3] : NULL, false);
+	if (argc >= 3 && strcmp(argv[1], "--kem-seed") == 0)
+		return run_seeds(argv[2], argc > 3 ? argv[3] : NULL, true);
 	if (argc == 2 && strcmp(argv[1], "--list") == 0) {
 		for (size_t i = 0; i < ARRAY_LEN(cases); i++)
 			puts(cases[i].name);
@@ -59,6 +62,7 @@ int main(int argc, char **argv)
 	}
 	if (argc == 2)
 		return run_case(argv[1]);
-	fprintf(stderr, "usage: sim CASE | sim --seed N [COUNT] | sim --list\n");
+	fprintf(stderr,
+	        "usage: sim CASE | sim --seed N [COUNT] | sim --kem-seed N [COUNT] | sim --list\n");
 	return 2;
 }

@@ -327,12 +327,14 @@ static void good_times(struct sim *sim, const struct arrangements *arranged)
 	}
 }
 
-void random_run(uint64_t seed, uint64_t fates[FATE_COUNT])
+void random_run(uint64_t seed, bool has_kem, uint64_t fates[FATE_COUNT])
 {
 	struct sim *sim = sim_new(seed);
 	struct arrangements arrangements = { 0 };
 
 	sim->is_rough = true;
+	if (has_kem)
+		sim_give_kem(sim);
 	sim_let_tunnels_end(sim);
 	make_world(sim, &arrangements);
 	rough_times(sim, &arrangements);

@@ -81,6 +81,11 @@ void sim_let_tunnels_end(struct sim *sim)
 	sim->keeps_idle_tunnels = false;
 }
 
+void sim_give_kem(struct sim *sim)
+{
+	sim->kem = kem_bed();
+}
+
 void sim_let_refuse(struct sim *sim)
 {
 	sim->may_refuse = true;

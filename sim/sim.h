@@ -22,6 +22,10 @@ void sim_end(struct sim *sim);
 /* Before the first gateway: idle tunnels end as they do, at the looks of a minute and later. */
 void sim_let_tunnels_end(struct sim *sim);
 
+/* Before the first gateway: they have an additional key exchange, whatever the crypto library has.
+ */
+void sim_give_kem(struct sim *sim);
+
 /* Two ends that do not want the same: cleartext of the one is refused by the other. */
 void sim_let_refuse(struct sim *sim);
 

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "crypto/kem_bed.h"
 #include "opportunism/opportunism.h"
 #include "opportunism/recover.h"
 #include "sim/sim.h"
@@ -302,6 +303,7 @@ struct sim {
 	size_t packet_count;
 	struct text trace;
 	uint64_t steps;
+	const struct kem *kem; /* of all gateways; NULL: as the crypto library has it */
 	struct instant active; /* when something happened last that was not just a look */
 	bool may_refuse;         /* what somebody sends in the clear, the other side may not take */
 	bool keeps_idle_tunnels; /* so that stories can wait for other things */
@@ -319,4 +321,4 @@ __attribute__((noreturn)) void sim_fail(const struct sim *sim, const char *forma
 struct ip sim_ip(const char *text);
 
 /* sim/random.c: a run made of chance. Adds to what became of packets. */
-void random_run(uint64_t seed, uint64_t fates[FATE_COUNT]);
+void random_run(uint64_t seed, bool has_kem, uint64_t fates[FATE_COUNT]);

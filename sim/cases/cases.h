@@ -149,6 +149,9 @@
 	X(rekeys_under_traffic_lose_nothing)      \
 	X(rekeys_that_cross_lose_nothing)         \
 	X(rekeys_with_losses_lose_nothing)        \
+	X(rekeys_with_ml_kem_lose_nothing)        \
+	X(rekeys_with_ml_kem_that_cross_lose_nothing) \
+	X(rekeys_with_ml_kem_and_losses_lose_nothing) \
 	X(rekeys_of_a_configured_tunnel_lose_nothing) \
 	X(a_peer_that_renews_nothing_gets_a_new_ike_sa) \
 	X(a_configured_peer_that_renews_nothing_gets_a_new_ike_sa) \

@@ -13,9 +13,9 @@
 	"conn clients\n\tleft=%defaultroute\n\tleftsubnet=" inside        \
 	"\n\tright=%opportunistic\n" lives "\tfailureshunt=drop\n\tauto=route\n"
 
-static struct pair start(uint64_t seed, const char *west, const char *east)
+static struct pair start_in(struct sim *sim, const char *west, const char *east)
 {
-	struct pair p = pair_in(sim_new(seed), west, east);
+	struct pair p = pair_in(sim, west, east);
 
 	pair_publish_west(&p);
 	pair_publish_east(&p);
@@ -24,6 +24,22 @@ static struct pair start(uint64_t seed, const char *west, const char *east)
 	expect_tunnel(p.sim, source, destination);
 	return p;
 }
+
+static struct pair start(uint64_t seed, const char *west, const char *east)
+{
+	return start_in(sim_new(seed), west, east);
+}
+
+/* MKE-8: the same with an additional key exchange behind each. */
+static struct pair start_with_kem(uint64_t seed, const char *west, const char *east)
+{
+	struct sim *sim = sim_new(seed);
+
+	sim_give_kem(sim);
+	return start_in(sim, west, east);
+}
+
+typedef struct pair (*beginning)(uint64_t seed, const char *west, const char *east);
 
 /* Pings, one every 20 ms, and for a time in one direction alone. */
 static void stream(const struct pair *p, unsigned seconds)
@@ -45,6 +61,9 @@ static void stream(const struct pair *p, unsigned seconds)
 static void end(const struct pair *p)
 {
 	sim_run_for(p->sim, SECONDS(4));
+	/* One that was replaced just now receives for two seconds more. */
+	if (sim_children(p->west) > 1)
+		sim_run_for(p->sim, SECONDS(3));
 	expect_tunnel(p->sim, source, destination);
 	expect_tunnel(p->sim, destination, source);
 	expect_sas(p->sim, p->west, 1, 1);
@@ -55,7 +74,7 @@ static void end(const struct pair *p)
 }
 
 /* RKY-1..RKY-5: the Initiator's lives are shorter, or the Responder's; both kinds of SA. */
-void rekeys_under_traffic_lose_nothing(void)
+static void under_traffic(beginning begin, uint64_t seed)
 {
 	static const char brief[] =
 	    HOWTO("203.0.113.0/24", "\tkeylife=20\n\tikelifetime=45\n\trekeymargin=4\n");
@@ -63,18 +82,18 @@ void rekeys_under_traffic_lose_nothing(void)
 	static const char brief_east[] =
 	    HOWTO("198.51.100.0/24", "\tkeylife=20\n\tikelifetime=45\n\trekeymargin=4\n");
 	static const char usual_west[] = HOWTO("203.0.113.0/24", "");
-	struct pair p = start(1, brief, usual);
+	struct pair p = begin(seed, brief, usual);
 
 	stream(&p, 180);
 	end(&p);
-	p = start(2, usual_west, brief_east);
+	p = begin(seed + 1, usual_west, brief_east);
 	stream(&p, 180);
 	end(&p);
 }
 
 /* COL-2, COL-8: at the same moment by both, of one kind and of two kinds. The Initiator's margin is
  * half of the Responder's, so the lives are chosen to meet. */
-void rekeys_that_cross_lose_nothing(void)
+static void that_cross(beginning begin)
 {
 	static const char *const lives[][2] = {
 		/* children of both at 18 s */
@@ -90,7 +109,7 @@ void rekeys_that_cross_lose_nothing(void)
 
 	for (size_t i = 0; i < ARRAY_LEN(lives); i++) {
 		for (uint64_t seed = 1; seed <= 4; seed++) {
-			struct pair p = start(seed, lives[i][0], lives[i][1]);
+			struct pair p = begin(seed, lives[i][0], lives[i][1]);
 
 			stream(&p, 60);
 			end(&p);
@@ -99,7 +118,7 @@ void rekeys_that_cross_lose_nothing(void)
 }
 
 /* MID-9, COL-25: every fifth datagram of IKE is lost; ESP is not, and so nothing is lost of it. */
-void rekeys_with_losses_lose_nothing(void)
+static void with_losses(beginning begin)
 {
 	static const char west[] =
 	    HOWTO("203.0.113.0/24", "\tkeylife=200\n\tikelifetime=420\n\trekeymargin=80\n");
@@ -107,7 +126,7 @@ void rekeys_with_losses_lose_nothing(void)
 	    HOWTO("198.51.100.0/24", "\tkeylife=220\n\tikelifetime=390\n\trekeymargin=80\n");
 
 	for (uint64_t seed = 1; seed <= 8; seed++) {
-		struct pair p = start(seed, west, east);
+		struct pair p = begin(seed, west, east);
 
 		sim_lose_some(p.sim, 20);
 		stream(&p, 1000);
@@ -119,6 +138,53 @@ void rekeys_with_losses_lose_nothing(void)
 		expect_logged(p.sim, p.west, "rekeyed");
 		sim_end(p.sim);
 	}
+}
+
+static void expect_kem(const struct pair *p)
+{
+	static const char ike[] = "rekeyed, AES-GCM-16-256, HMAC_SHA2_256, X25519, ML-KEM-768";
+
+	expect_logged(p->sim, p->west, ike);
+	expect_logged(p->sim, p->east, ike);
+	expect_logged(p->sim, p->west, "AES-GCM-16-256, ML-KEM-768");
+	expect_logged(p->sim, p->east, "AES-GCM-16-256, ML-KEM-768");
+}
+
+void rekeys_under_traffic_lose_nothing(void)
+{
+	under_traffic(start, 1);
+}
+
+void rekeys_that_cross_lose_nothing(void)
+{
+	that_cross(start);
+}
+
+void rekeys_with_losses_lose_nothing(void)
+{
+	with_losses(start);
+}
+
+void rekeys_with_ml_kem_lose_nothing(void)
+{
+	static const char west[] =
+	    HOWTO("203.0.113.0/24", "\tkeylife=20\n\tikelifetime=45\n\trekeymargin=4\n");
+	struct pair p = start_with_kem(1, west, HOWTO("198.51.100.0/24", ""));
+
+	stream(&p, 60);
+	expect_kem(&p);
+	end(&p);
+	under_traffic(start_with_kem, 3);
+}
+
+void rekeys_with_ml_kem_that_cross_lose_nothing(void)
+{
+	that_cross(start_with_kem);
+}
+
+void rekeys_with_ml_kem_and_losses_lose_nothing(void)
+{
+	with_losses(start_with_kem);
 }
 
 /* RKY-7, LIFE-6: what nobody uses is not rekeyed; the next packet makes a new one. */

@@ -156,12 +156,13 @@ void children_ask_transport(struct message_writer *m, const struct ike_sa *sa,
 		message_add_notify(m, NOTIFY_USE_TRANSPORT_MODE, (struct bytes){ 0 });
 }
 
-static void log_child(const struct ike_sa *sa, const struct child_sa *child)
+static void log_child(const struct ike_sa *sa, const struct child_sa *child, bool has_kem)
 {
-	log_line(&sa->ike->settings.log, LOG_INFO, "ike %s: child esp0x%x %s <=> %s, %s%s",
+	log_line(&sa->ike->settings.log, LOG_INFO, "ike %s: child esp0x%x %s <=> %s, %s%s%s",
 	         ip_text(&sa->path.remote.address).s, (unsigned)child->spi_out,
 	         range_text(&child->local.range).s, range_text(&child->remote.range).s,
-	         aead_name(child->cipher), child->is_transport ? ", transport mode" : "");
+	         aead_name(child->cipher), has_kem ? ", ML-KEM-768" : "",
+	         child->is_transport ? ", transport mode" : "");
 }
 
 /* With the eighth beyond it still below 2^32 blocks of 16 octets. */
@@ -231,7 +232,7 @@ bool children_add(struct ike_sa *sa, const struct child_recipe *recipe, struct i
 	    may_be_transport(sa, &child.local, child.more_local, &child.remote, child.more_remote);
 	child_remember(sa, &child, recipe->is_exchange_initiator, now);
 	sa->expires = INSTANT_NEVER;
-	log_child(sa, &child);
+	log_child(sa, &child, recipe->additional != NULL);
 	owner->child_up(owner->ctx, sa->handle, recipe->tag, &child);
 	return true;
 }

@@ -287,7 +287,7 @@ static void what_is_not_followed_up_is_dropped(void **state)
 				lose_whole(WEST);
 		}
 		assert_null(live(EAST)->followup);
-		/* What West has asked for is still in the cache of the answer. */
+		/* West asks again, and gets the same answer, whose link nobody knows any more. */
 		live_ms(&t, 60000);
 		expect_tunnels(&t, kind == PAIR ? 2 : 1);
 		expect_settled();

@@ -51,7 +51,7 @@ struct opportunism *opportunism_new(const struct opportunism_settings *settings)
 		.port = 500,
 		.nat_port = 4500,
 		.tries = 5,
-		.kem = kem_ml_kem_768(),
+		.kem = settings->kem != NULL ? settings->kem : kem_ml_kem_768(),
 	};
 	struct hash *tables[] = { &opp->flows,  &opp->attempts, &opp->claims,
 		                  &opp->sas,    &opp->children, &opp->memories,

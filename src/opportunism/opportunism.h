@@ -26,6 +26,7 @@ struct opportunism_settings {
 	const struct resolver_port *resolver;
 	const struct engine_port *engine;
 	const struct ike_ports *ike;
+	const struct kem *kem; /* beside X25519; NULL: ML-KEM-768, if the crypto library has it */
 	size_t idle_sas_above; /* of more IKE SAs those without children go; 0: 10 000 */
 };
 
