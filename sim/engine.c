@@ -206,7 +206,15 @@ static void raise_acquire(struct sim_engine *e, struct pair_entry *entry)
 	struct raised *r = new_zeroed(sizeof(*r));
 
 	entry->raised = e->gateway->sim->now;
-	*r = (struct raised){ e->gateway, e->gateway->generation, { *pair } };
+	*r = (struct raised){ e->gateway, e->gateway->generation, { .pair = *pair } };
+	if (entry->held_count > 0) {
+		const struct packet *first = entry->held[0];
+
+		r->acquire.protocol = first->protocol;
+		r->acquire.has_ports = first->port >= 0;
+		r->acquire.source_port = 1024;
+		r->acquire.destination_port = (uint16_t)first->port;
+	}
 	sim_later(e->gateway->sim, (struct duration){ 20000 }, raise, r);
 }
 

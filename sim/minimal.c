@@ -22,7 +22,7 @@ bool sim_would_ask_alone(const struct gateway *gateway, const char *from, const 
 
 	while ((node = hash_walk(&ike->by_handle, node)) != NULL) {
 		const struct ike_sa *sa = CONTAINER_OF(node, struct ike_sa, handle_node);
-		const struct ip_pair *packet = sa->hs == NULL ? NULL : &sa->hs->wish.packet;
+		const struct ike_packet *packet = sa->hs == NULL ? NULL : &sa->hs->wish.packet;
 
 		if (packet != NULL && strcmp(ip_text(&packet->source).s, from) == 0 &&
 		    strcmp(ip_text(&packet->destination).s, to) == 0)

@@ -113,6 +113,7 @@
 	X(networks_share_one_tunnel) \
 	X(several_networks_share_one_tunnel) \
 	X(the_peer_takes_less_than_all) \
+	X(the_peer_takes_what_the_packet_is_for)  \
 	X(started_tunnel_waits_for_its_peer) \
 	X(both_ends_start_at_once) \
 	X(started_tunnel_comes_again) \

@@ -104,6 +104,24 @@ void the_peer_takes_less_than_all(void)
 	sim_end(p.sim);
 }
 
+/* TS-4, TS-5: of the parts that the peer has, it takes the one that the packet is for. */
+void the_peer_takes_what_the_packet_is_for(void)
+{
+	struct pair p = start(SITES("\tauto=route\n"),
+	                      "conn sites\n\tleft=192.0.2.1\n\tleftsubnet=203.0.113.0/24\n"
+	                      "\tright=192.0.2.2\n\trightsubnet=198.51.100.0/26\n"
+	                      "\tauthby=secret\n\tauto=add\n"
+	                      "conn more\n\trightsubnet=198.51.100.128/26\n\talso=sites\n");
+
+	sim_ping(p.sim, source, "198.51.100.130");
+	sim_run_until_idle(p.sim);
+	expect_arrived(p.sim, "198.51.100.130", source, 1, 0);
+	expect_logged(p.sim, p.west, "flow 203.0.113.0/24 > 198.51.100.128/26: tunnel");
+	expect_tunnel(p.sim, source, "198.51.100.131");
+	expect_sas(p.sim, p.west, 1, 1);
+	sim_end(p.sim);
+}
+
 /* auto=start: up without a packet; the peer may come an hour later. */
 void started_tunnel_waits_for_its_peer(void)
 {

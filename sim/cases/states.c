@@ -115,7 +115,7 @@ static void packet_out(struct pair *p)
 
 static void acquire_again(struct pair *p)
 {
-	struct acquire acquire = { { sim_ip(source), sim_ip(destination), { 0 } } };
+	struct acquire acquire = { .pair = { sim_ip(source), sim_ip(destination), { 0 } } };
 
 	opportunism_on_acquire(p->west->core, &acquire, p->sim->now);
 }

@@ -81,12 +81,29 @@ static void read_letter(struct engine *engine, struct letter *letter)
 	buf_free(&letter->datagram);
 }
 
+/* The type and code of ICMP are none: an answer has others. */
+static void read_first(struct acquire *acquire, struct bytes octets)
+{
+	struct packet packet;
+
+	if (octets.len == 0 || !packet_parse(octets, &packet))
+		return;
+	acquire->protocol = packet.protocol;
+	acquire->has_ports = packet.has_ports && packet.protocol != IPPROTO_NUMBER_ICMP &&
+	                     packet.protocol != IPPROTO_NUMBER_ICMP6;
+	acquire->source_port = packet.source_port;
+	acquire->destination_port = packet.destination_port;
+}
+
 static bool take_acquire(struct engine *engine, struct acquire *acquire, struct instant now)
 {
 	bool is_there;
 
+	*acquire = (struct acquire){ 0 };
 	hold_lock(&engine->shared.holds);
 	is_there = hold_next_acquire(&engine->shared.holds, &acquire->pair, now);
+	if (is_there)
+		read_first(acquire, hold_first(&engine->shared.holds, &acquire->pair));
 	hold_unlock(&engine->shared.holds);
 	return is_there;
 }

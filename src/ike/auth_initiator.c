@@ -39,8 +39,8 @@ static void add_child_offer(struct message_writer *m, struct ike_sa *sa)
 	                       hs->wish.more_remote);
 	proposals_write(payload_start(m, PAYLOAD_SA), &offer);
 	payload_end(m);
-	children_add_ts(m, PAYLOAD_TS_I, &hs->wish.local, hs->wish.more_local);
-	children_add_ts(m, PAYLOAD_TS_R, &hs->wish.remote, hs->wish.more_remote);
+	children_add_wanted(m, &hs->wish.packet, &hs->wish.local, hs->wish.more_local,
+	                    &hs->wish.remote, hs->wish.more_remote);
 }
 
 /* A step before the AUTH that is sent; false: this is it. */
@@ -227,12 +227,14 @@ void auth_on_keys(struct ike_sa *sa, const struct pubkey *keys, size_t count, st
 }
 
 /* Why the CHILD SA in the answer is none; IKE_REASON_NONE if it is one. */
-static enum ike_reason judge_child(const struct ike_sa *sa, const struct child_terms *terms)
+static enum ike_reason judge_child(const struct ike_sa *sa, struct child_terms *terms)
 {
 	const struct ike_wish *wish = &sa->hs->wish;
 
 	if (terms->choice.suite.cipher == AEAD_NONE)
 		return IKE_REASON_NO_PROPOSAL;
+	if (wish->packet.source.family != IP_NONE)
+		children_merge_answer(terms);
 	if (!children_ts_fit(&terms->ts_i, &wish->local, wish->more_local,
 	                     wish->is_opportunistic) ||
 	    !children_ts_fit(&terms->ts_r, &wish->remote, wish->more_remote,
@@ -264,11 +266,12 @@ static bool add_first_child(struct ike_sa *sa, struct instant now)
 /* The peer believes in a CHILD SA we do not want (OIN-9, TS-6): it is told so. */
 static void refuse_first_child(struct ike_sa *sa, enum ike_reason reason, struct instant now)
 {
-	uint32_t spi_in = sa->hs->spi_in;
-
-	children_fail(sa, sa->hs->wish.tag, reason, true);
+	informational_delete_child(sa, sa->hs->spi_in, now);
+	if (reason == IKE_REASON_TS_UNACCEPTABLE && sa->hs->wish.packet.source.family != IP_NONE)
+		create_child_for_packet(sa, &sa->hs->wish.packet, sa->hs->wish.tag, now);
+	else
+		children_fail(sa, sa->hs->wish.tag, reason, true);
 	ike_sa_drop_handshake(sa);
-	informational_delete_child(sa, spi_in, now);
 }
 
 static void finish_first_child(struct ike_sa *sa, struct instant now)

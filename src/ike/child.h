@@ -24,6 +24,16 @@ struct selectors {
 	size_t count;
 };
 
+/* A packet that waits for a CHILD SA, as the peer is to know it; IP_NONE: there is none. */
+struct ike_packet {
+	struct ip source;
+	struct ip destination;
+	uint8_t protocol; /* 0: not known */
+	bool has_ports;
+	uint16_t source_port;
+	uint16_t destination_port;
+};
+
 /*
  * When a CHILD SA begins to send. One that the peer asked for with a rekey can receive before the
  * peer can: the old one goes on until the peer has sent by the new, or has closed the old.

@@ -268,6 +268,12 @@ static bool is_part_of(const struct traffic_selector *ts, const struct traffic_s
 	       ts->port_first == asked->port_first && ts->port_last == asked->port_last;
 }
 
+void children_merge_answer(struct child_terms *terms)
+{
+	ts_merge(&terms->ts_i);
+	ts_merge(&terms->ts_r);
+}
+
 bool children_ts_fit(const struct ts_list *answer, const struct traffic_selector *asked,
                      struct selectors more, bool is_exact)
 {
@@ -371,14 +377,39 @@ enum ike_reason children_reason(uint16_t notify)
 	}
 }
 
+/* `front`, unless it is NULL, before the others. */
+static void add_ts(struct message_writer *m, uint8_t type, const struct traffic_selector *front,
+                   const struct traffic_selector *ts, struct selectors more)
+{
+	struct traffic_selector all[TS_MAX];
+	size_t count = 0;
+
+	assert(more.count + (front != NULL) < TS_MAX);
+	if (front != NULL)
+		all[count++] = *front;
+	all[count++] = *ts;
+	for (size_t i = 0; i < more.count; i++)
+		all[count++] = more.list[i];
+	ts_write(payload_start(m, type), all, count);
+	payload_end(m);
+}
+
+void children_add_wanted(struct message_writer *m, const struct ike_packet *packet,
+                         const struct traffic_selector *local, struct selectors more_local,
+                         const struct traffic_selector *remote, struct selectors more_remote)
+{
+	bool is_named = packet->source.family != IP_NONE;
+	struct traffic_selector from = ts_of_packet(&packet->source, packet->protocol,
+	                                            packet->has_ports, packet->source_port);
+	struct traffic_selector to = ts_of_packet(&packet->destination, packet->protocol,
+	                                          packet->has_ports, packet->destination_port);
+
+	add_ts(m, PAYLOAD_TS_I, is_named ? &from : NULL, local, more_local);
+	add_ts(m, PAYLOAD_TS_R, is_named ? &to : NULL, remote, more_remote);
+}
+
 void children_add_ts(struct message_writer *m, uint8_t type, const struct traffic_selector *ts,
                      struct selectors more)
 {
-	struct traffic_selector all[TS_MAX] = { *ts };
-
-	assert(more.count < TS_MAX);
-	for (size_t i = 0; i < more.count; i++)
-		all[i + 1] = more.list[i];
-	ts_write(payload_start(m, type), all, more.count + 1);
-	payload_end(m);
+	add_ts(m, type, NULL, ts, more);
 }

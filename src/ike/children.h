@@ -41,6 +41,8 @@ struct instant children_due(const struct ike_sa *sa);
 /* Is this a SPI that an ESP packet can carry (RFC 4303 section 2.1)? */
 bool child_spi_is_valid(uint64_t spi);
 
+/* Initiator: the answer is the ranges alone, where they take with them what was named of a packet. */
+void children_merge_answer(struct child_terms *terms);
 /* Initiator: may this answer stand for the selectors asked for: inside them (TS-6), or the same
  * (OIN-9)? */
 bool children_ts_fit(const struct ts_list *answer, const struct traffic_selector *asked,
@@ -51,6 +53,10 @@ struct selectors children_more(const struct ts_list *list);
 bool children_may_grant(const struct child_terms *terms, const struct ike_permission *permission);
 /* Fills in the selectors of the claim; `terms` NULL: it is childless. */
 void children_claim(struct ike_claim *claim, const struct child_terms *terms);
+/* Initiator: TSi and TSr of what is wanted, the packet before the ranges it is for (TS-5). */
+void children_add_wanted(struct message_writer *m, const struct ike_packet *packet,
+                         const struct traffic_selector *local, struct selectors more_local,
+                         const struct traffic_selector *remote, struct selectors more_remote);
 /* Writes a TSi or TSr payload. */
 void children_add_ts(struct message_writer *m, uint8_t type, const struct traffic_selector *ts,
                      struct selectors more);

@@ -54,8 +54,8 @@ bool create_child_write(struct ike_sa *sa, struct request *request, struct messa
 	message_add(m, PAYLOAD_NONCE, nonce_view(&request->nonce));
 	if (request->method != KEX_NONE)
 		add_own_kex(m, &request->kex);
-	children_add_ts(m, PAYLOAD_TS_I, &request->local, request->more_local);
-	children_add_ts(m, PAYLOAD_TS_R, &request->remote, request->more_remote);
+	children_add_wanted(m, &request->packet, &request->local, request->more_local,
+	                    &request->remote, request->more_remote);
 	return true;
 }
 
@@ -90,11 +90,11 @@ static bool try_anew(struct ike_sa *sa, struct request *request, struct instant 
 
 static bool try_single_pair(struct ike_sa *sa, struct request *request, struct instant now)
 {
-	struct ip_pair packet = request->packet;
+	struct ike_packet packet = request->packet;
 
 	if (packet.source.family == IP_NONE)
 		return false;
-	request->packet = (struct ip_pair){ 0 };
+	request->packet = (struct ike_packet){ 0 };
 	request->local = ts_of_ip(&packet.source);
 	request->remote = ts_of_ip(&packet.destination);
 	selectors_free(&request->more_local);
@@ -103,7 +103,7 @@ static bool try_single_pair(struct ike_sa *sa, struct request *request, struct i
 	return true;
 }
 
-void create_child_for_packet(struct ike_sa *sa, const struct ip_pair *packet, uint64_t tag,
+void create_child_for_packet(struct ike_sa *sa, const struct ike_packet *packet, uint64_t tag,
                              struct instant now)
 {
 	struct request *request = request_new(REQUEST_CREATE_CHILD);
@@ -165,6 +165,27 @@ static bool is_exact(const struct ike_sa *sa, const struct request *request)
 	       request->kind == REQUEST_REKEY_CHILD;
 }
 
+static bool is_as_asked(const struct ike_sa *sa, const struct request *request,
+                        const struct child_terms *terms)
+{
+	bool exact = is_exact(sa, request);
+
+	return children_ts_fit(&terms->ts_i, &request->local, request->more_local, exact) &&
+	       children_ts_fit(&terms->ts_r, &request->remote, request->more_remote, exact);
+}
+
+/* The peer of a rekey may still count what was named when the old one was made (TS-5). */
+static bool has_fitting_ts(const struct ike_sa *sa, const struct request *request,
+                           struct child_terms *terms)
+{
+	if (request->packet.source.family != IP_NONE)
+		children_merge_answer(terms);
+	if (is_as_asked(sa, request, terms))
+		return true;
+	children_merge_answer(terms);
+	return request->kind == REQUEST_REKEY_CHILD && is_as_asked(sa, request, terms);
+}
+
 static enum answer_verdict judge(const struct ike_sa *sa, const struct request *request,
                                  const struct payloads *p, struct child_terms *terms,
                                  struct secret *shared)
@@ -172,7 +193,6 @@ static enum answer_verdict judge(const struct ike_sa *sa, const struct request *
 	struct proposal_list offer;
 	struct proposal_list answer;
 	enum kex_id method = request->kex.method;
-	bool exact = is_exact(sa, request);
 	struct ke ke;
 
 	if (p->sa.data == NULL || !nonce_is_valid(p->nonce) || p->ts_i.data == NULL ||
@@ -188,10 +208,7 @@ static enum answer_verdict judge(const struct ike_sa *sa, const struct request *
 	     !kex_shared(method, secret_view(&request->kex.private_value), ke.value, shared)))
 		return ANSWER_BROKEN;
 	terms->has_transport = children_has_transport(p);
-	if (!children_ts_fit(&terms->ts_i, &request->local, request->more_local, exact) ||
-	    !children_ts_fit(&terms->ts_r, &request->remote, request->more_remote, exact))
-		return ANSWER_OTHER_TS;
-	return ANSWER_OK;
+	return has_fitting_ts(sa, request, terms) ? ANSWER_OK : ANSWER_OTHER_TS;
 }
 
 /* What the exchange gave beside its terms; `additional` NULL: it had no second part. */
@@ -288,10 +305,14 @@ static bool on_answer(struct ike_sa *sa, struct request *request, const struct p
 	}
 	if (is_made)
 		return false;
-	fail(sa, request, reason, 0, now);
 	/* Without its second part the peer has none that could be deleted. */
 	if (!has_more)
 		informational_delete_child(sa, request->spi_in, now);
+	/* No more than the packet's own protocol or ports: then at least all of its addresses. */
+	if (reason == IKE_REASON_TS_UNACCEPTABLE && request->packet.source.family != IP_NONE)
+		create_child_for_packet(sa, &request->packet, request->tag, now);
+	else
+		fail(sa, request, reason, 0, now);
 	return false;
 }
 

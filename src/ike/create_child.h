@@ -14,7 +14,7 @@
 
 /* Initiator of the exchange: the payloads of our request. False: this machine cannot. */
 /* Asks for the pair of one packet, where a peer takes single pairs only (TS-7). */
-void create_child_for_packet(struct ike_sa *sa, const struct ip_pair *packet, uint64_t tag,
+void create_child_for_packet(struct ike_sa *sa, const struct ike_packet *packet, uint64_t tag,
                              struct instant now);
 MUST_USE bool create_child_write(struct ike_sa *sa, struct request *request,
                                  struct message_writer *m);

@@ -220,9 +220,9 @@ struct ike_wish {
 	struct traffic_selector remote;
 	struct selectors more_local; /* copied */
 	struct selectors more_remote;
-	/* The packet that waits, IP_NONE: none. A peer that takes single pairs only is asked once
-	 * more for this one (TS-7). */
-	struct ip_pair packet;
+	/* Named before the selectors (TS-5). A peer that takes single pairs only, or only what was
+	 * named, is asked once more for its addresses (TS-7). */
+	struct ike_packet packet;
 	uint64_t tag;                      /* the owner's, not 0 */
 	const struct ike_profile *profile; /* copied; NULL: the defaults */
 	bool is_restarting;    /* it was there a short while ago: IKE_SA_INIT is repeated often */
@@ -279,7 +279,7 @@ void ike_create_child(struct ike *ike, ike_handle sa, const struct traffic_selec
 struct more_selectors {
 	struct selectors local;
 	struct selectors remote;
-	struct ip_pair packet; /* as in ike_wish */
+	struct ike_packet packet; /* as in ike_wish */
 };
 void ike_create_wide_child(struct ike *ike, ike_handle sa, const struct traffic_selector *local,
                            const struct traffic_selector *remote, const struct more_selectors *more,

@@ -331,7 +331,7 @@ static void answer_with(uint16_t error)
 	inject(&t, WEST, &path, buf_view(&datagram));
 }
 
-static void ask_for_networks(struct ip_pair packet)
+static void ask_for_networks(struct ike_packet packet)
 {
 	const struct traffic_selector local = {
 		.range = { ip_v4(10, 1, 0, 0), ip_v4(10, 1, 0, 255) }, .port_last = 65535
@@ -348,7 +348,8 @@ static void ask_for_networks(struct ip_pair packet)
 /* TS-7: once more with the pair of the waiting packet, and only once */
 static void a_peer_of_single_pairs_is_asked_for_the_packets_pair(void **state)
 {
-	const struct ip_pair packet = { ip_v4(10, 1, 0, 77), ip_v4(10, 2, 0, 88) };
+	const struct ike_packet packet = { ip_v4(10, 1, 0, 77), ip_v4(10, 2, 0, 88),
+		                           .protocol = 0 };
 	const struct child_sa *child;
 
 	initiate(&t, WEST);
@@ -371,6 +372,66 @@ static void a_peer_of_single_pairs_is_asked_for_the_packets_pair(void **state)
 	expect_tunnels(&t, 2);
 }
 
+/* TS-5: the packet that waits is named first, and takes nothing away from the ranges. */
+static void the_packet_is_named_before_the_ranges(void **state)
+{
+	const struct ike_packet packet = { ip_v4(10, 1, 0, 77), ip_v4(10, 2, 0, 88),
+		                           .protocol = 6, .has_ports = true,
+		                           .source_port = 40000, .destination_port = 80 };
+	const struct traffic_selector from = { range_of_ip(&packet.source), 6, 40000, 40000 };
+	const struct traffic_selector to = { range_of_ip(&packet.destination), 6, 80, 80 };
+	const struct child_sa *child;
+	const struct ike_claim *claim;
+
+	initiate(&t, WEST);
+	pass_all(&t);
+	t.end[EAST].holds_answers = true;
+	ask_for_networks(packet);
+	pass(&t, WEST, EXCHANGE_CREATE_CHILD_SA);
+	claim = &t.end[EAST].questions[0].claim;
+	assert_true(ts_equal(&claim->peer, &from) && ts_equal(&claim->ours, &to));
+	assert_int_equal(claim->more_peer.count, 1);
+	assert_int_equal(claim->more_ours.count, 1);
+	assert_true(!claim->is_single_pair && !range_is_single(&claim->more_ours.list[0].range));
+	t.end[EAST].holds_answers = false;
+	pass_all(&t);
+	child = &last_news(&t.end[WEST], NEWS_CHILD_UP)->child;
+	assert_int_equal(child->local.protocol, 0);
+	assert_true(!range_is_single(&child->local.range) && child->more_local.count == 0);
+	assert_true(!range_is_single(&child->remote.range) && child->more_remote.count == 0);
+	ike_rekey_child(t.end[WEST].ike, only_sa(&t, WEST)->handle, child->spi_in, t.now);
+	pass_all(&t);
+	child = &last_news(&t.end[WEST], NEWS_CHILD_UP)->child;
+	assert_int_not_equal(child->replaces, 0);
+	assert_int_equal(count_news(&t.end[WEST], NEWS_CHILD_FAILED), 0);
+}
+
+/* TS-5, TS-6: of no use is a tunnel for its protocol and ports alone, but one for its addresses. */
+static void what_is_for_the_packet_alone_is_asked_for_by_its_addresses(void **state)
+{
+	const struct ike_packet packet = { ip_v4(10, 1, 0, 77), ip_v4(10, 2, 0, 88),
+		                           .protocol = 17 };
+	const struct child_sa *child;
+
+	initiate(&t, WEST);
+	pass_all(&t);
+	only_sa(&t, WEST)->is_opportunistic = false; /* what is narrower is fine */
+	forget_news(&t);
+	t.end[EAST].claims = packet.destination;
+	t.end[EAST].holds_answers = true;
+	ask_for_networks(packet);
+	pass(&t, WEST, EXCHANGE_CREATE_CHILD_SA);
+	selectors_free(&t.end[EAST].questions[0].claim.more_peer);
+	t.end[EAST].holds_answers = false;
+	pass_all(&t);
+	assert_int_equal(count_news(&t.end[WEST], NEWS_CHILD_FAILED), 0);
+	assert_int_equal(count_news(&t.end[WEST], NEWS_CHILD_UP), 1);
+	child = &last_news(&t.end[WEST], NEWS_CHILD_UP)->child;
+	assert_int_equal(last_news(&t.end[WEST], NEWS_CHILD_UP)->tag, 9);
+	assert_true(ts_is_host(&child->local) && ts_is_host(&child->remote));
+	expect_tunnels(&t, 1);
+}
+
 /* TS-7, TS-16: what cannot be mended here is the owner's to mend; the IKE SA is unharmed */
 static void errors_in_place_of_a_child_are_told_apart(void **state)
 {
@@ -388,7 +449,7 @@ static void errors_in_place_of_a_child_are_told_apart(void **state)
 	initiate(&t, WEST);
 	pass_all(&t);
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		ask_for_networks((struct ip_pair){ 0 });
+		ask_for_networks((struct ike_packet){ 0 });
 		answer_with(cases[i].error);
 		assert_int_equal(last_news(&t.end[WEST], NEWS_CHILD_FAILED)->reason,
 		                 cases[i].reason);
@@ -403,7 +464,8 @@ static void the_first_child_is_asked_for_by_the_packets_pair_too(void **state)
 	struct ike_wish wish = wish_of(&t, WEST);
 	ike_handle sa;
 
-	wish.packet = (struct ip_pair){ t.end[WEST].inside, t.end[EAST].inside };
+	wish.packet = (struct ike_packet){ t.end[WEST].inside, t.end[EAST].inside,
+		                           .protocol = 0 };
 	sa = initiate_wish(&t, WEST, &wish);
 	ike_set_peer_keys(t.end[WEST].ike, sa, &t.end[WEST].trusted, 1, t.now);
 	pass(&t, WEST, EXCHANGE_IKE_SA_INIT);
@@ -458,7 +520,7 @@ static void a_responder_that_narrows_says_so(void **state)
 		pass_all(&t);
 		if (cases[i].narrows)
 			t.end[EAST].claims = ip_v4(10, 2, 0, 9);
-		ask_for_networks((struct ip_pair){ 0 });
+		ask_for_networks((struct ike_packet){ 0 });
 		pass(&t, WEST, EXCHANGE_CREATE_CHILD_SA);
 		assert_int_equal(says(NOTIFY_ADDITIONAL_TS_POSSIBLE), cases[i].says);
 		expect_tunnels(&t, 2);
@@ -642,6 +704,8 @@ int main(void)
 		CASE(the_responder_gets_the_key_exchange_it_wants),
 		CASE(the_key_exchange_of_the_ike_sa_is_that_of_its_children),
 		CASE(ike_sa_init_is_tried_again_with_the_wanted_method),
+		CASE(the_packet_is_named_before_the_ranges),
+		CASE(what_is_for_the_packet_alone_is_asked_for_by_its_addresses),
 		CASE(a_peer_of_single_pairs_is_asked_for_the_packets_pair),
 		CASE(errors_in_place_of_a_child_are_told_apart),
 		CASE(the_first_child_is_asked_for_by_the_packets_pair_too),

@@ -32,7 +32,7 @@ struct request {
 	struct traffic_selector remote;
 	struct selectors more_local; /* owned */
 	struct selectors more_remote;
-	struct ip_pair packet; /* to be tried alone (TS-7); IP_NONE: none */
+	struct ike_packet packet; /* named first (TS-5), tried alone (TS-7) */
 	enum kex_id method;    /* KEX_NONE: no PFS */
 	bool is_second_try;    /* after INVALID_KE_PAYLOAD */
 	struct nonce nonce;

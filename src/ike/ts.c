@@ -98,6 +98,17 @@ struct traffic_selector ts_of_ip(const struct ip *address)
 	return ts_of_range(&range);
 }
 
+struct traffic_selector ts_of_packet(const struct ip *address, uint8_t protocol, bool has_ports,
+                                     uint16_t port)
+{
+	struct traffic_selector ts = ts_of_ip(address);
+
+	ts.protocol = protocol;
+	if (protocol != 0 && has_ports)
+		ts.port_first = ts.port_last = port;
+	return ts;
+}
+
 bool ts_is_any_port(const struct traffic_selector *ts)
 {
 	return ts->port_first == 0 && ts->port_last == PORT_MAX;
@@ -167,6 +178,27 @@ static bool common(const struct traffic_selector *a, const struct traffic_select
 	    ip_compare(&a->range.last, &b->range.last) < 0 ? a->range.last : b->range.last;
 	*out = ts;
 	return true;
+}
+
+/* Of two that are the same the first stays. */
+static bool is_superfluous(const struct ts_list *list, size_t i)
+{
+	for (size_t j = 0; j < list->count; j++)
+		if (j != i && ts_within(&list->selectors[i], &list->selectors[j]) &&
+		    (j < i || !ts_within(&list->selectors[j], &list->selectors[i])))
+			return true;
+	return false;
+}
+
+void ts_merge(struct ts_list *list)
+{
+	for (size_t i = list->count; i-- > 0;) {
+		if (!is_superfluous(list, i))
+			continue;
+		list->count--;
+		memmove(&list->selectors[i], &list->selectors[i + 1],
+		        (list->count - i) * sizeof(list->selectors[0]));
+	}
 }
 
 static bool is_within_any(const struct traffic_selector *ts, const struct ts_list *list)

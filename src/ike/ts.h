@@ -19,6 +19,9 @@ void ts_write(struct writer *w, const struct traffic_selector *selectors, size_t
 /* Any protocol and port. */
 struct traffic_selector ts_of_range(const struct ip_range *range);
 struct traffic_selector ts_of_ip(const struct ip *address);
+/* Of a packet's protocol, from or to that port. */
+struct traffic_selector ts_of_packet(const struct ip *address, uint8_t protocol, bool has_ports,
+                                     uint16_t port);
 bool ts_equal(const struct traffic_selector *a, const struct traffic_selector *b);
 bool ts_within(const struct traffic_selector *inner, const struct traffic_selector *outer);
 /* One address, any protocol and port. */
@@ -34,6 +37,8 @@ bool ts_is_opaque(const struct traffic_selector *ts);
  */
 MUST_USE bool ts_narrow(const struct ts_list *offered, const struct ts_list *allowed,
                         struct ts_list *out, bool *is_cut);
+/* Without those that lie inside another: all of them together take the same. */
+void ts_merge(struct ts_list *list);
 /* Initiator: every selector of the answer lies inside one of ours (TS-6). */
 bool ts_list_within(const struct ts_list *answer, const struct ts_list *offered);
 /* Both lists are one single address each, any protocol and port. */

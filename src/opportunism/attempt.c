@@ -63,7 +63,7 @@ static void wanted_selectors(struct reach_selectors *out, const struct flow *flo
 
 	reach_selectors(out, flow->tunnel != NULL ? &flow->tunnel->reach : &pair);
 	if (flow->tunnel != NULL && flow->tunnel->is_wide)
-		out->more.packet = flow->tunnel->packet; /* TS-7 */
+		out->more.packet = flow->tunnel->packet; /* TS-5, TS-7 */
 }
 
 /* Known by a certificate: by the rules of this conn, or by wider ones that it meets. */

@@ -180,8 +180,9 @@ static bool is_own(const struct opportunism *opp, const struct ip *address)
 	return false;
 }
 
-static void decide_pair(struct opportunism *opp, const struct ip_pair *pair, bool is_ordered)
+static void decide(struct opportunism *opp, const struct acquire *acquire, bool is_ordered)
 {
+	const struct ip_pair *pair = &acquire->pair;
 	const struct policy_row *row = policy_lookup(&opp->policy, pair);
 	struct conn_state *conn = row == NULL ? NULL : conns_find(&opp->conns, row->name);
 	struct flow *flow, *leader;
@@ -207,7 +208,7 @@ static void decide_pair(struct opportunism *opp, const struct ip_pair *pair, boo
 		set_pair(opp, pair, EROUTE_TRAP);
 		return;
 	}
-	if (conn_has_tunnel(conn) && tunnel_on_acquire(opp, conn, pair))
+	if (conn_has_tunnel(conn) && tunnel_on_acquire(opp, conn, acquire))
 		return;
 	flow = flow_new(opp, pair, conn);
 	if (flow == NULL)
@@ -235,14 +236,14 @@ void opportunism_on_acquire(struct opportunism *opp, const struct acquire *acqui
 	if (flow != NULL)
 		flow_apply_again(flow);
 	else
-		decide_pair(opp, &acquire->pair, false);
+		decide(opp, acquire, false);
 	core_run_events(opp);
 }
 
 void core_decide_by_order(struct opportunism *opp, const struct ip_pair *pair)
 {
 	if (flow_find(opp, pair) == NULL)
-		decide_pair(opp, pair, true);
+		decide(opp, &(struct acquire){ .pair = *pair }, true);
 	core_run_events(opp);
 }
 

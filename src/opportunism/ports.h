@@ -90,4 +90,9 @@ struct engine_port {
 /* Engine -> core: a packet was trapped, please decide. */
 struct acquire {
 	struct ip_pair pair;
+	/* Of the first packet that waits; 0: not known. Its ports, not those of a rule. */
+	uint8_t protocol;
+	bool has_ports;
+	uint16_t source_port;
+	uint16_t destination_port;
 };

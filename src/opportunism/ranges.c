@@ -55,16 +55,26 @@ static bool fits_address(const struct conn_state *conn, const struct ike_claim *
 	       ip_equal(&conn->theirs.address, &said->path.remote.address);
 }
 
-/* Who he is and how he shows it comes before where he is. A conn that fits in neither is good to
- * say why the peer is refused. */
-static int rank_of(const struct conn_state *conn, const struct ike_claim *said)
+/* TS-5: what the peer named first, of a packet that waits, is in what it would get. */
+static bool has_packet(const struct ike_claim *said, const struct reach *grant)
+{
+	struct ip_pair packet = { said->ours.range.first, said->peer.range.first, { 0 } };
+
+	return grant != NULL && range_is_single(&said->ours.range) &&
+	       range_is_single(&said->peer.range) && reach_covers(grant, &packet);
+}
+
+/* Who he is and how he shows it comes before what he needs, and that before where he is. A conn that
+ * fits in neither is good to say why the peer is refused. */
+static int rank_of(const struct conn_state *conn, const struct ike_claim *said,
+                   const struct reach *grant)
 {
 	struct ike_id id = conn_peer_id(conn);
 	bool fits_id = id.type == ID_NONE || id_equal(&id, &said->peer_id);
 	bool fits_auth = ike_auth_of(conn->theirs.auth) == said->auth;
 
-	return 1 + 8 * fits_id + 4 * fits_auth + 2 * (conn->theirs.kind == END_ADDRESS) +
-	       (conn->theirs.id.kind != CONF_ID_NONE);
+	return 1 + 16 * fits_id + 8 * fits_auth + 4 * has_packet(said, grant) +
+	       2 * (conn->theirs.kind == END_ADDRESS) + (conn->theirs.id.kind != CONF_ID_NONE);
 }
 
 /* With `grant` NULL: for the addresses at least. */
@@ -89,10 +99,13 @@ static struct conn_state *best_of(const struct conns *conns, const struct ike_cl
 
 	for (size_t i = 0; i < conns->count; i++) {
 		struct conn_state *conn = &conns->list[i];
-		int rank = rank_of(conn, said);
-		struct reach part;
+		struct reach part, *granted = grant == NULL ? NULL : &part;
+		int rank;
 
-		if (rank <= best_rank || !answers(conn, said, own, grant == NULL ? NULL : &part))
+		if (!answers(conn, said, own, granted))
+			continue;
+		rank = rank_of(conn, said, granted);
+		if (rank <= best_rank)
 			continue;
 		best = conn;
 		best_rank = rank;

@@ -136,9 +136,9 @@ static void begin(struct flow *flow)
 	flow_step(flow);
 }
 
-/* `packet`: the pair of one that waits, as the peer is to know it, or NULL. */
+/* `packet`: one that waits, as the peer is to know it, or NULL. */
 static struct flow *find_or_begin(struct opportunism *opp, struct conn_state *conn,
-                                  const struct ip_pair *packet, struct text *error)
+                                  const struct ike_packet *packet, struct text *error)
 {
 	struct reach reach;
 	struct flow *flow;
@@ -160,15 +160,29 @@ static struct flow *find_or_begin(struct opportunism *opp, struct conn_state *co
 	return flow;
 }
 
-bool tunnel_on_acquire(struct opportunism *opp, struct conn_state *conn, const struct ip_pair *pair)
+/* To the peer. What is translated may get another port. */
+static struct ike_packet packet_of(const struct acquire *acquire, const struct conn_state *conn)
+{
+	bool is_translated = flow_is_translated(&acquire->pair, conn);
+
+	return (struct ike_packet){
+		.source = is_translated ? conn->ours.nat : acquire->pair.source,
+		.destination = acquire->pair.destination,
+		.protocol = acquire->protocol,
+		.has_ports = acquire->has_ports && !is_translated,
+		.source_port = acquire->source_port,
+		.destination_port = acquire->destination_port,
+	};
+}
+
+bool tunnel_on_acquire(struct opportunism *opp, struct conn_state *conn,
+                       const struct acquire *acquire)
 {
 	CLEANUP(text_free) struct text ignored = { 0 };
-	struct ip_pair said = *pair; /* to the peer */
-	struct flow *flow;
+	struct ike_packet packet = packet_of(acquire, conn);
+	struct ip_pair said = { packet.source, packet.destination, { 0 } };
+	struct flow *flow = find_or_begin(opp, conn, &packet, &ignored);
 
-	if (flow_is_translated(pair, conn))
-		said.source = conn->ours.nat;
-	flow = find_or_begin(opp, conn, &said, &ignored);
 	if (flow == NULL)
 		return false;
 	/* The peer took less than we asked for: this pair it is asked for by itself. */

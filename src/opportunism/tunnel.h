@@ -19,7 +19,7 @@ struct tunnel {
 	LIST_ENTRY(tunnel) in_list; /* of opp->tunnels, if wide */
 	struct flow *flow;
 	char conn[CONN_NAME_MAX]; /* by name: conns come and go */
-	struct ip_pair packet;    /* of the packet that made us begin; IP_NONE: it was an order */
+	struct ike_packet packet; /* that made us begin; IP_NONE: it was an order */
 	struct reach reach;       /* wanted; once there are SAs, granted */
 	bool is_wide;             /* ranges: rows of the policy, no pair */
 	bool is_ours;             /* wanted by us: all that the conn joins */
@@ -33,7 +33,7 @@ bool conn_has_tunnel(const struct conn_state *conn);
 
 /* A packet was trapped by the conn's row. False: this pair needs a verdict of its own. */
 MUST_USE bool tunnel_on_acquire(struct opportunism *opp, struct conn_state *conn,
-                                const struct ip_pair *pair);
+                                const struct acquire *acquire);
 /* By order: begins to negotiate, at once, what is not up. False: `error` says why not. */
 MUST_USE bool tunnel_start(struct opportunism *opp, struct conn_state *conn, struct text *error);
 /* The flow for a CHILD SA that a peer made by this conn: there already, or new. NULL: too many. */

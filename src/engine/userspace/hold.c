@@ -223,6 +223,13 @@ bool hold_next_acquire(struct hold_table *t, struct ip_pair *pair, struct instan
 	return true;
 }
 
+struct bytes hold_first(struct hold_table *t, const struct ip_pair *pair)
+{
+	const struct hold *hold = hold_find(t, pair);
+
+	return hold == NULL || hold->count == 0 ? BYTES(NULL, 0) : buf_view(&hold->packets[0]);
+}
+
 void hold_remind(struct hold_table *t, struct duration patience, struct instant now)
 {
 	for (struct hash_node *n = hash_walk(&t->holds, NULL); n; n = hash_walk(&t->holds, n)) {

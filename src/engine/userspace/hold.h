@@ -69,6 +69,8 @@ MUST_USE bool hold_keep(struct hold_table *t, const struct ip_pair *pair, struct
                         struct instant now);
 /* Hands out the next acquire, of the host whose turn it is; false: there is none. */
 MUST_USE bool hold_next_acquire(struct hold_table *t, struct ip_pair *pair, struct instant now);
+/* The first packet of the pair that waits; empty: none. Good until the lock is let go. */
+struct bytes hold_first(struct hold_table *t, const struct ip_pair *pair);
 /* Queues again what was handed out longer ago than `patience`: an acquire may have got lost. */
 void hold_remind(struct hold_table *t, struct duration patience, struct instant now);
 /* The pair has no verdict after all: what is held stays, and is asked about again at once. False:
