@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "cli/files.h"
+#include "cli/strays.h"
 
 static const char *const actions[] = {
 	"add", "delete", "replace", "route", "unroute", "up", "down"
@@ -65,6 +66,7 @@ static bool add_files(const struct cli *cli, json_t *request)
 
 	if (!files_read_conf(cli, false, &files))
 		return false;
+	strays_warn(cli, &files.conf);
 	json_object_set_new(request, "conf", bundle_to_json(files.conf_bundle));
 	files_wipe(&files);
 	return true;

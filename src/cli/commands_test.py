@@ -344,7 +344,10 @@ class CheckConfig(Gateway):
             "one is leftsubnet"]))
 
     def test_missing_things_are_named(self):
-        self.assertIn("ipsec.conf: No such file", self.refused(1, "checkconfig"))
+        said = self.refused(1, "checkconfig")
+        self.assertRegex(said, "ipsec.conf: No such file.*`version 2` alone is good.*IPSEC_CONFS")
+        self.write("ipsec.conf", "version 2\n")
+        self.assertEqual(self.ipsec("checkconfig").returncode, 0)
         self.write("ipsec.conf", NOWHERE + HOWTO)
         self.assertIn("make one with ipsec newhostkey", self.refused(1, "checkconfig"))
         self.write("ipsec.conf", NOWHERE.replace("dns=", "dns-users=nobody-has-this-name\n\tdns=")
@@ -352,8 +355,24 @@ class CheckConfig(Gateway):
         self.done("newhostkey", "--type", "ed25519")
         self.assertIn("no user nobody-has-this-name", self.refused(1, "checkconfig"))
         self.write("ipsec.conf", NOWHERE.replace("%none", "ipsec0=nodev0") + HOWTO)
-        self.assertIn("the device nodev0 has no address yet",
+        self.assertIn("the device nodev0 is not there, or has no address yet",
                       self.ipsec("checkconfig").stderr)
+
+    def test_a_policy_file_that_nobody_reads_is_a_warning(self):
+        self.write("ipsec.conf", NOWHERE + HOWTO + "conn partners\n\tleft=%defaultroute\n"
+                   "\tright=%opportunisticgroup\n\tauto=route\n")
+        self.done("newhostkey", "--type", "ed25519")
+        for name in ("private", "partners", "private.bak", "block~", ".swp", "clear-or-private"):
+            self.write(f"ipsec.d/policies/{name}", "")
+        (self.confs / "ipsec.d" / "policies" / "old").mkdir()
+        self.done("checkconfig")
+        for name, near in (("privat", "private"), ("partner", "partners"), ("Block", "block")):
+            self.write(f"ipsec.d/policies/{name}", "192.0.2.7\n")
+            result = self.ipsec("checkconfig")
+            self.assertEqual(result.returncode, 0)
+            self.assertEqual(result.stderr, f"ipsec: warning: ipsec.d/policies/{name}: no group has "
+                             f"this name, so nobody reads this file; the nearest is {near}\n")
+            (self.confs / "ipsec.d" / "policies" / name).unlink()
 
     def test_two_conns_for_the_same_addresses_are_refused(self):
         self.write("ipsec.conf", NOWHERE + HOWTO + "conn again\n\talso=client-to-anyone\n")

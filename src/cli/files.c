@@ -6,6 +6,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "cli/strays.h"
 #include "control/handover.h"
 #include "control/sealed.h"
 
@@ -78,6 +79,7 @@ bool files_read(const struct cli *cli, bool is_start, struct files *out)
 	bool secrets_ok = files_read_secrets(cli, false, &files);
 
 	if (conf_ok && secrets_ok) {
+		strays_warn(cli, &files.conf);
 		*out = files;
 		return true;
 	}

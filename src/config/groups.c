@@ -25,6 +25,11 @@ bool conn_is_group(const struct conn *conn)
 	return conn->left.is_group || conn->right.is_group;
 }
 
+const char *group_known(size_t i)
+{
+	return i < ARRAY_LEN(known) ? known[i].name : NULL;
+}
+
 bool group_defaults(struct conn *conn, const char *name)
 {
 	for (size_t i = 0; i < ARRAY_LEN(known); i++) {

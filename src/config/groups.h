@@ -20,6 +20,8 @@
 /* Names in all files together; more are an error. */
 enum { GROUP_NAMES_MAX = 4096 };
 
+/* The names of the five, from 0; NULL behind the last. */
+const char *group_known(size_t i);
 /* What a conn of that name is before its own words count; false: no group has this name. */
 bool group_defaults(struct conn *conn, const char *name);
 /* One of its ends says so. */
