@@ -14,7 +14,7 @@ static const struct command {
 	const char *more; /* the rest of CMD --help; lines */
 	int (*run)(struct cli *cli);
 } commands[] = {
-	{ "start", "", "start the gateway; returns when it is ready",
+	{ "start", "[--foreground | --steering]", "start the gateway; returns when it is ready",
 	  "Reads ipsec.conf and ipsec.secrets, puts the steering (nftables, routes) in place and\n"
 	  "starts wildswand. Does nothing when it runs already.\n"
 	  "  --foreground   become wildswand instead of starting it (for service managers)\n"
@@ -67,7 +67,8 @@ static const struct command {
 	  "  --try           decide now, as if a packet had come, and tell each step\n",
 	  why_command },
 	{ "forget", "ADDRESS", "no longer remember that an address was protected",
-	  "For 30 days the gateway remembers whom it had a tunnel with, and by which key. It warns\n"
+	  "For 30 days the gateway remembers whom it had a tunnel with, and by which key. It "
+	  "warns\n"
 	  "when an unsigned answer says that there is none, or another key; with sticky=yes it\n"
 	  "lets nothing pass then. After this command it is as if there had been no tunnel.\n",
 	  forget_command },

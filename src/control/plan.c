@@ -189,8 +189,11 @@ bool plan_lacks(const struct plan *plan, const struct conf *conf, struct text *w
 		text_add(what, "interfaces=%%defaultroute: this machine has no default route yet; "
 		               "it is waited for");
 	else if (conf->setup.interface_count > 0)
-		text_add(what, "interfaces: the device %s has no address yet; it is waited for",
-		         conf->setup.interfaces[0]);
+		text_add(
+		    what,
+		    "interfaces: the device %s is not there, or has no address yet (ip address "
+		    "lists them); it is waited for",
+		    conf->setup.interfaces[0]);
 	return what->len > 0;
 }
 
@@ -335,8 +338,7 @@ static void tell_clash(const struct conf *conf, const struct policy_row *first,
                        const struct policy_row *second, char *error, size_t size)
 {
 	if (second->is_group)
-		snprintf(error, size,
-		         "%s:%u: %s is also in %s:%u; take one of the two lines out",
+		snprintf(error, size, "%s:%u: %s is also in %s:%u; take one of the two lines out",
 		         conf->conns[second->conn].policy_file, second->line,
 		         range_text(&second->remote).s, conf->conns[first->conn].policy_file,
 		         first->line);

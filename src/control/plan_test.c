@@ -174,7 +174,8 @@ static void an_outer_address_that_is_not_there_yet_is_waited_for(void **state)
 	assert_int_equal(plan.policy.row_count, 0);
 	assert_true(plan_lacks(&plan, &conf, &what));
 	assert_string_equal(what.s,
-	                    "interfaces: the device eth7 has no address yet; it is waited for");
+	                    "interfaces: the device eth7 is not there, or has no address yet "
+	                    "(ip address lists them); it is waited for");
 	text_free(&what);
 	plan_wipe(&plan);
 }

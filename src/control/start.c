@@ -96,7 +96,13 @@ bool start_read_conf(struct bundle *bundle, const char *confs, bool is_start, st
 
 	snprintf(path, sizeof(path), "%s/ipsec.conf", confs);
 	if (!bundle_read(&reader, path, &text)) {
-		text_add(&messages->errors, "ipsec: %s", bundle_complaints(bundle));
+		bool is_missing = access(path, F_OK) != 0 && errno == ENOENT;
+		const char *why = bundle_complaints(bundle);
+
+		text_add(&messages->errors, "ipsec: %.*s%s\n", (int)strcspn(why, "\n"), why,
+		         is_missing ? "; write one (`version 2` alone is good, ipsec.conf(5) has "
+		                      "more), or say by IPSEC_CONFS which directory it is in"
+		                    : "");
 		messages->error_count++;
 		return false;
 	}
