@@ -1,7 +1,9 @@
 /*
  * What wakes the control thread: mail of the workers, IKE datagrams, the second.
  */
+#include <errno.h>
 #include <event2/event.h>
+#include <string.h>
 
 #include "engine/state.h"
 #include "engine/userspace/knock.h"
@@ -17,7 +19,12 @@ static const struct duration behind_max = MILLISECONDS(100);
 void engine_flush_outbox(struct engine *engine)
 {
 	size_t refused = outbox_flush(&engine->outbox, &engine->shared.outer);
+	int why = engine->outbox.refused_why;
 
+	if (refused > 0)
+		log_line(&engine->log, LOG_WARNING, "IKE to %s cannot be sent: %s%s",
+		         ip_text(&engine->outbox.refused_to).s, strerror(why),
+		         why == EPERM ? "; a filter of this machine forbids it" : "");
 	while (refused-- > 0)
 		drops_add(&engine->shared.drops, ENGINE_DROP_SEND);
 }

@@ -1,6 +1,7 @@
 #include "engine/outbox.h"
 
 #include <assert.h>
+#include <errno.h>
 
 void outbox_add(struct outbox *box, const struct path *path, struct bytes datagram)
 {
@@ -15,8 +16,11 @@ size_t outbox_flush(struct outbox *box, const struct outer *outer)
 	for (size_t i = 0; i < box->count; i++) {
 		struct outbox_item *item = &box->items[i];
 
-		if (!outer_send_ike(outer, &item->path, buf_view(&item->datagram)))
+		if (!outer_send_ike(outer, &item->path, buf_view(&item->datagram))) {
+			box->refused_why = errno;
+			box->refused_to = item->path.remote.address;
 			refused++;
+		}
 		buf_free(&item->datagram);
 	}
 	box->count = 0;

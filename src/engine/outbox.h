@@ -16,6 +16,8 @@ struct outbox {
 		struct buf datagram;
 	} items[OUTBOX_MAX];
 	size_t count;
+	struct ip refused_to; /* of the last flush that had any: one of them, */
+	int refused_why;      /* and its errno */
 };
 
 /* The datagram is copied. The owner flushes a full box (count == OUTBOX_MAX) before. */

@@ -2,7 +2,7 @@
 import pytest
 
 from gateway import HOWTO, PRIVATE, SETUP
-from lab import DEST, MARKER, PIECE, SECOND, SOURCE, STRANGER, WEST, until
+from lab import DEST, EAST, MARKER, PIECE, SECOND, SOURCE, STRANGER, WEST, until
 
 # A stateful default-drop filter. Trapped packets leave the forward hook towards ipsec0.
 STATEFUL = """
@@ -74,6 +74,21 @@ def test_a_restored_mark_leaks_nothing(lab, pair):
         lab.source.talk("udp", STRANGER, 7001, 2)
     assert first["in_order"] and again["in_order"], (first, again)
     assert not capture.frames().with_octets(PIECE)
+
+
+def test_a_filter_that_forbids_our_ike_is_named_in_the_log(lab, pair):
+    lab.west.nft("""
+table inet admin {
+	chain output {
+		type filter hook output priority filter; policy accept;
+		udp dport { 500, 4500 } drop
+	}
+}
+""")
+    source = lab.source.start("ping", "-c", "1", DEST, stdout=-3)
+    until("it is said", lambda: f"IKE to {EAST} cannot be sent: Operation not permitted; a filter of "
+          "this machine forbids it" in pair.west.log())
+    source.kill()
 
 
 def test_somebody_flushes_the_ruleset_and_it_is_back_at_once(lab, pair):
