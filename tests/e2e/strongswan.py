@@ -39,6 +39,7 @@ charon-systemd {{
       path = {dir}/charon.log
       time_format = %H:%M:%S
       default = 1
+      cfg = 2
       flush_line = yes
     }}
   }}

@@ -483,6 +483,17 @@ def test_two_networks_in_one_tunnel(bed, lab, by):
     assert len(bed.east.children()) == 1
 
 
+def test_the_packet_that_waits_is_named_before_its_network(bed, lab):
+    """TS-5: by its addresses, protocol and ports; the peer has a part of what we ask for."""
+    bed.ours()
+    bed.theirs(local_ts=f"{EAST_IN}/28", remote_ts=WEST_LAN)
+    bed.start()
+    assert lab.source.talk("tcp", DEST, 7000, 1000)["same"]
+    for address in (SOURCE, DEST):  # it calls port 7000 "bbs", or whatever services(5) says
+        assert re.search(rf"received: {address}/32\[tcp/\w+\]", bed.east.log())
+    assert len(bed.east.children()) == 1
+
+
 @ROLES
 def test_a_translated_network_is_one_address_to_them(bed, lab, by):
     """leftnat=, with an address that no interface has."""

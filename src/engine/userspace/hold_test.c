@@ -46,6 +46,7 @@ static void keeps_the_first_sixteen_then_replaces_the_newest(void **state)
 	for (unsigned i = 1; i <= 20; i++)
 		assert_int_equal(keep(&t, pair, i, 100, start), i == 1);
 	assert_int_equal(hold_find(&t, &pair)->caught, 20);
+	assert_int_equal(hold_first(&t, &pair).data[0], 1);
 	assert_true(hold_drain(&t, &pair, see, &seen));
 	assert_int_equal(seen.count, 16);
 	for (unsigned i = 0; i < 15; i++)
@@ -53,6 +54,7 @@ static void keeps_the_first_sixteen_then_replaces_the_newest(void **state)
 	assert_int_equal(seen.numbers[15], 20);
 	assert_int_equal(t.dropped, 4);
 	assert_false(hold_drain(&t, &pair, see, &seen));
+	assert_int_equal(hold_first(&t, &pair).len, 0);
 	assert_int_equal(t.octets, 0);
 	assert_int_equal(t.hosts.count, 0);
 	hold_table_wipe(&t);
