@@ -128,6 +128,8 @@ static bool is_certified(struct ike_sa *sa, struct bytes result)
 
 enum ike_reason proof_failure(const struct ike_sa *sa)
 {
+	if (sa->peer_auth == IKE_AUTH_PSK)
+		return IKE_REASON_BAD_SECRET;
 	return sa->hs->trust != NULL && sa->peer_auth == IKE_AUTH_SIGNATURE
 	           ? IKE_REASON_BAD_CERTIFICATE
 	           : IKE_REASON_BAD_SIGNATURE;

@@ -178,6 +178,7 @@ static void different_secrets_prove_nothing(void **state)
 	assert_int_equal(last_news(&t.end[WEST], NEWS_CHILD_FAILED)->reason,
 	                 IKE_REASON_AUTHENTICATION_FAILED);
 	assert_int_equal(count_news(&t.end[EAST], NEWS_SA_UP), 0);
+	assert_int_equal(last_news(&t.end[EAST], NEWS_SA_GONE)->reason, IKE_REASON_BAD_SECRET);
 	expect_nothing_left(&t);
 }
 

@@ -80,6 +80,7 @@ struct ike_certs {
 	X(UNPROTECTED_REFUSAL, "refused without proof")                          \
 	X(AUTHENTICATION_FAILED, "the peer refused our authentication")          \
 	X(BAD_SIGNATURE, "the peer's signature does not fit its published keys") \
+	X(BAD_SECRET, "the peer has another shared secret (PSK, or PPK)")        \
 	X(BAD_CERTIFICATE, "the peer's certificate is not accepted")             \
 	X(BAD_IDENTITY, "the peer says it is somebody else")                     \
 	X(NO_KEYS, "the peer's key could not be found")                          \

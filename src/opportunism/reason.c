@@ -24,6 +24,8 @@ enum flow_reason flow_reason_of_ike(enum ike_reason reason)
 	case IKE_REASON_BAD_SIGNATURE:
 	case IKE_REASON_BAD_CERTIFICATE:
 		return FLOW_REASON_BAD_SIGNATURE;
+	case IKE_REASON_BAD_SECRET:
+		return FLOW_REASON_BAD_SECRET;
 	case IKE_REASON_BAD_IDENTITY:
 		return FLOW_REASON_BAD_IDENTITY;
 	case IKE_REASON_NO_KEYS:

@@ -23,6 +23,7 @@
 	X(REFUSED_UNPROVEN, "its gateway refused, unproven")                                       \
 	X(AUTH_REFUSED, "its gateway refused our authentication")                                  \
 	X(BAD_SIGNATURE, "its gateway does not hold the published key")                            \
+	X(BAD_SECRET, "its gateway has another shared secret (PSK, or PPK)")                       \
 	X(BAD_IDENTITY, "its gateway says it is somebody else")                                    \
 	X(NO_GATEWAY_KEY, "no key is published for its gateway")                                   \
 	X(TOO_WEAK, "another rule for these addresses wants a better proof")                       \

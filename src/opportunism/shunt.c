@@ -48,6 +48,7 @@ struct duration shunt_lifetime(const struct shunt_facts *facts)
 	case FLOW_REASON_REFUSED:
 		return REFUSAL_TIME;
 	case FLOW_REASON_BAD_SIGNATURE:
+	case FLOW_REASON_BAD_SECRET:
 	case FLOW_REASON_BAD_IDENTITY:
 		return clamp(facts->ttl, ABSENCE_TIME_LEAST, REFUSAL_TIME);
 	case FLOW_REASON_OVERLOAD:
