@@ -74,8 +74,10 @@ static bool check_keys(const struct files *files)
 	if (!check_certificates(&files->conf, keys, count))
 		return false;
 	if (!any && has_implied_groups(&files->conf))
-		cli_fail("warning: ipsec.secrets holds no host key, so groups can protect nothing; "
-		         "make one with ipsec newhostkey");
+		cli_fail(
+		    "warning: ipsec.secrets holds no host key, so groups can have no tunnel: what "
+		    "is private is dropped, the rest is in the clear; make one with ipsec "
+		    "newhostkey");
 	return any || !wants_host_key(&files->conf) ||
 	       told("ipsec.secrets holds no host key; make one with ipsec newhostkey");
 }
