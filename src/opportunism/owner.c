@@ -331,8 +331,10 @@ static void handle_child_up(struct opportunism *opp, const struct event *event)
 	}
 	is_new = is_new_flow(flow);
 	is_held = flow->state == FLOW_DNS || flow->state == FLOW_IKE || flow_is_unconfirmed(flow);
-	flow->confirm_due =
-	    is_held && !was_ours && !is_new ? instant_after(opp->now, CONFIRM_TIME) : INSTANT_NEVER;
+	flow->confirm_due = INSTANT_NEVER;
+	if (is_held && !was_ours && !is_new)
+		flow->confirm_due =
+		    instant_min(instant_after(opp->now, CONFIRM_TIME), flow_budget(flow));
 	if (!was_ours && carries_the_same(flow, event) && flow_put_beside(flow, event, strength))
 		return;
 	child_add(opp, flow, event, was_ours, strength);

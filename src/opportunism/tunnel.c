@@ -323,7 +323,10 @@ bool tunnel_survives(struct flow *flow, enum ike_reason reason)
 	         ike_reason_text(reason));
 	flow->state = FLOW_IKE;
 	flow->since = opp->now;
-	flow->acquired = opp->now;
+	/* One that was never confirmed still holds what it held before: its time goes on. */
+	if (!flow_is_unconfirmed(flow))
+		flow->acquired = opp->now;
+	flow->confirm_due = INSTANT_NEVER;
 	flow->tunnel->retry = instant_after(instant_after(opp->now, PAUSE_AFTER_LOSS), jitter(opp));
 	flow_apply(flow);
 	timer_set(opp, &flow->timer, flow->tunnel->retry);
