@@ -84,6 +84,7 @@
 	X(flood_of_strangers)                     \
 	X(dnssec_required)                        \
 	X(changed_key_is_fetched_past_the_cache)  \
+	X(who_is_named_no_more_gets_no_tunnel)    \
 	X(changed_key_of_the_gateway_is_fetched_past_the_cache) \
 	X(unchanged_key_makes_an_impostor)        \
 	X(unsigned_delegation_to_another)         \

@@ -64,6 +64,31 @@ void changed_key_of_the_gateway_is_fetched_past_the_cache(void)
 	sim_end(sim);
 }
 
+/* OIN-8: by the records that are fetched it is nobody's gateway now. A key of its own is no help. */
+void who_is_named_no_more_gets_no_tunnel(void)
+{
+	for (int has_heir = 0; has_heir <= 1; has_heir++) {
+		struct sim *sim = sim_new(1);
+		struct gateway *west = make_west(sim, CLIENT("")), *east = make_east(sim);
+		struct gateway *heir =
+		    sim_gateway(sim, "heir", "192.0.2.3", "198.51.100.0/24", NULL);
+
+		sim_delegate(sim, destination, east);
+		sim_cache(sim, true);
+		sim_new_key(sim, east);
+		sim_publish_key(sim, east);
+		sim_withdraw(sim, destination);
+		if (has_heir)
+			sim_delegate(sim, destination, heir);
+		sim_packet(sim, source, destination);
+		sim_run_for(sim, SECONDS(20));
+		expect_pass(sim, source, destination);
+		expect_logged(sim, west, "its gateway does not hold the published key");
+		expect_sas(sim, west, 0, 0);
+		sim_end(sim);
+	}
+}
+
 /* OIN-8: fetched again and the same: somebody else answers there. Once, not in circles. */
 void unchanged_key_makes_an_impostor(void)
 {

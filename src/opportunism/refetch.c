@@ -24,13 +24,15 @@ static const struct gateway *same_gateway(const struct gateways *g, const struct
 	return NULL;
 }
 
-/* What the Destination's records say of this gateway now. */
-static void take_discovered(struct refetch *refetch, struct gateway *fresh)
+/* What the Destination's records say of this gateway now. False: it is none of theirs any more, or
+ * they are nothing to go by. */
+static bool take_discovered(struct refetch *refetch, struct gateway *fresh)
 {
 	struct discovery_rules rules = flow_discovery_rules(refetch->attempt->flow);
 	struct gateways found;
 	enum flow_reason ignored;
 	const struct gateway *gateway;
+	bool is_named = false;
 
 	rules.grace_is_over = true;
 	if (discovery_decide(&refetch->discovery, &rules, &found, &ignored) == DISCOVERY_GATEWAYS) {
@@ -39,15 +41,17 @@ static void take_discovered(struct refetch *refetch, struct gateway *fresh)
 			gateway_add_key(fresh, &gateway->keys[i]);
 		if (gateway != NULL)
 			fresh->trust = trust_min(fresh->trust, gateway->trust);
+		is_named = gateway != NULL;
 	}
 	gateways_wipe(&found);
+	return is_named;
 }
 
 static void take_searched(struct refetch *refetch, struct gateway *fresh)
 {
 	const struct attempt *attempt = refetch->attempt;
-	struct found_keys found = key_search_keys(
-	    &refetch->keys, conn_dnssec(attempt->flow->conn, attempt->opp->dnssec));
+	struct found_keys found =
+	    key_search_keys(&refetch->keys, conn_dnssec(attempt->flow->conn, attempt->opp->dnssec));
 
 	for (size_t i = 0; i < found.count; i++)
 		gateway_add_key(fresh, &found.keys[i]);
@@ -85,11 +89,10 @@ static void finish(struct refetch *refetch)
 	struct attempt *attempt = refetch->attempt;
 	struct gateway *gateway = attempt->gateway;
 	struct gateway fresh = { .trust = DNS_SECURE };
+	bool is_named = !refetch->wants_discovery || take_discovered(refetch, &fresh);
 
 	/* A key the gateway has by itself counts only where the Destination's records have none. */
-	if (refetch->wants_discovery)
-		take_discovered(refetch, &fresh);
-	if (fresh.key_count == 0)
+	if (is_named && fresh.key_count == 0)
 		take_searched(refetch, &fresh);
 	keep_evidence(refetch);
 	refetch_stop(attempt);
@@ -106,8 +109,8 @@ static void finish(struct refetch *refetch)
 	gateway->key_count = fresh.key_count;
 	gateway->trust = fresh.trust;
 	attempt->state = ATTEMPT_KEYS;
-	if (downgrade_forbids(attempt->opp, attempt->flow->conn,
-	                      &attempt->flow->pair.destination, gateway))
+	if (downgrade_forbids(attempt->opp, attempt->flow->conn, &attempt->flow->pair.destination,
+	                      gateway))
 		attempt_deny(attempt, FLOW_REASON_WAS_PROTECTED);
 	else
 		attempt_go_on(attempt);
@@ -115,8 +118,9 @@ static void finish(struct refetch *refetch)
 
 static void finish_when_all_is_in(struct refetch *refetch)
 {
-	bool has_discovery = !refetch->wants_discovery || (refetch->discovery.ipseckey.has_arrived &&
-	                                                   refetch->discovery.txt.has_arrived);
+	bool has_discovery =
+	    !refetch->wants_discovery ||
+	    (refetch->discovery.ipseckey.has_arrived && refetch->discovery.txt.has_arrived);
 
 	if (has_discovery && key_search_is_done(&refetch->keys))
 		finish(refetch);
