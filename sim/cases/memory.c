@@ -45,7 +45,7 @@ void vanished_records_of_a_protected_destination(void)
 		expect_eroute(sim, source, destination, cases[i].verdict);
 		if (cases[i].trust == DNS_INSECURE)
 			expect_logged(sim, p.west,
-			              "198.51.100.5: protected 0 hours ago, now no "
+			              "198.51.100.5: protected 0 minutes ago, now no "
 			              "delegation");
 		sim_end(sim);
 	}

@@ -8,11 +8,13 @@ static bool is_sticky(const struct conn_state *conn)
 static void warn(struct opportunism *opp, const struct conn_state *conn, const struct ip *address,
                  const struct protected_host *host, const char *what)
 {
+	long long minutes = instant_since(opp->now, host->last).ns / 60000000000;
+
 	opp->counts.downgrades++;
 	log_line(&opp->log, LOG_WARNING,
-	         "%s: protected %lld hours ago, now %s, and the DNS is not signed: a downgrade? %s",
-	         ip_text(address).s,
-	         (long long)instant_since(opp->now, host->last).ns / 3600000000000, what,
+	         "%s: protected %lld %s ago, now %s, and the DNS is not signed: a downgrade? %s",
+	         ip_text(address).s, minutes < 120 ? minutes : minutes / 60,
+	         minutes < 120 ? "minutes" : "hours", what,
 	         is_sticky(conn) ? "Denied (sticky=yes); ipsec forget ends that"
 	                         : "sticky=yes would deny it");
 }

@@ -1,6 +1,8 @@
 /*
  * Settling: a verdict goes to the engine, and a line to the log.
  */
+#include <stdio.h>
+
 #include "opportunism/downgrade.h"
 #include "opportunism/tunnel.h"
 
@@ -63,6 +65,23 @@ void flow_apply(struct flow *flow)
 	}
 }
 
+/* A tunnel says by itself when it is tried again, and what asked nothing has no answers. */
+static void log_shunt(const struct flow *flow, enum log_level level)
+{
+	struct opportunism *opp = flow->opp;
+	bool has_asked = !STAILQ_EMPTY(&flow->evidence.questions);
+	bool may_be_forged = flow->shunt == EROUTE_PASS && downgrade_is_possible(flow);
+	char lasts[32] = "";
+
+	if (flow->tunnel == NULL)
+		snprintf(lasts, sizeof(lasts), " for %lld s",
+		         (long long)instant_since(flow->expires, opp->now).ns / 1000000000);
+	log_line(&opp->log, level, "flow %s: %s%s, %s%s%s%s", flow_text(flow).s,
+	         action_word(flow->shunt), lasts, flow_reason_text(flow->reason),
+	         has_asked ? ", dns " : "", has_asked ? dns_trust_name(flow->trust) : "",
+	         may_be_forged ? ": it may be forged" : "");
+}
+
 void flow_settle_shunt(struct flow *flow, enum eroute_action action, enum flow_reason reason)
 {
 	struct opportunism *opp = flow->opp;
@@ -76,11 +95,7 @@ void flow_settle_shunt(struct flow *flow, enum eroute_action action, enum flow_r
 	flow->cause = flow->reason = reason;
 	flow->since = opp->now;
 	flow_stand(flow, reason);
-	log_line(&opp->log, is_failure ? LOG_WARNING : LOG_INFO,
-	         "flow %s: %s for %lld s, %s, dns %s%s", flow_text(flow).s, action_word(action),
-	         (long long)instant_since(flow->expires, opp->now).ns / 1000000000,
-	         flow_reason_text(reason), dns_trust_name(flow->trust),
-	         action == EROUTE_PASS && downgrade_is_possible(flow) ? ": it may be forged" : "");
+	log_shunt(flow, is_failure ? LOG_WARNING : LOG_INFO);
 	flow_apply(flow);
 	flow_lead(flow);
 }
