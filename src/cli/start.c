@@ -12,6 +12,7 @@
 
 #include "cli/gateway.h"
 #include "cli/nft.h"
+#include "cli/sysctl.h"
 #include "control/client.h"
 
 /* 1 if a daemon answers, 0 if none does, -1 if that cannot be said (and why is told). */
@@ -174,6 +175,18 @@ static bool launch(const struct cli *cli, const struct gateway *g, bool foregrou
 	return ok;
 }
 
+static void warn_of_sysctls(const struct plan *plan)
+{
+	if (sysctl_keeps_inside(plan, IP_V4))
+		fputs("warning: IPv4 is not forwarded, and there are inside hosts of it: sysctl -w "
+		      "net.ipv4.ip_forward=1\n",
+		      stderr);
+	if (sysctl_keeps_inside(plan, IP_V6))
+		fputs("warning: IPv6 is not forwarded, and there are inside hosts of it: sysctl -w "
+		      "net.ipv6.conf.all.forwarding=1\n",
+		      stderr);
+}
+
 static int start(const struct cli *cli, bool foreground, bool only_steering)
 {
 	struct gateway g;
@@ -186,6 +199,7 @@ static int start(const struct cli *cli, bool foreground, bool only_steering)
 	was_steered = nft_has_table();
 	ok = steer(&g, error, sizeof(error));
 	if (ok && !only_steering) {
+		warn_of_sysctls(&g.plan);
 		ok = launch(cli, &g, foreground, error, sizeof(error));
 		if (!ok && !was_steered)
 			steer_back(&g);

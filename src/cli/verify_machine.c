@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "cli/nft.h"
+#include "cli/sysctl.h"
 #include "cli/verify.h"
 #include "engine/steering/state.h"
 
@@ -45,46 +46,17 @@ static void check_nftables(struct verify *v, const struct site *g)
 	text_free(&ruleset);
 }
 
-/* The number in a file of /proc/sys, or -1. */
-static int sysctl(const char *name)
-{
-	char path[128];
-	int value = -1;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/sys/net/%s", name);
-	f = fopen(path, "re");
-	if (f == NULL)
-		return -1;
-	if (fscanf(f, "%d", &value) != 1)
-		value = -1;
-	fclose(f);
-	return value;
-}
-
-static bool has_inside(const struct site *g, enum ip_family family)
-{
-	for (size_t i = 0; i < g->plan->inside_count; i++) {
-		if (g->plan->inside[i].first.family == family)
-			return true;
-	}
-	return false;
-}
-
 static void check_forwarding(struct verify *v, const struct site *g, enum ip_family family)
 {
-	const char *name = family == IP_V4 ? "ipv4/ip_forward" : "ipv6/conf/all/forwarding";
 	const char *version = family == IP_V4 ? "IPv4" : "IPv6";
 
-	if (!has_inside(g, family))
-		return;
-	if (sysctl(name) == 1)
-		verify_ok(v, "forwarding", "%s is forwarded", version);
-	else
+	if (sysctl_keeps_inside(g->plan, family))
 		verify_fail(v, "forwarding",
 		            family == IP_V4 ? "sysctl -w net.ipv4.ip_forward=1"
 		                            : "sysctl -w net.ipv6.conf.all.forwarding=1",
 		            "%s is not forwarded, and there are inside hosts of it", version);
+	else if (sysctl_has_inside(g->plan, family))
+		verify_ok(v, "forwarding", "%s is forwarded", version);
 }
 
 /* The stricter of `all` and the device's counts; what comes out of ipsec0 has its route elsewhere.
@@ -93,10 +65,10 @@ static void check_rp_filter(struct verify *v, const struct site *g)
 {
 	const char *device = g->plan->steering.device;
 	char name[64];
-	int own, all = sysctl("ipv4/conf/all/rp_filter");
+	int own, all = sysctl_net("ipv4/conf/all/rp_filter");
 
 	snprintf(name, sizeof(name), "ipv4/conf/%s/rp_filter", device);
-	own = sysctl(name);
+	own = sysctl_net(name);
 	if (own < 0 || (own > all ? own : all) != 1)
 		verify_ok(v, "rp_filter", "lets decrypted packets in");
 	else

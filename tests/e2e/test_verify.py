@@ -159,6 +159,21 @@ def test_the_machine_is_looked_at(lab, stopped):
     assert "udp dport { 500, 4500 }" in result(checks, "filters", "table inet admin drops")["do"]
 
 
+def test_start_says_that_nothing_is_forwarded(lab, stopped):
+    """What comes from inside hosts would be dropped by the kernel, without a word."""
+    west = stopped.west.host
+    west.sysctl(net__ipv4__ip_forward=0)
+    try:
+        said = stopped.west.start().stderr
+    finally:
+        west.sysctl(net__ipv4__ip_forward=1)
+        stopped.west.stop()
+    assert "sysctl -w net.ipv4.ip_forward=1" in said
+    said = stopped.west.start().stderr
+    stopped.west.stop()
+    assert "is not forwarded" not in said
+
+
 @pytest.mark.parametrize("hook, rule, stops", [
     ("input", "udp dport { 500, 4500 } counter drop", True),
     ("output", "udp sport 400-600 reject", True),
