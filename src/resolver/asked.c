@@ -125,6 +125,16 @@ static void wait_for_due(struct resolver *r)
 		loop_wake_at(r->due_event, first->due);
 }
 
+/* libunbound never heard of it, but may hear of who waited for it. */
+static void drop_held(struct asked *asked)
+{
+	struct asked *follower = follow_end(asked);
+
+	asked_free(asked);
+	if (follower != NULL)
+		asked_put(follower);
+}
+
 /* What it waited for may have been answered long ago: then it is set for the first one left. */
 static void on_due(evutil_socket_t fd, short what, void *ctx)
 {
@@ -136,7 +146,7 @@ static void on_due(evutil_socket_t fd, short what, void *ctx)
 	while ((first = TAILQ_FIRST(&r->open)) != NULL && instant_reached(first->due, now)) {
 		answer(first, &timed_out);
 		if (first->is_held)
-			asked_free(first); /* libunbound never heard of it */
+			drop_held(first);
 	}
 	fresh_drop_retired(r);
 	wait_for_due(r);
