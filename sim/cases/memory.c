@@ -111,6 +111,28 @@ void a_signed_answer_that_comes_first_is_proof(void)
 	sim_end(sim);
 }
 
+/* TRU-9: of two signed answers the one that counts is kept back; the other delegates to nobody. */
+void a_signed_answer_kept_back_opens_nothing(void)
+{
+	struct pair p = start(CLIENT("\tsticky=yes\n"));
+	struct sim *sim = p.sim;
+
+	sim_delegate(sim, destination, p.east);
+	sim_authorise_name(sim, destination, "east.example.net");
+	sim_dns_trust(sim, destination, DNS_SECURE);
+	sim_ping(sim, source, destination);
+	sim_run_for(sim, SECONDS(20));
+	expect_tunnel(sim, source, destination);
+	sim_shutdown(sim, p.east);
+	sim_run_for(sim, SECONDS(5));
+	sim_dns_delay(sim, destination, SECONDS(100));
+	sim_dns_delay_txt(sim, destination, MILLISECONDS(10));
+	sim_packet(sim, source, destination);
+	sim_run_for(sim, SECONDS(20));
+	expect_drop(sim, source, destination);
+	sim_end(sim);
+}
+
 /* TRU-9: the thirty days begin with the end of the tunnel, not with its beginning. */
 void memory_of_a_tunnel_in_use(void)
 {

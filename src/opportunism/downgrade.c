@@ -86,17 +86,13 @@ bool downgrade_forbids_failure(const struct flow *flow)
 	return true;
 }
 
-/* One answer was enough to decide, and it was signed: what of the other is not there yet, or never
- * comes, takes nothing from that. */
+/* IPSECKEY was enough to decide (CHS-1), and it was signed: what of TXT is not there yet, or never
+ * comes, takes nothing from that. TXT alone decides nothing: somebody may keep IPSECKEY back. */
 static bool was_decided_by_signed(const struct inquiry *inquiry)
 {
-	const struct record_set *sets[] = { &inquiry->discovery.ipseckey,
-		                            &inquiry->discovery.txt };
+	const struct record_set *ipseckey = &inquiry->discovery.ipseckey;
 
-	for (size_t i = 0; i < ARRAY_LEN(sets); i++)
-		if (is_signed(sets[i]) && sets[i]->count > 0)
-			return true;
-	return false;
+	return is_signed(ipseckey) && ipseckey->count > 0;
 }
 
 enum discovery_outcome downgrade_weigh(struct flow *flow, enum discovery_outcome outcome)
