@@ -137,8 +137,8 @@ static void on_error(struct ike_sa *sa, struct request *request, const struct no
 	if (error->type == NOTIFY_INVALID_KE_PAYLOAD && request->followup == NULL &&
 	    try_other_method(sa, request, error->data, now))
 		return;
-	if (error->type == NOTIFY_SINGLE_PAIR_REQUIRED && request->kind == REQUEST_CREATE_CHILD &&
-	    try_single_pair(sa, request, now))
+	if (error->type == NOTIFY_SINGLE_PAIR_REQUIRED && request->followup == NULL &&
+	    request->kind == REQUEST_CREATE_CHILD && try_single_pair(sa, request, now))
 		return;
 	fail(sa, request, children_reason(error->type), error->type, now);
 	request_free(request);

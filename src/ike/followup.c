@@ -67,6 +67,7 @@ bool followup_write(struct ike_sa *sa, struct followup *f, struct message_writer
 {
 	uint8_t public_key[KEM_MESSAGE_MAX];
 
+	secret_free(&f->seed);
 	f->seed = secret_new(KEM_SEED_LEN);
 	sa->ike->ports.random(sa->ike->ports.ctx, f->seed.data, f->seed.len);
 	if (!f->kem->make_public(secret_view(&f->seed), public_key))
@@ -97,8 +98,10 @@ void followup_wait(struct ike_sa *sa, struct followup *f, struct instant now)
 
 	sa->ike->ports.random(sa->ike->ports.ctx, link, sizeof(link));
 	f->link = buf_copy(BYTES_OF(link));
-	f->drops = instant_after(now, wait_max);
-	/* A peer that begins another one has done with the one before (MID-4). */
+	/* A peer that begins another one has done with the one before (MID-4). Of the IKE SA it has
+	 * no more time for that: what we have to say on it waits. */
+	f->drops = f->terms == NULL && followup_is_of_ike(sa) ? sa->followup->drops
+	                                                      : instant_after(now, wait_max);
 	followup_free(sa->followup);
 	sa->followup = f;
 }
@@ -185,6 +188,8 @@ void followup_on_deadline(struct ike_sa *sa, struct instant now)
 	log_line(&sa->ike->settings.log, LOG_INFO, "ike %s: the second part of %s did not come",
 	         ip_text(&sa->path.remote.address).s,
 	         followup_is_of_ike(sa) ? "its rekey" : "CREATE_CHILD_SA");
+	if (followup_is_of_ike(sa))
+		sa->rekeyed = now; /* what waited for it goes before the next one */
 	followup_forget(sa);
 	request_pump(sa, now);
 }

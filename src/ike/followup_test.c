@@ -619,6 +619,8 @@ static void a_refused_second_part_makes_nothing(void **state)
 		struct message_writer m;
 
 		begin_by_hand();
+		live(WEST)->current->packet =
+		    (struct ike_packet){ ip_v4(10, 1, 0, 6), ip_v4(10, 2, 0, 7) };
 		message_start_inner(&m, inner, sizeof(inner));
 		message_add_notify(&m, errors[i], BYTES_OF(method));
 		answer_by_hand(EXCHANGE_IKE_FOLLOWUP_KE, &m, message_end(&m));
@@ -627,6 +629,39 @@ static void a_refused_second_part_makes_nothing(void **state)
 		assert_null(live(WEST)->current);
 		start_over();
 	}
+}
+
+/* As if West had thought better of what it is at. */
+static void give_up_west(void)
+{
+	live(WEST)->own_next_id = live(EAST)->peer_next_id;
+	buf_free(&live(WEST)->sent);
+	request_drop_all(live(WEST));
+	while (t.end[WEST].out_count > 0)
+		lose(&t, WEST);
+}
+
+/* What has to be said on an IKE SA waits for its rekey, but not for one after the other. */
+static void rekeys_that_are_never_followed_up_stop_nothing(void **state)
+{
+	order(WEST, IKE_SA);
+	pass_whole(WEST, EXCHANGE_CREATE_CHILD_SA);
+	lose_whole(EAST);
+	ask_for(EAST, "10.2.0.8", "10.1.0.6", 9);
+	for (int s = 0; s < 40 && t.end[EAST].out_count == 0; s++) {
+		give_up_west();
+		if (s % 8 == 7) {
+			order(WEST, IKE_SA);
+			pass_whole(WEST, EXCHANGE_CREATE_CHILD_SA);
+			lose_whole(EAST);
+		}
+		wait_ms(&t, 1000);
+	}
+	assert_true(t.end[EAST].out_count > 0);
+	give_up_west();
+	pass(&t, EAST, EXCHANGE_CREATE_CHILD_SA);
+	pass_all(&t);
+	assert_int_equal(last_news(&t.end[EAST], NEWS_CHILD_UP)->tag, 9);
 }
 
 /* MKE-1, MKE-7: who has none, or names its algorithms */
@@ -673,6 +708,7 @@ int main(void)
 		BOTH(the_last_one_begun_is_the_one_that_waits),
 		BOTH(a_ciphertext_that_is_none_ends_it),
 		BOTH(a_refused_second_part_makes_nothing),
+		BOTH(rekeys_that_are_never_followed_up_stop_nothing),
 		BOTH(without_agreement_there_is_none),
 	};
 

@@ -234,7 +234,7 @@ struct ike_sa {
 	struct sk sk;
 	/* its successor (rekey_ike.h) */
 	struct lifetime life;
-	struct instant rekeyed;  /* when it came up by a rekey; 0: otherwise */
+	struct instant rekeyed;  /* when it came up by a rekey, or one was not followed up; or 0 */
 	bool is_worn;            /* by its counters; said once */
 	struct ike_sa *rival;    /* what the peer made while ours is being made; NULL: none */
 	struct ike_sa *rival_of; /* the old one of this rival */
