@@ -351,6 +351,45 @@ void two_road_warriors_with_one_address(void)
 	sim_end(p.sim);
 }
 
+/* The conns of road warriors with an address each, and of one of them. */
+#define WARRIOR(name, inside)                                                              \
+	"conn " name "\n\tleft=192.0.2.2\n\tleftsubnet=198.51.100.5/32\n\tright=%any\n"   \
+	"\trightsubnet=" inside "\n\tauthby=secret\n\tauto=add\n"
+#define HOME(name, inside)                                                                 \
+	"conn " name "\n\tleft=%defaultroute\n\tleftsubnet=" inside "\n\tright=192.0.2.2\n" \
+	"\trightsubnet=198.51.100.5/32\n\tauthby=secret\n\tauto=start\n"
+
+/* NAT-14, MKE-8: between the two exchanges of the one, the other has come. */
+void a_slow_key_exchange_takes_nothing_from_others(void)
+{
+	struct sim *sim = sim_new(1);
+	struct gateway *east, *second, *west;
+
+	sim_give_kem(sim);
+	east = sim_gateway_with(sim, "east", "192.0.2.2", "198.51.100.0/24",
+	                        WARRIOR("w1", "203.0.113.8/32") WARRIOR("w2", "203.0.113.7/32"));
+	second = sim_gateway_with(sim, "second", "192.0.2.3", "203.0.113.0/28",
+	                          HOME("one", "203.0.113.8/32"));
+	sim_arrange(sim, east);
+	sim_arrange(sim, second);
+	sim_run_for(sim, SECONDS(2));
+	expect_children(sim, second, 1);
+	sim_lose_next(sim, second, east, 2);
+	sim_reload_with(sim, second, HOME("one", "203.0.113.8/32") HOME("two", "203.0.113.7/32"));
+	sim_run_for(sim, MILLISECONDS(200));
+	west = sim_gateway_with(sim, "west", "192.0.2.1", "203.0.113.7/32",
+	                        HOME("home", "203.0.113.7/32"));
+	sim_arrange(sim, west);
+	sim_run_for(sim, MILLISECONDS(200));
+	expect_children(sim, west, 1);
+	sim_run_for(sim, SECONDS(10));
+	expect_logged(sim, east, "another peer carries some of these addresses");
+	expect_children(sim, second, 1);
+	expect_children(sim, west, 1);
+	expect_children(sim, east, 2);
+	sim_end(sim);
+}
+
 /* POL-5: a conn that is no more has no tunnel. */
 void a_conn_taken_out_takes_its_tunnel_along(void)
 {

@@ -4,6 +4,8 @@
 #include "opportunism/claim.h"
 #include "opportunism/tunnel.h"
 
+#define TAKEN "another peer carries some of these addresses"
+
 void claim_refuse(struct claim *claim, const char *why)
 {
 	struct opportunism *opp = claim->opp;
@@ -54,6 +56,16 @@ static bool is_others(const struct claim *claim, const struct child *child)
 	return !id_equal(&sa->id, &claim->said.peer_id);
 }
 
+static bool is_taken(const struct claim *claim)
+{
+	struct ip_pair pair = { claim->said.ours.range.first, claim->said.peer.range.first };
+	const struct flow *flow = flow_find(claim->opp, &pair);
+
+	return (flow != NULL && is_others(claim, TAILQ_FIRST(&flow->children))) ||
+	       (claim->has_grant &&
+	        tunnel_is_others(claim->opp, &claim->grant, &claim->said.peer_id));
+}
+
 /* It comes from where that one's peer is, and may prove the same key. */
 static bool may_be_peer_of(const struct claim *claim, const struct child *child,
                            const struct pubkey *keys, size_t count)
@@ -83,9 +95,17 @@ static void check_existing(struct claim *claim, const struct pubkey *keys, size_
 	if (claim->refusal == NULL && claim->said.is_single_pair &&
 	    pair_wants_more(claim->opp, &pair, claim->strength))
 		claim->refusal = "a rule for these addresses wants a better proof";
-	if (is_others(claim, child) ||
-	    (claim->has_grant && tunnel_is_others(claim->opp, &claim->grant, &claim->said.peer_id)))
-		claim->refusal = "another peer carries some of these addresses";
+	if (is_taken(claim))
+		claim->refusal = TAKEN;
+}
+
+bool claim_is_taken(struct claim *claim)
+{
+	if (!is_taken(claim))
+		return false;
+	claim->refusal = TAKEN;
+	log_no_child(claim);
+	return true;
 }
 
 /* The one that the peer used, if it is the conn's. */

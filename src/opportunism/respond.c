@@ -294,6 +294,10 @@ bool respond_take_claim(struct opportunism *opp, ike_handle sa, uint64_t tag,
 
 	if (claim == NULL || claim->tag != tag || !claim->is_granted || claim->refusal != NULL)
 		return false;
+	if (claim_is_taken(claim)) {
+		claim_free(claim);
+		return false;
+	}
 	*strength = claim->strength;
 	*conn = claim->conn;
 	evidence_claim(evidence, claim, opp->now);
