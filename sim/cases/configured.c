@@ -352,10 +352,10 @@ void two_road_warriors_with_one_address(void)
 }
 
 /* The conns of road warriors with an address each, and of one of them. */
-#define WARRIOR(name, inside)                                                              \
-	"conn " name "\n\tleft=192.0.2.2\n\tleftsubnet=198.51.100.5/32\n\tright=%any\n"   \
+#define WARRIOR(name, inside)                                                           \
+	"conn " name "\n\tleft=192.0.2.2\n\tleftsubnet=198.51.100.5/32\n\tright=%any\n" \
 	"\trightsubnet=" inside "\n\tauthby=secret\n\tauto=add\n"
-#define HOME(name, inside)                                                                 \
+#define HOME(name, inside)                                                                  \
 	"conn " name "\n\tleft=%defaultroute\n\tleftsubnet=" inside "\n\tright=192.0.2.2\n" \
 	"\trightsubnet=198.51.100.5/32\n\tauthby=secret\n\tauto=start\n"
 
@@ -388,6 +388,38 @@ void a_slow_key_exchange_takes_nothing_from_others(void)
 	expect_children(sim, west, 1);
 	expect_children(sim, east, 2);
 	sim_end(sim);
+}
+
+/* NAT-14: what one has alone, another gets by no list that it is in, nor the other way round. */
+void a_list_takes_nothing_from_others(void)
+{
+	static const char *const homes[] = {
+		HOME("home", "203.0.113.7/32"),
+		HOME("home", "203.0.113.9/32,203.0.113.7/32"),
+	};
+	static const char warriors[] = WARRIOR("w", "203.0.113.0/28");
+
+	for (int first = 0; first < 2; first++) {
+		struct sim *sim = sim_new(1);
+		struct gateway *east =
+		    sim_gateway_with(sim, "east", "192.0.2.2", "198.51.100.0/24", warriors);
+		struct gateway *west, *second;
+
+		west = sim_gateway_with(sim, "west", "192.0.2.1", "203.0.113.0/28", homes[first]);
+		sim_arrange(sim, east);
+		sim_arrange(sim, west);
+		sim_run_for(sim, SECONDS(2));
+		expect_children(sim, west, 1);
+		second =
+		    sim_gateway_with(sim, "second", "192.0.2.3", "203.0.113.0/28", homes[1 - first]);
+		sim_arrange(sim, second);
+		sim_run_for(sim, SECONDS(10));
+		expect_logged(sim, east, "another peer carries some of these addresses");
+		expect_children(sim, second, 0);
+		expect_children(sim, west, 1);
+		expect_children(sim, east, 1);
+		sim_end(sim);
+	}
 }
 
 /* POL-5: a conn that is no more has no tunnel. */

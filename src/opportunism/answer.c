@@ -56,14 +56,53 @@ static bool is_others(const struct claim *claim, const struct child *child)
 	return !id_equal(&sa->id, &claim->said.peer_id);
 }
 
+static bool names_its_peer(const struct conn_state *conn)
+{
+	return conn->theirs.kind == END_ADDRESS || conn->theirs.id.kind != CONF_ID_NONE;
+}
+
+/* A pair among the ranges that are to be granted, of a configured conn. Who is named for the ranges
+ * has them beside what other conns take out of them. */
+static bool is_pair_within(const struct claim *claim, const struct flow *flow)
+{
+	if (flow->conn == NULL || !conn_is_arranged(flow->conn) ||
+	    (flow->tunnel != NULL && flow->tunnel->is_wide))
+		return false;
+	return (flow->conn == claim->conn || !names_its_peer(claim->conn)) &&
+	       reach_covers(&claim->grant, &flow->pair);
+}
+
+static bool has_pair_of_others(const struct claim *claim)
+{
+	struct hash_node *node = NULL;
+
+	while ((node = hash_walk(&claim->opp->children, node)) != NULL) {
+		const struct child *child = CONTAINER_OF(node, struct child, by_spi);
+
+		if (is_pair_within(claim, child->flow) && is_others(claim, child))
+			return true;
+	}
+	return false;
+}
+
+static bool has_range_of_others(const struct claim *claim)
+{
+	const struct ip_range *ours = &claim->said.ours.range, *peer = &claim->said.peer.range;
+	struct reach pair = { { *ours }, { *peer }, 1, 1 };
+
+	if (claim->has_grant)
+		return tunnel_is_others(claim->opp, &claim->grant, &claim->said.peer_id, NULL);
+	return claim->conn != NULL && claim->said.is_single_pair &&
+	       tunnel_is_others(claim->opp, &pair, &claim->said.peer_id, claim->conn);
+}
+
 static bool is_taken(const struct claim *claim)
 {
 	struct ip_pair pair = { claim->said.ours.range.first, claim->said.peer.range.first };
 	const struct flow *flow = flow_find(claim->opp, &pair);
 
 	return (flow != NULL && is_others(claim, TAILQ_FIRST(&flow->children))) ||
-	       (claim->has_grant &&
-	        tunnel_is_others(claim->opp, &claim->grant, &claim->said.peer_id));
+	       has_range_of_others(claim) || (claim->has_grant && has_pair_of_others(claim));
 }
 
 /* It comes from where that one's peer is, and may prove the same key. */

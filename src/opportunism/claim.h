@@ -78,6 +78,6 @@ void claim_log_other_key(const struct claim *claim);
 /* answer.c. The claim is freed, or stays until its CHILD SA is up, or for a minute. */
 void claim_refuse(struct claim *claim, const char *why);
 void claim_answer(struct claim *claim, const struct pubkey *keys, size_t count, unsigned psk);
-/* NAT-14: since it was granted another peer got some of its addresses, for a key exchange in several
- * steps takes as long as its Initiator likes. */
+/* NAT-14: since it was granted another peer got some of its addresses, for a key exchange in
+ * several steps takes as long as its Initiator likes. */
 MUST_USE bool claim_is_taken(struct claim *claim);

@@ -222,7 +222,8 @@ struct flow *tunnel_of_peer(struct opportunism *opp, struct conn_state *conn,
 	return tunnel_new(opp, conn, reach, is_whole);
 }
 
-bool tunnel_is_others(struct opportunism *opp, const struct reach *reach, const struct ike_id *id)
+bool tunnel_is_others(struct opportunism *opp, const struct reach *reach, const struct ike_id *id,
+                      const struct conn_state *conn)
 {
 	const struct tunnel *tunnel;
 
@@ -230,7 +231,8 @@ bool tunnel_is_others(struct opportunism *opp, const struct reach *reach, const 
 		const struct child *child = TAILQ_FIRST(&tunnel->flow->children);
 		const struct peer_sa *sa = child == NULL ? NULL : sa_find(opp, child->sa);
 
-		if (sa != NULL && reach_overlaps(&tunnel->reach, reach) && !id_equal(&sa->id, id))
+		if (sa != NULL && (conn == NULL || is_of(tunnel, conn)) &&
+		    reach_overlaps(&tunnel->reach, reach) && !id_equal(&sa->id, id))
 			return true;
 	}
 	return false;

@@ -39,8 +39,10 @@ MUST_USE bool tunnel_start(struct opportunism *opp, struct conn_state *conn, str
 /* The flow for a CHILD SA that a peer made by this conn: there already, or new. NULL: too many. */
 struct flow *tunnel_of_peer(struct opportunism *opp, struct conn_state *conn,
                             const struct reach *reach);
-/* The peer asks for addresses that an SA of somebody else carries. */
-bool tunnel_is_others(struct opportunism *opp, const struct reach *reach, const struct ike_id *id);
+/* The peer asks for addresses that an SA with ranges of somebody else carries, by that conn or
+ * (NULL) by any. */
+bool tunnel_is_others(struct opportunism *opp, const struct reach *reach, const struct ike_id *id,
+                      const struct conn_state *conn);
 /* An SA with that reach is up. */
 void tunnel_granted(struct flow *flow, const struct reach *reach);
 
