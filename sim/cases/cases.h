@@ -126,6 +126,8 @@
 	X(two_road_warriors_with_one_address)     \
 	X(a_slow_key_exchange_takes_nothing_from_others) \
 	X(a_list_takes_nothing_from_others) \
+	X(a_named_peer_takes_the_place_of_anybody) \
+	X(a_name_revoked_ends_its_tunnel) \
 	X(road_warrior_with_an_address_of_others) \
 	X(asked_for_somebody_else) \
 	X(a_conn_taken_out_takes_its_tunnel_along) \

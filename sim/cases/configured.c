@@ -2,6 +2,7 @@
  * Configured tunnels: ranges of addresses under one SA, kept up, beside opportunism.
  */
 #include <stdio.h>
+#include <string.h>
 
 #include "sim/cases/cases.h"
 #include "sim/cases/pair.h"
@@ -471,6 +472,79 @@ void a_pair_beside_its_ranges_outlives_a_reload(void)
 	sim_reload_with(p.sim, p.west, ANYONE); /* it would ask for ever */
 	sim_run_for(p.sim, SECONDS(1));
 	sim_end(p.sim);
+}
+
+/* POL-5: a peer that came by a conn for anybody goes when another one is named; one that is named
+ * stays. */
+void a_named_peer_takes_the_place_of_anybody(void)
+{
+	static const char conf[] = "conn w\n\tleft=192.0.2.2\n\tleftsubnet=198.51.100.5/32\n"
+				   "\trightsubnet=203.0.113.7/32\n\tauthby=secret\n"
+				   "\trightid=@a.example\n\tauto=add\n";
+	struct pair p;
+	char words[512];
+
+	snprintf(words, sizeof(words), "%s\tright=%%any\n", conf);
+	p = start(HOME("home", "203.0.113.7/32") "\tleftid=@a.example\n", words);
+	sim_run_for(p.sim, SECONDS(2));
+	expect_sas(p.sim, p.east, 1, 1);
+	snprintf(words, sizeof(words), "%s\tright=192.0.2.1\n", conf);
+	sim_reload_with(p.sim, p.east, words);
+	sim_run_for(p.sim, MILLISECONDS(100));
+	expect_sas(p.sim, p.east, 1, 1);
+	snprintf(words, sizeof(words), "%s\tright=%%any\n", conf);
+	sim_reload_with(p.sim, p.east, words);
+	sim_run_for(p.sim, MILLISECONDS(100));
+	expect_sas(p.sim, p.east, 1, 1);
+	snprintf(words, sizeof(words), "%s\tright=192.0.2.77\n", conf);
+	sim_reload_with(p.sim, p.east, words);
+	sim_run_for(p.sim, SECONDS(5));
+	expect_children(p.sim, p.east, 0);
+	sim_reload_with(p.sim, p.west, ANYONE); /* it would ask for ever */
+	sim_run_for(p.sim, SECONDS(1));
+	sim_end(p.sim);
+}
+
+/* POL-5, AUT-2, AUT-3: who was known by a name that the conn has no more has no tunnel by it, of a
+ * pair or of ranges, and no IKE SA to make one on. */
+void a_name_revoked_ends_its_tunnel(void)
+{
+	static const char *const insides[] = { "203.0.113.7/32", "203.0.113.0/28" };
+	static const char *const rights[] = { "192.0.2.1", "%any" };
+	static const char *const others[] = { "\trightid=@b.example\n", "\trightauth=rsasig\n" };
+
+	for (int i = 0; i < 8; i++) {
+		const char *inside = insides[i & 1], *right = rights[i >> 1 & 1];
+		struct pair p;
+		char words[512], home[512];
+
+		snprintf(home, sizeof(home),
+		         "conn home\n\tleft=192.0.2.1\n\tleftsubnet=%s\n\tright=192.0.2.2\n"
+		         "\trightsubnet=198.51.100.5/32\n\tauthby=secret\n"
+		         "\tleftid=@a.example\n\tauto=start\n",
+		         inside);
+		snprintf(words, sizeof(words),
+		         "conn w\n\tleft=192.0.2.2\n\tleftsubnet=198.51.100.5/32\n\tright=%s\n"
+		         "\trightsubnet=%s\n\tauthby=secret\n\tauto=add\n",
+		         right, inside);
+		snprintf(words + strlen(words), sizeof(words) - strlen(words),
+		         "\trightid=@a.example\n");
+		p = start(home, words);
+		sim_run_for(p.sim, SECONDS(2));
+		expect_sas(p.sim, p.east, 1, 1);
+		sim_reload_with(p.sim, p.east, words);
+		sim_run_for(p.sim, MILLISECONDS(100));
+		expect_sas(p.sim, p.east, 1, 1);
+		if (i < 4)
+			*strstr(words, "\trightid=") = '\0';
+		strcat(words, others[i >> 2]);
+		sim_reload_with(p.sim, p.east, words);
+		sim_run_for(p.sim, SECONDS(5));
+		expect_sas(p.sim, p.east, 0, 0);
+		sim_reload_with(p.sim, p.west, ANYONE);
+		sim_run_for(p.sim, SECONDS(1));
+		sim_end(p.sim);
+	}
 }
 
 /* TS-7: a peer that takes single pairs is told of a translated Source what it is translated to. */

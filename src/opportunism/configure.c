@@ -3,6 +3,7 @@
  * when it or the addresses of this machine change.
  */
 #include "opportunism/group_names.h"
+#include "opportunism/ranges.h"
 #include "opportunism/self.h"
 #include "opportunism/tunnel.h"
 
@@ -132,14 +133,35 @@ static bool is_other_unsigned(const struct conn_state *conn, const struct flow *
 	       !ip_equal(&child->gateway, &flow->pair.destination);
 }
 
-/* Its conn may name another peer now. Where the peer has moved to is not asked (NAT-9). */
+/* Its conn may name another peer now. Where one that was named has moved to is not asked (NAT-9).
+ */
 static bool is_for_same_peer(const struct flow *flow, const struct conn_state *conn)
 {
 	const struct conn_state *old = flow->conn;
+	const struct child *child = TAILQ_FIRST(&flow->children);
+	const struct ip *peer;
 
-	return old == NULL || TAILQ_EMPTY(&flow->children) || conn->theirs.kind != END_ADDRESS ||
-	       old->theirs.kind != END_ADDRESS ||
-	       ip_equal(&old->theirs.address, &conn->theirs.address);
+	if (old == NULL || child == NULL || conn->theirs.kind != END_ADDRESS)
+		return true;
+	peer = old->theirs.kind == END_ADDRESS ? &old->theirs.address : &child->gateway;
+	return ip_equal(peer, &conn->theirs.address);
+}
+
+bool flow_peer_is_known(const struct flow *flow, const struct conn_state *conn)
+{
+	const struct child *child = TAILQ_FIRST(&flow->children);
+
+	return flow->conn == NULL || conn == NULL ||
+	       conn_knows_alike(conn, flow->conn, child == NULL ? NULL : child->of);
+}
+
+void core_leave_peer(struct flow *flow)
+{
+	const struct child *child;
+
+	TAILQ_FOREACH (child, &flow->children, in_flow)
+		if (child->of != NULL && !child->of->is_gone)
+			sa_close(flow->opp, child->of, "its conn wants another proof");
 }
 
 /* What an opportunistic tunnel was made with, was proof enough then; is it now? */
@@ -176,9 +198,10 @@ static bool is_asked_alike(const struct opportunism *opp, const struct flow *flo
 static void recheck_flow(struct opportunism *opp, struct flow *flow)
 {
 	struct conn_state *conn = conn_for(opp, flow);
-	bool is_asked = conn != NULL && is_asked_alike(opp, flow, conn);
-	bool has_proof =
-	    conn != NULL && is_for_same_peer(flow, conn) && is_proof_enough(opp, flow, conn);
+	bool is_known = flow_peer_is_known(flow, conn);
+	bool is_asked = conn != NULL && is_known && is_asked_alike(opp, flow, conn);
+	bool has_proof = conn != NULL && is_known && is_for_same_peer(flow, conn) &&
+	                 is_proof_enough(opp, flow, conn);
 	bool is_same = conn != NULL && conn_is_private(conn) == flow->is_private;
 	bool is_kept = is_same && flow_shunt_is_kept(flow, conn);
 
@@ -186,6 +209,8 @@ static void recheck_flow(struct opportunism *opp, struct flow *flow)
 	    (conn == NULL || strcmp(flow->tunnel->conn, conn->conn.name) != 0))
 		tunnel_free(flow);
 	flow_take_conn(flow, conn);
+	if (!is_known)
+		core_leave_peer(flow);
 	if (has_proof && flow->state == FLOW_TUNNEL) {
 		if (!is_same)
 			flow_apply(flow); /* a tunnel is good for a private pair and any other */

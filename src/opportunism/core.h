@@ -231,6 +231,8 @@ struct peer_sa *sa_first_at(struct opportunism *opp, const struct ip *gateway);
 struct peer_sa *sa_next_at(const struct peer_sa *sa);
 /* It is up, and who the peer is, is filled in: others may have to go for it (LIFE-7, SEC-13). */
 void sa_is_up(struct opportunism *opp, struct peer_sa *sa);
+/* Deletes it. */
+void sa_close(struct opportunism *opp, struct peer_sa *sa, const char *why);
 /* It ends: nothing more is asked for on it. */
 void sa_is_lost(struct opportunism *opp, struct peer_sa *sa);
 /* A child is asked for on it, by us or by the peer: among the idle ones it is the newest. */

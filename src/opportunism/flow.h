@@ -147,6 +147,11 @@ static inline enum flow_reason flow_cause(const struct flow *flow)
 /* The peer has the newest SA, or there is no more time to wait for a sign of it. */
 void flow_confirm(struct flow *flow);
 
+/* configure.c: what the peer has proven is what the conn wants to be proven now; else the IKE SAs
+ * of the flow are no good for anything more. */
+bool flow_peer_is_known(const struct flow *flow, const struct conn_state *conn);
+void core_leave_peer(struct flow *flow);
+
 /* decide.c: the decision, over plain evidence. */
 struct evidence {
 	bool tunnel_up;

@@ -13,6 +13,30 @@ struct ike_id conn_peer_id(const struct conn_state *conn)
 	return id;
 }
 
+static bool has_same_key(const struct conn_end *a, const struct conn_end *b)
+{
+	return a->has_key == b->has_key && (!a->has_key || pubkey_equal(&a->key, &b->key)) &&
+	       a->takes_cert == b->takes_cert &&
+	       bytes_equal(buf_view(&a->issuer), buf_view(&b->issuer));
+}
+
+/* Whether it is another shared secret is not asked: a conn has the place of its own among the
+ * secrets, and that moves when others come or go. */
+bool conn_knows_alike(const struct conn_state *conn, const struct conn_state *old,
+                      const struct peer_sa *sa)
+{
+	struct ike_id id = conn_peer_id(conn), before = conn_peer_id(old);
+
+	if (conn == old || conn->is_opportunistic)
+		return true;
+	if (conn->theirs.auth != old->theirs.auth)
+		return false;
+	if (conn->theirs.auth == CONN_RSASIG && !has_same_key(&conn->theirs, &old->theirs))
+		return false;
+	return conn->theirs.auth == CONN_NULL || id_equal(&id, &before) ||
+	       (sa != NULL && (id.type == ID_NONE || id_equal(&id, &sa->id)));
+}
+
 /* Nobody has it in the Internet: RFC 1918, RFC 6598, RFC 4193. */
 static bool is_private_address(const struct ip *address)
 {

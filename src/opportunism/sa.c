@@ -98,7 +98,7 @@ void sa_touch(struct opportunism *opp, struct peer_sa *sa)
 		set_idle(opp, sa, true);
 }
 
-static void sa_close(struct opportunism *opp, struct peer_sa *sa, const char *why)
+void sa_close(struct opportunism *opp, struct peer_sa *sa, const char *why)
 {
 	log_line(&opp->log, LOG_INFO, "IKE SA with %s is closed: %s", ip_text(&sa->gateway).s, why);
 	sa_is_lost(opp, sa);

@@ -507,8 +507,12 @@ void tunnels_recheck(struct opportunism *opp)
 	for (; tunnel != NULL; tunnel = next) {
 		struct conn_state *conn = conns_find(&opp->conns, tunnel->conn);
 
+		bool is_known = flow_peer_is_known(tunnel->flow, conn);
+
 		next = LIST_NEXT(tunnel, in_list);
-		if (still_fits(tunnel->flow, conn)) {
+		if (!is_known)
+			core_leave_peer(tunnel->flow);
+		if (is_known && still_fits(tunnel->flow, conn)) {
 			flow_take_conn(tunnel->flow, conn);
 			tunnel->is_kept_up = conn->conn.auto_action == AUTO_START;
 			opp->is_policy_stale = true;
