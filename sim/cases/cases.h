@@ -122,6 +122,7 @@
 	X(a_dead_peer_and_what_the_conn_says) \
 	X(configured_tunnels_beat_opportunism) \
 	X(opportunism_gives_way_to_a_configured_tunnel) \
+	X(nobody_gets_what_a_conn_keeps_for_another) \
 	X(road_warriors) \
 	X(two_road_warriors_with_one_address)     \
 	X(a_slow_key_exchange_takes_nothing_from_others) \

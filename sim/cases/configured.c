@@ -423,6 +423,32 @@ void a_list_takes_nothing_from_others(void)
 	}
 }
 
+/* SPD-8: who has proven to be one gets no addresses that a conn keeps for another; who is both, does. */
+void nobody_gets_what_a_conn_keeps_for_another(void)
+{
+	static const char *const names[] = { "\tleftid=@one.example\n", "\tleftid=@two.example\n" };
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		struct sim *sim = sim_new(1);
+		struct gateway *east, *second;
+		char conf[2048];
+
+		east = sim_gateway_with(
+		    sim, "east", "192.0.2.2", "198.51.100.0/24",
+		    WARRIOR("w1", "203.0.113.8/32") "\trightid=@one.example\n" WARRIOR(
+		        "w2", "203.0.113.7/32") "\trightid=@two.example\n");
+		snprintf(conf, sizeof(conf), "%s\tleftid=@one.example\n%s%s",
+		         HOME("one", "203.0.113.8/32"), HOME("two", "203.0.113.7/32"), names[i]);
+		second = sim_gateway_with(sim, "second", "192.0.2.3", "203.0.113.0/28", conf);
+		sim_arrange(sim, east);
+		sim_arrange(sim, second);
+		sim_run_for(sim, SECONDS(20));
+		expect_children(sim, east, i == 0 ? 1 : 2);
+		expect_children(sim, second, i == 0 ? 1 : 2);
+		sim_end(sim);
+	}
+}
+
 /* POL-5: a conn that is no more has no tunnel. */
 void a_conn_taken_out_takes_its_tunnel_along(void)
 {

@@ -78,6 +78,20 @@ static bool is_certified_for(const struct peer_sa *sa, const struct conn_state *
 	return conn->theirs.issuer.len == 0 && wanted.type != ID_NONE && id_equal(&wanted, &sa->id);
 }
 
+/* Its peer knows us by the name that this conn gives us. */
+static bool knows_us_alike(const struct peer_sa *sa, const struct attempt *attempt)
+{
+	const struct conn_state *conn = attempt->flow->conn;
+	const struct conn_state *made_by = conns_find(&attempt->opp->conns, sa->conn);
+	struct ike_id here, there;
+
+	if (conn->is_opportunistic || made_by == NULL || made_by == conn)
+		return true;
+	here = conn_own_id(conn, &sa->local);
+	there = conn_own_id(made_by, &sa->local);
+	return id_equal(&here, &there);
+}
+
 static bool is_proven_for(const struct peer_sa *sa, const struct attempt *attempt)
 {
 	const struct conn_state *conn = attempt->flow->conn;
@@ -129,7 +143,8 @@ static struct peer_sa *reusable_sa(const struct attempt *attempt)
 
 	for (; sa != NULL; sa = sa_next_at(sa)) {
 		if (sa->is_up && !sa->is_full && !sa->is_leaving && !sa->is_gone &&
-		    is_from_here(attempt, sa) && is_proven_for(sa, attempt))
+		    is_from_here(attempt, sa) && knows_us_alike(sa, attempt) &&
+		    is_proven_for(sa, attempt))
 			return sa;
 	}
 	return NULL;

@@ -252,13 +252,27 @@ void respond_auth_wanted(struct opportunism *opp, const struct event *event)
 		look(claim);
 }
 
-/* SPD-8: whom the DNS vouches for, or nobody, cannot take over a configured conn's addresses. */
-static bool may_use_configured(const struct claim *claim)
+/* What the peer has proven when the IKE SA began, for another conn perhaps, is what this one names.
+ */
+static bool has_proven(const struct peer_sa *sa, const struct conn_end *theirs)
+{
+	struct ike_id wanted = id_of_conf(&theirs->id);
+
+	if (theirs->auth == CONN_NULL)
+		return true;
+	return (wanted.type == ID_NONE || id_equal(&wanted, &sa->id)) &&
+	       (!theirs->has_key || pubkey_equal(&theirs->key, &sa->key)) &&
+	       (!theirs->takes_cert || sa->by_certificate);
+}
+
+/* SPD-8: whom the DNS vouches for, or nobody, cannot take over a configured conn's addresses, nor
+ * can the peer of another conn. */
+static bool may_use_configured(const struct claim *claim, const struct peer_sa *sa)
 {
 	const struct conn_end *theirs = &claim->conn->theirs;
 	enum strength needed = theirs->auth == CONN_NULL ? STRENGTH_NULL : STRENGTH_PSK;
 
-	return claim->key_strength >= needed &&
+	return claim->key_strength >= needed && (sa == NULL || has_proven(sa, theirs)) &&
 	       (theirs->kind != END_ADDRESS ||
 	        ip_equal(&theirs->address, &claim->said.path.remote.address));
 }
@@ -273,7 +287,7 @@ void respond_child_wanted(struct opportunism *opp, const struct event *event)
 	if (sa != NULL)
 		sa_touch(opp, sa);
 	claim->key_strength = sa == NULL ? STRENGTH_DNS : sa->strength;
-	if (claim->conn != NULL && !claim->conn->is_opportunistic && !may_use_configured(claim))
+	if (claim->conn != NULL && !claim->conn->is_opportunistic && !may_use_configured(claim, sa))
 		claim->refusal = "a configured conn keeps these addresses for another peer";
 	if (claim->conn != NULL && is_anonymous && claim->conn->theirs.auth != CONN_NULL)
 		claim->refusal = "it has proven nothing, and the conn wants a proof";
