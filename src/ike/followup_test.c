@@ -53,21 +53,6 @@ static void rekey(enum side side)
 	ike_rekey(t.end[side].ike, live(side)->handle, t.now);
 }
 
-/* All pieces of a message. */
-static void pass_whole(enum side from, uint8_t exchange)
-{
-	do
-		pass(&t, from, exchange);
-	while (t.end[from].out_count > 0);
-}
-
-static void lose_whole(enum side from)
-{
-	do
-		lose(&t, from);
-	while (t.end[from].out_count > 0);
-}
-
 static void ask_for(enum side side, const char *local, const char *remote, uint64_t tag)
 {
 	const struct traffic_selector ours = host_ts(local), theirs = host_ts(remote);
@@ -142,16 +127,16 @@ static void a_further_pair_has_a_second_key_exchange(void **state)
 		ask_for(us, us == WEST ? "10.1.0.6" : "10.2.0.8",
 		        us == WEST ? "10.2.0.7" : "10.1.0.5", 7);
 		/* --> SA, Ni, KEi, TSi, TSr */
-		pass_whole(us, EXCHANGE_CREATE_CHILD_SA);
+		pass_whole(&t, us, EXCHANGE_CREATE_CHILD_SA);
 		/* <-- SA, Nr, KEr, TSi, TSr, N(ADDITIONAL_KEY_EXCHANGE) */
 		assert_int_equal(first_notify(peer), NOTIFY_ADDITIONAL_KEY_EXCHANGE);
-		pass_whole(peer, EXCHANGE_CREATE_CHILD_SA);
+		pass_whole(&t, peer, EXCHANGE_CREATE_CHILD_SA);
 		expect_tunnels(&t, 1 + (size_t)side);
 		/* --> KEi(1), N(ADDITIONAL_KEY_EXCHANGE) */
-		pass_whole(us, EXCHANGE_IKE_FOLLOWUP_KE);
+		pass_whole(&t, us, EXCHANGE_IKE_FOLLOWUP_KE);
 		assert_int_equal(count_news(&t.end[peer], NEWS_CHILD_UP), 2 + (size_t)side);
 		/* <-- KEr(1) */
-		pass_whole(peer, EXCHANGE_IKE_FOLLOWUP_KE);
+		pass_whole(&t, peer, EXCHANGE_IKE_FOLLOWUP_KE);
 		expect_tunnels(&t, 2 + (size_t)side);
 		assert_int_equal(last_news(&t.end[us], NEWS_CHILD_UP)->tag, 7);
 		expect_settled();
@@ -165,11 +150,11 @@ static void a_child_is_rekeyed_with_it(void **state)
 		enum side us = (enum side)side, peer = peer_of(us);
 
 		rekey_child(us);
-		pass_whole(us, EXCHANGE_CREATE_CHILD_SA);
-		pass_whole(peer, EXCHANGE_CREATE_CHILD_SA);
+		pass_whole(&t, us, EXCHANGE_CREATE_CHILD_SA);
+		pass_whole(&t, peer, EXCHANGE_CREATE_CHILD_SA);
 		assert_int_equal(live(us)->child_count, 1);
-		pass_whole(us, EXCHANGE_IKE_FOLLOWUP_KE);
-		pass_whole(peer, EXCHANGE_IKE_FOLLOWUP_KE);
+		pass_whole(&t, us, EXCHANGE_IKE_FOLLOWUP_KE);
+		pass_whole(&t, peer, EXCHANGE_IKE_FOLLOWUP_KE);
 		pass(&t, us, EXCHANGE_INFORMATIONAL);
 		pass(&t, peer, EXCHANGE_INFORMATIONAL);
 		expect_tunnels(&t, 1);
@@ -187,11 +172,11 @@ static void an_ike_sa_is_rekeyed_with_it(void **state)
 
 		wait_ms(&t, 11000);
 		rekey(us);
-		pass_whole(us, EXCHANGE_CREATE_CHILD_SA);
-		pass_whole(peer, EXCHANGE_CREATE_CHILD_SA);
+		pass_whole(&t, us, EXCHANGE_CREATE_CHILD_SA);
+		pass_whole(&t, peer, EXCHANGE_CREATE_CHILD_SA);
 		assert_int_equal(live(peer)->spi_i, before);
-		pass_whole(us, EXCHANGE_IKE_FOLLOWUP_KE);
-		pass_whole(peer, EXCHANGE_IKE_FOLLOWUP_KE);
+		pass_whole(&t, us, EXCHANGE_IKE_FOLLOWUP_KE);
+		pass_whole(&t, peer, EXCHANGE_IKE_FOLLOWUP_KE);
 		assert_int_not_equal(live(us)->spi_i, before);
 		assert_int_equal(live(us)->spi_i, live(peer)->spi_i);
 		pass_all(&t);
@@ -244,8 +229,8 @@ static void a_message_lost_at_any_place_is_made_good(void **state)
 		for (size_t lost = 0; lost < ARRAY_LEN(story); lost++) {
 			order(WEST, kind);
 			for (size_t i = 0; i < lost; i++)
-				pass_whole(story[i].from, story[i].exchange);
-			lose_whole(story[lost].from);
+				pass_whole(&t, story[i].from, story[i].exchange);
+			lose_whole(&t, story[lost].from);
 			live_ms(&t, 1500);
 			expect_tunnels(&t, kind == PAIR ? 2 : 1);
 			expect_settled();
@@ -262,7 +247,7 @@ static void a_message_that_comes_twice_counts_once(void **state)
 		order(WEST, kind);
 		for (size_t i = 0; i < ARRAY_LEN(story); i++) {
 			repeat(&t, story[i].from);
-			pass_whole(story[i].from, story[i].exchange);
+			pass_whole(&t, story[i].from, story[i].exchange);
 		}
 		pass_all(&t);
 		expect_tunnels(&t, kind == PAIR ? 2 : 1);
@@ -278,13 +263,13 @@ static void what_is_not_followed_up_is_dropped(void **state)
 {
 	for (int kind = PAIR; kind < KINDS; kind++) {
 		order(WEST, kind);
-		pass_whole(WEST, EXCHANGE_CREATE_CHILD_SA);
+		pass_whole(&t, WEST, EXCHANGE_CREATE_CHILD_SA);
 		assert_non_null(live(EAST)->followup);
-		lose_whole(EAST);
+		lose_whole(&t, EAST);
 		for (int i = 0; i < 42; i++) {
 			wait_ms(&t, 500);
 			if (t.end[WEST].out_count > 0)
-				lose_whole(WEST);
+				lose_whole(&t, WEST);
 		}
 		assert_null(live(EAST)->followup);
 		/* West asks again, and gets the same answer, whose link nobody knows any more. */
@@ -300,10 +285,10 @@ static void what_came_too_late_is_begun_anew(void **state)
 {
 	for (int kind = PAIR; kind < KINDS; kind++) {
 		order(WEST, kind);
-		pass_whole(WEST, EXCHANGE_CREATE_CHILD_SA);
-		pass_whole(EAST, EXCHANGE_CREATE_CHILD_SA);
+		pass_whole(&t, WEST, EXCHANGE_CREATE_CHILD_SA);
+		pass_whole(&t, EAST, EXCHANGE_CREATE_CHILD_SA);
 		followup_forget(live(EAST));
-		pass_whole(WEST, EXCHANGE_IKE_FOLLOWUP_KE);
+		pass_whole(&t, WEST, EXCHANGE_IKE_FOLLOWUP_KE);
 		assert_int_equal(first_notify(EAST), NOTIFY_STATE_NOT_FOUND);
 		live_ms(&t, 6000);
 		expect_tunnels(&t, kind == PAIR ? 2 : 1);
@@ -349,23 +334,23 @@ static void what_is_being_followed_up_is_not_rekeyed_by_the_other(void **state)
 {
 	for (int kind = CHILD; kind < KINDS; kind++) {
 		order(EAST, kind);
-		lose_whole(EAST);
+		lose_whole(&t, EAST);
 		order(WEST, kind);
-		pass_whole(WEST, EXCHANGE_CREATE_CHILD_SA);
-		lose_whole(EAST);
+		pass_whole(&t, WEST, EXCHANGE_CREATE_CHILD_SA);
+		lose_whole(&t, EAST);
 		wait_ms(&t, 600); /* both again */
-		pass_whole(WEST, EXCHANGE_CREATE_CHILD_SA);
+		pass_whole(&t, WEST, EXCHANGE_CREATE_CHILD_SA);
 		while (t.end[EAST].out_count > 1)
 			lose(&t, EAST); /* but the answer */
 		pass(&t, EAST, EXCHANGE_CREATE_CHILD_SA);
 		assert_int_equal(live(WEST)->sent_exchange, EXCHANGE_IKE_FOLLOWUP_KE);
-		lose_whole(WEST);
+		lose_whole(&t, WEST);
 		for (int i = 0; i < 12 && t.end[EAST].out_count == 0; i++) {
 			wait_ms(&t, 100);
 			if (t.end[WEST].out_count > 0)
-				lose_whole(WEST);
+				lose_whole(&t, WEST);
 		}
-		pass_whole(EAST, EXCHANGE_CREATE_CHILD_SA);
+		pass_whole(&t, EAST, EXCHANGE_CREATE_CHILD_SA);
 		assert_int_equal(first_notify(WEST), NOTIFY_TEMPORARY_FAILURE);
 		live_ms(&t, 30000);
 		expect_one_good_tunnel();
@@ -416,9 +401,9 @@ static void what_is_deleted_meanwhile_is_not_made(void **state)
 			uint32_t spi = live(who)->children->spi_in;
 
 			order(WEST, CHILD);
-			pass_whole(WEST, EXCHANGE_CREATE_CHILD_SA);
+			pass_whole(&t, WEST, EXCHANGE_CREATE_CHILD_SA);
 			if (!by_east)
-				pass_whole(EAST, EXCHANGE_CREATE_CHILD_SA);
+				pass_whole(&t, EAST, EXCHANGE_CREATE_CHILD_SA);
 			if (whole_sa)
 				ike_delete(t.end[who].ike, live(who)->handle, t.now);
 			else
@@ -443,9 +428,9 @@ static void what_is_deleted_meanwhile_is_not_made(void **state)
 static void begin_by_hand(void)
 {
 	ask_for(WEST, "10.1.0.6", "10.2.0.7", 7);
-	pass_whole(WEST, EXCHANGE_CREATE_CHILD_SA);
-	pass_whole(EAST, EXCHANGE_CREATE_CHILD_SA);
-	lose_whole(WEST);
+	pass_whole(&t, WEST, EXCHANGE_CREATE_CHILD_SA);
+	pass_whole(&t, EAST, EXCHANGE_CREATE_CHILD_SA);
+	lose_whole(&t, WEST);
 }
 
 /* `ahead` of the message ID that is due. */
@@ -478,7 +463,7 @@ static void a_followup_out_of_nowhere_finds_nothing(void **state)
 	for (size_t len = 0; len <= sizeof(link); len += sizeof(link)) {
 		follow_up_by_hand(BYTES(link, len), KEX_ML_KEM_768, FITS, 0);
 		assert_int_equal(first_notify(EAST), NOTIFY_STATE_NOT_FOUND);
-		lose_whole(EAST);
+		lose_whole(&t, EAST);
 	}
 	assert_int_equal(count_news(&t.end[EAST], NEWS_CHILD_UP), 1);
 	assert_int_equal(count_news(&t.end[EAST], NEWS_SA_GONE), 0);
@@ -495,19 +480,19 @@ static void a_link_fits_once_and_as_a_whole(void **state)
 	link.data[link.len - 1] ^= 1;
 	follow_up_by_hand(buf_view(&link), KEX_ML_KEM_768, FITS, 0);
 	assert_int_equal(first_notify(EAST), NOTIFY_STATE_NOT_FOUND);
-	lose_whole(EAST);
+	lose_whole(&t, EAST);
 	link.data[link.len - 1] ^= 1;
 	follow_up_by_hand(BYTES(link.data, link.len - 1), KEX_ML_KEM_768, FITS, 0);
 	assert_int_equal(first_notify(EAST), NOTIFY_STATE_NOT_FOUND);
-	lose_whole(EAST);
+	lose_whole(&t, EAST);
 	/* Not its turn. */
 	follow_up_by_hand(buf_view(&link), KEX_ML_KEM_768, FITS, 1);
 	assert_int_equal(ike_dropped(t.end[EAST].ike, IKE_DROP_MESSAGE_ID), 1);
-	lose_whole(EAST); /* INVALID_MESSAGE_ID */
+	lose_whole(&t, EAST); /* INVALID_MESSAGE_ID */
 	assert_int_equal(count_news(&t.end[EAST], NEWS_CHILD_UP), 1);
 	follow_up_by_hand(buf_view(&link), KEX_ML_KEM_768, FITS, 0);
 	assert_int_equal(count_news(&t.end[EAST], NEWS_CHILD_UP), 2);
-	lose_whole(EAST);
+	lose_whole(&t, EAST);
 	follow_up_by_hand(buf_view(&link), KEX_ML_KEM_768, FITS, 0);
 	assert_int_equal(first_notify(EAST), NOTIFY_STATE_NOT_FOUND);
 	assert_int_equal(count_news(&t.end[EAST], NEWS_CHILD_UP), 2);
@@ -551,9 +536,9 @@ static void the_last_one_begun_is_the_one_that_waits(void **state)
 	buf_free(&live(WEST)->sent);
 	request_drop_all(live(WEST));
 	ask_for(WEST, "10.1.0.8", "10.2.0.7", 8);
-	pass_whole(WEST, EXCHANGE_CREATE_CHILD_SA);
-	pass_whole(EAST, EXCHANGE_CREATE_CHILD_SA);
-	lose_whole(WEST);
+	pass_whole(&t, WEST, EXCHANGE_CREATE_CHILD_SA);
+	pass_whole(&t, EAST, EXCHANGE_CREATE_CHILD_SA);
+	lose_whole(&t, WEST);
 	follow_up_by_hand(buf_view(&first), KEX_ML_KEM_768, FITS, 0);
 	assert_int_equal(first_notify(EAST), NOTIFY_STATE_NOT_FOUND);
 	assert_non_null(live(EAST)->followup);
@@ -591,9 +576,9 @@ static void a_ciphertext_that_is_none_ends_it(void **state)
 			struct message_writer m;
 
 			order(WEST, kind);
-			pass_whole(WEST, EXCHANGE_CREATE_CHILD_SA);
-			pass_whole(EAST, EXCHANGE_CREATE_CHILD_SA);
-			lose_whole(WEST);
+			pass_whole(&t, WEST, EXCHANGE_CREATE_CHILD_SA);
+			pass_whole(&t, EAST, EXCHANGE_CREATE_CHILD_SA);
+			lose_whole(&t, WEST);
 			message_start_inner(&m, inner, sizeof(inner));
 			if (cases[i].len > 0)
 				message_add_ke(&m, cases[i].method, BYTES(value, cases[i].len));
@@ -645,15 +630,15 @@ static void give_up_west(void)
 static void rekeys_that_are_never_followed_up_stop_nothing(void **state)
 {
 	order(WEST, IKE_SA);
-	pass_whole(WEST, EXCHANGE_CREATE_CHILD_SA);
-	lose_whole(EAST);
+	pass_whole(&t, WEST, EXCHANGE_CREATE_CHILD_SA);
+	lose_whole(&t, EAST);
 	ask_for(EAST, "10.2.0.8", "10.1.0.6", 9);
 	for (int s = 0; s < 40 && t.end[EAST].out_count == 0; s++) {
 		give_up_west();
 		if (s % 8 == 7) {
 			order(WEST, IKE_SA);
-			pass_whole(WEST, EXCHANGE_CREATE_CHILD_SA);
-			lose_whole(EAST);
+			pass_whole(&t, WEST, EXCHANGE_CREATE_CHILD_SA);
+			lose_whole(&t, EAST);
 		}
 		wait_ms(&t, 1000);
 	}
@@ -673,13 +658,13 @@ static void without_agreement_there_is_none(void **state)
 		two_ends_give_kem(&t, (enum side)side, kem_bed());
 		bring_up(&t, WEST);
 		order(WEST, CHILD);
-		pass_whole(WEST, EXCHANGE_CREATE_CHILD_SA);
+		pass_whole(&t, WEST, EXCHANGE_CREATE_CHILD_SA);
 		assert_int_equal(first_notify(EAST), 0);
 		pass_all(&t);
 		expect_tunnels(&t, 1);
 		wait_ms(&t, 11000);
 		order(EAST, IKE_SA);
-		pass_whole(EAST, EXCHANGE_CREATE_CHILD_SA);
+		pass_whole(&t, EAST, EXCHANGE_CREATE_CHILD_SA);
 		assert_int_equal(first_notify(WEST), 0);
 		pass_all(&t);
 		expect_tunnels(&t, 1);

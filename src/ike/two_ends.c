@@ -255,6 +255,20 @@ void lose_at(struct two_ends *t, enum side from, const char *file, int line)
 	buf_free(&out.datagram);
 }
 
+void pass_whole_at(struct two_ends *t, enum side from, uint8_t exchange, const char *file, int line)
+{
+	do
+		pass_at(t, from, exchange, file, line);
+	while (t->end[from].out_count > 0);
+}
+
+void lose_whole_at(struct two_ends *t, enum side from, const char *file, int line)
+{
+	do
+		lose_at(t, from, file, line);
+	while (t->end[from].out_count > 0);
+}
+
 void repeat(struct two_ends *t, enum side from)
 {
 	struct out *out = first_out(t, from);

@@ -132,6 +132,11 @@ void pass_at(struct two_ends *t, enum side from, uint8_t exchange, const char *f
 /* It is lost. */
 #define lose(t, from) lose_at(t, from, __FILE__, __LINE__)
 void lose_at(struct two_ends *t, enum side from, const char *file, int line);
+/* The same with all that waits: the pieces of a message. */
+#define pass_whole(t, from, exchange) pass_whole_at(t, from, exchange, __FILE__, __LINE__)
+void pass_whole_at(struct two_ends *t, enum side from, uint8_t exchange, const char *file, int line);
+#define lose_whole(t, from) lose_whole_at(t, from, __FILE__, __LINE__)
+void lose_whole_at(struct two_ends *t, enum side from, const char *file, int line);
 /* It reaches the other end and stays in the queue too. */
 void repeat(struct two_ends *t, enum side from);
 /* Octets out of nowhere. */
