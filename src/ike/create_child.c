@@ -7,6 +7,7 @@
 #include "ike/informational.h"
 #include "ike/rekey_child.h"
 #include "ike/rekey_ike.h"
+#include "ike/successor.h"
 
 static void add_own_kex(struct message_writer *m, const struct own_kex *kex)
 {
@@ -616,7 +617,7 @@ void create_child_on_request(struct ike_sa *sa, const struct payloads *p, struct
 	    (p->ke.data != NULL && !ke_parse(p->ke, &ke)))
 		return response_refuse_broken(sa, now);
 	if (sa->rival_of != NULL)
-		rekey_ike_settle(sa, now);
+		successor_settle(sa, now);
 	if (is_ike_rekey(&offered))
 		return rekey_ike_on_request(sa, p, &offered, now);
 	if (rekey_ike_is_under_way(sa)) /* COL-12 */

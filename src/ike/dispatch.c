@@ -11,6 +11,7 @@
 #include "ike/pieces.h"
 #include "ike/rekey_ike.h"
 #include "ike/request.h"
+#include "ike/successor.h"
 #include "ike/unknown.h"
 
 /*
@@ -300,7 +301,7 @@ static void on_new_request(struct arrival *a, struct instant now)
 	sa->peer_next_id++;
 	liveness_heard(sa, now);
 	nat_path_follow(sa, a->path);
-	rekey_ike_heard(sa, now);
+	successor_heard(sa, now);
 	sa->is_answering = true;
 	sa->answering_exchange = a->header.exchange;
 	sa->answering_path = *a->path;

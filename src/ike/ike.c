@@ -20,6 +20,7 @@
 #include "ike/rekey_child.h"
 #include "ike/rekey_ike.h"
 #include "ike/request.h"
+#include "ike/successor.h"
 #include "ike/unknown.h"
 
 /* IKE SAs with one address that one hint reaches: a NAT has many peers behind it. */
@@ -480,7 +481,7 @@ static void on_expiry(struct ike_sa *sa, struct instant now)
 	case IKE_SA_KEYS_WANTED:
 		return ike_sa_close(sa, IKE_REASON_NO_KEYS, NOTIFY_AUTHENTICATION_FAILED, now);
 	case IKE_SA_REPLACED:
-		rekey_ike_on_delete(sa, now); /* as if it had come */
+		successor_on_delete(sa, now); /* as if it had come */
 		return ike_sa_close(sa, IKE_REASON_DELETED_BY_US, 0, now);
 	case IKE_SA_UP:
 		return ike_sa_close(sa, IKE_REASON_DELETED_BY_US, 0, now);

@@ -232,7 +232,7 @@ struct ike_sa {
 	enum ike_reason owed_reason;
 	struct ike_keys keys; /* only sk_d once up */
 	struct sk sk;
-	/* its successor (rekey_ike.h) */
+	/* its successor (successor.h) */
 	struct lifetime life;
 	struct instant rekeyed;  /* when it came up by a rekey, or one was not followed up; or 0 */
 	bool is_worn;            /* by its counters; said once */

@@ -2,7 +2,7 @@
 
 #include "ike/children.h"
 #include "ike/crash.h"
-#include "ike/rekey_ike.h"
+#include "ike/successor.h"
 
 static const struct duration between_losses = SECONDS(10);
 
@@ -148,13 +148,13 @@ void informational_on_request(struct ike_sa *sa, const struct payloads *p, struc
 		/* Nothing of what goes with it is listed (DEL-3). */
 		response_send(sa, &m);
 		if (reason == IKE_REASON_DELETED_BY_PEER)
-			rekey_ike_on_delete(sa, now);
+			successor_on_delete(sa, now);
 		ike_sa_report_end(sa, reason, true);
 		return ike_sa_linger(sa, now);
 	}
 	crash_keep_token(sa, p);
 	if (sa->rival_of != NULL)
-		rekey_ike_settle(sa, now);
+		successor_settle(sa, now);
 	count = close_children(sa, p, spis);
 	if (count > 0)
 		message_add_delete_esp(&m, spis, count);

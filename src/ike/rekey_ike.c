@@ -1,186 +1,18 @@
 #include "ike/rekey_ike.h"
 
-#include <assert.h>
-
 #include "ike/collision.h"
 #include "ike/followup.h"
-#include "ike/peers.h"
 #include "ike/rekey_child.h"
+#include "ike/successor.h"
 
 /* Without children for so long, over all rekeys: it is let go (LIFE-7). */
 static const struct duration idle_max = SECONDS(1800);
 /* Rekeyed more often than that by the peer: refused for now (RKY-8). */
 static const struct duration between_rekeys = SECONDS(10);
-/* The peer's Delete of what was replaced. */
-static const struct duration delete_wait = SECONDS(60);
 
 /* Messages sealed, message IDs: room for all that may still come. */
 #define SEALED_REKEY (SK_SEALED_MAX / 2)
 enum { ID_REKEY = 1 << 30 };
-
-static void log_end(const struct ike_sa *sa, const char *what)
-{
-	log_line(&sa->ike->settings.log, LOG_INFO, "ike %s: %s, %s",
-	         ip_text(&sa->path.remote.address).s, what, suite_text(&sa->suite).s);
-}
-
-/*
- * Taking over
- */
-
-static void swap_handles(struct ike_sa *a, struct ike_sa *b)
-{
-	struct hash *table = &a->ike->by_handle;
-	ike_handle handle = a->handle;
-
-	hash_remove(table, &a->handle_node);
-	hash_remove(table, &b->handle_node);
-	a->handle = b->handle;
-	b->handle = handle;
-	hash_add(table, &a->handle_node, hash_octets(table, &a->handle, sizeof(a->handle)));
-	hash_add(table, &b->handle_node, hash_octets(table, &b->handle, sizeof(b->handle)));
-}
-
-static void move_children(struct ike_sa *old, struct ike_sa *new)
-{
-	assert(new->children == NULL);
-	new->children = old->children;
-	new->child_count = old->child_count;
-	old->children = NULL;
-	old->child_count = 0;
-}
-
-/* What waits goes along, but for a rekey that is done now. What has left stays where it is. */
-static void move_requests(struct ike_sa *old, struct ike_sa *new)
-{
-	struct request **end = &new->queue;
-
-	while (*end != NULL)
-		end = &(*end)->next;
-	while (old->queue != NULL) {
-		struct request *request = old->queue;
-
-		old->queue = request->next;
-		request->next = NULL;
-		if (request->kind == REQUEST_REKEY_IKE) {
-			request_free(request);
-			continue;
-		}
-		*end = request;
-		end = &request->next;
-	}
-	if (rekey_ike_is_under_way(old))
-		request_drop_all(old);
-}
-
-static void take_over(struct ike_sa *new, struct ike_sa *old, struct instant now)
-{
-	const struct ike_lifetimes *how = &old->profile->life;
-
-	swap_handles(old, new);
-	move_children(old, new);
-	move_requests(old, new);
-	followup_forget(old);
-	peers_remove(old);
-	ike_sa_inherit(new, old, now);
-	new->is_known_to_owner = old->is_known_to_owner;
-	old->is_known_to_owner = false;
-	new->expires = old->expires;
-	old->expires = INSTANT_NEVER;
-	new->rekeyed = now;
-	new->used = old->used;
-	lifetime_init(&old->life);
-	lifetime_start(&new->life, how->ike_s, how, new->is_initiator, ike_random_octet(new->ike),
-	               now);
-	ike_keys_wipe(&old->keys);
-	log_end(new, "rekeyed");
-	if (new->is_known_to_owner && new->ike->owner.sa_rekeyed != NULL)
-		new->ike->owner.sa_rekeyed(new->ike->owner.ctx, new->handle);
-	request_pump(new, now);
-	ike_settle(new);
-}
-
-/* The peer made the successor `heir` and deletes this one when it has our answer. */
-static void await_delete(struct ike_sa *sa, struct ike_sa *heir, struct instant now)
-{
-	sa->state = IKE_SA_REPLACED;
-	sa->expires = instant_after(now, delete_wait);
-	sa->heir_spi = ike_sa_own_spi(heir);
-	ike_settle(sa);
-}
-
-void rekey_ike_heard(struct ike_sa *sa, struct instant now)
-{
-	if (!sa->is_unheard)
-		return;
-	sa->is_unheard = false;
-	request_pump(sa, now);
-	ike_settle(sa);
-}
-
-static struct ike_sa *part_from_rival(struct ike_sa *old)
-{
-	struct ike_sa *rival = old->rival;
-
-	old->rival = NULL;
-	buf_free(&old->rival_nonce);
-	if (rival != NULL)
-		rival->rival_of = NULL;
-	return rival;
-}
-
-void rekey_ike_settle(struct ike_sa *rival, struct instant now)
-{
-	struct ike_sa *old = rival->rival_of;
-
-	(void)part_from_rival(old);
-	rival->is_unheard = true;
-	take_over(rival, old, now);
-	await_delete(old, rival, now);
-}
-
-void rekey_ike_on_delete(struct ike_sa *old, struct instant now)
-{
-	struct ike_sa *heir;
-
-	if (old->rival != NULL)
-		rekey_ike_settle(old->rival, now);
-	heir = old->heir_spi == 0 ? NULL : ike_find_spi(old->ike, old->heir_spi);
-	if (heir != NULL)
-		rekey_ike_heard(heir, now);
-}
-
-/*
- * The new one
- */
-
-/* What one exchange agreed on. */
-struct agreement {
-	const struct suite *suite;
-	bool is_initiator;
-	uint64_t spi_i;
-	uint64_t spi_r;
-	struct bytes nonce_i;
-	struct bytes nonce_r;
-	const struct secret *shared;
-	const struct secret *additional; /* of IKE_FOLLOWUP_KE, or NULL */
-};
-
-/* KDF-7. NULL: the crypto library refused. */
-static struct ike_sa *successor(struct ike_sa *old, const struct agreement *a, struct instant now)
-{
-	struct ike_sa *new = ike_sa_new_successor(old, a->is_initiator, a->spi_i, a->spi_r, now);
-
-	new->suite = *a->suite;
-	if (!ike_keys_rederive(a->suite, old->suite.prf, &old->keys.sk_d, a->shared, a->additional,
-	                       a->nonce_i, a->nonce_r, a->spi_i, a->spi_r, &new->keys) ||
-	    !sk_init(&new->sk, a->suite->cipher, &new->keys, a->is_initiator, &new->ike->ports)) {
-		ike_sa_free(new);
-		return NULL;
-	}
-	ike_sa_drop_handshake_keys(new);
-	return new;
-}
 
 /*
  * A peer of another make may expand the new keys with the old PRF (KDF-7), so the old one stays,
@@ -331,7 +163,7 @@ static void on_error(struct ike_sa *sa, const struct notify *error, struct insta
 		return ike_sa_end(sa, IKE_REASON_PROTOCOL, true);
 	/* COL-25: its own rekey is the one that counts. */
 	if (sa->rival != NULL)
-		return rekey_ike_settle(sa->rival, now);
+		return successor_settle(sa->rival, now);
 	if (rekey_is_refused_for_good(error->type))
 		return renew_elsewhere(sa, now);
 	/* COL-24: whoever still wants it makes a new one. */
@@ -353,36 +185,13 @@ static bool judge(const struct ike_sa *sa, const struct request *request, const 
 	       kex_shared(ke.method, secret_view(&request->kex.private_value), ke.value, shared);
 }
 
-/* Ours is there: of it and its rival the nonces leave one (COL-20). */
-static void settle_ours(struct ike_sa *old, struct ike_sa *new, struct bytes lowest,
-                        struct instant now)
+static void make_ours(struct ike_sa *sa, const struct successor_recipe *recipe, struct instant now)
 {
-	bool is_lost =
-	    old->rival != NULL && collision_is_lower(lowest, buf_view(&old->rival_nonce));
-	struct ike_sa *rival;
-
-	if (is_lost) {
-		rekey_ike_settle(old->rival, now);
-		ike_sa_close(new, IKE_REASON_REPLACED, 0, now);
-		return ike_settle(new);
-	}
-	rival = part_from_rival(old);
-	if (rival != NULL) {
-		rival->state = IKE_SA_REPLACED;
-		rival->expires = instant_after(now, delete_wait);
-		ike_settle(rival);
-	}
-	take_over(new, old, now);
-	ike_sa_close(old, IKE_REASON_REPLACED, 0, now);
-}
-
-static void make_ours(struct ike_sa *sa, const struct agreement *agreement, struct instant now)
-{
-	struct ike_sa *new = successor(sa, agreement, now);
+	struct ike_sa *new = successor_new(sa, recipe, now);
 
 	if (new == NULL)
 		return ike_sa_close(sa, IKE_REASON_LOCAL, 0, now);
-	settle_ours(sa, new, collision_lowest(agreement->nonce_i, agreement->nonce_r), now);
+	successor_add_ours(new, sa, collision_lowest(recipe->nonce_i, recipe->nonce_r), now);
 }
 
 /* False: the peer's own rekey counts (COL-20), there is nothing of ours yet that could be closed.
@@ -392,7 +201,7 @@ static bool goes_on(struct ike_sa *sa, struct bytes lowest, struct instant now)
 	bool is_awaited = followup_is_of_ike(sa);
 
 	if (sa->rival != NULL && collision_is_lower(lowest, buf_view(&sa->rival_nonce))) {
-		rekey_ike_settle(sa->rival, now);
+		successor_settle(sa->rival, now);
 		return false;
 	}
 	if (is_awaited && collision_is_lower(lowest, followup_lowest(sa->followup))) {
@@ -433,7 +242,7 @@ static bool on_answer(struct ike_sa *sa, struct request *request, const struct p
 {
 	CLEANUP(secret_free) struct secret shared = { 0 };
 	struct proposal_choice choice;
-	struct agreement agreement = {
+	struct successor_recipe recipe = {
 		.suite = &choice.suite,
 		.is_initiator = true,
 		.spi_i = request->spi,
@@ -449,8 +258,8 @@ static bool on_answer(struct ike_sa *sa, struct request *request, const struct p
 	}
 	if (choice.suite.addke != 0)
 		return follow_up(sa, request, p, &choice, &shared, now);
-	agreement.spi_r = choice.spi;
-	make_ours(sa, &agreement, now);
+	recipe.spi_r = choice.spi;
+	make_ours(sa, &recipe, now);
 	return false;
 }
 
@@ -459,7 +268,7 @@ static void on_followup_answer(struct ike_sa *sa, const struct request *request,
                                const struct payloads *p, struct instant now)
 {
 	struct followup *f = request->followup;
-	const struct agreement agreement = {
+	const struct successor_recipe recipe = {
 		.suite = &f->choice.suite,
 		.is_initiator = true,
 		.spi_i = request->spi,
@@ -472,7 +281,7 @@ static void on_followup_answer(struct ike_sa *sa, const struct request *request,
 
 	if (!followup_read_answer(f, p))
 		return ike_sa_close(sa, IKE_REASON_PROTOCOL, 0, now);
-	make_ours(sa, &agreement, now);
+	make_ours(sa, &recipe, now);
 }
 
 void rekey_ike_on_response(struct ike_sa *sa, struct request *request, const struct payloads *p,
@@ -563,31 +372,17 @@ static void send_answer(struct ike_sa *sa, const struct proposal_choice *choice,
 	response_send(sa, &m);
 }
 
-/* Ours under way makes it a rival; else it takes over at once. */
-static void adopt(struct ike_sa *sa, struct ike_sa *new, struct bytes lowest, struct instant now)
-{
-	if (rekey_ike_is_under_way(sa)) {
-		sa->rival = new;
-		sa->rival_nonce = buf_copy(lowest);
-		new->rival_of = sa;
-		return ike_settle(new);
-	}
-	new->is_unheard = true;
-	take_over(new, sa, now);
-	await_delete(sa, new, now);
-}
-
 /* Takes over the shared secret. */
-static void await_followup(struct ike_sa *sa, const struct agreement *agreement,
+static void await_followup(struct ike_sa *sa, const struct successor_recipe *recipe,
                            const struct proposal_choice *choice, struct secret *shared,
                            struct instant now)
 {
 	struct followup *f = followup_new(sa, shared, NULL);
 
 	f->choice = *choice;
-	f->spi_r = agreement->spi_r;
-	f->nonce_i = nonce_of(agreement->nonce_i);
-	f->nonce_r = nonce_of(agreement->nonce_r);
+	f->spi_r = recipe->spi_r;
+	f->nonce_i = nonce_of(recipe->nonce_i);
+	f->nonce_r = nonce_of(recipe->nonce_r);
 	followup_wait(sa, f, now);
 }
 
@@ -597,7 +392,7 @@ static void agree(struct ike_sa *sa, const struct payloads *p, const struct ke *
 	CLEANUP(own_kex_wipe) struct own_kex kex = { 0 };
 	CLEANUP(secret_free) struct secret shared = { 0 };
 	struct nonce nonce;
-	struct agreement agreement = {
+	struct successor_recipe recipe = {
 		.suite = &choice->suite,
 		.spi_i = choice->spi,
 		.spi_r = ike_free_spi(sa->ike),
@@ -607,26 +402,26 @@ static void agree(struct ike_sa *sa, const struct payloads *p, const struct ke *
 	struct ike_sa *new;
 
 	nonce_draw(&nonce, nonce_len(choice->suite.prf), sa->ike);
-	agreement.nonce_r = nonce_view(&nonce);
+	recipe.nonce_r = nonce_view(&nonce);
 	if (!own_kex_start(&kex, choice->suite.kex, sa->ike))
 		return refuse(sa, NOTIFY_TEMPORARY_FAILURE, (struct bytes){ 0 });
 	/* KDF-9: a peer that sends bad points loses the IKE SA too. */
 	if (!kex_shared(kex.method, secret_view(&kex.private_value), ke->value, &shared))
 		return response_refuse_broken(sa, now);
 	if (choice->suite.addke != 0) {
-		await_followup(sa, &agreement, choice, &shared, now);
-		return send_answer(sa, choice, agreement.spi_r, &nonce, &kex);
+		await_followup(sa, &recipe, choice, &shared, now);
+		return send_answer(sa, choice, recipe.spi_r, &nonce, &kex);
 	}
-	new = successor(sa, &agreement, now);
+	new = successor_new(sa, &recipe, now);
 	if (new == NULL)
 		return refuse(sa, NOTIFY_TEMPORARY_FAILURE, (struct bytes){ 0 });
-	send_answer(sa, choice, agreement.spi_r, &nonce, &kex);
-	adopt(sa, new, collision_lowest(agreement.nonce_i, agreement.nonce_r), now);
+	send_answer(sa, choice, recipe.spi_r, &nonce, &kex);
+	successor_add_peers(new, sa, collision_lowest(recipe.nonce_i, recipe.nonce_r), now);
 }
 
 void rekey_ike_on_followup(struct ike_sa *sa, const struct followup *f, struct instant now)
 {
-	const struct agreement agreement = {
+	const struct successor_recipe recipe = {
 		.suite = &f->choice.suite,
 		.spi_i = f->choice.spi,
 		.spi_r = f->spi_r,
@@ -639,11 +434,11 @@ void rekey_ike_on_followup(struct ike_sa *sa, const struct followup *f, struct i
 
 	if (objection(sa, now) != 0)
 		return followup_refuse(sa);
-	new = successor(sa, &agreement, now);
+	new = successor_new(sa, &recipe, now);
 	if (new == NULL)
 		return refuse(sa, NOTIFY_TEMPORARY_FAILURE, (struct bytes){ 0 });
 	followup_send_answer(sa, f);
-	adopt(sa, new, followup_lowest(f), now);
+	successor_add_peers(new, sa, followup_lowest(f), now);
 }
 
 /* <-- HDR, SK { SA, Ni, KEi } */

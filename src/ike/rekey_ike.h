@@ -7,14 +7,7 @@
  *  [--> IKE_FOLLOWUP_KE <--, where both have an additional key exchange: followup.h]
  *   --> SK{ D(IKE) }      the last request on the old one, by the initiator of the rekey (RKY-4)
  *
- * The new IKE SA takes over the owner's handle, the CHILD SAs and the requests that wait; the owner
- * never notices. When two rekeys cross, the one that the peer made is the rival of ours: it waits
- * without children until the answer to our request, or whatever the peer does next, settles which
- * of the two survives (COL-20, COL-21).
- *
- *      ours:    UP --answer--> successor UP, old CLOSING (our Delete is under way)
- *      peer's:  UP --request-> successor UP, old REPLACED (its Delete will come)
- *      crossed: UP + rival --answer, error, Delete, or a request on the rival--> one of both
+ * What becomes of the old one and the new one is successor.h's.
  */
 #include "ike/request.h"
 
@@ -33,13 +26,6 @@ void rekey_ike_on_request(struct ike_sa *sa, const struct payloads *p,
                           const struct proposal_list *offered, struct instant now);
 /* The second part of what had one more; `f` stays the caller's. */
 void rekey_ike_on_followup(struct ike_sa *sa, const struct followup *f, struct instant now);
-
-/* The peer has the successor it asked for: requests that wait may go by it. */
-void rekey_ike_heard(struct ike_sa *sa, struct instant now);
-/* Something that only the survivor is asked came by this rival: the peer has settled it. */
-void rekey_ike_settle(struct ike_sa *rival, struct instant now);
-/* The peer deletes the old one: its rekey survived, if there was one. */
-void rekey_ike_on_delete(struct ike_sa *old, struct instant now);
 
 /* It is time to be rekeyed, or to end. */
 void rekey_ike_on_deadline(struct ike_sa *sa, struct instant now);
