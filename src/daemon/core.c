@@ -1,10 +1,12 @@
 #include "daemon/core.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
 #include <time.h>
 
 #include "daemon/clock.h"
+#include "daemon/life.h"
 #include "daemon/peers.h"
 #include "daemon/writer.h"
 #include "opportunism/protected.h"
@@ -144,6 +146,15 @@ static void on_spent(void *ctx, uint32_t spi_in)
 	core_settle(d);
 }
 
+static void on_device_gone(void *ctx)
+{
+	struct daemon *d = ctx;
+	char why[64];
+
+	snprintf(why, sizeof(why), "%s was removed", d->conf->plan.engine.device);
+	life_crash(d, why);
+}
+
 static void on_cleartext(void *ctx, const struct ip_pair *pair)
 {
 	struct daemon *d = ctx;
@@ -202,6 +213,7 @@ struct engine_events core_engine_events(struct daemon *d)
 		                       .heard = on_heard,
 		                       .worn = on_worn,
 		                       .spent = on_spent,
+		                       .device_gone = on_device_gone,
 		                       .steering_restored = on_steering_restored };
 }
 

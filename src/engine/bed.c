@@ -82,6 +82,11 @@ static void on_worn(void *ctx, uint32_t spi_in)
 	fprintf(stderr, "worn: %x\n", spi_in);
 }
 
+static void on_device_gone(void *ctx)
+{
+	fprintf(stderr, "device gone\n");
+}
+
 static void on_spent(void *ctx, uint32_t spi_in)
 {
 	fprintf(stderr, "spent: %x\n", spi_in);
@@ -175,6 +180,7 @@ static void open_engine(struct bed *bed)
 		                        .heard = on_heard,
 		                        .worn = on_worn,
 		                        .spent = on_spent,
+		                        .device_gone = on_device_gone,
 		                        .steering_restored = on_restored };
 	char error[256] = "";
 

@@ -91,6 +91,8 @@ struct engine_events {
 	void (*worn)(void *ctx, uint32_t spi_in);
 	/* It is at its hard limits, and carries nothing any more, either way. */
 	void (*spent)(void *ctx, uint32_t spi_in);
+	/* Somebody removed the device: nothing can be carried any more. Once. */
+	void (*device_gone)(void *ctx);
 	/* Somebody removed the steering, a rule or a route, and it was put back. */
 	void (*steering_restored)(void *ctx, const char *what);
 };

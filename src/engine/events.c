@@ -78,6 +78,9 @@ static void read_letter(struct engine *engine, struct letter *letter)
 	case LETTER_MOVED:
 		engine->events.peer_moved(engine->events.ctx, letter->spi, &letter->path);
 		break;
+	case LETTER_DEVICE_GONE:
+		engine->events.device_gone(engine->events.ctx);
+		break;
 	case LETTER_UNREACHABLE:
 		engine->events.unreachable(engine->events.ctx, &letter->path.remote.address);
 		break;

@@ -97,3 +97,18 @@ def test_killed_in_mid_hold_nothing_leaves_and_the_next_start_negotiates(lab, pa
         assert private_west.action(SOURCE, DEST) == "tunnel"
         assert time.monotonic() - killed < 10
     assert not wire.frames().with_octets(PIECE)
+
+
+def test_without_its_device_the_daemon_ends_and_nothing_leaves(lab, private_west):
+    """Somebody deletes ipsec0: nothing can be carried any more, and whoever keeps services starts us
+    anew."""
+    assert lab.source.ping(DEST)
+    pid = private_west.pid()
+    with lab.capture("west") as wire:
+        lab.west.ip("link", "del", "ipsec0")
+        until("the daemon ended", lambda: pid not in lab.west.pids(), timeout=3)
+        assert not lab.source.ping(DEST, wait=1).received
+        assert "ipsec0 was removed" in private_west.log()
+        private_west.start()
+        assert lab.source.ping(DEST, wait=5)
+    assert not wire.frames().with_octets(PIECE)

@@ -17,10 +17,11 @@ enum letter_kind {
 	LETTER_UNKNOWN_SPI,
 	LETTER_TOO_BIG,
 	LETTER_UNREACHABLE,
-	LETTER_HEARD, /* the SA with that inbound SPI has its first packet */
-	LETTER_WORN,  /* the SA with that inbound SPI is beyond its soft limits */
-	LETTER_SPENT, /* it is beyond its hard limits, and carries nothing any more */
-	LETTER_MOVED, /* the peer of the SA with that inbound SPI sends along another path */
+	LETTER_HEARD,       /* the SA with that inbound SPI has its first packet */
+	LETTER_WORN,        /* the SA with that inbound SPI is beyond its soft limits */
+	LETTER_SPENT,       /* it is beyond its hard limits, and carries nothing any more */
+	LETTER_MOVED,       /* the peer of the SA with that inbound SPI sends along another path */
+	LETTER_DEVICE_GONE, /* somebody removed the TUN device */
 };
 
 struct letter {

@@ -83,6 +83,17 @@ static void drain_errors(struct worker *worker, enum outer_socket from)
 	}
 }
 
+/*
+ * The kernel says so without end, so it is asked no more once the control thread knows. What comes
+ * by ESP meanwhile cannot be delivered; what is marked goes into the trap's blackhole.
+ */
+static void lose_device(struct worker *worker)
+{
+	if (mailbox_put(&worker->shared->mailbox, &(struct letter){ .kind = LETTER_DEVICE_GONE },
+	                BYTES(NULL, 0)))
+		(void)epoll_ctl(worker->poll, EPOLL_CTL_DEL, worker->tun, NULL);
+}
+
 static void *run(void *ctx)
 {
 	struct worker *worker = ctx;
@@ -96,6 +107,10 @@ static void *run(void *ctx)
 		for (int i = 0; i < count; i++) {
 			if (events[i].data.u32 == EVENT_STOP) {
 				is_stopped = true;
+				continue;
+			}
+			if ((events[i].events & EPOLLERR) && events[i].data.u32 == EVENT_TUN) {
+				lose_device(worker);
 				continue;
 			}
 			if ((events[i].events & EPOLLERR) && events[i].data.u32 < OUTER_SOCKETS)
