@@ -9,11 +9,6 @@
 #include "ike/rekey_ike.h"
 #include "ike/successor.h"
 
-static void add_own_kex(struct message_writer *m, const struct own_kex *kex)
-{
-	message_add_ke(m, kex->method, BYTES(kex->public_value, kex_public_len(kex->method)));
-}
-
 static void add_kem(const struct ike_sa *sa, struct proposal_list *list)
 {
 	const struct kem *kem = followup_kem_for_esp(sa);
@@ -54,7 +49,7 @@ bool create_child_write(struct ike_sa *sa, struct request *request, struct messa
 	payload_end(m);
 	message_add(m, PAYLOAD_NONCE, nonce_view(&request->nonce));
 	if (request->method != KEX_NONE)
-		add_own_kex(m, &request->kex);
+		own_kex_write(&request->kex, m);
 	children_add_wanted(m, &request->packet, &request->local, request->more_local,
 	                    &request->remote, request->more_remote);
 	return true;
@@ -206,7 +201,7 @@ static enum answer_verdict judge(const struct ike_sa *sa, const struct request *
 		return ANSWER_NO_SUITE;
 	if (method != KEX_NONE &&
 	    (p->ke.data == NULL || !ke_parse(p->ke, &ke) || ke.method != method ||
-	     !kex_shared(method, secret_view(&request->kex.private_value), ke.value, shared)))
+	     !own_kex_share(&request->kex, ke.value, shared)))
 		return ANSWER_BROKEN;
 	terms->has_transport = children_has_transport(p);
 	return has_fitting_ts(sa, request, terms) ? ANSWER_OK : ANSWER_OTHER_TS;
@@ -491,7 +486,7 @@ static void send_grant(struct ike_sa *sa, const struct ike_permission *permissio
 	payload_end(&m);
 	message_add(&m, PAYLOAD_NONCE, nonce_view(&grant->nonce));
 	if (grant->kex.method != KEX_NONE)
-		add_own_kex(&m, &grant->kex);
+		own_kex_write(&grant->kex, &m);
 	children_add_granted(&m, sa, sa->asked, permission);
 	if (sa->asked->choice.suite.addke != 0)
 		followup_add_link(&m, sa);
@@ -554,8 +549,8 @@ void create_child_on_permission(struct ike_sa *sa, const struct ike_permission *
 	if (method != KEX_NONE && !own_kex_start(&grant.kex, method, ike))
 		return refuse(sa, NOTIFY_NO_ADDITIONAL_SAS);
 	/* KDF-9: a peer that sends bad points loses the IKE SA too. */
-	if (method != KEX_NONE && !kex_shared(method, secret_view(&grant.kex.private_value),
-	                                      buf_view(&sa->asked->peer_public), &grant.shared))
+	if (method != KEX_NONE &&
+	    !own_kex_share(&grant.kex, buf_view(&sa->asked->peer_public), &grant.shared))
 		return response_refuse_broken(sa, now);
 	grant.spi_in = children_new_spi(sa);
 	if (sa->asked->choice.suite.addke != 0)

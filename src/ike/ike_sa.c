@@ -437,36 +437,6 @@ struct ike_header ike_sa_request_header(const struct ike_sa *sa, uint8_t exchang
 	};
 }
 
-/* P-256 refuses one value in 2^32; the limit is for a random port that gives constant octets. */
-enum { KEX_DRAWS_MAX = 8 };
-
-bool own_kex_start(struct own_kex *kex, enum kex_id method, struct ike *ike)
-{
-	own_kex_wipe(kex);
-	kex->method = method;
-	kex->private_value = secret_new(kex_private_len(method));
-	for (int i = 0; i < KEX_DRAWS_MAX; i++) {
-		ike->ports.random(ike->ports.ctx, kex->private_value.data, kex->private_value.len);
-		if (kex_public(method, secret_view(&kex->private_value), kex->public_value))
-			return true;
-	}
-	own_kex_wipe(kex);
-	return false;
-}
-
-void own_kex_wipe(struct own_kex *kex)
-{
-	secret_free(&kex->private_value);
-	*kex = (struct own_kex){ 0 };
-}
-
-void nonce_draw(struct nonce *nonce, size_t len, struct ike *ike)
-{
-	assert(len >= NONCE_MIN && len <= NONCE_MAX);
-	nonce->len = (uint16_t)len;
-	ike->ports.random(ike->ports.ctx, nonce->octets, len);
-}
-
 void child_terms_free(struct child_terms *terms)
 {
 	if (terms == NULL)

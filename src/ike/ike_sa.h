@@ -20,6 +20,8 @@
 #include "ike/keys.h"
 #include "ike/lifetime.h"
 #include "ike/nat.h"
+#include "ike/nonce.h"
+#include "ike/own_kex.h"
 #include "ike/profile.h"
 #include "ike/retransmit.h"
 #include "ike/sk.h"
@@ -59,30 +61,6 @@ enum {
 	IKE_SA_KEYS_MAX = 16,      /* candidates for one AUTH; more are not tried */
 	IKE_SA_FORGERIES_MAX = 5,  /* failed integrity checks that end a half-open SA (DOS-6) */
 	INNER_MAX = 6144,          /* payloads of one message of ours before sealing */
-};
-
-struct nonce {
-	uint16_t len;
-	uint8_t octets[NONCE_MAX];
-};
-static inline struct bytes nonce_view(const struct nonce *n)
-{
-	return BYTES(n->octets, n->len);
-}
-/* A copy of one that nonce_is_valid(). */
-static inline struct nonce nonce_of(struct bytes octets)
-{
-	struct nonce n = { .len = (uint16_t)octets.len };
-
-	memcpy(n.octets, octets.data, octets.len);
-	return n;
-}
-
-/* One key exchange of ours under way. */
-struct own_kex {
-	enum kex_id method;
-	struct secret private_value;
-	uint8_t public_value[KEX_PUBLIC_MAX];
 };
 
 /* The peer's half of a CHILD SA under negotiation. */
@@ -337,8 +315,4 @@ struct instant ike_sa_due(const struct ike_sa *sa);
 struct ike_header ike_sa_request_header(const struct ike_sa *sa, uint8_t exchange);
 struct ike_header ike_sa_response_header(const struct ike_sa *sa);
 
-/* A new key exchange; false: the crypto library refused. */
-MUST_USE bool own_kex_start(struct own_kex *kex, enum kex_id method, struct ike *ike);
-void own_kex_wipe(struct own_kex *kex);
-void nonce_draw(struct nonce *nonce, size_t len, struct ike *ike);
 void child_terms_free(struct child_terms *terms);

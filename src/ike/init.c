@@ -84,11 +84,6 @@ static void add_proposals(struct message_writer *m, const struct proposal_list *
 	payload_end(m);
 }
 
-static void add_own_kex(struct message_writer *m, const struct own_kex *kex)
-{
-	message_add_ke(m, kex->method, BYTES(kex->public_value, kex_public_len(kex->method)));
-}
-
 /* Reads what both messages end with. */
 static void note_extensions(struct ike_sa *sa, const struct path *path, uint64_t spi_r,
                             const struct payloads *p)
@@ -136,7 +131,7 @@ static bool write_request(struct ike_sa *sa)
 	if (sa->hs->cookie.data != NULL)
 		message_add_notify(&m, NOTIFY_COOKIE, buf_view(&sa->hs->cookie));
 	add_proposals(&m, &offer);
-	add_own_kex(&m, &sa->hs->kex);
+	own_kex_write(&sa->hs->kex, &m);
 	message_add(&m, PAYLOAD_NONCE, nonce_view(&sa->hs->nonce_i));
 	if (kem_for(sa->ike, sa->profile) != NULL)
 		add_intermediate(&m);
@@ -254,8 +249,7 @@ static bool check_answer(struct ike_sa *sa, const struct payloads *p, struct sui
 	if (choice.suite.addke != 0 && !takes_intermediate(p))
 		return false;
 	*suite = choice.suite;
-	return kex_shared(choice.suite.kex, secret_view(&sa->hs->kex.private_value), ke.value,
-	                  shared);
+	return own_kex_share(&sa->hs->kex, ke.value, shared);
 }
 
 /* IKE_AUTH and everything after it goes between the NAT traversal ports (NAT-12), unless the peer
@@ -288,8 +282,7 @@ static void on_answer(struct ike_sa *sa, const struct ike_header *header, const 
 	sa->spi_r = header->spi_r;
 	hs->response = buf_copy(datagram);
 	cert_keep_request(hs, p);
-	hs->nonce_r.len = (uint16_t)p->nonce.len;
-	memcpy(hs->nonce_r.octets, p->nonce.data, p->nonce.len);
+	hs->nonce_r = nonce_of(p->nonce);
 	if (!make_keys(sa, &shared))
 		return ike_sa_end(sa, IKE_REASON_LOCAL, false);
 	own_kex_wipe(&hs->kex);
@@ -406,8 +399,7 @@ static bool exchange_keys(struct init_request *r, const struct ke *ke, struct in
 	if (!gate_may_exchange(r->ike, r->choice.suite.kex, now) ||
 	    !own_kex_start(&r->kex, r->choice.suite.kex, r->ike))
 		return false;
-	if (waits ||
-	    kex_shared(r->kex.method, secret_view(&r->kex.private_value), ke->value, &r->shared))
+	if (waits || own_kex_share(&r->kex, ke->value, &r->shared))
 		return true;
 	refuse_syntax(r, now);
 	return false;
@@ -462,7 +454,7 @@ static bool write_response(struct ike_sa *sa, const struct init_request *r)
 	message_start(&m, octets, sizeof(octets), &header);
 	proposals_write_choice(payload_start(&m, PAYLOAD_SA), &r->choice, 0, 0);
 	payload_end(&m);
-	add_own_kex(&m, &r->kex);
+	own_kex_write(&r->kex, &m);
 	message_add(&m, PAYLOAD_NONCE, nonce_view(&sa->hs->nonce_r));
 	if (r->choice.suite.addke != 0)
 		add_intermediate(&m);
@@ -484,9 +476,8 @@ static void keep_request(struct ike_sa *sa, const struct init_request *r)
 	struct handshake *hs = sa->hs;
 
 	hs->request = buf_copy(r->datagram);
-	hs->nonce_i.len = (uint16_t)r->p.nonce.len;
-	memcpy(hs->nonce_i.octets, r->p.nonce.data, r->p.nonce.len);
-	nonce_draw(&hs->nonce_r, r->choice.suite.prf == PRF_HMAC_SHA2_512 ? 64 : 32, sa->ike);
+	hs->nonce_i = nonce_of(r->p.nonce);
+	nonce_draw(&hs->nonce_r, nonce_len(r->choice.suite.prf), sa->ike);
 	sa->suite = r->choice.suite;
 	if (sa->suite.addke != 0)
 		hs->intermediate.kem = sa->ike->settings.kem;
@@ -516,11 +507,9 @@ bool init_finish(struct ike_sa *sa)
 	struct ike_header header;
 	struct payloads p;
 	struct ke ke;
-	bool ok =
-	    header_parse(request, &header) && message_parse(request, &header, &p) == PAYLOADS_OK &&
-	    ke_parse(p.ke, &ke) &&
-	    kex_shared(sa->suite.kex, secret_view(&sa->hs->kex.private_value), ke.value, &shared) &&
-	    make_keys(sa, &shared);
+	bool ok = header_parse(request, &header) &&
+	          message_parse(request, &header, &p) == PAYLOADS_OK && ke_parse(p.ke, &ke) &&
+	          own_kex_share(&sa->hs->kex, ke.value, &shared) && make_keys(sa, &shared);
 
 	own_kex_wipe(&sa->hs->kex);
 	return ok;

@@ -52,16 +52,6 @@ static void add_kem(const struct ike_sa *sa, struct proposal_list *list)
 		proposals_add_kem(list, kem->id);
 }
 
-static size_t nonce_len(enum prf_id prf)
-{
-	return prf == PRF_HMAC_SHA2_512 ? 64 : 32; /* PLD-22 */
-}
-
-static void add_own_kex(struct message_writer *m, const struct own_kex *kex)
-{
-	message_add_ke(m, kex->method, BYTES(kex->public_value, kex_public_len(kex->method)));
-}
-
 /*
  * Initiator
  */
@@ -132,7 +122,7 @@ bool rekey_ike_write(struct ike_sa *sa, struct request *request, struct message_
 	proposals_write(payload_start(m, PAYLOAD_SA), &list);
 	payload_end(m);
 	message_add(m, PAYLOAD_NONCE, nonce_view(&request->nonce));
-	add_own_kex(m, &request->kex);
+	own_kex_write(&request->kex, m);
 	return true;
 }
 
@@ -182,7 +172,7 @@ static bool judge(const struct ike_sa *sa, const struct request *request, const 
 	       proposals_parse(p->sa, &answer) && proposals_check_answer(&answer, &list, choice) &&
 	       choice->spi != 0 && ke_parse(p->ke, &ke) && ke.method == request->kex.method &&
 	       choice->suite.kex == request->kex.method &&
-	       kex_shared(ke.method, secret_view(&request->kex.private_value), ke.value, shared);
+	       own_kex_share(&request->kex, ke.value, shared);
 }
 
 static void make_ours(struct ike_sa *sa, const struct successor_recipe *recipe, struct instant now)
@@ -366,7 +356,7 @@ static void send_answer(struct ike_sa *sa, const struct proposal_choice *choice,
 	proposals_write_choice(payload_start(&m, PAYLOAD_SA), choice, spi, 8);
 	payload_end(&m);
 	message_add(&m, PAYLOAD_NONCE, nonce_view(nonce));
-	add_own_kex(&m, kex);
+	own_kex_write(kex, &m);
 	if (choice->suite.addke != 0)
 		followup_add_link(&m, sa);
 	response_send(sa, &m);
@@ -406,7 +396,7 @@ static void agree(struct ike_sa *sa, const struct payloads *p, const struct ke *
 	if (!own_kex_start(&kex, choice->suite.kex, sa->ike))
 		return refuse(sa, NOTIFY_TEMPORARY_FAILURE, (struct bytes){ 0 });
 	/* KDF-9: a peer that sends bad points loses the IKE SA too. */
-	if (!kex_shared(kex.method, secret_view(&kex.private_value), ke->value, &shared))
+	if (!own_kex_share(&kex, ke->value, &shared))
 		return response_refuse_broken(sa, now);
 	if (choice->suite.addke != 0) {
 		await_followup(sa, &recipe, choice, &shared, now);
