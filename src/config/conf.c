@@ -431,6 +431,7 @@ void conf_messages_wipe(struct conf_messages *messages)
 {
 	text_free(&messages->errors);
 	text_free(&messages->warnings);
+	free(messages->first_file);
 	*messages = (struct conf_messages){ 0 };
 }
 

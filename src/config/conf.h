@@ -197,6 +197,8 @@ struct conf_messages {
 	struct text warnings;
 	unsigned error_count;
 	unsigned warning_count;
+	char *first_file; /* where the first error is, or NULL; its line may be 0: the whole file */
+	unsigned first_line;
 };
 enum { CONF_ERRORS_SHOWN = 50 };
 

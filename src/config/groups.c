@@ -303,10 +303,14 @@ static bool has_our_end(const struct conf *conf, const struct conn_end *ours)
 	return false;
 }
 
-/* All that no usable line speaks of, from behind that end. */
-static void add_makeshift(struct conf *conf, const struct conn_end *ours, const char *file)
+/*
+ * All that no usable line speaks of, from behind that end. Its place is that of the first mistake:
+ * what is to be mended before it goes.
+ */
+static void add_makeshift(struct conf *conf, const struct conn_end *ours,
+                          const struct conf_messages *messages)
 {
-	struct conn conn = implied("private", file);
+	struct conn conn = implied("private", messages->first_file);
 
 	if (has_our_end(conf, ours)) {
 		conn_wipe(&conn);
@@ -316,6 +320,7 @@ static void add_makeshift(struct conf *conf, const struct conn_end *ours, const 
 	if (asprintf(&conn.name, "makeshift-%zu", conf->conn_count) < 0)
 		abort();
 	conn.policy_file = new_string("ipsec.d/policies");
+	conn.line = messages->first_line;
 	conn.is_makeshift = true;
 	conn.left.kind = ours->kind;
 	conn.left.address = ours->address;
@@ -339,7 +344,7 @@ static bool is_wide(const struct conn *conn)
 	       (theirs->kind == END_ANY && theirs->subnet_count == 0 && conn->type != CONN_TUNNEL);
 }
 
-static void make_makeshift(struct reading *r, const char *file)
+static void make_makeshift(struct reading *r)
 {
 	struct conf *conf = r->conf;
 	size_t count = conf->conn_count;
@@ -356,7 +361,7 @@ static void make_makeshift(struct reading *r, const char *file)
 			policy_entries_wipe(&conn->entries);
 		else if (!is_strict(conn) && !conn_is_group(conn))
 			conn->auto_action = AUTO_IGNORE;
-		add_makeshift(conf, &ours, file);
+		add_makeshift(conf, &ours, r->messages);
 	}
 }
 
@@ -401,7 +406,7 @@ void groups_read(struct conf *conf, const char *file, bool has_sections, bool is
 	count_names(&r);
 	find_clashes(&r, is_start);
 	if (is_start && messages->error_count != errors_before)
-		make_makeshift(&r, file);
+		make_makeshift(&r);
 	free(base);
 }
 

@@ -230,6 +230,8 @@ static void a_bad_file_refuses_all_but_the_start(void **state)
 	assert_int_equal(find(&o, "clear")->entries.count, 1); /* nobody is locked out */
 	assert_int_equal(find(&o, "private-or-clear")->entries.count, 0);
 	assert_true(o.conf.conns[3].is_makeshift);
+	assert_string_equal(o.conf.conns[3].file, "ipsec.d/policies/private");
+	assert_int_equal(o.conf.conns[3].line, 2); /* what is to be mended, not ipsec.conf */
 	assert_int_equal(o.conf.conn_count, 4);
 	wipe(&o);
 }

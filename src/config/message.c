@@ -36,7 +36,10 @@ void message_error(struct conf_messages *m, struct place at, const char *subject
 	char why[WHY_MAX + 1];
 	va_list args;
 
-	m->error_count++;
+	if (m->error_count++ == 0) {
+		m->first_file = new_string(at.file);
+		m->first_line = at.line;
+	}
 	if (m->error_count > CONF_ERRORS_SHOWN)
 		return;
 	va_start(args, format);
