@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cli/elsewhere.h"
 #include "cli/gateway.h"
 #include "cli/nft.h"
 #include "cli/sysctl.h"
@@ -241,9 +242,10 @@ int start_command(struct cli *cli)
 	running = is_running(cli);
 	if (running == 1)
 		puts("wildswan is running already");
-	status = running == 1  ? CLI_DONE
-	         : running < 0 ? CLI_FAILED
-	                       : start(cli, foreground, only_steering);
+	status = running == 1       ? CLI_DONE
+	         : running < 0      ? CLI_FAILED
+	         : elsewhere_runs() ? elsewhere_refuse(cli)
+	                            : start(cli, foreground, only_steering);
 	if (fd >= 0)
 		close(fd);
 	return status;

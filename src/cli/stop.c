@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "cli/elsewhere.h"
 #include "cli/gateway.h"
 #include "cli/nft.h"
 #include "control/client.h"
@@ -61,6 +62,8 @@ static int stop_dead(const struct cli *cli, bool open)
 {
 	if (geteuid() != 0 || !nft_has_table())
 		return CLI_DONE;
+	if (elsewhere_runs())
+		return elsewhere_refuse(cli);
 	return open ? open_up() : clean_up(cli);
 }
 

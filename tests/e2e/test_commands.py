@@ -3,7 +3,7 @@ import re
 
 import pytest
 
-from gateway import HOWTO, SETUP
+from gateway import HOWTO, IPSEC, SETUP
 from lab import DEST, SECOND, SOURCE, STRANGER, until
 
 REFUSED, WRONG_WORDS, NOT_RUNNING = 1, 2, 3
@@ -25,6 +25,22 @@ def test_start_and_stop_may_be_said_twice(pair):
     assert pair.west.start().returncode == 0
     assert status_of(pair.east, "stop") == status_of(pair.east, "stop") == 0
     pair.east.start()
+
+
+def test_another_run_directory_leaves_the_running_gateway_alone(lab, pair):
+    """Neither start nor stop finds a daemon there, and what it finds is no wreck."""
+    assert lab.source.ping(DEST, wait=5)
+    here = pair.west.host.shell("nft -a list table inet wildswan | grep -c handle")
+    handle = pair.west.host.shell("nft -a list tables")
+    for words in (["start"], ["start", "--steering"], ["stop"], ["stop", "--open"]):
+        done = pair.west.host.run(IPSEC, *words, check=False, env={
+            **pair.west.env, "IPSEC_RUNDIR": str(pair.west.dir / "elsewhere")})
+        assert done.returncode == REFUSED, words
+        assert "IPSEC_RUNDIR" in done.stderr, done.stderr
+        assert pair.west.host.shell("nft -a list tables") == handle, words
+    assert pair.west.host.shell("nft -a list table inet wildswan | grep -c handle") == here
+    assert "put back" not in pair.west.log()
+    assert lab.source.ping(DEST)
 
 
 def test_wrong_words_are_two(pair):
