@@ -246,6 +246,13 @@ void ike_sa_forget(struct ike_sa *sa)
 	sa->ike->ended = sa;
 }
 
+bool ike_sa_make_keys(struct ike_sa *sa, const struct secret *shared)
+{
+	return ike_keys_derive(&sa->suite, shared, nonce_view(&sa->hs->nonce_i),
+	                       nonce_view(&sa->hs->nonce_r), sa->spi_i, sa->spi_r, &sa->keys) &&
+	       sk_init(&sa->sk, sa->suite.cipher, &sa->keys, sa->is_initiator, &sa->ike->ports);
+}
+
 void ike_sa_drop_handshake_keys(struct ike_sa *sa)
 {
 	secret_free(&sa->keys.sk_ei);

@@ -279,6 +279,8 @@ void ike_sa_drop_handshake(struct ike_sa *sa);
  * new SPIs. Handle, children and requests are the caller's to move.
  */
 void ike_sa_inherit(struct ike_sa *heir, const struct ike_sa *old, struct instant now);
+/* SK_* from g^ir and both nonces of IKE_SA_INIT. False: the crypto library refused. */
+MUST_USE bool ike_sa_make_keys(struct ike_sa *sa, const struct secret *shared);
 /* SK_p* and the copies of SK_e* have done their work (KDF-8). */
 void ike_sa_drop_handshake_keys(struct ike_sa *sa);
 

@@ -12,6 +12,8 @@
 
 /* Octets of our answer to a request, for each octet of the request, at most: more is not sent. */
 enum { AMPLIFICATION_MAX = 3 };
+/* Octets of either message of ours. */
+enum { INIT_MAX = 2048 };
 
 /* Initiator: writes the request from sa->hs and sends it. False: this machine cannot. */
 MUST_USE bool init_start(struct ike_sa *sa, struct instant now);

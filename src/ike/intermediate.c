@@ -6,6 +6,23 @@
 /* RFC 9242 section 3.3.1: IKE_AUTH follows the only exchange of this kind. */
 enum { AUTH_MESSAGE_ID = 2 };
 
+const struct kem *intermediate_kem_for(const struct ike *ike, const struct ike_profile *profile)
+{
+	return profile->ike.count == 0 ? ike->settings.kem : NULL;
+}
+
+void intermediate_add_support(struct message_writer *m)
+{
+	message_add_notify(m, NOTIFY_INTERMEDIATE_EXCHANGE_SUPPORTED, (struct bytes){ 0 });
+}
+
+bool intermediate_is_supported(const struct payloads *p)
+{
+	struct notify n;
+
+	return payloads_find_notify(p, NOTIFY_INTERMEDIATE_EXCHANGE_SUPPORTED, &n);
+}
+
 void intermediate_wipe(struct intermediate *i)
 {
 	secret_free(&i->seed);

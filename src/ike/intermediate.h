@@ -11,6 +11,14 @@
  */
 #include "ike/ike_sa.h"
 
+/* What can be offered and taken in IKE_SA_INIT; NULL: nothing. Only beside our own proposals: a
+ * conn that names its algorithms means these. */
+const struct kem *intermediate_kem_for(const struct ike *ike, const struct ike_profile *profile);
+/* N(INTERMEDIATE_EXCHANGE_SUPPORTED) in IKE_SA_INIT: an additional key exchange takes the word of
+ * both (RFC 9370 section 2.2.1). */
+void intermediate_add_support(struct message_writer *m);
+bool intermediate_is_supported(const struct payloads *p);
+
 void intermediate_wipe(struct intermediate *i);
 /* Is the exchange due, so that IKE_AUTH may not come yet? */
 bool intermediate_is_due(const struct ike_sa *sa);
