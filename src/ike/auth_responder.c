@@ -138,8 +138,7 @@ static bool take_profile(struct ike_sa *sa, const struct ike_profile *profile)
 		return true;
 	ike_sa_set_profile(sa, profile);
 	profile_allow_ike(sa->profile, false, &allowed);
-	if (followup_kem_for_ike(sa) != NULL)
-		proposals_add_kem(&allowed, sa->kem->id);
+	followup_add_kem_for_ike(sa, &allowed);
 	return proposals_allow(&allowed, &sa->suite);
 }
 

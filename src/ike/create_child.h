@@ -12,10 +12,11 @@
  */
 #include "ike/request.h"
 
-/* Initiator of the exchange: the payloads of our request. False: this machine cannot. */
+/* Initiator of the exchange. */
 /* Asks for the pair of one packet, where a peer takes single pairs only (TS-7). */
 void create_child_for_packet(struct ike_sa *sa, const struct ike_packet *packet, uint64_t tag,
                              struct instant now);
+/* The payloads of our request. False: this machine cannot. */
 MUST_USE bool create_child_write(struct ike_sa *sa, struct request *request,
                                  struct message_writer *m);
 /* Takes ownership of the request. */

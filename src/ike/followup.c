@@ -10,14 +10,16 @@
 /* RFC 9370 section 2.2.4 finds 5 to 20 s appropriate; a request is sent again for 15 s. */
 static const struct duration wait_max = SECONDS(20);
 
-const struct kem *followup_kem_for_ike(const struct ike_sa *sa)
+void followup_add_kem_for_ike(const struct ike_sa *sa, struct proposal_list *list)
 {
-	return sa->profile->ike.count == 0 ? sa->kem : NULL;
+	if (sa->kem != NULL && sa->profile->ike.count == 0)
+		proposals_add_kem(list, sa->kem->id);
 }
 
-const struct kem *followup_kem_for_esp(const struct ike_sa *sa)
+void followup_add_kem_for_esp(const struct ike_sa *sa, struct proposal_list *list)
 {
-	return sa->profile->esp.count == 0 ? followup_kem_for_ike(sa) : NULL;
+	if (sa->profile->esp.count == 0)
+		followup_add_kem_for_ike(sa, list);
 }
 
 struct followup *followup_new(const struct ike_sa *sa, struct secret *shared,

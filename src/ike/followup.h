@@ -44,9 +44,9 @@ struct followup {
 	struct buf ciphertext;            /* once there */
 };
 
-/* What can be offered and taken beside our own proposals, as in IKE_SA_INIT; NULL: nothing. */
-const struct kem *followup_kem_for_ike(const struct ike_sa *sa);
-const struct kem *followup_kem_for_esp(const struct ike_sa *sa);
+/* Puts what can be offered and taken beside our own proposals, as in IKE_SA_INIT, before them. */
+void followup_add_kem_for_ike(const struct ike_sa *sa, struct proposal_list *list);
+void followup_add_kem_for_esp(const struct ike_sa *sa, struct proposal_list *list);
 
 /* Takes over `shared`, and `terms` (NULL: an IKE SA). */
 struct followup *followup_new(const struct ike_sa *sa, struct secret *shared,

@@ -1,7 +1,7 @@
 #pragma once
 /*
  * Rekeying of a CHILD SA (RFC 7296 sections 1.3.3, 2.8 and 2.25): which SA follows which, and who
- * closes what. The exchange itself is create_child.c's.
+ * closes what. The exchange itself is create_child.h's.
  *
  *   --> SK{ N(REKEY_SA, ESP, our inbound SPI) SA Ni [KEi] TSi TSr }
  *   <-- SK{ SA Nr [KEr] TSi TSr }

@@ -44,14 +44,6 @@ static void keep_prf(struct proposal_list *list, enum prf_id prf)
 		*list = kept;
 }
 
-static void add_kem(const struct ike_sa *sa, struct proposal_list *list)
-{
-	const struct kem *kem = followup_kem_for_ike(sa);
-
-	if (kem != NULL)
-		proposals_add_kem(list, kem->id);
-}
-
 /*
  * Initiator
  */
@@ -74,7 +66,7 @@ static void offer(const struct ike_sa *sa, uint64_t spi, struct proposal_list *o
 {
 	profile_reoffer_ike(sa->profile, spi, out);
 	keep_prf(out, sa->suite.prf);
-	add_kem(sa, out);
+	followup_add_kem_for_ike(sa, out);
 }
 
 /* Another one takes over its children (TS-16); the peer is not asked for this one again. */
@@ -220,9 +212,7 @@ static bool follow_up(struct ike_sa *sa, struct request *request, const struct p
 			ike_sa_close(sa, IKE_REASON_PROTOCOL, 0, now);
 		return false;
 	}
-	own_kex_wipe(&request->kex);
-	request->followup = f;
-	request_add_first(sa, request, now);
+	request_follow_up(sa, request, f, now);
 	return true;
 }
 
@@ -338,8 +328,8 @@ static bool choose(const struct ike_sa *sa, const struct proposal_list *offered,
 	profile_allow_ike(sa->profile, true, &all);
 	allowed = all;
 	keep_prf(&allowed, sa->suite.prf);
-	add_kem(sa, &allowed);
-	add_kem(sa, &all);
+	followup_add_kem_for_ike(sa, &allowed);
+	followup_add_kem_for_ike(sa, &all);
 	return (proposals_choose(offered, &allowed, kex_sent, out) ||
 	        proposals_choose(offered, &all, kex_sent, out)) &&
 	       out->spi != 0 && out->suite.kex != KEX_NONE;

@@ -44,6 +44,14 @@ void request_add_first(struct ike_sa *sa, struct request *request, struct instan
 	request_pump(sa, now);
 }
 
+void request_follow_up(struct ike_sa *sa, struct request *request, struct followup *f,
+                       struct instant now)
+{
+	own_kex_wipe(&request->kex);
+	request->followup = f;
+	request_add_first(sa, request, now);
+}
+
 void request_add(struct ike_sa *sa, struct request *request, struct instant now)
 {
 	struct request **end = &sa->queue;

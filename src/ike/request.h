@@ -52,6 +52,9 @@ void request_free(struct request *request);
 void request_add(struct ike_sa *sa, struct request *request, struct instant now);
 /* The same, before all that wait. */
 void request_add_first(struct ike_sa *sa, struct request *request, struct instant now);
+/* The answer to it asks for a second part, `f` (ownership taken): that is next. */
+void request_follow_up(struct ike_sa *sa, struct request *request, struct followup *f,
+                       struct instant now);
 /* Sends the next one if nothing is outstanding. */
 void request_pump(struct ike_sa *sa, struct instant now);
 /* Drops all: the outstanding one and the queue. */
