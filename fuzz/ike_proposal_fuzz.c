@@ -5,7 +5,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "ike/proposal.h"
+#include "ike/choice.h"
+#include "ike/own_proposals.h"
 
 static void expect_same(const struct proposal_list *a, const struct proposal_list *b)
 {

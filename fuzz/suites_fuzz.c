@@ -8,7 +8,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "ike/proposal.h"
+#include "ike/choice.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,6 +1,7 @@
 #include "ike/two_ends_cases.h"
 
 #include "ike/children.h"
+#include "ike/own_proposals.h"
 #include "ike/request.h"
 
 static const char *const west_hosts[] = { "10.1.0.6", "10.1.0.7", "10.1.0.8", "10.1.0.9" };

@@ -4,6 +4,7 @@
 
 #include "ike/collision.h"
 #include "ike/create_child.h"
+#include "ike/own_proposals.h"
 #include "ike/rekey_ike.h"
 #include "ike/request.h"
 

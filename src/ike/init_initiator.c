@@ -6,6 +6,7 @@
 #include "ike/cert.h"
 #include "ike/extensions.h"
 #include "ike/intermediate.h"
+#include "ike/own_proposals.h"
 #include "ike/request.h"
 
 enum { INIT_RETRIES_MAX = 3 };

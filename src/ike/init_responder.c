@@ -4,6 +4,7 @@
 #include "ike/extensions.h"
 #include "ike/gate.h"
 #include "ike/intermediate.h"
+#include "ike/own_proposals.h"
 
 static const struct duration half_open_life = SECONDS(30);
 

@@ -2,7 +2,7 @@
 /*
  * Keys of an IKE SA and of its CHILD SAs (RFC 7296 sections 2.13 to 2.18, RFC 5282 section 7.1).
  */
-#include "ike/proposal.h"
+#include "ike/choice.h"
 #include "util/secret.h"
 
 /* i: what the original initiator uses. SK_ai and SK_ar, empty with an AEAD, stand behind SK_ei and

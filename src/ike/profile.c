@@ -3,6 +3,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "ike/own_proposals.h"
+
 const struct ike_profile ike_profile_default = {
 	.pfs = true,
 	.life = {

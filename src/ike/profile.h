@@ -6,6 +6,7 @@
  * of each distinct profile, which all IKE SAs of that profile share (profiles_hold() and
  * profiles_release()), so that an SA costs a pointer.
  */
+#include "crypto/kex.h"
 #include "ike/proposal.h"
 
 /* Soft limits; each side keeps its own (TS-18). */

@@ -1,14 +1,9 @@
 #pragma once
 /*
- * The Security Association payload (RFC 7296 section 3.3) and the choice of algorithms
- * (section 2.7).
- *
- * What we allow is a list of proposals in our order: the same list is our offer as Initiator, the
- * rule as Responder, and what the Responder's answer is checked against.
+ * The Security Association payload (RFC 7296 section 3.3): proposals, each a number of transforms
+ * of each type. Ours are own_proposals.h's or a conn's (profile.h); what comes of two lists is
+ * choice.h's.
  */
-#include "crypto/aead.h"
-#include "crypto/kex.h"
-#include "crypto/prf.h"
 #include "ike/registry.h"
 
 enum transform_type {
@@ -59,44 +54,12 @@ struct proposal_list {
 	struct proposal proposals[PROPOSALS_MAX];
 };
 
-/* One of everything. */
-struct suite {
-	enum aead_id cipher; /* and integrity, where that is a transform of its own */
-	enum prf_id prf;     /* IKE; PRF_NONE for ESP */
-	enum kex_id kex;     /* KEX_NONE for ESP without PFS */
-	bool is_esn;         /* ESP */
-	uint16_t addke;      /* the additional key exchange (crypto/kem.h); 0: none */
-};
-
-struct proposal_choice {
-	uint8_t number;
-	uint8_t protocol;
-	uint64_t spi; /* the peer's */
-	struct suite suite;
-	bool has_integ_none; /* the form of the offer, which the answer keeps (SA-8) */
-	bool has_kex_none;
-	uint8_t addke_nones; /* bits 1 << (type - TRANSFORM_ADDKE1) */
-};
-
 /* False: INVALID_SYNTAX. Unknown types, identifiers and attributes are kept and parse. */
 MUST_USE bool proposals_parse(struct bytes body, struct proposal_list *out);
+/* One of them; the last one says so. */
+void proposal_write(struct writer *w, const struct proposal *p, bool is_last);
 void proposals_write(struct writer *w, const struct proposal_list *list);
 
-/* Our profile. IKE: `spi` 0 for IKE_SA_INIT (SPI size 0), else that of a rekey (8 octets). */
-void proposals_for_ike(struct proposal_list *out, uint64_t spi);
-/* ESP: `with_kex` in CREATE_CHILD_SA (TS-15), not in IKE_AUTH (SA-12). */
-void proposals_for_esp(struct proposal_list *out, uint32_t spi, bool with_kex);
-/*
- * What a Responder takes beside its own offer: the same ciphers and all else we have that is sound
- * (ALG-2). It is no offer: that would be longer, and the first message is short.
- */
-void proposals_taken_for_ike(struct proposal_list *out, uint64_t spi);
-void proposals_taken_for_esp(struct proposal_list *out, bool with_kex);
-/* Puts the first proposal of the IKE profile, with this additional key exchange, before all others:
- * who does not know it finds the same without it after it (MKE-7, MKE-9). */
-void proposals_add_kem(struct proposal_list *list, uint16_t kem);
-/* The cipher that two transforms make; AEAD_NONE: none of ours. INTEG_NONE beside an AEAD. */
-enum aead_id proposal_cipher(uint16_t encr, uint16_t key_bits, uint16_t integ);
 /* The header of proposal `number`, without transforms, and one transform more. */
 struct proposal *proposals_add(struct proposal_list *list, uint8_t protocol, uint64_t spi,
                                uint8_t spi_len);
@@ -105,28 +68,3 @@ void proposal_add_transform(struct proposal *p, uint8_t type, uint16_t id, uint1
 bool proposals_offer_kex(const struct proposal_list *list, uint16_t method);
 /* Length of the nonce to go with them (PLD-22). */
 size_t proposals_nonce_len(const struct proposal_list *list);
-
-/*
- * Responder: the first offered proposal that fits `allowed`, inside it our own order of
- * transforms; but the method of the KE payload that came (`kex_sent`, 0: none) is preferred if
- * allowed (SA-11). False: NO_PROPOSAL_CHOSEN. A choice whose kex is not kex_sent: ask for it with
- * INVALID_KE_PAYLOAD.
- */
-MUST_USE bool proposals_choose(const struct proposal_list *offered,
-                               const struct proposal_list *allowed, uint16_t kex_sent,
-                               struct proposal_choice *out);
-/* Is this suite of an IKE SA one of the combinations of `allowed`? */
-bool proposals_allow(const struct proposal_list *allowed, const struct suite *suite);
-/* Initiator: is the answer exactly one combination of what we offered (SA-9)? */
-MUST_USE bool proposals_check_answer(const struct proposal_list *answer,
-                                     const struct proposal_list *offered,
-                                     struct proposal_choice *out);
-/* The Responder's answer (SA-8); `spi` is ours, with the length of the chosen one (`spi_len`). */
-void proposals_write_choice(struct writer *w, const struct proposal_choice *choice, uint64_t spi,
-                            uint8_t spi_len);
-
-/* "AES_GCM_16-256, HMAC_SHA2_256, X25519" */
-struct suite_text {
-	char s[96];
-};
-struct suite_text suite_text(const struct suite *suite);

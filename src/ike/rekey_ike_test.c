@@ -1,6 +1,7 @@
 #include "ike/two_ends_cases.h"
 
 #include "ike/children.h"
+#include "ike/own_proposals.h"
 #include "ike/request.h"
 
 static enum side peer_of(enum side side)

@@ -2,6 +2,8 @@
 
 #include "opportunism/dealing.h"
 
+#include "ike/choice.h"
+
 static void a_conn_that_says_nothing_has_the_defaults(void **state)
 {
 	struct ike_profile profile;
