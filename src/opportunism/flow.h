@@ -253,17 +253,10 @@ void attempt_free(struct attempt *attempt);
 struct attempt *attempt_find(struct opportunism *opp, uint64_t tag);
 /* Its keys are there, or whatever it waited for: to the gateway. */
 void attempt_go_on(struct attempt *attempt);
-/* The peer has said who it is, and its keys are still missing. */
-void attempt_peer_named(struct opportunism *opp, uint64_t tag, const struct ike_id *id);
 /* The gateway said no, or nothing. */
 void attempt_failed(struct attempt *attempt, enum ike_reason reason);
 /* What was found out forbids it: the flow is denied. */
 void attempt_deny(struct attempt *attempt, enum flow_reason reason);
-/* How an IKE SA with that gateway is begun by the rules of the conn, for a Source or (NULL) for
- * none; no selectors, no tag. False: there is nothing to prove ourselves with, or no address to do
- * it from. */
-MUST_USE bool conn_wish(const struct opportunism *opp, const struct conn_state *conn,
-                        const struct ip *source, const struct ip *gateway, struct ike_wish *wish);
 /* Those that waited for a negotiation: it ended well (0) or not. */
 void attempts_resume(struct opportunism *opp, const struct ip *gateway, enum ike_reason reason);
 

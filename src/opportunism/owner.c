@@ -8,6 +8,7 @@
 
 #include "crypto/x509.h"
 #include "opportunism/downgrade.h"
+#include "opportunism/gateway_search.h"
 #include "opportunism/keycheck.h"
 
 static struct event *add_event(struct opportunism *opp, enum event_kind kind, ike_handle sa)
@@ -422,7 +423,7 @@ static void handle_event(struct opportunism *opp, const struct event *event)
 		key_check_start(opp, event->sa);
 		break;
 	case EVENT_KEYS_WANTED:
-		attempt_peer_named(opp, event->tag, &event->id);
+		gateway_search_named(opp, event->tag, &event->id);
 		break;
 	case EVENT_SA_GONE:
 		handle_sa_gone(opp, event);

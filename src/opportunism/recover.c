@@ -5,6 +5,7 @@
 #include "ike/profile.h"
 #include "opportunism/keysearch.h"
 #include "opportunism/tunnel.h"
+#include "opportunism/wish.h"
 
 #define BETWEEN_CONTACTS MILLISECONDS(200)
 /* After a power failure neither the network nor the DNS is there at once. */
@@ -155,7 +156,7 @@ static bool contact_begin(struct contact *contact, const struct pubkey *keys, si
 	struct ike_wish wish;
 	struct peer_sa *sa;
 
-	if (!conn_wish(opp, conn, &contact->peer.ours, gateway, &wish))
+	if (!wish_of_conn(opp, conn, &contact->peer.ours, gateway, &wish))
 		return false;
 	if (conn->is_opportunistic)
 		wish.expected_id = contact->peer.id;
