@@ -68,7 +68,7 @@ static void ask_owner(struct ike_sa *sa, const struct ike_id *wanted_id, struct 
 	const struct ike_owner *owner = &sa->ike->owner;
 	const struct handshake *hs = sa->hs;
 	struct ike_claim claim = {
-		.path = sa->path,
+		.path = ike_sa_proven_path(sa),
 		.peer_id = id_kept(&sa->peer_id),
 		.wanted_id = *wanted_id,
 		.auth = sa->peer_auth,
@@ -86,6 +86,14 @@ static void ask_owner(struct ike_sa *sa, const struct ike_id *wanted_id, struct 
 	owner->auth_wanted(owner->ctx, sa->handle, &claim);
 }
 
+/* NAT-9: between the ports it came by, but to another address only where a NAT may have several. */
+static void follow(struct ike_sa *sa)
+{
+	sa->path = sa->answering_path;
+	if (!sa->nat.peer_behind_nat)
+		sa->path.remote.address = sa->home;
+}
+
 /* <-- HDR, SK { IDi, [N(INITIAL_CONTACT)], [IDr], AUTH, [SAi2, TSi, TSr] } */
 void auth_on_request(struct ike_sa *sa, const struct payloads *p, struct instant now)
 {
@@ -94,7 +102,7 @@ void auth_on_request(struct ike_sa *sa, const struct payloads *p, struct instant
 	struct bytes ca_hashes;
 	struct notify n;
 
-	sa->path = sa->answering_path;
+	follow(sa);
 	/* Without AUTH: EAP, which is not supported (AUT-13). */
 	if (p->auth.data == NULL)
 		return refuse_proof(sa, IKE_REASON_BAD_SIGNATURE, now);

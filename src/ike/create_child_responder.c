@@ -41,7 +41,7 @@ static void ask_owner(struct ike_sa *sa)
 {
 	const struct ike_owner *owner = &sa->ike->owner;
 	struct ike_claim claim = {
-		.path = sa->path,
+		.path = ike_sa_proven_path(sa),
 		.peer_id = id_kept(&sa->peer_id),
 	};
 

@@ -109,6 +109,7 @@ const char *ike_reason_text(enum ike_reason reason);
 
 /* What the peer says in IKE_AUTH or CREATE_CHILD_SA as seen by the Responder. */
 struct ike_claim {
+	/* Its remote address is where the IKE SA began: the one that the peer hears us at. */
 	struct path path;
 	struct ike_id peer_id;
 	struct ike_id wanted_id;      /* the IDr asked for; ID_NONE if none */

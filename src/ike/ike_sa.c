@@ -60,6 +60,7 @@ static struct ike_sa *enter(struct ike *ike, bool is_initiator, uint64_t spi,
 	else
 		sa->spi_r = spi;
 	sa->path = *path;
+	sa->home = path->remote.address;
 	sa->created = now;
 	sa->used = now;
 	sa->expires = INSTANT_NEVER;
@@ -94,6 +95,7 @@ struct ike_sa *ike_sa_new_successor(const struct ike_sa *old, bool is_initiator,
 	struct ike_sa *sa =
 	    enter(old->ike, is_initiator, is_initiator ? spi_i : spi_r, &old->path, now);
 
+	sa->home = old->home;
 	sa->spi_i = spi_i;
 	sa->spi_r = spi_r;
 	sa->state = IKE_SA_UP;
@@ -208,6 +210,14 @@ void ike_sa_free(struct ike_sa *sa)
 	sk_wipe(&sa->sk);
 	profiles_release(&ike->profiles, sa->profile);
 	free(sa);
+}
+
+struct path ike_sa_proven_path(const struct ike_sa *sa)
+{
+	struct path path = sa->path;
+
+	path.remote.address = sa->home;
+	return path;
 }
 
 void ike_sa_set_profile(struct ike_sa *sa, const struct ike_profile *profile)

@@ -169,6 +169,9 @@ struct ike_sa {
 	bool is_initiator; /* the original initiator (HDR-5) */
 	uint64_t spi_i;
 	struct instant created;
+	/* The peer's, which IKE_SA_INIT went to and came back from. Everybody can send from any
+	 * address; this is the one that it has shown to hear us at. */
+	struct ip home;
 	bool has_origin;             /* entered in by_init, not the fruit of a rekey */
 	struct endpoint init_source; /* Responder: where IKE_SA_INIT came from (INI-8) */
 	/* tables */
@@ -302,6 +305,9 @@ void ike_sa_close_rejected(struct ike_sa *sa, enum ike_reason reason, uint16_t n
                            struct instant now);
 /* Keeps the last response for its retransmissions for 30 s (ERR-7); reported gone before. */
 void ike_sa_linger(struct ike_sa *sa, struct instant now);
+
+/* The path as a claim says it: wherever the peer is now, it speaks for its home alone (AUZ-5). */
+struct path ike_sa_proven_path(const struct ike_sa *sa);
 
 /* From now on it is dealt with by `profile`; NULL: by the defaults. */
 void ike_sa_set_profile(struct ike_sa *sa, const struct ike_profile *profile);

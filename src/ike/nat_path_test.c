@@ -175,6 +175,96 @@ static void without_a_nat_nobody_is_followed(void **state)
 	assert_true(ip_equal(&only_sa(&t, EAST)->path.remote.address, &t.end[WEST].address));
 }
 
+static void wait_at_east(void)
+{
+	t.end[EAST].holds_answers = true;
+}
+
+/* What the peer, who is at `outside` now, wants of EAST: from where does it say it speaks? */
+static const struct ip *speaker_at_east(void)
+{
+	assert_int_equal(t.end[EAST].question_count, 1);
+	return &t.end[EAST].questions[0].claim.path.remote.address;
+}
+
+/* AUZ-5: IKE_AUTH tells no address, as everybody can send from any; what came back from it did. */
+static void who_authenticates_from_elsewhere_speaks_for_where_it_began(void **state)
+{
+	const struct ip home = ip_v4(203, 0, 113, 9);
+	struct ike_wish wish = wish_of(&t, WEST);
+
+	outside = (struct endpoint){ home, 61000 };
+	wish.is_opportunistic = false;
+	ike_set_peer_keys(t.end[WEST].ike, initiate_wish(&t, WEST, &wish), &t.end[WEST].trusted, 1,
+	                  t.now);
+	to_east(500);
+	to_west(500);
+	wait_at_east();
+	outside.address = ip_v4(198, 51, 100, 77);
+	to_east(4500);
+	assert_true(ip_equal(speaker_at_east(), &home));
+	t.end[EAST].holds_answers = false;
+	to_west(4500); /* NAT-9: it may have more than one address, and is answered there */
+	assert_int_equal(count_news(&t.end[WEST], NEWS_CHILD_UP), 1);
+}
+
+/* AUZ-5, NAT-9: nor does a request tell where the peer hears us, though we follow it there. */
+static void who_moves_speaks_for_where_it_began(void **state)
+{
+	const struct traffic_selector local = host_ts("10.1.0.6"), remote = host_ts("10.2.0.7");
+	const struct ip home = ip_v4(203, 0, 113, 9);
+	ike_handle sa = tunnel_through_a_nat();
+
+	wait_at_east();
+	outside.address = ip_v4(198, 51, 100, 77);
+	ike_create_child(t.end[WEST].ike, sa, &local, &remote, 7, t.now);
+	to_east(4500);
+	assert_int_equal(t.end[EAST].moves, 1);
+	assert_true(ip_equal(speaker_at_east(), &home));
+	t.end[EAST].holds_answers = false;
+	to_west(4500);
+	assert_int_equal(last_news(&t.end[WEST], NEWS_CHILD_UP)->tag, 7);
+}
+
+/* The same on the IKE SA that took over: a rekey proves no address either. */
+static void who_moved_before_a_rekey_speaks_for_where_it_began(void **state)
+{
+	const struct traffic_selector local = host_ts("10.1.0.6"), remote = host_ts("10.2.0.7");
+	const struct ip home = ip_v4(203, 0, 113, 9);
+	ike_handle sa = tunnel_through_a_nat();
+
+	outside.address = ip_v4(198, 51, 100, 77);
+	ike_rekey(t.end[WEST].ike, sa, t.now);
+	for (int i = 0; i < 20 && t.end[WEST].out_count + t.end[EAST].out_count > 0; i++) {
+		if (t.end[WEST].out_count > 0)
+			to_east(4500);
+		if (t.end[EAST].out_count > 0)
+			to_west(4500);
+	}
+	wait_at_east();
+	ike_create_child(t.end[WEST].ike, sa, &local, &remote, 7, t.now);
+	to_east(4500);
+	assert_true(ip_equal(speaker_at_east(), &home));
+}
+
+/* A captured IKE_AUTH that comes from the forger first, where no NAT is: answered, not followed. */
+static void without_a_nat_ike_auth_is_not_followed(void **state)
+{
+	const struct path forger = { { t.end[EAST].address, 4500 },
+		                     { ip_v4(192, 0, 2, 66), 4500 } };
+
+	initiate(&t, WEST);
+	pass(&t, WEST, EXCHANGE_IKE_SA_INIT);
+	pass(&t, EAST, EXCHANGE_IKE_SA_INIT);
+	inject(&t, EAST, &forger, buf_view(&first_out(&t, WEST)->datagram));
+	assert_true(ip_equal(&first_out(&t, EAST)->path.remote.address, &forger.remote.address));
+	lose(&t, EAST);
+	assert_true(ip_equal(&only_sa(&t, EAST)->path.remote.address, &t.end[WEST].address));
+	pass(&t, WEST, EXCHANGE_IKE_AUTH); /* the same, from where it belongs */
+	pass(&t, EAST, EXCHANGE_IKE_AUTH);
+	expect_tunnels(&t, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -187,6 +277,10 @@ int main(void)
 		CASE(without_a_nat_nobody_is_followed),
 		CASE(behind_the_nat_nobody_is_followed),
 		CASE(a_rekey_does_not_forget_the_nat),
+		CASE(who_authenticates_from_elsewhere_speaks_for_where_it_began),
+		CASE(who_moves_speaks_for_where_it_began),
+		CASE(who_moved_before_a_rekey_speaks_for_where_it_began),
+		CASE(without_a_nat_ike_auth_is_not_followed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
