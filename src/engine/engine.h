@@ -26,6 +26,7 @@ struct engine_marks {
 	uint32_t release_pass;	 /* held packet, leaves in the clear */
 	uint32_t release_tunnel; /* held packet, goes to ipsec0 once more, tracked */
 	uint32_t ct_exempt;      /* of the ct mark alone: connection of an exempt socket */
+	uint32_t ct_tunnelled;   /* of the ct mark alone: packets of it came out of a tunnel */
 	uint32_t released;	 /* release_pass once checked; only the ruleset sets it */
 	/* What came out of a tunnel, for others' filters (doc/firewall.md): weakest first. */
 	uint32_t strength[STRENGTH_COUNT];
@@ -43,6 +44,7 @@ static inline struct engine_marks engine_marks_of(uint32_t mask)
 		.release_pass = 3 * one,
 		.release_tunnel = 4 * one,
 		.released = 5 * one,
+		.ct_tunnelled = 7 * one,
 		.ct_exempt = 8 * one,
 		.strength = { 0, 9 * one, 10 * one, 11 * one, 12 * one, 13 * one, 14 * one },
 	};

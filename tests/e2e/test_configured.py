@@ -83,7 +83,9 @@ def test_two_networks_are_one_row_and_one_sa(lab, sites, by):
     assert [(row["source"], row["destination"]) for row in wide(sites.west)] == [(WEST_LAN, EAST_LAN)]
     assert [(row["source"], row["destination"]) for row in wide(sites.east)] == [(EAST_LAN, WEST_LAN)]
     assert children(sites.west) == children(sites.east) == 1
-    assert not capture.frames().with_octets(PIECE)
+    with lab.capture("west") as errors:
+        assert "exceeded" in lab.source.ping(DEST, options=("-t", "2"), wait=1).text
+    assert not capture.frames().with_octets(PIECE) + errors.frames().with_octets(PIECE)
     line = next(line for line in sites.west.ipsec("eroute").stdout.splitlines() if "tun0x" in line)
     assert re.fullmatch(rf"\d+ +{WEST_LAN} +-> {EAST_LAN} +=> tun0x[0-9a-f]+@{EAST}.*", line), line
 

@@ -47,6 +47,15 @@ def test_a_stranger_passes(lab, pair6):
     assert pair6.west.action(SOURCE6, STRANGER6) == "pass"
 
 
+def test_an_error_about_a_packet_of_a_tunnel_goes_back_by_it(lab, pair6):
+    """ICM-2, ICM-4"""
+    assert lab.source.ping(DEST6)
+    with lab.capture("west") as capture:
+        assert "exceeded" in lab.source.ping(DEST6, options=("-t", "2"), wait=1).text
+    assert not capture.frames().with_octets(PIECE)
+    assert not capture.frames().naming(SOURCE6)
+
+
 def test_a_host_of_ipv6_behind_a_gateway_of_ipv4(lab, pair6):
     """The gateway's address decides the outer family."""
     pair6.stop()

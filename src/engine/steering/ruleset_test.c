@@ -244,8 +244,10 @@ static void no_mark_of_a_packet_is_that_of_an_exempt_connection(void **state)
 	const struct engine_marks m = engine_marks_of(ENGINE_MARK_MASK);
 	const uint32_t marks[] = { m.trap, m.own, m.release_pass, m.release_tunnel, m.released };
 
-	for (size_t i = 0; i < ARRAY_LEN(marks); i++)
+	for (size_t i = 0; i < ARRAY_LEN(marks); i++) {
 		assert_int_not_equal(marks[i], m.ct_exempt);
+		assert_int_not_equal(marks[i], m.ct_tunnelled);
+	}
 	for (size_t i = STRENGTH_NONE + 1; i < STRENGTH_COUNT; i++) {
 		assert_true(m.strength[i] > m.ct_exempt && m.strength[i] < m.mask);
 		assert_true(m.strength[i] > m.strength[i - 1]);

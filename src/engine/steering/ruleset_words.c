@@ -31,6 +31,11 @@ void words_of_settings(struct words *w, const struct steering_settings *s)
 	word_add(w, "$ct_is_exempt", "ct mark & 0x%08x == 0x%08x", m->mask, m->ct_exempt);
 	word_add(w, "$ct_set_exempt", "ct mark set ct mark & 0x%08x | 0x%08x", ~m->mask,
 	         m->ct_exempt);
+	word_add(w, "$ct_is_tunnelled", "ct mark & 0x%08x == 0x%08x", m->mask, m->ct_tunnelled);
+	word_add(w, "$ct_not_ours", "ct mark & 0x%08x != 0x%08x ct mark & 0x%08x != 0x%08x",
+	         m->mask, m->ct_exempt, m->mask, m->ct_tunnelled);
+	word_add(w, "$ct_set_tunnelled", "ct mark set ct mark & 0x%08x | 0x%08x", ~m->mask,
+	         m->ct_tunnelled);
 	word_mark(w, "$is_trap", "$set_trap", m->mask, m->trap);
 	word_mark(w, "$is_own", "$set_own", m->mask, m->own);
 	word_mark(w, "$is_release_pass", "$set_release_pass", m->mask, m->release_pass);

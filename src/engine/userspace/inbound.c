@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "engine/userspace/knock.h"
+#include "engine/userspace/quote.h"
 #include "engine/userspace/transport.h"
 
 static void drop(struct worker *worker, enum engine_drop reason)
@@ -96,6 +97,30 @@ static bool authenticate(struct worker *worker, struct child *child, uint32_t se
 	return true;
 }
 
+enum { ICMP_REDIRECT = 5 };
+
+/*
+ * ICM-2, ICM-3: the peer itself tells of a packet that was to go by this very SA. Where it has an
+ * SA for its own address, it says so by that one. It is no router of ours, so it redirects nobody.
+ */
+static bool is_error_of_peer(struct worker *worker, const struct child *child,
+                             const struct packet *p)
+{
+	const struct ip_pair back = { p->pair.destination, p->pair.source };
+	const struct eroute *own;
+	struct packet answer;
+
+	if (!p->is_icmp_error || child->is_transport ||
+	    (p->version == 4 && p->source_port >> 8 == ICMP_REDIRECT) ||
+	    !ip_equal(&p->pair.source, &child_path(child)->remote.address))
+		return false;
+	own = tables_eroute(&worker->shared->tables, &back);
+	if (own != NULL && own->action == EROUTE_TUNNEL)
+		return false;
+	return quote_answer(p, &answer) && selectors_hold(child, &answer) &&
+	       ip_equal(&answer.pair.destination, &p->pair.destination);
+}
+
 /* The packet that may go on, or false and counted. */
 static bool check_inner(struct worker *worker, const struct child *child, struct bytes inner,
                         struct packet *p)
@@ -104,8 +129,8 @@ static bool check_inner(struct worker *worker, const struct child *child, struct
 		drop(worker, ENGINE_DROP_INNER);
 		return false;
 	}
-	if (!selectors_hold(child, p) || ip_is_never_peer(&p->pair.source) ||
-	    ip_is_never_peer(&p->pair.destination)) {
+	if ((!selectors_hold(child, p) && !is_error_of_peer(worker, child, p)) ||
+	    ip_is_never_peer(&p->pair.source) || ip_is_never_peer(&p->pair.destination)) {
 		drop(worker, ENGINE_DROP_SELECTOR);
 		return false;
 	}

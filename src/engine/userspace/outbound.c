@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "engine/userspace/fragment.h"
+#include "engine/userspace/quote.h"
 #include "engine/userspace/transport.h"
 
 static void drop(struct worker *worker, enum engine_drop reason)
@@ -280,12 +281,71 @@ static void icmp_error(struct worker *worker, const struct row *row, const struc
 		discard(worker, p, row->use);
 }
 
+/* An error from an address that no conn is about: the kernel asked only what it quotes. */
+static void pass_uncovered(struct worker *worker, const struct packet *p)
+{
+	if (!release_packet(&worker->shared->release, RELEASE_PASS, p))
+		drop(worker, ENGINE_DROP_SEND);
+}
+
+static bool has_tunnel(struct worker *worker, const struct eroute *eroute, const struct packet *p)
+{
+	const struct row *row;
+
+	if (eroute != NULL)
+		return eroute->action == EROUTE_TUNNEL && eroute_child(eroute) != NULL;
+	row = tables_row(&worker->shared->tables, &p->pair);
+	return row != NULL && row->action == POLICY_TUNNEL && row_child(row) != NULL;
+}
+
+/* Transport mode has room for its own two addresses only. */
+static void tunnel_error(struct worker *worker, struct use *use, struct child *child,
+                         const struct packet *p, uint8_t *octets)
+{
+	if (child == NULL || child->is_transport)
+		drop(worker, ENGINE_DROP_VERDICT);
+	else
+		tunnel(worker, use, child, p, octets);
+}
+
+/*
+ * ICM-4: an error quotes the packet it is about. One that came by a tunnel, or is for nobody but a
+ * tunnel, leaves by that tunnel, or not at all. False: it quotes what was in the clear.
+ */
+static bool by_quote(struct worker *worker, const struct packet *p, uint8_t *octets)
+{
+	struct tables *tables = &worker->shared->tables;
+	struct packet answer;
+	struct eroute *eroute;
+	const struct row *row;
+	struct shown shown;
+
+	if (!quote_answer(p, &answer))
+		return false;
+	shown = packet_show(&answer);
+	eroute = tables_decide(tables, &answer.pair, &shown);
+	row = tables_row(tables, &answer.pair);
+	if (eroute != NULL && eroute->action == EROUTE_TUNNEL)
+		tunnel_error(worker, &eroute->use, eroute_child(eroute), p, octets);
+	else if (eroute == NULL && row != NULL && row->action == POLICY_TUNNEL)
+		tunnel_error(worker, row->use, row_child(row), p, octets);
+	else if (row != NULL && row->is_private)
+		drop(worker, ENGINE_DROP_VERDICT);
+	else
+		return false;
+	return true;
+}
+
 /* No eroute, or one that says hold. */
 static void undecided(struct worker *worker, struct eroute *eroute, struct packet *p,
                       const struct shown *shown, uint8_t *octets)
 {
 	const struct row *row = tables_row(&worker->shared->tables, &p->pair);
 
+	if (row == NULL && p->is_icmp_error) {
+		pass_uncovered(worker, p);
+		return;
+	}
 	if (row == NULL) {
 		drop(worker, ENGINE_DROP_VERDICT); /* no policy: discard (RFC 4301 section 5.1) */
 		return;
@@ -316,6 +376,8 @@ void outbound(struct worker *worker, uint8_t *octets, size_t len)
 		return;
 	shown = pieces_show(worker->pieces, &p, worker->now);
 	eroute = tables_decide(&worker->shared->tables, &p.pair, &shown);
+	if (p.is_icmp_error && !has_tunnel(worker, eroute, &p) && by_quote(worker, &p, octets))
+		return;
 	if (eroute == NULL || !by_eroute(worker, eroute, &p, octets))
 		undecided(worker, eroute, &p, &shown, octets);
 }
