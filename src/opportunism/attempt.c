@@ -117,9 +117,8 @@ static enum ike_reason initiate(struct attempt *attempt, struct gateway_memory *
 	if (attempt->gateway->key_count > 0)
 		ike_set_peer_keys(opp->ike, attempt->sa, attempt->gateway->keys,
 		                  attempt->gateway->key_count, opp->now);
-	else if (gateway_search_lacks_keys(attempt))
-		gateway_search_keys(
-		    attempt); /* beside IKE_SA_INIT: needed only at IKE_AUTH (step 2A) */
+	else if (gateway_search_lacks_keys(attempt)) /* needed only at IKE_AUTH (step 2A) */
+		gateway_search_keys(attempt);
 	return IKE_REASON_NONE;
 }
 

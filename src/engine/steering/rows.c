@@ -1,47 +1,15 @@
-/* The policy's rows, the inside ranges and the heartbeat, as elements of the kernel's sets. */
+/* The policy's rows, as elements of the kernel's sets. */
 #include "engine/steering/state.h"
 
 #include <errno.h>
-#include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "engine/same_rows.h"
-#include "engine/steering/cover.h"
+#include "engine/steering/before.h"
 #include "engine/steering/taken.h"
 
 static const enum ip_family families[] = { IP_V4, IP_V6 };
-
-/* One range, where it begins (with what the set says of it) and where it is over. */
-static void put_single(struct elements *e, const struct ip_range *range, const char *chain)
-{
-	struct element element = { .key_len = ip_len(&range->first), .chain = chain };
-	struct ip after;
-
-	memcpy(element.key, range->first.octets, element.key_len);
-	element_put(e, &element);
-	if (!ip_next(&range->last, &after))
-		return; /* open to the end of the address space */
-	memcpy(element.key, after.octets, element.key_len);
-	element.is_range_end = true;
-	element.chain = NULL;
-	element_put(e, &element);
-}
-
-/* A set of single ranges. */
-static void put_cover(struct batch *b, const char *stem, enum ip_family family,
-                      const struct cover *cover)
-{
-	char name[SET_NAME_SIZE];
-	struct elements e = elements_begin(b, NFT_MSG_NEWSETELEM, set_name(name, stem, family));
-
-	batch_flush_set(b, name);
-	for (size_t i = 0; i < cover->count; i++)
-		if (cover->ranges[i].first.family == family)
-			put_single(&e, &cover->ranges[i], NULL);
-	elements_end(&e);
-}
 
 /* A key is enough to take an element out. */
 static void put_entry(struct elements *e, const struct layout_kind *kind,
@@ -51,7 +19,7 @@ static void put_entry(struct elements *e, const struct layout_kind *kind,
 	struct element element;
 
 	if (kind->is_single) {
-		put_single(e, &entry->remote, is_new ? entry->chain : NULL);
+		range_put(e, &entry->remote, is_new ? entry->chain : NULL);
 		return;
 	}
 	element = kind->has_ports ? element_of_box(&entry->local, &entry->remote, &entry->box)
@@ -101,35 +69,8 @@ static void put_local(struct batch *b, const struct policy_table *policy)
 
 	cover_of_policy(&local, policy);
 	for (size_t i = 0; i < ARRAY_LEN(families); i++)
-		put_cover(b, "local", families[i], &local);
+		cover_put(b, "local", families[i], &local);
 	cover_wipe(&local);
-}
-
-void protocols_put(struct batch *b, const char *set, bool are_in)
-{
-	static const uint8_t protocols[] = { NFPROTO_IPV4, NFPROTO_IPV6 };
-	struct elements e = elements_begin(b, NFT_MSG_NEWSETELEM, set);
-
-	batch_flush_set(b, set);
-	for (size_t i = 0; are_in && i < ARRAY_LEN(protocols); i++) {
-		struct element element = { .key = { protocols[i] }, .key_len = 1 };
-
-		element_put(&e, &element);
-	}
-	elements_end(&e);
-}
-
-void protocols_clear(struct steering *s, const char *set)
-{
-	struct batch b = { 0 };
-	int error;
-
-	protocols_put(&b, set, false);
-	error = nft_commit(&s->nft, &b, NULL);
-	if (error != 0 && error != ENOENT) /* without a table there is nothing to clear */
-		log_line(&s->log, LOG_ERROR, "steering: set %s cannot be emptied: %s", set,
-		         strerror(error));
-	batch_wipe(&b);
 }
 
 /* Without the daemon nobody says what may be sent from a new address: then it waits if any row is
@@ -158,7 +99,7 @@ static bool has_local(struct steering *s)
 	cover_of_policy(&local, &s->policy);
 	for (size_t i = 0; i < ARRAY_LEN(families); i++) {
 		wanted.len = wanted.count = 0;
-		put_cover(&wanted, "local", families[i], &local);
+		cover_put(&wanted, "local", families[i], &local);
 		is_there &= taken_has(s, set_name(name, "local", families[i]), &wanted);
 	}
 	cover_wipe(&local);
@@ -191,64 +132,6 @@ void kept_put(struct steering *s, struct batch *b)
 		for (size_t i = 0; i < ARRAY_LEN(families) && layout_kinds[set].is_kept; i++)
 			put_list(b, &layout, (enum layout_set)set, families[i]);
 	layout_wipe(&layout);
-}
-
-void inside_put(struct steering *s, struct batch *b)
-{
-	struct cover inside;
-
-	cover_of_ranges(&inside, s->inside, s->settings.inside_count);
-	for (size_t i = 0; i < ARRAY_LEN(families); i++)
-		put_cover(b, "inside", families[i], &inside);
-	cover_wipe(&inside);
-}
-
-void bypass_put(struct steering *s, struct batch *b)
-{
-	struct cover bypass;
-
-	cover_of_ranges(&bypass, s->bypass, s->settings.bypass_count);
-	for (size_t i = 0; i < ARRAY_LEN(families); i++)
-		put_cover(b, "bypass", families[i], &bypass);
-	cover_wipe(&bypass);
-}
-
-void known_put(struct steering *s, struct batch *b)
-{
-	struct cover known;
-
-	steering_known(&known, &s->settings);
-	for (size_t i = 0; i < ARRAY_LEN(families); i++)
-		put_cover(b, "known", families[i], &known);
-	cover_wipe(&known);
-}
-
-/* Kernels before 6.12 do not renew an element that is there, so it goes and comes back. */
-void alive_put(struct steering *s, struct batch *b)
-{
-	static const uint8_t messages[] = { NFT_MSG_NEWSETELEM, NFT_MSG_DELSETELEM,
-		                            NFT_MSG_NEWSETELEM };
-	static const uint8_t protocols[] = { NFPROTO_IPV4, NFPROTO_IPV6 };
-
-	for (size_t i = 0; i < ARRAY_LEN(messages); i++) {
-		struct elements e = elements_begin(b, messages[i], "alive");
-
-		for (size_t j = 0; j < ARRAY_LEN(protocols); j++) {
-			struct element element = { .key = { protocols[j] }, .key_len = 1 };
-
-			element_put(&e, &element);
-		}
-		elements_end(&e);
-	}
-}
-
-static void commit(struct steering *s, struct batch *b, const char *what)
-{
-	int error = nft_commit(&s->nft, b, NULL);
-
-	if (error != 0)
-		steering_note(s, what, error);
-	batch_wipe(b);
 }
 
 /* One set of one family, from what it was to what it is to be. */
@@ -345,63 +228,6 @@ static void copy_policy(struct policy_table *copy, const struct policy_table *ta
 	policy_index_copy(&copy->index, &table->index);
 }
 
-/* What the policy before this one had counted. */
-struct before {
-	struct policy_table policy;
-	struct layout layout;
-	struct counted *counted[LAYOUT_SETS];
-	struct eroute_use *row_before;
-	long *same; /* the index of each of its written rows in the new policy */
-};
-
-static void add_use(struct steering *s, const struct before *before, unsigned row,
-                    const struct eroute_use *use)
-{
-	long same = before->same[row];
-	struct eroute_use *sum;
-
-	if (same == SAME_ROW_NONE)
-		return;
-	sum = &s->row_before[same];
-	sum->packets += use->packets;
-	sum->octets += use->octets;
-	if (use->last.ns > sum->last.ns)
-		sum->last = use->last;
-}
-
-/* An element that stays goes on counting, maybe for another row; one that went has counted. */
-static void carry_set(struct steering *s, const struct before *before, enum layout_set set)
-{
-	const struct layout_list *old = &before->layout.sets[set];
-	const struct layout_list *now = &s->layout.sets[set];
-	size_t j = 0;
-
-	for (size_t i = 0; i < old->count; i++) {
-		const struct counted *counted = &before->counted[set][i];
-		unsigned row = before->policy.flat_row[old->entries[i].flat];
-
-		add_use(s, before, row, &counted->use);
-		while (j < now->count && layout_compare(&now->entries[j], &old->entries[i]) < 0)
-			j++;
-		if (j == now->count || layout_compare(&now->entries[j], &old->entries[i]) != 0)
-			continue;
-		s->counted[set][j].packets_seen = counted->packets_seen;
-		s->counted[set][j].octets_seen = counted->octets_seen;
-	}
-}
-
-static void carry_counters(struct steering *s, struct before *before)
-{
-	before->same = same_rows(before->policy.rows, before->policy.row_count, s->policy.rows,
-	                         s->policy.row_count);
-	for (size_t i = 0; i < before->policy.row_count; i++)
-		add_use(s, before, (unsigned)i, &before->row_before[i]);
-	for (size_t set = 0; set < LAYOUT_SETS; set++)
-		if (layout_kinds[set].is_counted)
-			carry_set(s, before, (enum layout_set)set);
-	free(before->same);
-}
-
 static void take_policy(struct steering *s, const struct policy_table *table)
 {
 	copy_policy(&s->policy, table);
@@ -415,28 +241,9 @@ static void take_policy(struct steering *s, const struct policy_table *table)
 	s->row_now = new_array(table->row_count + 1, sizeof(*s->row_now));
 }
 
-static struct before take_before(struct steering *s)
-{
-	struct before before = { .policy = s->policy,
-		                 .layout = s->layout,
-		                 .row_before = s->row_before };
-
-	memcpy(before.counted, s->counted, sizeof(before.counted));
-	return before;
-}
-
-static void before_wipe(struct before *before)
-{
-	policy_wipe(&before->policy);
-	layout_wipe(&before->layout);
-	for (size_t i = 0; i < LAYOUT_SETS; i++)
-		free(before->counted[i]);
-	free(before->row_before);
-}
-
 void policy_forget(struct steering *s)
 {
-	struct before before = take_before(s);
+	struct before before = before_of(s);
 
 	before_wipe(&before);
 	free(s->row_now);
@@ -491,7 +298,7 @@ static void commit_guarded(struct steering *s, struct batch *b, const struct pol
 
 	if (guards) {
 		protocols_put(&first, moment, true);
-		commit(s, &first, "a change of policy");
+		steering_commit(s, &first, "a change of policy");
 	}
 	commit_policy(s, b);
 	if (guards)
@@ -513,9 +320,9 @@ void steering_set_policy(struct steering *s, const struct policy_table *table)
 		return;
 	}
 	steering_flush(s);
-	before = take_before(s);
+	before = before_of(s);
 	take_policy(s, table);
-	carry_counters(s, &before);
+	before_carry(s, &before);
 	if (is_first) {
 		is_sure = policy_take_over(s, &b);
 	} else {
@@ -536,56 +343,4 @@ void steering_set_policy(struct steering *s, const struct policy_table *table)
 	if (is_first) /* who loaded the table may have been killed before he did it */
 		protocols_clear(s, "replacing");
 	before_wipe(&before);
-}
-
-void steering_set_inside(struct steering *s, const struct ip_range *inside, size_t count)
-{
-	struct batch b = { 0 };
-	struct ip_range *copy = new_array(count + 1, sizeof(*copy));
-
-	if (count > 0)
-		memcpy(copy, inside, count * sizeof(*copy));
-	free(s->inside);
-	s->inside = copy;
-	s->settings.inside = copy;
-	s->settings.inside_count = count;
-	inside_put(s, &b);
-	commit(s, &b, "inside ranges");
-}
-
-struct ip_range *ranges_copy(const struct ip_range *ranges, size_t count)
-{
-	struct ip_range *copy = new_array(count + 1, sizeof(*copy));
-
-	if (count > 0)
-		memcpy(copy, ranges, count * sizeof(*copy));
-	return copy;
-}
-
-void steering_set_network(struct steering *s, const struct ip_range *known, size_t known_count,
-                          const struct ip_range *bypass, size_t bypass_count)
-{
-	struct batch b = { 0 };
-
-	free(s->known);
-	free(s->bypass);
-	s->settings.known = s->known = ranges_copy(known, known_count);
-	s->settings.known_count = known_count;
-	s->settings.bypass = s->bypass = ranges_copy(bypass, bypass_count);
-	s->settings.bypass_count = bypass_count;
-	known_put(s, &b);
-	bypass_put(s, &b);
-	commit(s, &b, "addresses and routes");
-}
-
-void steering_alive(struct steering *s)
-{
-	struct batch b = { 0 };
-
-	alive_put(s, &b);
-	/* Should the kernel not have taken that when it was due, all would wait without end. */
-	protocols_put(&b, "replacing", false);
-	protocols_put(&b, "changing", false);
-	commit(s, &b, "heartbeat");
-	labels_retry(s);
 }

@@ -1,5 +1,6 @@
 #pragma once
-/* What the parts of a running steering share: pairs.c, policy.c, use.c, watch.c. */
+/* What the parts of a running steering share: pairs.c, rows.c, addresses.c, heartbeat.c, use.c,
+ * watch.c. */
 #include "engine/steering/baseline.h"
 #include "engine/steering/cover.h"
 #include "engine/steering/layout.h"
@@ -150,7 +151,7 @@ void labels_flush(struct steering *s);
  * are there and `carried` marks nothing, until labels_retry() has more luck. */
 void labels_put_anew(struct steering *s);
 void labels_retry(struct steering *s);
-/* Policy, inside ranges and heartbeat: each empties its sets and fills them again. */
+/* Policy, addresses and heartbeat: each empties its sets and fills them again. */
 void policy_put(struct steering *s, struct batch *b);
 void policy_forget(struct steering *s);
 void kept_put(struct steering *s, struct batch *b);
@@ -158,6 +159,10 @@ void inside_put(struct steering *s, struct batch *b);
 void known_put(struct steering *s, struct batch *b);
 void bypass_put(struct steering *s, struct batch *b);
 void alive_put(struct steering *s, struct batch *b);
+/* Into a set of single ranges: all there are of one family, in place of what it has; one, where it
+ * begins (with what the set says of it) and where it is over. */
+void cover_put(struct batch *b, const char *stem, enum ip_family family, const struct cover *cover);
+void range_put(struct elements *e, const struct ip_range *range, const char *chain);
 /* A set of protocols, "changing" and the like: both in it, or none. */
 void protocols_put(struct batch *b, const char *set, bool are_in);
 /* In a transaction of its own, which waits for the one before to be visible as a whole. */
@@ -172,6 +177,8 @@ MUST_USE bool steering_routes_restore(const struct steering_settings *settings, 
 void watch_free(struct watch *w);
 /* ENOENT: somebody took the table. */
 void steering_note(struct steering *s, const char *what, int error);
+/* In a transaction of its own; the batch is wiped. */
+void steering_commit(struct steering *s, struct batch *b, const char *what);
 
 #define SET_NAME_SIZE 24
 struct ip_range *ranges_copy(const struct ip_range *ranges, size_t count);

@@ -94,6 +94,15 @@ void steering_note(struct steering *s, const char *what, int error)
 		(void)steering_rebuild(s);
 }
 
+void steering_commit(struct steering *s, struct batch *b, const char *what)
+{
+	int error = nft_commit(&s->nft, b, NULL);
+
+	if (error != 0)
+		steering_note(s, what, error);
+	batch_wipe(b);
+}
+
 static const char *const range_sets[] = { "local", "inside", "known", "guarded", "bypass" };
 static const char *const pair_sets[] = {
 	"pass",        "drop",     "reject",          "tunnel",     "used",
