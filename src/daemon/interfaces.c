@@ -102,6 +102,7 @@ static void on_due(evutil_socket_t fd, short what, void *ctx)
 	i->looked = clock_now();
 	if (d->is_stopping)
 		return;
+	engine_keep_device(d->engine);
 	if (!configuration_look(d->conf, d->users.daemon, &has_changed, &error)) {
 		log_line(&d->log, LOG_ERROR, "interfaces: %s; the last ones stay", error.s);
 		return;

@@ -187,6 +187,18 @@ void engine_set_network(struct engine *engine, const struct engine_network *netw
 	engine_settle_soon(engine);
 }
 
+void engine_keep_device(struct engine *engine)
+{
+	const struct engine_settings *s = &engine->settings;
+	const struct tun_settings tun = { s->device, s->mtu, s->outer4 };
+
+	if (!tun_put_back(&tun, network_device_mtu(s->device)))
+		return;
+	restore_routes(engine);
+	log_line(&engine->log, LOG_ERROR, "%s: somebody changed its address or MTU; put back",
+	         s->device);
+}
+
 void engine_refresh_use(struct engine *engine)
 {
 	steering_refresh_use(engine->steering, engine_clock());

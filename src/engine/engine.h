@@ -122,6 +122,8 @@ struct engine_network {
 	size_t bypass_count;
 };
 void engine_set_network(struct engine *engine, const struct engine_network *network);
+/* Something about addresses or links of this machine is new: ours stays as it was set. */
+void engine_keep_device(struct engine *engine);
 /* Reads the kernel's counters, so that pair_use and row_use tell the present. */
 void engine_refresh_use(struct engine *engine);
 /*

@@ -1,10 +1,10 @@
-"""The daemon dies, or is stopped: what was private stays private."""
+"""The daemon dies, is stopped, or its device is changed: what was private stays private."""
 import time
 
 import pytest
 
 from gateway import HOWTO, PRIVATE, SETUP
-from lab import DEST, PIECE, SECOND, SOURCE, STRANGER, until
+from lab import DEST, PIECE, SECOND, SOURCE, STRANGER, WEST, until
 
 DOWN = "\tdaemon-down=2\n"
 
@@ -112,3 +112,14 @@ def test_without_its_device_the_daemon_ends_and_nothing_leaves(lab, private_west
         private_west.start()
         assert lab.source.ping(DEST, wait=5)
     assert not wire.frames().with_octets(PIECE)
+
+
+@pytest.mark.parametrize("damage", ["ip addr flush dev ipsec0", "ip addr del {west}/32 dev ipsec0"])
+def test_the_address_of_ipsec0_is_put_back(lab, pair, damage):
+    """Without one the kernel drops what is decrypted, and takes the trap's route as well."""
+    assert lab.source.ping(DEST)
+    lab.west.shell(damage.format(west=WEST))
+    until("it works again", lambda: lab.source.ping(DEST, wait=1).received, timeout=3)
+    assert lab.source.ping(STRANGER, wait=1)
+    assert f"inet {WEST}/32" in lab.west.ip("addr", "show", "dev", "ipsec0")
+    assert "put back" in pair.west.log()

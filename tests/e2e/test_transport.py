@@ -48,3 +48,13 @@ def test_packets_have_one_ip_header(lab, idle_pair, served, west, east):
 def test_it_is_a_tunnel_if_one_of_them_wants_one(lab, idle_pair):
     configure(idle_pair, WEST, EAST, ("transport", "tunnel"))
     assert ping_lengths(lab, idle_pair, WEST, EAST) == {8 + 8 + 20 + 120 + 2 + 2 + 16}
+
+
+def test_a_device_that_was_made_wider_brings_nothing_that_has_no_room(lab, idle_pair):
+    configure(idle_pair, WEST, EAST, ("transport", "transport"))
+    assert lab.west.ping(EAST)
+    lab.west.ip("link", "set", "ipsec0", "mtu", "9000")
+    pid = idle_pair.west.pid()
+    lab.west.ping(EAST, size=5000, wait=1, options=("-M", "dont"))
+    assert lab.west.ping(EAST)
+    assert idle_pair.west.pid() == pid and pid in lab.west.pids()

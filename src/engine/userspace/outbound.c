@@ -67,9 +67,15 @@ static size_t encrypt(struct worker *worker, const struct child *child, uint64_t
 static void seal_payload(struct worker *worker, struct child *child, uint8_t next_header,
                          struct bytes payload, size_t packet_len, uint8_t tos)
 {
-	uint64_t sequence = child_next_sequence(child);
+	uint64_t sequence;
 	size_t len;
 
+	/* The device does not bring such, unless somebody made it wider. */
+	if (esp_sealed_len(aead_shape_of(child->out.aead), payload.len) > worker->slot) {
+		drop(worker, ENGINE_DROP_TOO_BIG);
+		return;
+	}
+	sequence = child_next_sequence(child);
 	if (sequence == 0) {
 		drop(worker, ENGINE_DROP_EXHAUSTED);
 		spend(worker, child);

@@ -52,17 +52,15 @@ static bool link_up(unsigned index, unsigned mtu)
 	return netlink_do(request);
 }
 
-/* `type` is RTM_NEWADDR or RTM_DELADDR. */
-static bool address_request(unsigned index, const struct ip *address, uint16_t type)
+/* `type` is RTM_NEWADDR or RTM_DELADDR, `flags` how a new one is made. */
+static bool address_request(unsigned index, const struct ip *address, uint16_t type, uint16_t flags)
 {
 	char room[512] = { 0 };
 	struct nlmsghdr *request = mnl_nlmsg_put_header(room);
 	struct ifaddrmsg *info;
 
 	request->nlmsg_type = type;
-	request->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
-	if (type == RTM_NEWADDR)
-		request->nlmsg_flags |= NLM_F_CREATE | NLM_F_REPLACE;
+	request->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | flags;
 	info = mnl_nlmsg_put_extra_header(request, sizeof(*info));
 	info->ifa_family = AF_INET;
 	info->ifa_prefixlen = 32;
@@ -70,6 +68,11 @@ static bool address_request(unsigned index, const struct ip *address, uint16_t t
 	mnl_attr_put(request, IFA_LOCAL, 4, address->octets);
 	mnl_attr_put(request, IFA_ADDRESS, 4, address->octets);
 	return netlink_do(request);
+}
+
+static bool address_set(unsigned index, const struct ip *address)
+{
+	return address_request(index, address, RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE);
 }
 
 /* Of our own device only. An IPv6 knob is missing where the kernel has no IPv6. */
@@ -121,8 +124,7 @@ static const char *configure(const struct tun_settings *settings)
 		return "its sysctls cannot be set";
 	if (!link_up(index, settings->mtu))
 		return "it does not come up";
-	if (settings->address.family == IP_V4 &&
-	    !address_request(index, &settings->address, RTM_NEWADDR))
+	if (settings->address.family == IP_V4 && !address_set(index, &settings->address))
 		return "it does not take its address";
 	return NULL;
 }
@@ -158,8 +160,24 @@ bool tun_change(const char *name, const struct ip *before, const struct ip *afte
 		return ok;
 	/* The new one first: without any, the kernel drops what is decrypted. */
 	if (after->family == IP_V4)
-		ok &= address_request(index, after, RTM_NEWADDR);
+		ok &= address_set(index, after);
 	if (before->family == IP_V4)
-		ok &= address_request(index, before, RTM_DELADDR);
+		ok &= address_request(index, before, RTM_DELADDR, 0);
 	return ok;
+}
+
+/* Told of every address and link there is, so what is as it should be is not touched. */
+bool tun_put_back(const struct tun_settings *settings, unsigned mtu_now)
+{
+	unsigned index = if_nametoindex(settings->name);
+	bool is_back = false;
+
+	if (index == 0)
+		return false;
+	if (mtu_now != 0 && mtu_now != settings->mtu)
+		is_back = link_up(index, settings->mtu);
+	if (settings->address.family == IP_V4)
+		is_back |= address_request(index, &settings->address, RTM_NEWADDR,
+		                           NLM_F_CREATE | NLM_F_EXCL);
+	return is_back;
 }

@@ -168,8 +168,9 @@ bool worker_start(struct worker *worker, struct shared *shared, int tun)
 	worker->pieces = new_zeroed(sizeof(*worker->pieces));
 	worker->ivs = new_zeroed(sizeof(*worker->ivs));
 	worker->rx = outer_receiver_new();
-	worker->tx = outer_sender_new(&shared->outer, slot_size(shared->mtu),
-	                              &shared->drops.count[ENGINE_DROP_SEND]);
+	worker->slot = slot_size(shared->mtu);
+	worker->tx =
+	    outer_sender_new(&shared->outer, worker->slot, &shared->drops.count[ENGINE_DROP_SEND]);
 	worker->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	worker->poll = epoll_create1(EPOLL_CLOEXEC);
 	worker->is_running =

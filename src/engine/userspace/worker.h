@@ -53,6 +53,7 @@ struct worker {
 	bool is_running;
 	struct outer_receiver *rx;
 	struct outer_sender *tx;
+	size_t slot; /* octets of one datagram to send */
 	struct rate icmp_rate;
 	struct rate hint_rate; /* to the control thread */
 	struct instant now;    /* read once for a batch */
