@@ -59,7 +59,7 @@ MUST_USE bool tunnel_survives(struct flow *flow, enum ike_reason reason);
 /* Nothing is tried any more. */
 void tunnel_failed(struct flow *flow);
 
-/* The verdicts of all wide tunnels, as policy rows; the caller frees. */
+/* tunnel_rows.c: the verdicts of all wide tunnels, as policy rows; the caller frees. */
 size_t tunnel_rows(const struct opportunism *opp, struct policy_row **rows);
 /* The wide tunnel that made this row, or NULL. */
 const struct flow *tunnel_of_row(const struct opportunism *opp, const struct policy_row *row);
