@@ -388,6 +388,7 @@ static void on_broken_response(struct ike_sa *sa, struct instant now)
 	request_answered(sa);
 	if (sa->state == IKE_SA_UP)
 		return ike_sa_close(sa, IKE_REASON_PROTOCOL, NOTIFY_INVALID_SYNTAX, now);
+	successor_release(sa, now);
 	ike_sa_forget(sa);
 }
 

@@ -466,10 +466,11 @@ void ike_on_job_done(struct ike *ike, uint64_t job_id, struct bytes result, stru
 }
 
 /* No answer in all that time. */
-static void on_silence(struct ike_sa *sa)
+static void on_silence(struct ike_sa *sa, struct instant now)
 {
 	enum ike_reason reason = IKE_REASON_SILENT;
 
+	successor_release(sa, now);
 	if (sa->state == IKE_SA_INIT_SENT && sa->hs->refusal != 0)
 		reason = IKE_REASON_UNPROTECTED_REFUSAL;
 	ike_sa_end(sa, reason, false);
@@ -507,11 +508,11 @@ static void on_expiry(struct ike_sa *sa, struct instant now)
 static void on_sa_deadline(struct ike_sa *sa, struct instant now)
 {
 	if (request_on_deadline(sa, now) == RETRANSMIT_GIVE_UP)
-		on_silence(sa);
+		on_silence(sa, now);
 	else if (instant_reached(sa->expires, now))
 		on_expiry(sa, now);
 	else if (instant_reached(liveness_due(sa), now) && !liveness_on_deadline(sa, now))
-		on_silence(sa);
+		on_silence(sa, now);
 	else if (instant_reached(nat_path_due(sa), now))
 		nat_path_on_deadline(sa, now);
 	else if (sa->state == IKE_SA_UP && instant_reached(followup_due(sa), now))

@@ -13,6 +13,7 @@
 #include "ike/peers.h"
 #include "ike/pieces.h"
 #include "ike/request.h"
+#include "ike/successor.h"
 
 static const struct duration linger = SECONDS(30);
 /* Deletes at shutdown are waited for no longer than this (DEL-7). */
@@ -414,6 +415,7 @@ void ike_sa_linger(struct ike_sa *sa, struct instant now)
 	assert(!sa->is_known_to_owner);
 	stop_job(sa);
 	leave_rival(sa);
+	successor_release(sa, now);
 	wipe_contents(sa);
 	if (sa->half_open != NULL)
 		half_open_expose(&sa->ike->half_opens, sa->half_open);

@@ -488,9 +488,52 @@ static void a_delete_beats_crossed_rekeys(void **state)
 	}
 }
 
+/* EAST has answered WEST's rekey, has something to ask, and hears nothing of the new IKE SA. */
+static void lose_sight_of_west(void)
+{
+	rekey(WEST);
+	pass(&t, WEST, EXCHANGE_CREATE_CHILD_SA);
+	assert_true(live(EAST)->is_unheard);
+	t.end[EAST].traffic.last_out = instant_after(t.now, SECONDS(3600));
+}
+
+/* LIV-1: what we asked by the old IKE SA has no answer either, and is given up first. */
+static void who_dies_while_it_rekeys_is_dead(void **state)
+{
+	bring_up(&t, WEST);
+	ike_hint(t.end[EAST].ike, &t.end[WEST].address, t.now);
+	wait_ms(&t, 80000);
+	lose_sight_of_west();
+	wait_ms(&t, 300000);
+	assert_int_equal(count_news(&t.end[EAST], NEWS_SA_GONE), 1);
+	assert_int_equal(last_news(&t.end[EAST], NEWS_SA_GONE)->reason, IKE_REASON_SILENT);
+}
+
+/* The same where the old one ends before its time, by nonsense that is well sealed. */
+static void who_breaks_the_old_sa_and_dies_is_dead(void **state)
+{
+	const struct path path = path_to(&t, EAST, EXCHANGE_INFORMATIONAL);
+	static const uint8_t nonsense[] = { 0, 0, 0, 2 };
+	struct ike_sa *old;
+	struct buf message;
+
+	bring_up(&t, WEST);
+	old = only_sa(&t, WEST);
+	lose_sight_of_west();
+	message = seal_as(old, EXCHANGE_INFORMATIONAL, IKE_FLAG_INITIATOR, old->own_next_id + 1,
+	                  PAYLOAD_NOTIFY, BYTES_OF(nonsense));
+	inject(&t, EAST, &path, buf_view(&message));
+	buf_free(&message);
+	wait_ms(&t, 300000);
+	assert_int_equal(count_news(&t.end[EAST], NEWS_SA_GONE), 1);
+	assert_int_equal(last_news(&t.end[EAST], NEWS_SA_GONE)->reason, IKE_REASON_SILENT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		CASE(who_dies_while_it_rekeys_is_dead),
+		CASE(who_breaks_the_old_sa_and_dies_is_dead),
 		CASE(either_side_rekeys_the_ike_sa),
 		CASE(a_rekey_survives_losses),
 		CASE(what_waits_goes_over_the_new_sa),

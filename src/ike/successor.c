@@ -190,13 +190,17 @@ void successor_heard(struct ike_sa *sa, struct instant now)
 	ike_settle(sa);
 }
 
-void successor_on_delete(struct ike_sa *old, struct instant now)
+void successor_release(const struct ike_sa *old, struct instant now)
 {
-	struct ike_sa *heir;
+	struct ike_sa *heir = old->heir_spi == 0 ? NULL : ike_find_spi(old->ike, old->heir_spi);
 
-	if (old->rival != NULL)
-		successor_settle(old->rival, now);
-	heir = old->heir_spi == 0 ? NULL : ike_find_spi(old->ike, old->heir_spi);
 	if (heir != NULL)
 		successor_heard(heir, now);
+}
+
+void successor_on_delete(struct ike_sa *old, struct instant now)
+{
+	if (old->rival != NULL)
+		successor_settle(old->rival, now);
+	successor_release(old, now);
 }

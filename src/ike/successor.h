@@ -41,5 +41,7 @@ void successor_add_peers(struct ike_sa *new, struct ike_sa *old, struct bytes lo
 void successor_settle(struct ike_sa *rival, struct instant now);
 /* The peer has the successor it asked for: requests that wait may go by it. */
 void successor_heard(struct ike_sa *sa, struct instant now);
+/* The old one ends, however it does: its successor asks by itself whether the peer is there. */
+void successor_release(const struct ike_sa *old, struct instant now);
 /* The peer deletes the old one: its rekey survived, if there was one. */
 void successor_on_delete(struct ike_sa *old, struct instant now);
