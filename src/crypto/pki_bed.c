@@ -88,6 +88,8 @@ X509 *leaf_new(struct authority *issuer, const struct leaf_wish *wish)
 		add_extension(leaf, issuer->certificate, NID_subject_alt_name, wish->san);
 	if (wish->usage != NULL)
 		add_extension(leaf, issuer->certificate, NID_key_usage, wish->usage);
+	if (wish->purposes != NULL)
+		add_extension(leaf, issuer->certificate, NID_ext_key_usage, wish->purposes);
 	seal(leaf, issuer, wish->md);
 	if (wish->key == NULL)
 		EVP_PKEY_free(key);

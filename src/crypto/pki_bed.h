@@ -23,6 +23,7 @@ struct leaf_wish {
 	const char *subject; /* CN */
 	const char *san;   /* as in openssl.cnf: "DNS:west.example.net,IP:192.0.2.1"; NULL: none */
 	const char *usage; /* keyUsage; NULL: none */
+	const char *purposes; /* extendedKeyUsage; NULL: none */
 	EVP_PKEY *key;     /* NULL: a new one */
 	int64_t from, until; /* 0: a day before and after PKI_NOW */
 	const EVP_MD *md;    /* NULL: SHA-256 */

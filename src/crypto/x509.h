@@ -29,6 +29,7 @@ enum {
 	X(CRL_EXPIRED, "the CRL of its CA has expired; renew it in ipsec.d/crls")        \
 	X(WEAK, "its key or a signature in its chain is too weak")                       \
 	X(USAGE, "it is not for signatures")                                             \
+	X(PURPOSE, "its extendedKeyUsage names other purposes only")                     \
 	X(WRONG_IDENTITY, "it does not say that its owner is who the peer claims to be") \
 	X(BAD, "a signature in its chain is wrong, or something else")                   \
 	X(SIGNATURE, "AUTH is not signed with its key")

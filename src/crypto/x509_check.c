@@ -137,6 +137,36 @@ static bool may_sign(X509 *leaf)
 	return (usage & (X509v3_KU_DIGITAL_SIGNATURE | X509v3_KU_NON_REPUDIATION)) != 0;
 }
 
+/*
+ * RFC 4945 section 5.1.3.12 takes ipsecIKE, any purpose, or no such extension. Many CAs make
+ * certificates of hosts for TLS alone, as other makes want them for IKE: taken as well, because
+ * what the host is called is checked as for TLS. Those for mail or for code are not.
+ */
+static bool is_purpose_of_host(int purpose)
+{
+	static const int purposes[] = { NID_ipsec_IKE,   NID_anyExtendedKeyUsage,
+		                        NID_server_auth, NID_client_auth,
+		                        NID_ipsecTunnel, NID_ipsecEndSystem };
+
+	for (size_t i = 0; i < ARRAY_LEN(purposes); i++) {
+		if (purposes[i] == purpose)
+			return true;
+	}
+	return false;
+}
+
+static bool may_be_host(X509 *leaf)
+{
+	int found;
+	EXTENDED_KEY_USAGE *purposes = X509_get_ext_d2i(leaf, NID_ext_key_usage, &found, NULL);
+	bool is_fine = purposes == NULL && found == -1; /* there is none */
+
+	for (int i = 0; i < sk_ASN1_OBJECT_num(purposes); i++)
+		is_fine |= is_purpose_of_host(OBJ_obj2nid(sk_ASN1_OBJECT_value(purposes, i)));
+	sk_ASN1_OBJECT_pop_free(purposes, ASN1_OBJECT_free);
+	return is_fine;
+}
+
 static bool has_subject(X509 *leaf, struct bytes id)
 {
 	uint8_t *der = NULL;
@@ -196,6 +226,8 @@ enum x509_verdict x509_check(const struct x509_trust *trust, const struct x509_c
 		verdict = check_chain(trust, chain, claim->ca, time);
 	if (verdict == X509_VERDICT_OK && !may_sign(leaf))
 		verdict = X509_VERDICT_USAGE;
+	if (verdict == X509_VERDICT_OK && !may_be_host(leaf))
+		verdict = X509_VERDICT_PURPOSE;
 	if (verdict == X509_VERDICT_OK && !is_for(leaf, claim->id_type, claim->id))
 		verdict = X509_VERDICT_WRONG_IDENTITY;
 	if (verdict == X509_VERDICT_OK)

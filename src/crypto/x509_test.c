@@ -183,6 +183,38 @@ static void says_what_is_wrong_with_a_chain(void **state)
 	x509_trust_release(trust);
 }
 
+/* RFC 4945 section 5.1.3.12 */
+static void a_certificate_for_other_purposes_is_none_of_a_gateway(void **state)
+{
+	static const struct {
+		const char *purposes;
+		enum x509_verdict want;
+	} cases[] = {
+		{ NULL, X509_VERDICT_OK },
+		{ "ipsecIKE", X509_VERDICT_OK },
+		{ "critical,codeSigning,ipsecIKE", X509_VERDICT_OK },
+		{ "anyExtendedKeyUsage", X509_VERDICT_OK },
+		{ "serverAuth", X509_VERDICT_OK },
+		{ "emailProtection,clientAuth", X509_VERDICT_OK },
+		{ "emailProtection", X509_VERDICT_PURPOSE },
+		{ "critical,codeSigning,timeStamping", X509_VERDICT_PURPOSE },
+		{ "OCSPSigning", X509_VERDICT_PURPOSE },
+		{ "1.2.3.4", X509_VERDICT_PURPOSE },
+	};
+	struct x509_trust *trust = trust_root(false);
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct leaf_wish wish = west;
+		X509 *leaf;
+
+		wish.purposes = cases[i].purposes;
+		leaf = leaf_new(&root, &wish);
+		assert_int_equal(check_west(trust, leaf, NULL), cases[i].want);
+		X509_free(leaf);
+	}
+	x509_trust_release(trust);
+}
+
 static void a_chain_without_its_middle_leads_nowhere(void **state)
 {
 	struct x509_trust *trust = trust_root(false);
@@ -414,6 +446,7 @@ int main(void)
 		cmocka_unit_test(the_identity_is_in_the_certificate_in_its_own_form),
 		cmocka_unit_test(the_subject_is_an_identity_too),
 		cmocka_unit_test(says_what_is_wrong_with_a_chain),
+		cmocka_unit_test(a_certificate_for_other_purposes_is_none_of_a_gateway),
 		cmocka_unit_test(a_chain_without_its_middle_leads_nowhere),
 		cmocka_unit_test(a_leaf_issues_nothing),
 		cmocka_unit_test(crls_revoke_and_expire),
