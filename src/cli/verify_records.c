@@ -1,29 +1,18 @@
 /* PUB-2: what the DNS says of this gateway, and of the hosts that it speaks for. */
-#include <linux/neighbour.h>
-#include <linux/rtnetlink.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli/ask.h"
 #include "cli/hostkey.h"
+#include "cli/subjects.h"
 #include "cli/verify.h"
-#include "engine/steering/rtnl.h"
-#include "opportunism/conns.h"
 #include "opportunism/discovery.h"
 #include "opportunism/keysearch.h"
 
-/* At most that many hosts are asked about; the rest is said to be left out. */
-enum { SUBJECTS_MAX = 80, TYPES = 3, RANGE_WHOLE = 2 };
+enum { TYPES = 3 };
 
 static const enum dns_type types[TYPES] = { DNS_TYPE_IPSECKEY, DNS_TYPE_TXT, DNS_TYPE_KEY };
-
-/* An address or a name that somebody will ask the DNS about because of us. */
-struct subject {
-	struct ip address; /* IP_NONE: the name */
-	char name[DNS_NAME_MAX];
-	bool is_self;
-};
 
 struct look {
 	struct verify *v;
@@ -31,176 +20,9 @@ struct look {
 	struct own_addresses own;
 	struct hostkey keys[HOSTKEYS_MAX];
 	size_t key_count;
-	char fqdn[DNS_NAME_MAX]; /* leftid=@fqdn, or "" */
-	struct subject subjects[SUBJECTS_MAX];
-	size_t count;
-	bool is_cut;
+	struct subjects subjects;
 	struct asked *asked; /* TYPES for each subject */
 };
-
-/* ---- Whom to ask about ---- */
-
-static void add_subject(struct look *look, const struct ip *address, const char *name, bool is_self)
-{
-	struct subject *subject = &look->subjects[look->count];
-
-	for (size_t i = 0; i < look->count; i++) {
-		if (ip_equal(&look->subjects[i].address, address) &&
-		    (name[0] == '\0' || strcmp(look->subjects[i].name, name) == 0))
-			return;
-	}
-	if (look->count == SUBJECTS_MAX) {
-		look->is_cut = true;
-		return;
-	}
-	subject->address = *address;
-	subject->is_self = is_self;
-	string_copy(subject->name, sizeof(subject->name),
-	            address->family != IP_NONE ? reverse_name(address).s : name);
-	look->count++;
-}
-
-static bool asks_dns(const struct conn_state *conn)
-{
-	return conn->is_opportunistic && conn->conn.auto_action != AUTO_IGNORE &&
-	       conn->ours.auth == CONN_RSASIG;
-}
-
-static void add_self(struct look *look, const struct conns *conns)
-{
-	static const struct ip none = { .family = IP_NONE };
-
-	for (size_t i = 0; i < conns->count; i++) {
-		const struct conn_state *conn = &conns->list[i];
-
-		if (!asks_dns(conn))
-			continue;
-		if (conn->ours.id.kind == CONF_ID_FQDN) {
-			string_copy(look->fqdn, sizeof(look->fqdn), conn->ours.id.fqdn);
-			add_subject(look, &none, look->fqdn, true);
-			continue;
-		}
-		if (look->own.own4.family != IP_NONE)
-			add_subject(look, &look->own.own4, "", true);
-		if (look->own.own6.family != IP_NONE)
-			add_subject(look, &look->own.own6, "", true);
-	}
-}
-
-static bool is_inside(const struct conns *conns, const struct ip *address)
-{
-	for (size_t i = 0; i < conns->count; i++) {
-		if (asks_dns(&conns->list[i]) && conns->list[i].ours.nat.family == IP_NONE &&
-		    conn_end_contains(&conns->list[i].ours, address))
-			return true;
-	}
-	return false;
-}
-
-struct neighbours {
-	struct look *look;
-	const struct conns *conns;
-};
-
-static int on_neighbour(const struct nlmsghdr *h, void *ctx)
-{
-	const struct ndmsg *head = mnl_nlmsg_get_payload(h);
-	struct neighbours *n = ctx;
-	const struct nlattr *attr;
-
-	mnl_attr_for_each(attr, h, sizeof(*head))
-	{
-		struct bytes octets =
-		    BYTES(mnl_attr_get_payload(attr), mnl_attr_get_payload_len(attr));
-		struct ip address;
-
-		if (mnl_attr_get_type(attr) != NDA_DST || (head->ndm_state & NUD_FAILED) != 0)
-			continue;
-		address = ip_from_octets(octets);
-		if (address.family != IP_NONE && is_inside(n->conns, &address))
-			add_subject(n->look, &address, "", false);
-	}
-	return MNL_CB_OK;
-}
-
-/* Those that this machine has seen on its links. */
-static void add_neighbours(struct look *look, const struct conns *conns)
-{
-	struct neighbours n = { look, conns };
-	uint8_t request[NETLINK_REQUEST_SIZE];
-	struct nlmsghdr *h = mnl_nlmsg_put_header(request);
-	struct rtnl rtnl;
-	char error[256];
-
-	if (!rtnl_open(&rtnl, error, sizeof(error)))
-		return;
-	h->nlmsg_type = RTM_GETNEIGH;
-	h->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-	mnl_nlmsg_put_extra_header(h, sizeof(struct ndmsg));
-	(void)rtnl_dump(&rtnl, h, on_neighbour, &n);
-	rtnl_close(&rtnl);
-}
-
-/* All of a range of a few. */
-static void add_range(struct look *look, const struct ip_range *range)
-{
-	struct ip all[RANGE_WHOLE];
-	size_t count = 1;
-
-	all[0] = range->first;
-	while (!ip_equal(&all[count - 1], &range->last)) {
-		if (count == RANGE_WHOLE || !ip_next(&all[count - 1], &all[count]))
-			return;
-		count++;
-	}
-	for (size_t i = 0; i < count; i++)
-		add_subject(look, &all[i], "", false);
-}
-
-static void add_inside(struct look *look, const struct conns *conns)
-{
-	for (size_t i = 0; i < conns->count; i++) {
-		const struct conn_state *conn = &conns->list[i];
-
-		for (size_t j = 0; asks_dns(conn) && j < conn->ours.subnet_count; j++)
-			add_range(look, &conn->ours.subnets[j]);
-		if (asks_dns(conn) && conn->ours.nat.family != IP_NONE)
-			add_subject(look, &conn->ours.nat, "", false);
-	}
-	add_neighbours(look, conns);
-}
-
-static bool has_inside(const struct conns *conns)
-{
-	for (size_t i = 0; i < conns->count; i++) {
-		if (asks_dns(&conns->list[i]) && conns->list[i].ours.subnet_count > 0)
-			return true;
-	}
-	return false;
-}
-
-static void choose_subjects(struct look *look, const struct ip *hosts, size_t host_count)
-{
-	struct conns conns;
-	size_t self_count;
-
-	conns_load(&conns, &look->site->files->conf, NULL, &look->own);
-	add_self(look, &conns);
-	self_count = look->count;
-	for (size_t i = 0; i < host_count; i++)
-		add_subject(look, &hosts[i], "", false);
-	if (host_count == 0)
-		add_inside(look, &conns);
-	if (look->count == self_count && has_inside(&conns))
-		verify_warn(look->v, "inside hosts", "name some: ipsec verify ADDRESS...",
-		            "none is in sight, so no delegation was looked at");
-	if (look->is_cut)
-		verify_warn(look->v, "inside hosts", "name the others: ipsec verify ADDRESS...",
-		            "only the first %d were looked at", SUBJECTS_MAX);
-	conns_wipe(&conns);
-}
-
-/* ---- What was answered ---- */
 
 static struct record_set *set_of(const struct look *look, size_t subject, size_t type)
 {
@@ -250,7 +72,7 @@ static struct advice advice_to_publish(const struct look *look, const struct sub
 /* True: what was answered can be used; else why not is told. */
 static bool check_answers(const struct look *look, size_t i)
 {
-	const struct subject *subject = &look->subjects[i];
+	const struct subject *subject = &look->subjects.list[i];
 	unsigned malformed = 0;
 
 	for (size_t t = 0; t < TYPES; t++) {
@@ -281,7 +103,7 @@ static bool check_answers(const struct look *look, size_t i)
 static void check_security(const struct look *look, size_t i)
 {
 	const struct record_set *sets[] = { set_of(look, i, 0), set_of(look, i, 1) };
-	const char *name = look->subjects[i].name;
+	const char *name = look->subjects.list[i].name;
 
 	if (look->site->files->conf.setup.dnssec == DNSSEC_OFF)
 		return;
@@ -297,7 +119,7 @@ static struct key_search search_of(const struct look *look, size_t i)
 	return (struct key_search){ .ipseckey = *set_of(look, i, 0),
 		                    .txt = *set_of(look, i, 1),
 		                    .key = *set_of(look, i, 2),
-		                    .address = look->subjects[i].address,
+		                    .address = look->subjects.list[i].address,
 		                    .wants_txt = true };
 }
 
@@ -318,8 +140,8 @@ static bool has_key_elsewhere(const struct look *look)
 {
 	size_t all;
 
-	for (size_t i = 0; i < look->count; i++) {
-		if (look->subjects[i].is_self && count_own_keys(look, i, &all) > 0)
+	for (size_t i = 0; i < look->subjects.count; i++) {
+		if (look->subjects.list[i].is_self && count_own_keys(look, i, &all) > 0)
 			return true;
 	}
 	return false;
@@ -328,8 +150,8 @@ static bool has_key_elsewhere(const struct look *look)
 /* What peers verify our signatures with. */
 static void check_own_keys(const struct look *look, size_t i)
 {
-	const struct advice advice = advice_to_publish(look, &look->subjects[i]);
-	const char *name = look->subjects[i].name;
+	const struct advice advice = advice_to_publish(look, &look->subjects.list[i]);
+	const char *name = look->subjects.list[i].name;
 	size_t all, ours = count_own_keys(look, i, &all);
 
 	if (ours > 0 && ours < all)
@@ -355,7 +177,7 @@ static enum discovery_outcome gateways_of(const struct look *look, size_t i,
 		                         .txt = *set_of(look, i, 1) };
 	const struct discovery_rules rules = { .dnssec = DNSSEC_PREFER,
 		                               .waits_for_both = true,
-		                               .destination = look->subjects[i].address,
+		                               .destination = look->subjects.list[i].address,
 		                               .has_v4 = true,
 		                               .has_v6 = true };
 
@@ -373,7 +195,7 @@ static const char *gateway_text(const struct gateway *gateway, struct ip_text *r
 static bool is_us(const struct look *look, const struct gateway *gateway)
 {
 	if (gateway->name[0] != '\0')
-		return strcmp(gateway->name, look->fqdn) == 0;
+		return strcmp(gateway->name, look->subjects.fqdn) == 0;
 	return is_own(look, &gateway->address);
 }
 
@@ -382,9 +204,9 @@ static bool authorises_us(const struct look *look, size_t i)
 {
 	const struct record_set *txt = set_of(look, i, 1);
 
-	for (size_t k = 0; k < txt->count && look->fqdn[0] != '\0'; k++) {
+	for (size_t k = 0; k < txt->count && look->subjects.fqdn[0] != '\0'; k++) {
 		if (txt->records[k].kind == GATEWAY_NAME &&
-		    strcmp(txt->records[k].name, look->fqdn) == 0)
+		    strcmp(txt->records[k].name, look->subjects.fqdn) == 0)
 			return true;
 	}
 	return false;
@@ -394,7 +216,7 @@ static void check_our_entry(const struct look *look, size_t i, const struct gate
                             size_t place)
 {
 	const struct gateway *ours = &gateways->list[place];
-	const struct subject *subject = &look->subjects[i];
+	const struct subject *subject = &look->subjects.list[i];
 	const char *name = subject->name;
 	struct ip_text room;
 	bool has_key = ours->key_count == 0;
@@ -416,11 +238,11 @@ static void check_our_entry(const struct look *look, size_t i, const struct gate
 
 static void tell_nothing(const struct look *look, size_t i, enum flow_reason reason)
 {
-	const struct subject *subject = &look->subjects[i];
+	const struct subject *subject = &look->subjects.list[i];
 
 	if (authorises_us(look, i))
 		verify_ok(look->v, "delegation", "%s lets us speak for it, as @%s", subject->name,
-		          look->fqdn);
+		          look->subjects.fqdn);
 	else
 		verify_warn(look->v, "delegation", advice_to_publish(look, subject).s,
 		            "%s: %s, so nobody comes to us for %s", subject->name,
@@ -429,7 +251,7 @@ static void tell_nothing(const struct look *look, size_t i, enum flow_reason rea
 
 static void check_delegation(const struct look *look, size_t i)
 {
-	const struct subject *subject = &look->subjects[i];
+	const struct subject *subject = &look->subjects.list[i];
 	enum flow_reason reason = FLOW_REASON_NONE;
 	struct gateways gateways;
 	struct ip_text room;
@@ -456,7 +278,7 @@ static void check_delegation(const struct look *look, size_t i)
 
 static void check_subject(const struct look *look, size_t i)
 {
-	const struct subject *subject = &look->subjects[i];
+	const struct subject *subject = &look->subjects.list[i];
 
 	if (!check_answers(look, i))
 		return;
@@ -488,19 +310,19 @@ static void check_anchor(const struct look *look, enum ask_trust trust)
 
 static void look_at_all(struct look *look)
 {
-	size_t count = look->count * TYPES;
+	size_t count = look->subjects.count * TYPES;
 	enum ask_trust trust;
 	char error[512];
 
 	look->asked = new_array(count, sizeof(*look->asked));
 	for (size_t i = 0; i < count; i++) {
 		string_copy(look->asked[i].name, sizeof(look->asked[i].name),
-		            look->subjects[i / TYPES].name);
+		            look->subjects.list[i / TYPES].name);
 		look->asked[i].type = types[i % TYPES];
 	}
 	if (ask_dns(look->site, look->asked, count, &trust, error, sizeof(error))) {
 		check_anchor(look, trust);
-		for (size_t i = 0; i < look->count; i++)
+		for (size_t i = 0; i < look->subjects.count; i++)
 			check_subject(look, i);
 	} else {
 		verify_fail(look->v, "records", "look at dns= and trust-anchor=", "%s", error);
@@ -508,6 +330,16 @@ static void look_at_all(struct look *look)
 	for (size_t i = 0; i < count; i++)
 		record_set_wipe(&look->asked[i].set);
 	free(look->asked);
+}
+
+static void tell_omissions(const struct look *look)
+{
+	if (look->subjects.lacks_inside)
+		verify_warn(look->v, "inside hosts", "name some: ipsec verify ADDRESS...",
+		            "none is in sight, so no delegation was looked at");
+	if (look->subjects.is_cut)
+		verify_warn(look->v, "inside hosts", "name the others: ipsec verify ADDRESS...",
+		            "only the first %d were looked at", SUBJECTS_MAX);
 }
 
 void verify_records(struct verify *v, const struct site *site, const struct ip *hosts,
@@ -524,8 +356,9 @@ void verify_records(struct verify *v, const struct site *site, const struct ip *
 	if (!hostkeys_of_secrets(&site->files->secrets, look->keys, &look->key_count, error,
 	                         sizeof(error)))
 		look->key_count = 0;
-	choose_subjects(look, hosts, host_count);
-	if (look->count > 0)
+	subjects_choose(&look->subjects, &site->files->conf, &look->own, hosts, host_count);
+	tell_omissions(look);
+	if (look->subjects.count > 0)
 		look_at_all(look);
 	else
 		verify_ok(v, "records", "no conn needs any");
