@@ -223,6 +223,7 @@ static bool same_ranges(const struct ip_range *a, size_t a_count, const struct i
 bool plan_is_same_machine(const struct plan *a, const struct plan *b)
 {
 	return same_ranges(a->bypass, a->bypass_count, b->bypass, b->bypass_count) &&
+	       same_ranges(a->routed, a->routed_count, b->routed, b->routed_count) &&
 	       same_ips(a->covered, a->covered_count, b->covered, b->covered_count) &&
 	       same_ips(a->outer, a->outer_count, b->outer, b->outer_count) &&
 	       same_ips(a->own, a->own_count, b->own, b->own_count) &&
@@ -334,6 +335,31 @@ static void find_inside(struct plan *p, const struct conf *conf)
 	p->inside_count = merge(p->inside, p->inside_count);
 }
 
+static bool is_outer_device(const struct plan *p, const struct network *n, const char *device)
+{
+	for (size_t i = 0; i < p->outer_count; i++) {
+		const char *outer = device_of(n, &p->outer[i]);
+
+		if (outer != NULL && strcmp(outer, device) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Where everybody is inside, or the default route leads there, nothing is known by its route. */
+static void find_routed(struct plan *p, const struct network *n)
+{
+	p->routed = new_array(p->inside_count + 1, sizeof(*p->routed));
+	for (size_t i = 0; i < p->inside_count; i++) {
+		const struct ip_range *range = &p->inside[i];
+		const char *device = range->first.family == IP_V4 ? n->device4 : n->device6;
+
+		if (range_prefix_bits(range) > 0 &&
+		    (device[0] == '\0' || is_outer_device(p, n, device)))
+			p->routed[p->routed_count++] = *range;
+	}
+}
+
 static void tell_clash(const struct conf *conf, const struct policy_row *first,
                        const struct policy_row *second, char *error, size_t size)
 {
@@ -406,6 +432,7 @@ bool plan_make(struct plan *out, const struct conf *conf, const struct network *
 	else if (!add_named_users(out, conf, error, size))
 		return false;
 	find_inside(out, conf);
+	find_routed(out, network);
 	find_known(out, conf, network);
 	find_bypass(out, conf, network);
 	if (!find_policy(out, conf, error, size)) {
@@ -420,6 +447,7 @@ void plan_wipe(struct plan *plan)
 {
 	policy_wipe(&plan->policy);
 	free(plan->inside);
+	free(plan->routed);
 	free(plan->known);
 	free(plan->bypass);
 	*plan = (struct plan){ 0 };

@@ -42,6 +42,10 @@ struct plan {
 	size_t dns_uid_count;
 	struct ip_range *inside; /* disjoint */
 	size_t inside_count;
+	/* Those of them that the default route does not lead to, as far as it is an outer device's.
+	 */
+	struct ip_range *routed;
+	size_t routed_count;
 	struct policy_table policy;
 	struct steering_settings steering;
 	struct engine_settings engine; /* all but the log */

@@ -99,6 +99,34 @@ static void inside_ranges_are_disjoint_and_no_address_of_ours(void **state)
 	plan_wipe(&plan);
 }
 
+/* What a tunnel brings for them does not follow the default route out again. */
+static void the_inside_is_not_behind_the_default_route(void **state)
+{
+	static const struct {
+		const char *interfaces, *subnet;
+		size_t routed;
+	} cases[] = {
+		{ "%defaultroute", "10.1.0.0/16", 1 },
+		{ "%defaultroute", "0.0.0.0/0", 0 },  /* everybody is inside */
+		{ "ipsec0=lan", "10.2.0.0/16", 0 },   /* the default route may lead inside */
+		{ "ipsec0=lan", "2001:db8::/32", 1 }, /* none */
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct plan plan;
+		char text[512];
+		char error[256];
+
+		snprintf(text, sizeof(text),
+		         "config setup\n interfaces=%s\nconn a\n%s leftsubnet=%s\n",
+		         cases[i].interfaces, SG, cases[i].subnet);
+		assert_true(plan_of(text, &plan, error, sizeof(error)));
+		assert_int_equal(plan.inside_count, 1);
+		assert_int_equal(plan.routed_count, cases[i].routed);
+		plan_wipe(&plan);
+	}
+}
+
 /* One file for all gateways: what is behind another one is not inside here, or its traffic would
  * not be trapped. */
 static void what_is_behind_another_gateway_is_not_inside(void **state)
@@ -264,6 +292,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(our_outer_address_is_the_default_routes_or_a_named_devices),
 		cmocka_unit_test(inside_ranges_are_disjoint_and_no_address_of_ours),
+		cmocka_unit_test(the_inside_is_not_behind_the_default_route),
 		cmocka_unit_test(what_is_behind_another_gateway_is_not_inside),
 		cmocka_unit_test(settings_of_steering_and_engine_agree),
 		cmocka_unit_test(what_does_not_fit_this_machine_is_told),

@@ -326,7 +326,9 @@ static void set_network(struct daemon *d)
 		                                .known = plan->known,
 		                                .known_count = plan->known_count,
 		                                .bypass = plan->bypass,
-		                                .bypass_count = plan->bypass_count };
+		                                .bypass_count = plan->bypass_count,
+		                                .routed = plan->routed,
+		                                .routed_count = plan->routed_count };
 
 	engine_set_network(d->engine, &network);
 }

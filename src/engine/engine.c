@@ -184,6 +184,7 @@ void engine_set_network(struct engine *engine, const struct engine_network *netw
 	s->mtu = mtu;
 	steering_set_network(engine->steering, network->known, network->known_count,
 	                     network->bypass, network->bypass_count);
+	steering_set_routed(engine->steering, network->routed, network->routed_count);
 	engine_settle_soon(engine);
 }
 

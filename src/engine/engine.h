@@ -120,6 +120,8 @@ struct engine_network {
 	size_t known_count;
 	const struct ip_range *bypass;
 	size_t bypass_count;
+	const struct ip_range *routed; /* inside prefixes that have routes of their own */
+	size_t routed_count;
 };
 void engine_set_network(struct engine *engine, const struct engine_network *network);
 /* Something about addresses or links of this machine is new: ours stays as it was set. */

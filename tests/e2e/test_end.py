@@ -123,3 +123,21 @@ def test_the_address_of_ipsec0_is_put_back(lab, pair, damage):
     assert lab.source.ping(STRANGER, wait=1)
     assert f"inet {WEST}/32" in lab.west.ip("addr", "show", "dev", "ipsec0")
     assert "put back" in pair.west.log()
+
+
+def test_without_the_inside_interface_nothing_leaves_by_the_other(lab, pair):
+    """Its route goes with it, and the default route leads out again, past the tunnel."""
+    assert lab.source.ping(DEST)
+    with lab.capture("west") as wire:
+        lab.west.ip("link", "set", "lan", "down")
+        assert not lab.dest.ping(SOURCE, count=3, wait=1).received
+        assert "iif ipsec0 blackhole" in lab.west.ip("rule")
+        lab.west.ip("rule", "del", "iif", "ipsec0", "blackhole")
+        until("it was put back", lambda: "iif ipsec0 blackhole" in lab.west.ip("rule"))
+        assert not lab.dest.ping(SOURCE, count=3, wait=1).received
+        lab.west.ip("link", "set", "lan", "up")
+    assert wire.frames().esp()
+    assert not wire.frames().with_octets(PIECE)
+    assert lab.source.ping(DEST, wait=5)
+    pair.west.stop("--open")
+    assert "ipsec0" not in lab.west.ip("rule") + lab.west.ip("-6", "rule")

@@ -10,8 +10,9 @@
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <stdio.h>
+#include <stdlib.h>
 
-#include "engine/steering/rtnl.h"
+#include "engine/steering/inside_rules.h"
 #include "engine/steering/state.h"
 
 enum { TRAP_METRIC = 1, BLACKHOLE_METRIC = 4096 };
@@ -92,11 +93,11 @@ bool steering_routes_restore(const struct steering_settings *s, bool *has_change
 	static const uint8_t families[] = { AF_INET, AF_INET6 };
 	unsigned ifindex = if_nametoindex(s->device);
 	struct rtnl r;
+	int failure;
 
 	if (!rtnl_open(&r, error, size))
 		return false;
 	for (size_t i = 0; i < ARRAY_LEN(families); i++) {
-		int failure;
 		const char *what = family_up(&r, s, families[i], ifindex, has_changed, &failure);
 
 		/* A machine without IPv6 has nothing to trap there. */
@@ -108,8 +109,11 @@ bool steering_routes_restore(const struct steering_settings *s, bool *has_change
 		rtnl_close(&r);
 		return false;
 	}
+	failure = inside_rules_add(&r, s, has_changed);
 	rtnl_close(&r);
-	return true;
+	if (failure != 0)
+		snprintf(error, size, "routing rules for the inside: %s", strerror(failure));
+	return failure == 0;
 }
 
 bool steering_routes_up(const struct steering_settings *s, char *error, size_t size)
@@ -142,5 +146,41 @@ void steering_routes_down(const struct steering_settings *s)
 			remove_all(&r, route_put(buffer, s, families[i], ifindex, RTM_DELROUTE, 0));
 		remove_all(&r, route_put(buffer, s, families[i], 0, RTM_DELROUTE, 0));
 	}
+	inside_rules_remove_all(&r, s);
 	rtnl_close(&r);
+}
+
+static bool is_among(const struct ip_range *range, const struct ip_range *ranges, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (range_equal(range, &ranges[i]))
+			return true;
+	return false;
+}
+
+void steering_set_routed(struct steering *s, const struct ip_range *routed, size_t count)
+{
+	struct ip_range *before = s->routed;
+	size_t before_count = s->settings.routed_count;
+	bool has_changed;
+	char error[128];
+	struct rtnl r;
+	int failure;
+
+	s->settings.routed = s->routed = ranges_copy(routed, count);
+	s->settings.routed_count = count;
+	if (!rtnl_open(&r, error, sizeof(error))) {
+		log_line(&s->log, LOG_ERROR, "steering: %s", error);
+		free(before);
+		return;
+	}
+	failure = inside_rules_add(&r, &s->settings, &has_changed);
+	if (failure != 0)
+		log_line(&s->log, LOG_ERROR, "steering: routing rules for the inside: %s",
+		         strerror(failure));
+	for (size_t i = 0; i < before_count; i++)
+		if (!is_among(&before[i], routed, count))
+			inside_rules_remove(&r, &s->settings, &before[i]);
+	rtnl_close(&r);
+	free(before);
 }

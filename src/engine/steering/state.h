@@ -75,6 +75,7 @@ struct steering {
 	struct ip_range *inside;
 	struct ip_range *known;
 	struct ip_range *bypass;
+	struct ip_range *routed;
 	struct policy_table policy;           /* a copy */
 	struct layout layout;                 /* of that policy: what the kernel's sets have */
 	struct counted *counted[LAYOUT_SETS]; /* of each entry of sets that count */

@@ -76,6 +76,7 @@ void steering_free(struct steering *s)
 	free(s->inside);
 	free(s->known);
 	free(s->bypass);
+	free(s->routed);
 	free(s->changes);
 	batch_wipe(&s->batch);
 	baseline_wipe(&s->baseline);

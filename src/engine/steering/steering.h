@@ -28,6 +28,9 @@ struct steering_settings {
 	/* Destinations that go past us: route-bypass=yes. */
 	const struct ip_range *bypass;
 	size_t bypass_count;
+	/* Inside prefixes that the default route does not lead to (inside_rules.h). */
+	const struct ip_range *routed;
+	size_t routed_count;
 };
 
 /* The whole ruleset as nft text: replaces an older table in one transaction. Deterministic. */
@@ -50,6 +53,7 @@ void steering_set_policy(struct steering *s, const struct policy_table *table);
 void steering_set_inside(struct steering *s, const struct ip_range *inside, size_t count);
 void steering_set_network(struct steering *s, const struct ip_range *known, size_t known_count,
                           const struct ip_range *bypass, size_t bypass_count);
+void steering_set_routed(struct steering *s, const struct ip_range *routed, size_t count);
 /*
  * Adds, moves or (TRAP, HOLD) removes the pair's element. Where rules speak of ports the pair's
  * traffic is that of one of them. `has_grace`: its cleartext may come in for two more seconds

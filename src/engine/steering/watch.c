@@ -139,6 +139,9 @@ static bool is_our_rule(const struct steering_settings *s, const struct nlmsghdr
 
 	mnl_attr_for_each(attr, h, sizeof(struct fib_rule_hdr))
 	{
+		if (mnl_attr_get_type(attr) == FRA_IIFNAME &&
+		    strcmp(mnl_attr_get_str(attr), s->device) == 0)
+			return true;
 		if (mnl_attr_get_type(attr) == FRA_TABLE)
 			table = mnl_attr_get_u32(attr);
 	}
