@@ -130,6 +130,7 @@
 	X(a_named_peer_takes_the_place_of_anybody) \
 	X(a_name_revoked_ends_its_tunnel) \
 	X(road_warrior_with_an_address_of_others) \
+	X(road_warrior_that_asks_for_more_later) \
 	X(asked_for_somebody_else) \
 	X(a_conn_taken_out_takes_its_tunnel_along) \
 	X(a_pair_beside_its_ranges_outlives_a_reload) \

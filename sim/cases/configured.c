@@ -313,6 +313,28 @@ void road_warrior_with_an_address_of_others(void)
 	sim_end(p.sim);
 }
 
+/* Nor when it asks for them later, as one more pair (REU-4). */
+void road_warrior_that_asks_for_more_later(void)
+{
+	static const char home[] =
+	    "conn %default\n\tleft=%defaultroute\n\tright=192.0.2.2\n"
+	    "\trightsubnet=198.51.100.5/32\n\tauthby=secret\n\tauto=route\n"
+	    "conn home\n"
+	    "conn more\n\tleftsubnet=203.0.113.7/32\n";
+	struct pair p = start(home, "conn warriors\n\tleft=192.0.2.2\n"
+	                            "\tleftsubnet=198.51.100.5/32\n\tright=%any\n"
+	                            "\tauthby=secret\n\tauto=add\n");
+
+	sim_ping(p.sim, "192.0.2.1", destination);
+	sim_run_for(p.sim, SECONDS(2));
+	expect_tunnel(p.sim, "192.0.2.1", destination);
+	sim_packet(p.sim, source, destination);
+	sim_run_for(p.sim, SECONDS(30));
+	expect_logged(p.sim, p.east, "may not speak for 203.0.113.7");
+	expect_sas(p.sim, p.east, 1, 1);
+	sim_end(p.sim);
+}
+
 /* AUT-8: east has no such name, and answers with no other one. */
 void asked_for_somebody_else(void)
 {

@@ -43,6 +43,7 @@ static void ask_owner(struct ike_sa *sa)
 	struct ike_claim claim = {
 		.path = ike_sa_proven_path(sa),
 		.peer_id = id_kept(&sa->peer_id),
+		.peer_behind_nat = sa->nat.peer_behind_nat,
 	};
 
 	children_claim(&claim, sa->asked);

@@ -153,8 +153,8 @@ struct ike_owner {
 	/* Responder: IKE_AUTH was opened. Ends with one ike_authorize(). */
 	void (*auth_wanted)(void *ctx, ike_handle sa, const struct ike_claim *claim);
 	/* Either role: the peer wants a CHILD SA on an established IKE SA. Ends with one
-	 * ike_authorize_child(). claim->path and the selectors are set; peer_id is the proven one.
-	 */
+	 * ike_authorize_child(). claim->path, peer_behind_nat and the selectors are set; peer_id is
+	 * the proven one. */
 	void (*child_wanted)(void *ctx, ike_handle sa, const struct ike_claim *claim);
 	/* AUTH is verified; before child_up of the first CHILD SA. */
 	void (*sa_up)(void *ctx, ike_handle sa, const struct ike_established *up);

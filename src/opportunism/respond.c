@@ -291,6 +291,8 @@ void respond_child_wanted(struct opportunism *opp, const struct event *event)
 		claim->refusal = "a configured conn keeps these addresses for another peer";
 	if (claim->conn != NULL && is_anonymous && claim->conn->theirs.auth != CONN_NULL)
 		claim->refusal = "it has proven nothing, and the conn wants a proof";
+	if (claim->conn != NULL && !claim->conn->is_opportunistic && is_warrior(claim))
+		claim->refusal = warrior_objection(&claim->said);
 	claim->strength = claim->key_strength;
 	if (is_anonymous || (claim->conn != NULL && claim->conn->theirs.auth == CONN_NULL))
 		answer_anonymous(claim);
