@@ -115,17 +115,17 @@ def test_without_its_device_the_daemon_ends_and_nothing_leaves(lab, private_west
 
 
 @pytest.mark.parametrize("damage", ["ip addr flush dev ipsec0", "ip addr del {west}/32 dev ipsec0"])
-def test_the_address_of_ipsec0_is_put_back(lab, pair, damage):
+def test_the_address_of_ipsec0_is_put_back(lab, west, damage):
     """Without one the kernel drops what is decrypted, and takes the trap's route as well."""
     assert lab.source.ping(DEST)
     lab.west.shell(damage.format(west=WEST))
     until("it works again", lambda: lab.source.ping(DEST, wait=1).received, timeout=3)
     assert lab.source.ping(STRANGER, wait=1)
     assert f"inet {WEST}/32" in lab.west.ip("addr", "show", "dev", "ipsec0")
-    assert "put back" in pair.west.log()
+    assert "put back" in west.log()
 
 
-def test_without_the_inside_interface_nothing_leaves_by_the_other(lab, pair):
+def test_without_the_inside_interface_nothing_leaves_by_the_other(lab, west):
     """Its route goes with it, and the default route leads out again, past the tunnel."""
     assert lab.source.ping(DEST)
     with lab.capture("west") as wire:
@@ -139,5 +139,5 @@ def test_without_the_inside_interface_nothing_leaves_by_the_other(lab, pair):
     assert wire.frames().esp()
     assert not wire.frames().with_octets(PIECE)
     assert lab.source.ping(DEST, wait=5)
-    pair.west.stop("--open")
+    west.stop("--open")
     assert "ipsec0" not in lab.west.ip("rule") + lab.west.ip("-6", "rule")
