@@ -10,7 +10,8 @@ import time
 from functools import partial
 
 import crowd as bed
-from crowd import AT_ONCE, BUILD, EAST, EAST_LAN, address, cpu_s, resident_kb, run, shake, until
+from crowd import (AT_ONCE, BUILD, EAST, EAST_LAN, address, cpu_s, join_processors,
+                   part_processors, resident_kb, run, shake, until)
 
 from strongswan import PLUGINS, ROOT, Strongswan
 
@@ -92,6 +93,7 @@ def start(lab, own, peer, table, segments):
 
 def stop(lab, charon):
     """It would tell every peer; they are gone."""
+    join_processors()
     charon.process.kill()
     charon.process.wait()
     for pid in lab.east.pids():
@@ -111,6 +113,7 @@ def crowded(charon, crowd, first, count, at_once, keys):
 def rates(charon, crowd, pairs, keys):
     """Handshakes per second of CPU, for each step on the way to that many pairs."""
     count = pairs // STEPS
+    part_processors(charon.host.pids())
     return [count / crowded(charon, crowd, 1024 + i * count, count, AT_ONCE, keys)[1]
             for i in range(STEPS)]
 

@@ -72,6 +72,20 @@ def resident_kb(pids):
     return total
 
 
+def part_processors(pids):
+    """The gateway runs on one processor and what is started from here on another: a rate is of one
+    core, and neither end sends the other's threads from core to core. With one there is no choice."""
+    cores = sorted(os.sched_getaffinity(0))
+    for pid in pids:
+        for thread in pathlib.Path(f"/proc/{pid}/task").iterdir():
+            os.sched_setaffinity(int(thread.name), cores[:1])
+    os.sched_setaffinity(0, cores[1:] or cores)
+
+
+def join_processors():
+    os.sched_setaffinity(0, range(os.cpu_count()))
+
+
 def shake(crowd, first, addresses, count, at_once, own, peer, *stay):
     done = crowd.run(SHAKER, EAST, first, addresses, count, at_once, DEST, own, peer, *stay,
                      timeout=600)
