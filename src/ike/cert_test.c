@@ -95,7 +95,7 @@ static void certificates_asked_for_prove_both(void **state)
 		const struct ike_established *up = &last_news(&t.end[side], NEWS_SA_UP)->up;
 
 		assert_true(up->by_certificate);
-		assert_true(pubkey_equal(&up->peer_key, &t.end[side == WEST ? EAST : WEST].pubkey));
+		assert_true(pubkey_equal(&up->peer_key, &t.end[peer_of((enum side)side)].pubkey));
 	}
 }
 

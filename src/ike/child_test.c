@@ -20,7 +20,7 @@ static void ask_for(enum side side, const char *west_host, uint64_t tag)
 static void inject_inner(enum side to, uint8_t exchange, uint32_t message_id, uint8_t first,
                          struct bytes inner)
 {
-	enum side from = to == WEST ? EAST : WEST;
+	enum side from = peer_of(to);
 	struct ike_sa *sa = only_sa(&t, from);
 	const struct path path = path_to(&t, to, exchange);
 	struct buf datagram = seal_as(sa, exchange, sa->is_initiator ? IKE_FLAG_INITIATOR : 0,
@@ -33,22 +33,11 @@ static void inject_inner(enum side to, uint8_t exchange, uint32_t message_id, ui
 /* The error in the first datagram from `from`, sealed on the one IKE SA; 0: none. */
 static uint16_t error_from(enum side from)
 {
-	struct bytes datagram = buf_view(&first_out(&t, from)->datagram);
-	uint8_t plain[1024];
-	struct ike_header header;
-	struct payloads outer;
-	struct payloads p;
-	struct bytes text;
+	struct opened o;
 	struct notify n;
 
-	assert_true(header_parse(datagram, &header));
-	assert_int_equal(message_parse(datagram, &header, &outer), PAYLOADS_OK);
-	assert_true(outer.sk.len <= sizeof(plain));
-	assert_int_equal(
-	    sk_open(&only_sa(&t, from == WEST ? EAST : WEST)->sk, datagram, &outer, plain, &text),
-	    SK_OK);
-	assert_int_equal(payloads_parse_inner(outer.sk_first, text, &p), PAYLOADS_OK);
-	return payloads_find_error(&p, &n) ? n.type : 0;
+	open_first(&t, from, only_sa(&t, peer_of(from)), &o);
+	return payloads_find_error(&o.p, &n) ? n.type : 0;
 }
 
 /* TS-14, TS-15, KDF-5, MID-1: with either role */

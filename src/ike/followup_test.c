@@ -14,76 +14,34 @@ static int set_up_both(void **state)
 	return 0;
 }
 
-static enum side peer_of(enum side side)
-{
-	return side == WEST ? EAST : WEST;
-}
-
-/* The one IKE SA that the owner of an end knows. */
-static struct ike_sa *live(enum side side)
-{
-	struct hash_node *node = NULL;
-	struct ike_sa *found = NULL;
-
-	while ((node = hash_walk(&t.end[side].ike->by_handle, node)) != NULL) {
-		struct ike_sa *sa = CONTAINER_OF(node, struct ike_sa, handle_node);
-
-		if (!sa->is_known_to_owner || sa->state != IKE_SA_UP)
-			continue;
-		assert_null(found);
-		found = sa;
-	}
-	assert_non_null(found);
-	return found;
-}
-
 /* The oldest: the peer may not have heard yet of one that is just made. */
 static void rekey_child(enum side side)
 {
-	const struct child *child = live(side)->children;
+	const struct child *child = live_sa(&t, side)->children;
 
 	assert_non_null(child);
 	while (child->next != NULL)
 		child = child->next;
-	ike_rekey_child(t.end[side].ike, live(side)->handle, child->spi_in, t.now);
+	ike_rekey_child(t.end[side].ike, live_sa(&t, side)->handle, child->spi_in, t.now);
 }
 
 static void rekey(enum side side)
 {
-	ike_rekey(t.end[side].ike, live(side)->handle, t.now);
+	ike_rekey(t.end[side].ike, live_sa(&t, side)->handle, t.now);
 }
 
 static void ask_for(enum side side, const char *local, const char *remote, uint64_t tag)
 {
 	const struct traffic_selector ours = host_ts(local), theirs = host_ts(remote);
 
-	ike_create_child(t.end[side].ike, live(side)->handle, &ours, &theirs, tag, t.now);
-}
-
-/* The type of the first Notify in what `from` sends next; 0: none. */
-static uint16_t first_notify(enum side from)
-{
-	struct bytes datagram = buf_view(&first_out(&t, from)->datagram);
-	uint8_t plain[4096];
-	struct ike_header header;
-	struct payloads outer, p;
-	struct bytes text;
-	struct notify n;
-	size_t at = 0;
-
-	assert_true(header_parse(datagram, &header));
-	assert_int_equal(message_parse(datagram, &header, &outer), PAYLOADS_OK);
-	assert_true(outer.sk.len <= sizeof(plain));
-	assert_int_equal(sk_open(&live(peer_of(from))->sk, datagram, &outer, plain, &text), SK_OK);
-	assert_int_equal(payloads_parse_inner(outer.sk_first, text, &p), PAYLOADS_OK);
-	return payloads_next_notify(&p, &at, &n) ? n.type : 0;
+	ike_create_child(t.end[side].ike, live_sa(&t, side)->handle, &ours, &theirs, tag, t.now);
 }
 
 /* Nothing of any exchange is left beside the SAs themselves. */
 static void expect_settled(void)
 {
 	for (int side = WEST; side <= EAST; side++) {
-		const struct ike_sa *sa = live((enum side)side);
+		const struct ike_sa *sa = live_sa(&t, (enum side)side);
 
 		assert_null(sa->followup);
 		assert_null(sa->current);
@@ -106,8 +64,8 @@ static void expect_one_good_tunnel(void)
 		pass_all(&t);
 		expect_tunnels(&t, 1);
 		expect_settled();
-		assert_int_equal(live((enum side)side)->suite.addke, KEX_ML_KEM_768);
-		assert_int_equal(live((enum side)side)->child_count, 1);
+		assert_int_equal(live_sa(&t, (enum side)side)->suite.addke, KEX_ML_KEM_768);
+		assert_int_equal(live_sa(&t, (enum side)side)->child_count, 1);
 	}
 	ike_shutdown(t.end[WEST].ike, t.now);
 	pass_all(&t);
@@ -129,7 +87,7 @@ static void a_further_pair_has_a_second_key_exchange(void **state)
 		/* --> SA, Ni, KEi, TSi, TSr */
 		pass_whole(&t, us, EXCHANGE_CREATE_CHILD_SA);
 		/* <-- SA, Nr, KEr, TSi, TSr, N(ADDITIONAL_KEY_EXCHANGE) */
-		assert_int_equal(first_notify(peer), NOTIFY_ADDITIONAL_KEY_EXCHANGE);
+		assert_int_equal(first_notify(&t, peer), NOTIFY_ADDITIONAL_KEY_EXCHANGE);
 		pass_whole(&t, peer, EXCHANGE_CREATE_CHILD_SA);
 		expect_tunnels(&t, 1 + (size_t)side);
 		/* --> KEi(1), N(ADDITIONAL_KEY_EXCHANGE) */
@@ -152,7 +110,7 @@ static void a_child_is_rekeyed_with_it(void **state)
 		rekey_child(us);
 		pass_whole(&t, us, EXCHANGE_CREATE_CHILD_SA);
 		pass_whole(&t, peer, EXCHANGE_CREATE_CHILD_SA);
-		assert_int_equal(live(us)->child_count, 1);
+		assert_int_equal(live_sa(&t, us)->child_count, 1);
 		pass_whole(&t, us, EXCHANGE_IKE_FOLLOWUP_KE);
 		pass_whole(&t, peer, EXCHANGE_IKE_FOLLOWUP_KE);
 		pass(&t, us, EXCHANGE_INFORMATIONAL);
@@ -168,20 +126,20 @@ static void an_ike_sa_is_rekeyed_with_it(void **state)
 {
 	for (int side = WEST; side <= EAST; side++) {
 		enum side us = (enum side)side, peer = peer_of(us);
-		uint64_t before = live(us)->spi_i;
+		uint64_t before = live_sa(&t, us)->spi_i;
 
 		wait_ms(&t, 11000);
 		rekey(us);
 		pass_whole(&t, us, EXCHANGE_CREATE_CHILD_SA);
 		pass_whole(&t, peer, EXCHANGE_CREATE_CHILD_SA);
-		assert_int_equal(live(peer)->spi_i, before);
+		assert_int_equal(live_sa(&t, peer)->spi_i, before);
 		pass_whole(&t, us, EXCHANGE_IKE_FOLLOWUP_KE);
 		pass_whole(&t, peer, EXCHANGE_IKE_FOLLOWUP_KE);
-		assert_int_not_equal(live(us)->spi_i, before);
-		assert_int_equal(live(us)->spi_i, live(peer)->spi_i);
+		assert_int_not_equal(live_sa(&t, us)->spi_i, before);
+		assert_int_equal(live_sa(&t, us)->spi_i, live_sa(&t, peer)->spi_i);
 		pass_all(&t);
-		assert_int_equal(live(us)->suite.addke, KEX_ML_KEM_768);
-		assert_int_equal(live(peer)->suite.addke, KEX_ML_KEM_768);
+		assert_int_equal(live_sa(&t, us)->suite.addke, KEX_ML_KEM_768);
+		assert_int_equal(live_sa(&t, peer)->suite.addke, KEX_ML_KEM_768);
 		expect_tunnels(&t, 1);
 		expect_settled();
 	}
@@ -264,14 +222,14 @@ static void what_is_not_followed_up_is_dropped(void **state)
 	for (int kind = PAIR; kind < KINDS; kind++) {
 		order(WEST, kind);
 		pass_whole(&t, WEST, EXCHANGE_CREATE_CHILD_SA);
-		assert_non_null(live(EAST)->followup);
+		assert_non_null(live_sa(&t, EAST)->followup);
 		lose_whole(&t, EAST);
 		for (int i = 0; i < 42; i++) {
 			wait_ms(&t, 500);
 			if (t.end[WEST].out_count > 0)
 				lose_whole(&t, WEST);
 		}
-		assert_null(live(EAST)->followup);
+		assert_null(live_sa(&t, EAST)->followup);
 		/* West asks again, and gets the same answer, whose link nobody knows any more. */
 		live_ms(&t, 60000);
 		expect_tunnels(&t, kind == PAIR ? 2 : 1);
@@ -287,9 +245,9 @@ static void what_came_too_late_is_begun_anew(void **state)
 		order(WEST, kind);
 		pass_whole(&t, WEST, EXCHANGE_CREATE_CHILD_SA);
 		pass_whole(&t, EAST, EXCHANGE_CREATE_CHILD_SA);
-		followup_forget(live(EAST));
+		followup_forget(live_sa(&t, EAST));
 		pass_whole(&t, WEST, EXCHANGE_IKE_FOLLOWUP_KE);
-		assert_int_equal(first_notify(EAST), NOTIFY_STATE_NOT_FOUND);
+		assert_int_equal(first_notify(&t, EAST), NOTIFY_STATE_NOT_FOUND);
 		live_ms(&t, 6000);
 		expect_tunnels(&t, kind == PAIR ? 2 : 1);
 		assert_int_equal(count_news(&t.end[WEST], NEWS_CHILD_FAILED), 0);
@@ -343,7 +301,7 @@ static void what_is_being_followed_up_is_not_rekeyed_by_the_other(void **state)
 		while (t.end[EAST].out_count > 1)
 			lose(&t, EAST); /* but the answer */
 		pass(&t, EAST, EXCHANGE_CREATE_CHILD_SA);
-		assert_int_equal(live(WEST)->sent_exchange, EXCHANGE_IKE_FOLLOWUP_KE);
+		assert_int_equal(live_sa(&t, WEST)->sent_exchange, EXCHANGE_IKE_FOLLOWUP_KE);
 		lose_whole(&t, WEST);
 		for (int i = 0; i < 12 && t.end[EAST].out_count == 0; i++) {
 			wait_ms(&t, 100);
@@ -351,7 +309,7 @@ static void what_is_being_followed_up_is_not_rekeyed_by_the_other(void **state)
 				lose_whole(&t, WEST);
 		}
 		pass_whole(&t, EAST, EXCHANGE_CREATE_CHILD_SA);
-		assert_int_equal(first_notify(WEST), NOTIFY_TEMPORARY_FAILURE);
+		assert_int_equal(first_notify(&t, WEST), NOTIFY_TEMPORARY_FAILURE);
 		live_ms(&t, 30000);
 		expect_one_good_tunnel();
 		start_over();
@@ -398,16 +356,17 @@ static void what_is_deleted_meanwhile_is_not_made(void **state)
 	for (int by_east = 0; by_east < 2; by_east++) {
 		for (int whole_sa = 0; whole_sa < 2; whole_sa++) {
 			enum side who = by_east ? EAST : WEST;
-			uint32_t spi = live(who)->children->spi_in;
+			uint32_t spi = live_sa(&t, who)->children->spi_in;
 
 			order(WEST, CHILD);
 			pass_whole(&t, WEST, EXCHANGE_CREATE_CHILD_SA);
 			if (!by_east)
 				pass_whole(&t, EAST, EXCHANGE_CREATE_CHILD_SA);
 			if (whole_sa)
-				ike_delete(t.end[who].ike, live(who)->handle, t.now);
+				ike_delete(t.end[who].ike, live_sa(&t, who)->handle, t.now);
 			else
-				ike_delete_child(t.end[who].ike, live(who)->handle, spi, t.now);
+				ike_delete_child(t.end[who].ike, live_sa(&t, who)->handle, spi,
+				                 t.now);
 			pass_all(&t);
 			live_ms(&t, 30000);
 			if (!whole_sa)
@@ -437,7 +396,7 @@ static void begin_by_hand(void)
 static void follow_up_by_hand(struct bytes link, uint16_t method, size_t key_len, uint32_t ahead)
 {
 	static const uint8_t key[KEM_MESSAGE_MAX + 1] = { 1 };
-	struct ike_sa *west = live(WEST);
+	struct ike_sa *west = live_sa(&t, WEST);
 	uint8_t inner[4096];
 	CLEANUP(buf_free) struct buf message = { 0 };
 	struct message_writer m;
@@ -448,7 +407,7 @@ static void follow_up_by_hand(struct bytes link, uint16_t method, size_t key_len
 		message_add_ke(&m, method, BYTES(key, key_len));
 	message_add_notify(&m, NOTIFY_ADDITIONAL_KEY_EXCHANGE, link);
 	message = seal_as(west, EXCHANGE_IKE_FOLLOWUP_KE, IKE_FLAG_INITIATOR,
-	                  live(EAST)->peer_next_id + ahead, m.first, message_end(&m));
+	                  live_sa(&t, EAST)->peer_next_id + ahead, m.first, message_end(&m));
 	inject(&t, EAST, &path, buf_view(&message));
 	settle(&t);
 }
@@ -462,7 +421,7 @@ static void a_followup_out_of_nowhere_finds_nothing(void **state)
 
 	for (size_t len = 0; len <= sizeof(link); len += sizeof(link)) {
 		follow_up_by_hand(BYTES(link, len), KEX_ML_KEM_768, FITS, 0);
-		assert_int_equal(first_notify(EAST), NOTIFY_STATE_NOT_FOUND);
+		assert_int_equal(first_notify(&t, EAST), NOTIFY_STATE_NOT_FOUND);
 		lose_whole(&t, EAST);
 	}
 	assert_int_equal(count_news(&t.end[EAST], NEWS_CHILD_UP), 1);
@@ -475,15 +434,15 @@ static void a_link_fits_once_and_as_a_whole(void **state)
 	CLEANUP(buf_free) struct buf link = { 0 };
 
 	begin_by_hand();
-	link = buf_copy(buf_view(&live(EAST)->followup->link));
+	link = buf_copy(buf_view(&live_sa(&t, EAST)->followup->link));
 	assert_int_equal(link.len, FOLLOWUP_LINK_LEN);
 	link.data[link.len - 1] ^= 1;
 	follow_up_by_hand(buf_view(&link), KEX_ML_KEM_768, FITS, 0);
-	assert_int_equal(first_notify(EAST), NOTIFY_STATE_NOT_FOUND);
+	assert_int_equal(first_notify(&t, EAST), NOTIFY_STATE_NOT_FOUND);
 	lose_whole(&t, EAST);
 	link.data[link.len - 1] ^= 1;
 	follow_up_by_hand(BYTES(link.data, link.len - 1), KEX_ML_KEM_768, FITS, 0);
-	assert_int_equal(first_notify(EAST), NOTIFY_STATE_NOT_FOUND);
+	assert_int_equal(first_notify(&t, EAST), NOTIFY_STATE_NOT_FOUND);
 	lose_whole(&t, EAST);
 	/* Not its turn. */
 	follow_up_by_hand(buf_view(&link), KEX_ML_KEM_768, FITS, 1);
@@ -494,7 +453,7 @@ static void a_link_fits_once_and_as_a_whole(void **state)
 	assert_int_equal(count_news(&t.end[EAST], NEWS_CHILD_UP), 2);
 	lose_whole(&t, EAST);
 	follow_up_by_hand(buf_view(&link), KEX_ML_KEM_768, FITS, 0);
-	assert_int_equal(first_notify(EAST), NOTIFY_STATE_NOT_FOUND);
+	assert_int_equal(first_notify(&t, EAST), NOTIFY_STATE_NOT_FOUND);
 	assert_int_equal(count_news(&t.end[EAST], NEWS_CHILD_UP), 2);
 }
 
@@ -514,9 +473,9 @@ static void a_key_that_is_none_ends_the_ike_sa(void **state)
 		CLEANUP(buf_free) struct buf link = { 0 };
 
 		begin_by_hand();
-		link = buf_copy(buf_view(&live(EAST)->followup->link));
+		link = buf_copy(buf_view(&live_sa(&t, EAST)->followup->link));
 		follow_up_by_hand(buf_view(&link), cases[i].method, cases[i].len, 0);
-		assert_int_equal(first_notify(EAST), NOTIFY_INVALID_SYNTAX);
+		assert_int_equal(first_notify(&t, EAST), NOTIFY_INVALID_SYNTAX);
 		assert_int_equal(count_news(&t.end[EAST], NEWS_CHILD_UP), 1);
 		assert_int_equal(last_news(&t.end[EAST], NEWS_SA_GONE)->reason,
 		                 IKE_REASON_PROTOCOL);
@@ -530,18 +489,18 @@ static void the_last_one_begun_is_the_one_that_waits(void **state)
 	CLEANUP(buf_free) struct buf first = { 0 };
 
 	begin_by_hand();
-	first = buf_copy(buf_view(&live(EAST)->followup->link));
+	first = buf_copy(buf_view(&live_sa(&t, EAST)->followup->link));
 	/* As if it had thought better of it. */
-	live(WEST)->own_next_id = live(EAST)->peer_next_id;
-	buf_free(&live(WEST)->sent);
-	request_drop_all(live(WEST));
+	live_sa(&t, WEST)->own_next_id = live_sa(&t, EAST)->peer_next_id;
+	buf_free(&live_sa(&t, WEST)->sent);
+	request_drop_all(live_sa(&t, WEST));
 	ask_for(WEST, "10.1.0.8", "10.2.0.7", 8);
 	pass_whole(&t, WEST, EXCHANGE_CREATE_CHILD_SA);
 	pass_whole(&t, EAST, EXCHANGE_CREATE_CHILD_SA);
 	lose_whole(&t, WEST);
 	follow_up_by_hand(buf_view(&first), KEX_ML_KEM_768, FITS, 0);
-	assert_int_equal(first_notify(EAST), NOTIFY_STATE_NOT_FOUND);
-	assert_non_null(live(EAST)->followup);
+	assert_int_equal(first_notify(&t, EAST), NOTIFY_STATE_NOT_FOUND);
+	assert_non_null(live_sa(&t, EAST)->followup);
 }
 
 /* What comes back to West is made by hand: the exchange is that of its request. */
@@ -549,8 +508,8 @@ static void answer_by_hand(uint8_t exchange, const struct message_writer *m, str
 {
 	struct path path = path_to(&t, WEST, exchange);
 	CLEANUP(buf_free)
-	struct buf message = seal_as(live(EAST), exchange, IKE_FLAG_RESPONSE,
-	                             live(WEST)->own_next_id, m->first, inner);
+	struct buf message = seal_as(live_sa(&t, EAST), exchange, IKE_FLAG_RESPONSE,
+	                             live_sa(&t, WEST)->own_next_id, m->first, inner);
 
 	inject(&t, WEST, &path, buf_view(&message));
 	settle(&t);
@@ -604,14 +563,14 @@ static void a_refused_second_part_makes_nothing(void **state)
 		struct message_writer m;
 
 		begin_by_hand();
-		live(WEST)->current->packet =
+		live_sa(&t, WEST)->current->packet =
 		    (struct ike_packet){ ip_v4(10, 1, 0, 6), ip_v4(10, 2, 0, 7) };
 		message_start_inner(&m, inner, sizeof(inner));
 		message_add_notify(&m, errors[i], BYTES_OF(method));
 		answer_by_hand(EXCHANGE_IKE_FOLLOWUP_KE, &m, message_end(&m));
 		assert_int_equal(last_news(&t.end[WEST], NEWS_CHILD_FAILED)->tag, 7);
 		assert_int_equal(count_news(&t.end[WEST], NEWS_CHILD_UP), 1);
-		assert_null(live(WEST)->current);
+		assert_null(live_sa(&t, WEST)->current);
 		start_over();
 	}
 }
@@ -619,9 +578,9 @@ static void a_refused_second_part_makes_nothing(void **state)
 /* As if West had thought better of what it is at. */
 static void give_up_west(void)
 {
-	live(WEST)->own_next_id = live(EAST)->peer_next_id;
-	buf_free(&live(WEST)->sent);
-	request_drop_all(live(WEST));
+	live_sa(&t, WEST)->own_next_id = live_sa(&t, EAST)->peer_next_id;
+	buf_free(&live_sa(&t, WEST)->sent);
+	request_drop_all(live_sa(&t, WEST));
 	while (t.end[WEST].out_count > 0)
 		lose(&t, WEST);
 }
@@ -659,16 +618,16 @@ static void without_agreement_there_is_none(void **state)
 		bring_up(&t, WEST);
 		order(WEST, CHILD);
 		pass_whole(&t, WEST, EXCHANGE_CREATE_CHILD_SA);
-		assert_int_equal(first_notify(EAST), 0);
+		assert_int_equal(first_notify(&t, EAST), 0);
 		pass_all(&t);
 		expect_tunnels(&t, 1);
 		wait_ms(&t, 11000);
 		order(EAST, IKE_SA);
 		pass_whole(&t, EAST, EXCHANGE_CREATE_CHILD_SA);
-		assert_int_equal(first_notify(WEST), 0);
+		assert_int_equal(first_notify(&t, WEST), 0);
 		pass_all(&t);
 		expect_tunnels(&t, 1);
-		assert_int_equal(live(EAST)->suite.addke, 0);
+		assert_int_equal(live_sa(&t, EAST)->suite.addke, 0);
 	}
 }
 

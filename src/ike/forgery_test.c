@@ -350,7 +350,7 @@ static void garbage_at_every_state_changes_nothing(void **state)
 
 	initiate(&t, WEST);
 	for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
-		enum side to = steps[i].from == WEST ? EAST : WEST;
+		enum side to = peer_of(steps[i].from);
 		struct path path = path_to(&t, to, steps[i].exchange);
 		struct buf copy = buf_copy(buf_view(&first_out(&t, steps[i].from)->datagram));
 

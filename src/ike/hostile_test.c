@@ -166,7 +166,7 @@ static void begin(const struct place *place)
 	    place->state == IKE_SA_KEYS_WANTED ? IKE_AUTH_SIGNATURE : IKE_AUTH_PSK;
 	tally = (struct tally){ 0 };
 	victim = place->victim;
-	attacker = victim == WEST ? EAST : WEST;
+	attacker = peer_of(victim);
 	place->reach();
 	settle(&t);
 	if (only_sa(&t, victim)->state != place->state) {

@@ -84,7 +84,7 @@ static void a_datagram_that_comes_twice_counts_once(void **state)
 		/* A repeated request is answered with the same octets; a repeated response with
 		 * nothing. */
 		if (i % 2 == 0) {
-			struct end *to = &t.end[story[i].from == WEST ? EAST : WEST];
+			struct end *to = &t.end[peer_of(story[i].from)];
 
 			assert_int_equal(t.end[WEST].sent + t.end[EAST].sent, before + 1);
 			assert_int_equal(to->out_count, 2);

@@ -28,27 +28,6 @@ static void write_notifies(uint8_t *out, uint8_t next)
 	}
 }
 
-struct opened {
-	struct ike_header header;
-	uint8_t first;
-	uint8_t plain[2048];
-	struct bytes text;
-};
-
-static void open_next(enum side from, struct opened *o)
-{
-	struct bytes datagram = buf_view(&first_out(&t, from)->datagram);
-	struct payloads outer;
-
-	assert_true(header_parse(datagram, &o->header));
-	assert_int_equal(message_parse(datagram, &o->header, &outer), PAYLOADS_OK);
-	assert_true(outer.sk.len <= sizeof(o->plain));
-	assert_int_equal(sk_open(&only_sa(&t, from == WEST ? EAST : WEST)->sk, datagram, &outer,
-	                         o->plain, &o->text),
-	                 SK_OK);
-	o->first = outer.sk_first;
-}
-
 static void expect_none_of(const struct payloads *p)
 {
 	struct notify n;
@@ -62,12 +41,10 @@ static void pass_with_notifies(enum side from, uint8_t exchange)
 {
 	struct out *out = first_out(&t, from);
 	uint8_t inner[2048 + NOTIFIES_LEN];
-	struct payloads p;
 	struct opened o;
 
-	open_next(from, &o);
-	assert_int_equal(payloads_parse_inner(o.first, o.text, &p), PAYLOADS_OK);
-	expect_none_of(&p); /* that we say none of it, whatever was asked */
+	open_first(&t, from, only_sa(&t, peer_of(from)), &o);
+	expect_none_of(&o.p); /* that we say none of it, whatever was asked */
 	write_notifies(inner, o.first);
 	memcpy(inner + NOTIFIES_LEN, o.text.data, o.text.len);
 	buf_free(&out->datagram);
@@ -131,7 +108,6 @@ static void no_method_no_key_exchange(void **state)
 					      east = host_ts("10.2.0.7");
 		struct ike_profile profile = ike_profile_default;
 		struct ike_wish wish = wish_of(&t, WEST);
-		struct payloads p;
 		struct opened o;
 		ike_handle sa;
 
@@ -142,10 +118,9 @@ static void no_method_no_key_exchange(void **state)
 		pass_all(&t);
 		ike_create_child(t.end[WEST].ike, sa, &west, &east, 7, t.now);
 		for (int from = WEST; from <= EAST; from++) {
-			open_next((enum side)from, &o);
-			assert_int_equal(payloads_parse_inner(o.first, o.text, &p), PAYLOADS_OK);
-			assert_non_null(p.nonce.data);
-			assert_int_equal(p.ke.data != NULL, pfs);
+			open_first(&t, (enum side)from, only_sa(&t, peer_of((enum side)from)), &o);
+			assert_non_null(o.p.nonce.data);
+			assert_int_equal(o.p.ke.data != NULL, pfs);
 			pass(&t, (enum side)from, EXCHANGE_CREATE_CHILD_SA);
 		}
 		expect_tunnels(&t, 2);

@@ -22,31 +22,6 @@ static void delete_child(enum side side, uint32_t spi_in)
 	ike_delete_child(t.end[side].ike, only_sa(&t, side)->handle, spi_in, t.now);
 }
 
-static enum side peer_of(enum side side)
-{
-	return side == WEST ? EAST : WEST;
-}
-
-/* The type of the first Notify in what `from` sends next; 0: none. */
-static uint16_t first_notify(enum side from)
-{
-	struct bytes datagram = buf_view(&first_out(&t, from)->datagram);
-	uint8_t plain[2048];
-	struct ike_header header;
-	struct payloads outer, p;
-	struct bytes text;
-	struct notify n;
-	size_t at = 0;
-
-	assert_true(header_parse(datagram, &header));
-	assert_int_equal(message_parse(datagram, &header, &outer), PAYLOADS_OK);
-	assert_true(outer.sk.len <= sizeof(plain));
-	assert_int_equal(sk_open(&only_sa(&t, peer_of(from))->sk, datagram, &outer, plain, &text),
-	                 SK_OK);
-	assert_int_equal(payloads_parse_inner(outer.sk_first, text, &p), PAYLOADS_OK);
-	return payloads_next_notify(&p, &at, &n) ? n.type : 0;
-}
-
 /* Whatever happened: one tunnel, the same at both ends, that is rekeyed and closed like any. */
 static void expect_one_good_tunnel(void)
 {
@@ -81,7 +56,7 @@ static void a_child_is_replaced_before_it_goes(void **state)
 		old = only_child(side);
 		old_at_peer = only_child(peer);
 		rekey(side, old);
-		assert_int_equal(first_notify(side), NOTIFY_REKEY_SA);
+		assert_int_equal(first_notify(&t, side), NOTIFY_REKEY_SA);
 		/* --> CREATE_CHILD_SA { N(REKEY_SA), SA, Ni, KEi, TSi, TSr } */
 		pass(&t, side, EXCHANGE_CREATE_CHILD_SA);
 		news = last_news(&t.end[peer], NEWS_CHILD_UP);
@@ -131,7 +106,7 @@ static void what_is_being_deleted_is_not_rekeyed(void **state)
 	rekey(WEST, only_child(WEST));
 	pass(&t, WEST, EXCHANGE_CREATE_CHILD_SA); /* crosses the Delete */
 	pass(&t, EAST, EXCHANGE_INFORMATIONAL);
-	assert_int_equal(first_notify(EAST), NOTIFY_TEMPORARY_FAILURE);
+	assert_int_equal(first_notify(&t, EAST), NOTIFY_TEMPORARY_FAILURE);
 	pass_all(&t);
 	expect_tunnels(&t, 0);
 	live_ms(&t, 60000);
@@ -219,7 +194,7 @@ static void a_child_that_is_not_there_is_not_found(void **state)
 	children_find_in(only_sa(&t, EAST), only_child(EAST))->spi_out ^= 0x5555;
 	rekey(WEST, only_child(WEST));
 	pass(&t, WEST, EXCHANGE_CREATE_CHILD_SA);
-	assert_int_equal(first_notify(EAST), NOTIFY_CHILD_SA_NOT_FOUND);
+	assert_int_equal(first_notify(&t, EAST), NOTIFY_CHILD_SA_NOT_FOUND);
 	/* COL-26: forgotten without a Delete. */
 	pass(&t, EAST, EXCHANGE_CREATE_CHILD_SA);
 	assert_int_equal(count_news(&t.end[WEST], NEWS_CHILD_GONE), 1);
@@ -241,7 +216,7 @@ static void a_child_deleted_while_we_rekey_it_is_gone(void **state)
 	pass(&t, WEST, EXCHANGE_INFORMATIONAL);
 	wait_ms(&t, 700);
 	pass(&t, WEST, EXCHANGE_CREATE_CHILD_SA);
-	assert_int_equal(first_notify(EAST), NOTIFY_CHILD_SA_NOT_FOUND);
+	assert_int_equal(first_notify(&t, EAST), NOTIFY_CHILD_SA_NOT_FOUND);
 	pass_all(&t);
 	expect_tunnels(&t, 0);
 	assert_int_equal(only_sa(&t, WEST)->child_count, 0);
@@ -278,7 +253,7 @@ static void a_rekey_that_comes_too_late_is_forgotten(void **state)
 		while (t.end[EAST].out_count > 0 && !deleted)
 			lose(&t, EAST); /* its Delete is late, too */
 		pass(&t, WEST, EXCHANGE_CREATE_CHILD_SA);
-		assert_int_equal(first_notify(EAST),
+		assert_int_equal(first_notify(&t, EAST),
 		                 deleted ? NOTIFY_CHILD_SA_NOT_FOUND : NOTIFY_TEMPORARY_FAILURE);
 		live_ms(&t, 10000);
 		expect_one_good_tunnel();
@@ -296,7 +271,7 @@ static void a_rekey_may_not_narrow(void **state)
 	child->local.port_last = 80;
 	rekey(WEST, child->spi_in);
 	pass(&t, WEST, EXCHANGE_CREATE_CHILD_SA);
-	assert_int_equal(first_notify(EAST), NOTIFY_TS_UNACCEPTABLE);
+	assert_int_equal(first_notify(&t, EAST), NOTIFY_TS_UNACCEPTABLE);
 	pass(&t, EAST, EXCHANGE_CREATE_CHILD_SA);
 	expect_tunnels(&t, 1);
 }
@@ -385,7 +360,7 @@ static void a_refused_rekey_is_put_off_and_given_up(void **state)
 	rekey(WEST, only_child(WEST));
 	first = t.now;
 	pass(&t, WEST, EXCHANGE_CREATE_CHILD_SA);
-	assert_int_equal(first_notify(EAST), NOTIFY_TEMPORARY_FAILURE);
+	assert_int_equal(first_notify(&t, EAST), NOTIFY_TEMPORARY_FAILURE);
 	pass(&t, EAST, EXCHANGE_CREATE_CHILD_SA);
 	wait_ms(&t, 1990);
 	assert_int_equal(t.end[WEST].out_count, 0);

@@ -4,38 +4,16 @@
 #include "ike/own_proposals.h"
 #include "ike/request.h"
 
-static enum side peer_of(enum side side)
-{
-	return side == WEST ? EAST : WEST;
-}
-
-/* The one IKE SA that the owner of an end knows. */
-static struct ike_sa *live(enum side side)
-{
-	struct hash_node *node = NULL;
-	struct ike_sa *found = NULL;
-
-	while ((node = hash_walk(&t.end[side].ike->by_handle, node)) != NULL) {
-		struct ike_sa *sa = CONTAINER_OF(node, struct ike_sa, handle_node);
-
-		if (!sa->is_known_to_owner || sa->state != IKE_SA_UP)
-			continue;
-		assert_null(found);
-		found = sa;
-	}
-	assert_non_null(found);
-	return found;
-}
-
 static void rekey(enum side side)
 {
-	ike_rekey(t.end[side].ike, live(side)->handle, t.now);
+	ike_rekey(t.end[side].ike, live_sa(&t, side)->handle, t.now);
 }
 
 static void rekey_child(enum side side)
 {
-	assert_int_equal(live(side)->child_count, 1);
-	ike_rekey_child(t.end[side].ike, live(side)->handle, live(side)->children->spi_in, t.now);
+	assert_int_equal(live_sa(&t, side)->child_count, 1);
+	ike_rekey_child(t.end[side].ike, live_sa(&t, side)->handle,
+	                live_sa(&t, side)->children->spi_in, t.now);
 }
 
 /* The header of what `from` sends next. */
@@ -94,25 +72,25 @@ static void again(void)
 static void expect_one_good_sa(ike_handle west)
 {
 	live_ms(&t, 200000); /* what was replaced is forgotten */
-	assert_int_equal(live(WEST)->handle, west);
+	assert_int_equal(live_sa(&t, WEST)->handle, west);
 	assert_int_equal(only_sa(&t, WEST)->spi_i, only_sa(&t, EAST)->spi_i);
 	assert_int_equal(only_sa(&t, WEST)->spi_r, only_sa(&t, EAST)->spi_r);
 	assert_int_equal(count_news(&t.end[WEST], NEWS_SA_GONE), 0);
 	assert_int_equal(count_news(&t.end[EAST], NEWS_SA_GONE), 0);
 	expect_tunnels(&t, 1);
 	for (enum side side = WEST; side <= EAST; side++) {
-		uint64_t spi = live(WEST)->spi_i;
+		uint64_t spi = live_sa(&t, WEST)->spi_i;
 
 		rekey_child(side);
 		pass_all(&t);
 		expect_tunnels(&t, 1);
 		rekey(side);
 		pass_all(&t);
-		assert_true(live(WEST)->spi_i != spi);
+		assert_true(live_sa(&t, WEST)->spi_i != spi);
 		live_ms(&t, 100000);
 		expect_tunnels(&t, 1);
 	}
-	assert_int_equal(live(WEST)->handle, west);
+	assert_int_equal(live_sa(&t, WEST)->handle, west);
 	ike_delete(t.end[WEST].ike, west, t.now);
 	pass_all(&t);
 	expect_tunnels(&t, 0);
@@ -126,20 +104,20 @@ static void either_side_rekeys_the_ike_sa(void **state)
 	for (enum side side = WEST; side <= EAST; side++) {
 		enum side peer = peer_of(side);
 		ike_handle west = bring_up(&t, WEST);
-		uint64_t old = live(WEST)->spi_i;
+		uint64_t old = live_sa(&t, WEST)->spi_i;
 
 		rekey(side);
 		/* --> CREATE_CHILD_SA { SA, Ni, KEi } */
 		pass(&t, side, EXCHANGE_CREATE_CHILD_SA);
-		assert_int_equal(live(peer)->child_count, 1);
+		assert_int_equal(live_sa(&t, peer)->child_count, 1);
 		/* <-- CREATE_CHILD_SA { SA, Nr, KEr } */
 		pass(&t, peer, EXCHANGE_CREATE_CHILD_SA);
-		assert_true(live(WEST)->spi_i != old);
-		assert_true(live(side)->is_initiator);
-		assert_false(live(peer)->is_initiator);
-		assert_int_equal(live(side)->own_next_id, 0);
-		assert_int_equal(live(side)->peer_next_id, 0);
-		assert_int_equal(live(side)->child_count, 1);
+		assert_true(live_sa(&t, WEST)->spi_i != old);
+		assert_true(live_sa(&t, side)->is_initiator);
+		assert_false(live_sa(&t, peer)->is_initiator);
+		assert_int_equal(live_sa(&t, side)->own_next_id, 0);
+		assert_int_equal(live_sa(&t, side)->peer_next_id, 0);
+		assert_int_equal(live_sa(&t, side)->child_count, 1);
 		/* --> INFORMATIONAL { D }, by the old one */
 		assert_int_equal(next_header(side).spi_i, old);
 		pass(&t, side, EXCHANGE_INFORMATIONAL);
@@ -185,8 +163,8 @@ static void what_waits_goes_over_the_new_sa(void **state)
 	pass_all(&t);
 	expect_tunnels(&t, 2);
 	assert_int_equal(last_news(&t.end[WEST], NEWS_CHILD_UP)->tag, 7);
-	assert_int_equal(live(WEST)->child_count, 2);
-	assert_true(live(WEST)->own_next_id > 0);
+	assert_int_equal(live_sa(&t, WEST)->child_count, 2);
+	assert_true(live_sa(&t, WEST)->own_next_id > 0);
 }
 
 /* COL-8, COL-20, COL-21 */
@@ -207,8 +185,8 @@ static void two_rekeys_that_cross_leave_one_sa(void **state)
 		assert_int_equal(ike_count(t.end[EAST].ike), 1);
 		pass(&t, WEST, EXCHANGE_CREATE_CHILD_SA);
 		pass(&t, EAST, EXCHANGE_CREATE_CHILD_SA);
-		winner = live(WEST)->is_initiator ? WEST : EAST;
-		assert_int_equal(live(EAST)->is_initiator, winner == EAST);
+		winner = live_sa(&t, WEST)->is_initiator ? WEST : EAST;
+		assert_int_equal(live_sa(&t, EAST)->is_initiator, winner == EAST);
 		/* The winner deletes the old one, the loser what it made. */
 		assert_int_equal(receiver_of(winner)->state, IKE_SA_REPLACED);
 		assert_int_equal(receiver_of(peer_of(winner))->state, IKE_SA_REPLACED);
@@ -269,7 +247,7 @@ static void a_rekey_that_comes_too_late_is_forgotten(void **state)
 		lose(&t, EAST);
 	assert_int_equal(error_from(EAST), NOTIFY_TEMPORARY_FAILURE);
 	pass_all(&t);
-	assert_false(live(WEST)->is_initiator);
+	assert_false(live_sa(&t, WEST)->is_initiator);
 	expect_one_good_sa(west);
 }
 
@@ -290,7 +268,8 @@ static void a_change_of_children_and_a_rekey_keep_out_of_each_others_way(void **
 		else if (kind == REKEY)
 			rekey_child(WEST);
 		else
-			ike_delete_child(t.end[WEST].ike, sa, live(WEST)->children->spi_in, t.now);
+			ike_delete_child(t.end[WEST].ike, sa, live_sa(&t, WEST)->children->spi_in,
+			                 t.now);
 		rekey(EAST);
 		pass(&t, EAST, EXCHANGE_CREATE_CHILD_SA);
 		pass_next(WEST); /* the change of children */
@@ -300,7 +279,7 @@ static void a_change_of_children_and_a_rekey_keep_out_of_each_others_way(void **
 		pass_all(&t);
 		live_ms(&t, 10000);
 		/* Both got what they wanted in the end, or were told that they do not. */
-		assert_int_equal(live(EAST)->rekeyed.ns != 0, true);
+		assert_int_equal(live_sa(&t, EAST)->rekeyed.ns != 0, true);
 		if (kind == CREATE)
 			assert_int_equal(count_news(&t.end[WEST], NEWS_CHILD_UP) +
 			                     count_news(&t.end[WEST], NEWS_CHILD_FAILED),
@@ -341,7 +320,7 @@ static void too_many_rekeys_are_refused(void **state)
 	assert_int_equal(error_from(EAST), NOTIFY_TEMPORARY_FAILURE);
 	/* COL-24: it is granted some time later. */
 	live_ms(&t, 30000);
-	assert_int_equal(live(WEST)->rekeyed.ns > SECONDS(1009).ns, true);
+	assert_int_equal(live_sa(&t, WEST)->rekeyed.ns > SECONDS(1009).ns, true);
 	expect_one_good_sa(west);
 }
 
@@ -352,15 +331,18 @@ static void counters_near_their_end_rekey_the_sa(void **state)
 		ike_handle west = bring_up(&t, WEST);
 
 		if (which == 0)
-			live(WEST)->sk.sealed = SK_SEALED_MAX / 2 - 1;
+			live_sa(&t, WEST)->sk.sealed = SK_SEALED_MAX / 2 - 1;
 		else if (which == 1)
-			live(EAST)->peer_next_id = live(WEST)->own_next_id = (1u << 30) - 1;
+			live_sa(&t, EAST)->peer_next_id = live_sa(&t, WEST)->own_next_id =
+			    (1u << 30) - 1;
 		else
-			live(WEST)->peer_next_id = live(EAST)->own_next_id = (1u << 30) - 1;
+			live_sa(&t, WEST)->peer_next_id = live_sa(&t, EAST)->own_next_id =
+			    (1u << 30) - 1;
 		rekey_child(which == 2 ? EAST : WEST);
 		live_ms(&t, 1000);
-		assert_true(live(WEST)->rekeyed.ns != 0);
-		assert_true(live(WEST)->own_next_id < 10 && live(WEST)->sk.sealed < 10);
+		assert_true(live_sa(&t, WEST)->rekeyed.ns != 0);
+		assert_true(live_sa(&t, WEST)->own_next_id < 10 &&
+		            live_sa(&t, WEST)->sk.sealed < 10);
 		live_ms(&t, 20000);
 		expect_one_good_sa(west);
 		again();
@@ -391,10 +373,10 @@ static void time_rekeys_the_ike_sa_before_its_end(void **state)
 	ike_handle west = bring_up_for(1000, true);
 
 	live_ms(&t, 895000);
-	assert_true(live(WEST)->rekeyed.ns == 0);
+	assert_true(live_sa(&t, WEST)->rekeyed.ns == 0);
 	live_ms(&t, 100000);
-	assert_true(live(WEST)->rekeyed.ns != 0);
-	assert_int_equal(live(WEST)->handle, west);
+	assert_true(live_sa(&t, WEST)->rekeyed.ns != 0);
+	assert_int_equal(live_sa(&t, WEST)->handle, west);
 	for (int i = 0; i < 10; i++) {
 		live_ms(&t, 1000000);
 		expect_tunnels(&t, 1);
@@ -408,10 +390,10 @@ static void an_ike_sa_that_cannot_be_rekeyed_lives_to_its_end(void **state)
 	uint32_t asked;
 
 	bring_up_for(1000, true);
-	asked = live(EAST)->peer_next_id;
+	asked = live_sa(&t, EAST)->peer_next_id;
 	t.end[EAST].ike->is_shutting_down = true;
 	live_ms(&t, 995000);
-	assert_int_equal(live(EAST)->peer_next_id, asked + 1);
+	assert_int_equal(live_sa(&t, EAST)->peer_next_id, asked + 1);
 	assert_in_range(t.end[WEST].unrenewed, 2, 9);
 	expect_tunnels(&t, 1);
 	live_ms(&t, 6000);
@@ -436,7 +418,8 @@ static void the_ike_sa_ends_with_its_time(void **state)
 static void an_idle_ike_sa_without_children_is_let_go(void **state)
 {
 	bring_up_for(4000, true);
-	ike_delete_child(t.end[WEST].ike, live(WEST)->handle, live(WEST)->children->spi_in, t.now);
+	ike_delete_child(t.end[WEST].ike, live_sa(&t, WEST)->handle,
+	                 live_sa(&t, WEST)->children->spi_in, t.now);
 	live_ms(&t, 4000000);
 	assert_int_equal(last_news(&t.end[WEST], NEWS_SA_GONE)->reason, IKE_REASON_IDLE);
 	expect_nothing_left(&t);
@@ -459,14 +442,14 @@ static void a_rekey_without_a_key_exchange_is_refused(void **state)
 	payload_end(&m);
 	message_add(&m, PAYLOAD_NONCE, BYTES_OF(nonce));
 	path = path_to(&t, EAST, EXCHANGE_CREATE_CHILD_SA);
-	datagram = seal_as(live(WEST), EXCHANGE_CREATE_CHILD_SA, IKE_FLAG_INITIATOR, 2, m.first,
-	                   message_end(&m));
+	datagram = seal_as(live_sa(&t, WEST), EXCHANGE_CREATE_CHILD_SA, IKE_FLAG_INITIATOR, 2,
+	                   m.first, message_end(&m));
 	inject(&t, EAST, &path, buf_view(&datagram));
 	buf_free(&datagram);
 	assert_true(error_from(EAST) == NOTIFY_NO_PROPOSAL_CHOSEN ||
 	            error_from(EAST) == NOTIFY_INVALID_KE_PAYLOAD);
 	expect_tunnels(&t, 1);
-	assert_true(live(EAST)->rekeyed.ns == 0);
+	assert_true(live_sa(&t, EAST)->rekeyed.ns == 0);
 }
 
 /* Delete by the owner while both rekeys cross. */
@@ -480,7 +463,7 @@ static void a_delete_beats_crossed_rekeys(void **state)
 		for (int i = 0; i < passed; i++)
 			pass_next(i % 2 == 0 ? WEST : EAST);
 		ike_delete(t.end[WEST].ike, west, t.now);
-		ike_delete(t.end[EAST].ike, live(EAST)->handle, t.now);
+		ike_delete(t.end[EAST].ike, live_sa(&t, EAST)->handle, t.now);
 		assert_int_equal(count_news(&t.end[WEST], NEWS_SA_GONE), 1);
 		assert_int_equal(count_news(&t.end[EAST], NEWS_SA_GONE), 1);
 		expect_nothing_left(&t);
@@ -493,7 +476,7 @@ static void lose_sight_of_west(void)
 {
 	rekey(WEST);
 	pass(&t, WEST, EXCHANGE_CREATE_CHILD_SA);
-	assert_true(live(EAST)->is_unheard);
+	assert_true(live_sa(&t, EAST)->is_unheard);
 	t.end[EAST].traffic.last_out = instant_after(t.now, SECONDS(3600));
 }
 

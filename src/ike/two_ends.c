@@ -5,11 +5,6 @@
 
 #include "ike/message.h"
 
-static enum side other(enum side side)
-{
-	return side == WEST ? EAST : WEST;
-}
-
 /*
  * Set-up
  */
@@ -100,7 +95,7 @@ static struct traffic_selector inside_ts(const struct end *end)
 struct ike_wish wish_of(struct two_ends *t, enum side side)
 {
 	struct end *end = &t->end[side];
-	struct end *peer = &t->end[other(side)];
+	struct end *peer = &t->end[peer_of(side)];
 
 	return (struct ike_wish){
 		.path = { { end->address, 500 }, { peer->address, 500 } },
@@ -219,7 +214,7 @@ static void arrive(struct two_ends *t, enum side from, const struct out *out)
 {
 	const struct path path = { out->path.remote, out->path.local };
 
-	inject(t, other(from), &path, buf_view(&out->datagram));
+	inject(t, peer_of(from), &path, buf_view(&out->datagram));
 }
 
 void pass_at(struct two_ends *t, enum side from, uint8_t exchange, const char *file, int line)
@@ -303,7 +298,7 @@ struct path path_to(const struct two_ends *t, enum side to, uint8_t exchange)
 {
 	uint16_t port = exchange == EXCHANGE_IKE_SA_INIT ? 500 : 4500;
 
-	return (struct path){ { t->end[to].address, port }, { t->end[other(to)].address, port } };
+	return (struct path){ { t->end[to].address, port }, { t->end[peer_of(to)].address, port } };
 }
 
 struct ike_sa *only_sa(const struct two_ends *t, enum side side)
@@ -312,6 +307,46 @@ struct ike_sa *only_sa(const struct two_ends *t, enum side side)
 
 	assert_int_equal(sas->count, 1);
 	return CONTAINER_OF(hash_walk(sas, NULL), struct ike_sa, handle_node);
+}
+
+struct ike_sa *live_sa(const struct two_ends *t, enum side side)
+{
+	struct hash_node *node = NULL;
+	struct ike_sa *found = NULL;
+
+	while ((node = hash_walk(&t->end[side].ike->by_handle, node)) != NULL) {
+		struct ike_sa *sa = CONTAINER_OF(node, struct ike_sa, handle_node);
+
+		if (!sa->is_known_to_owner || sa->state != IKE_SA_UP)
+			continue;
+		assert_null(found);
+		found = sa;
+	}
+	assert_non_null(found);
+	return found;
+}
+
+void open_first(struct two_ends *t, enum side from, struct ike_sa *to, struct opened *o)
+{
+	struct bytes datagram = buf_view(&first_out(t, from)->datagram);
+	struct payloads outer;
+
+	assert_true(header_parse(datagram, &o->header));
+	assert_int_equal(message_parse(datagram, &o->header, &outer), PAYLOADS_OK);
+	assert_true(outer.sk.len <= sizeof(o->plain));
+	assert_int_equal(sk_open(&to->sk, datagram, &outer, o->plain, &o->text), SK_OK);
+	o->first = outer.sk_first;
+	assert_int_equal(payloads_parse_inner(o->first, o->text, &o->p), PAYLOADS_OK);
+}
+
+uint16_t first_notify(struct two_ends *t, enum side from)
+{
+	struct opened o;
+	struct notify n;
+	size_t at = 0;
+
+	open_first(t, from, live_sa(t, peer_of(from)), &o);
+	return payloads_next_notify(&o.p, &at, &n) ? n.type : 0;
 }
 
 struct buf seal_as(struct ike_sa *sa, uint8_t exchange, uint8_t flags, uint32_t message_id,

@@ -20,6 +20,11 @@ enum side { WEST, EAST };
 enum { TWO_ENDS_TIME = 1800000000 };
 enum { OUT_MAX = 1024, NEWS_MAX = 512, QUESTIONS_MAX = 256, JOBS_MAX = 16 };
 
+static inline enum side peer_of(enum side side)
+{
+	return side == WEST ? EAST : WEST;
+}
+
 enum key_kind { KEY_ED25519, KEY_RSA, KEY_ECDSA };
 
 struct out {
@@ -145,11 +150,24 @@ void inject(struct two_ends *t, enum side to, const struct path *path, struct by
 struct path path_to(const struct two_ends *t, enum side to, uint8_t exchange);
 /* The one IKE SA of an end; fails if there is another number of them. */
 struct ike_sa *only_sa(const struct two_ends *t, enum side side);
+/* The one that its owner knows and that is up, among those that a rekey leaves for a while. */
+struct ike_sa *live_sa(const struct two_ends *t, enum side side);
 /* A message sealed with the keys of that IKE SA, as its peer would take it; not sent. */
 struct buf seal_as(struct ike_sa *sa, uint8_t exchange, uint8_t flags, uint32_t message_id,
                    uint8_t first, struct bytes inner);
 /* The first datagram in the queue. */
 struct out *first_out(struct two_ends *t, enum side from);
+/* What it says to that IKE SA of the peer. */
+struct opened {
+	struct ike_header header;
+	uint8_t first;
+	uint8_t plain[4096];
+	struct bytes text;
+	struct payloads p; /* of that text */
+};
+void open_first(struct two_ends *t, enum side from, struct ike_sa *to, struct opened *o);
+/* The type of the first Notify in it, to the live one; 0: none. */
+uint16_t first_notify(struct two_ends *t, enum side from);
 /* Everything reaches the other end until nothing is left. */
 void pass_all(struct two_ends *t);
 /* Time goes by; deadlines fire, datagrams wait in the queues. */
