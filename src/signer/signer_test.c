@@ -6,6 +6,7 @@
 #include "util/vectors.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
