@@ -131,11 +131,15 @@ int main(int argc, char **argv)
 	mallopt(M_MMAP_THRESHOLD, LIST_LARGE);
 	d.log_to = daemon_log_new();
 	d.log = daemon_log_port(d.log_to);
-	if (!come_up(&args, &d, error, sizeof(error)) || !rundir_write_pid(&d.run)) {
-		refuse(&args, &d, error[0] != '\0' ? error : "wildswan.pid cannot be written");
+	if (!come_up(&args, &d, error, sizeof(error))) {
+		refuse(&args, &d, error);
 		daemon_free(&d);
 		return 1;
 	}
+	/* Its lock is what counts; a full disk keeps no gateway down. */
+	if (!rundir_write_pid(&d.run))
+		log_line(&d.log, LOG_WARNING, "%s/wildswan.pid: %s; it has no process number",
+		         d.run.path, strerror(errno));
 	if (args.ready >= 0)
 		daemon_log_to_background(d.log_to);
 	log_line(&d.log, LOG_INFO, "wildswan " WILDSWAN_VERSION " is ready");

@@ -140,17 +140,18 @@ struct resolver *resolver_new(const struct resolver_settings *settings, struct e
                               const struct resolver_events *events, char *error, size_t error_size)
 {
 	struct resolver *r = new_zeroed(sizeof(*r));
+	char why[512] = "the resolver cannot be set up";
 
-	snprintf(error, error_size, "the resolver cannot be set up");
 	r->log = settings->log;
 	r->events = *events;
 	r->timeout = settings->timeout;
 	r->window = LOOKUPS_MAX;
 	r->questions.fd = r->answers.fd = -1;
 	if (post_box_init(&r->questions) && post_box_init(&r->answers) && loop_open(r) &&
-	    asked_open(r) && anchor_open(r) && contexts_open(r, settings, error, error_size) &&
+	    asked_open(r) && anchor_open(r) && contexts_open(r, settings, why, sizeof(why)) &&
 	    listen_to_answers(r, base) && thread_start(r))
 		return r;
+	snprintf(error, error_size, "%s", why);
 	resolver_free(r);
 	return NULL;
 }
