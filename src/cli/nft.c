@@ -85,6 +85,12 @@ static bool refused(int status, const struct text *output, char *error, size_t s
 
 	if (status == 127)
 		snprintf(error, size, "nft is missing; install the package nftables");
+	else if (status == 126 || status < 0)
+		snprintf(error, size, "nft cannot be run; install the package nftables again");
+	else if (strstr(line, "Operation not permitted") != NULL)
+		snprintf(error, size,
+		         "the kernel lets us set no rules of nftables (Operation not permitted); "
+		         "this needs CAP_NET_ADMIN");
 	else
 		snprintf(error, size, "nft refuses the steering: %.*s", (int)strcspn(line, "\n"),
 		         line);

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cli/elsewhere.h"
 #include "cli/nft.h"
 #include "cli/sysctl.h"
 #include "cli/verify.h"
@@ -40,10 +41,25 @@ static void check_nftables(struct verify *v, const struct site *g)
 		verify_ok(v, "nftables", "nft and the kernel take our rules");
 	else
 		verify_fail(v, "nftables",
-		            "the package nftables and a kernel with nf_tables are "
-		            "needed",
+		            strchr(error, ';') != NULL
+		                ? NULL
+		                : "the package nftables and a kernel with nf_tables are needed",
 		            "%s", error);
 	text_free(&ruleset);
+}
+
+/* A stop leaves private conns blocked, a crash more: why nothing goes, when nothing runs. */
+static void check_leftover(struct verify *v, bool is_running)
+{
+	if (is_running || !nft_has_table())
+		return;
+	if (elsewhere_runs())
+		verify_fail(v, "steering", "see ENVIRONMENT in ipsec(8)",
+		            "a gateway with another IPSEC_RUNDIR runs in this network");
+	else
+		verify_warn(v, "steering", "ipsec start, or ipsec stop --open to open everything",
+		            "no daemon runs, but rules of one are in place: what is private is "
+		            "blocked, and after a crash the rest for daemon-down= seconds");
 }
 
 static void check_forwarding(struct verify *v, const struct site *g, enum ip_family family)
@@ -299,6 +315,7 @@ void verify_machine(struct verify *v, const struct site *site, bool is_running)
 	check_tun(v);
 	check_ports(v, is_running);
 	check_clock(v);
+	check_leftover(v, is_running);
 	if (site == NULL)
 		return;
 	check_nftables(v, site);

@@ -21,6 +21,7 @@ struct look {
 	struct hostkey keys[HOSTKEYS_MAX];
 	size_t key_count;
 	struct subjects subjects;
+	bool is_validated;   /* what the answers are worth is known */
 	struct asked *asked; /* TYPES for each subject */
 };
 
@@ -105,7 +106,8 @@ static void check_security(const struct look *look, size_t i)
 	const struct record_set *sets[] = { set_of(look, i, 0), set_of(look, i, 1) };
 	const char *name = look->subjects.list[i].name;
 
-	if (look->site->files->conf.setup.dnssec == DNSSEC_OFF)
+	/* Without an anchor nothing can be said of signatures; that was told of the anchor. */
+	if (!look->is_validated)
 		return;
 	if (sets[0]->trust == DNS_SECURE && sets[1]->trust == DNS_SECURE)
 		verify_ok(look->v, "DNSSEC", "%s is signed", name);
@@ -322,6 +324,7 @@ static void look_at_all(struct look *look)
 	}
 	if (ask_dns(look->site, look->asked, count, &trust, error, sizeof(error))) {
 		check_anchor(look, trust);
+		look->is_validated = trust == ASK_PRIMED;
 		for (size_t i = 0; i < look->subjects.count; i++)
 			check_subject(look, i);
 	} else {

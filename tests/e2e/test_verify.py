@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from gateway import HOWTO, SETUP
+from gateway import HOWTO, IPSEC, PRIVATE, SETUP
 from lab import DEST, SOURCE, WEST, WEST6, reverse, until
 
 OK, WARNING, FAILED = "ok", "warning", "failed"
@@ -225,6 +225,50 @@ def test_a_configuration_that_is_not_good_fails(lab, stopped):
     checks = verify(stopped.west, status=1)
     assert result(checks, "configuration")["result"] == FAILED
     assert result(checks, "TUN")["result"] == OK
+
+
+def test_an_anchor_that_is_not_theirs_leaves_open_what_is_signed(lab, stopped):
+    anchor = lab.dir / "foreign"
+    anchor.write_text(". IN DS 4711 13 2 " + "00" * 32 + "\n")
+    stopped.west.configure(SIGNED, HOWTO, anchor=anchor)
+    checks = verify(stopped.west, status=1)
+    assert result(checks, "trust anchor")["result"] == FAILED
+    assert "is not signed" not in str(checks), "nobody can know"
+
+
+def test_what_a_gateway_left_behind_is_named(lab, stopped):
+    stopped.west.configure(SETUP, PRIVATE)
+    stopped.west.start()
+    stopped.west.stop()
+    [left] = [c for c in verify(stopped.west) if c["check"] == "steering"]
+    assert left["result"] == WARNING and "blocked" in left["what"] and "stop --open" in left["do"]
+    stopped.west.stop("--open")
+    assert not [c for c in verify(stopped.west) if c["check"] == "steering"]
+
+
+@pytest.mark.parametrize("before, said", [
+    ("mount --bind /dev/null /usr/sbin/nft", "cannot be run"),
+    ("mount -t tmpfs none /usr/sbin", "nft is missing; install"),
+    ("true", "CAP_NET_ADMIN"),
+])
+def test_why_there_is_no_nftables_is_told(lab, stopped, before, said):
+    weak = "setpriv --bounding-set -net_admin " if before == "true" else ""
+    done = lab.west.run("unshare", "-m", "sh", "-c", f"{before} && {weak}{IPSEC} checkconfig",
+                        check=False, env=stopped.west.env)
+    assert done.returncode == 1 and said in done.stderr, done.stderr
+
+
+def test_a_full_disk_keeps_no_gateway_down(lab, stopped):
+    run = stopped.west.rundir
+    run.mkdir(exist_ok=True)
+    script = (f"mount -t tmpfs -o size=64k none {run}; dd if=/dev/zero of={run}/x bs=4k 2>/dev/null;"
+              f" {IPSEC} start && {IPSEC} status; {IPSEC} stop --open")
+    with open(lab.dir / "full.log", "w") as log:
+        done = lab.west.run("unshare", "-m", "sh", "-c", script, stderr=log, check=False,
+                            env=stopped.west.env)
+    said = (lab.dir / "full.log").read_text()
+    assert "is running" in done.stdout, said
+    assert "wildswan.pid: No space left on device" in said
 
 
 def test_signatures_are_told(lab, stopped):
