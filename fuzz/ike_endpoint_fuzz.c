@@ -52,6 +52,8 @@ static void take_news(struct end *end)
 		case NEWS_CHILD_FAILED:
 			tally.failed++;
 			break;
+		case NEWS_REFUSED_UNPROVEN:
+			break;
 		case NEWS_SA_GONE:
 			tally.sas_gone++;
 			break;

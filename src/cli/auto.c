@@ -22,6 +22,18 @@ static void print_end(const json_t *conn, const char *end, const char *subnet)
 	printf("%s", cli_text(conn, end));
 }
 
+/* Of what is not as it should be: how far it is, and why. */
+static void print_progress(const json_t *conn)
+{
+	const char *progress = cli_text(conn, "progress");
+
+	if (strcmp(progress, "failed") != 0 && strcmp(progress, "negotiating") != 0)
+		return;
+	printf(", %s", progress);
+	if (json_is_string(json_object_get(conn, "reason")))
+		printf(" (%s)", cli_text(conn, "reason"));
+}
+
 static void print_conns(const json_t *conns)
 {
 	json_t *conn;
@@ -33,11 +45,11 @@ static void print_conns(const json_t *conns)
 		print_end(conn, "left", "leftsubnet");
 		printf("...");
 		print_end(conn, "right", "rightsubnet");
-		printf("; %s%s%s; type %s, failureshunt %s, auto %s\n",
-		       is(conn, "added") ? "added" : "not added",
-		       is(conn, "routed") ? ", routed" : "", is(conn, "up") ? ", up" : "",
-		       cli_text(conn, "type"), cli_text(conn, "failureshunt"),
-		       cli_text(conn, "auto"));
+		printf("; %s%s%s", is(conn, "added") ? "added" : "not added",
+		       is(conn, "routed") ? ", routed" : "", is(conn, "up") ? ", up" : "");
+		print_progress(conn);
+		printf("; type %s, failureshunt %s, auto %s\n", cli_text(conn, "type"),
+		       cli_text(conn, "failureshunt"), cli_text(conn, "auto"));
 	}
 }
 
@@ -85,13 +97,26 @@ static const json_t *conn_named(const json_t *conns, const char *name)
 	return NULL;
 }
 
+/* What was said on the way, once. */
+static void tell_said(const json_t *conn, const char *name, char *said, size_t size)
+{
+	const char *now = cli_text(conn, "reason");
+
+	if (!json_is_string(json_object_get(conn, "reason")) || strcmp(now, said) == 0)
+		return;
+	string_copy(said, size, now);
+	fprintf(stderr, "conn %s: %s; still trying\n", name, said);
+}
+
 /* What came of it: CLI_DONE or CLI_FAILED, or -1: nothing yet. */
-static int outcome(const json_t *conn, const char *name)
+static int outcome(const json_t *conn, const char *name, char *said, size_t size)
 {
 	const char *progress = cli_text(conn, "progress");
 
-	if (strcmp(progress, "negotiating") == 0)
+	if (strcmp(progress, "negotiating") == 0) {
+		tell_said(conn, name, said, size);
 		return -1;
+	}
 	if (strcmp(progress, "failed") == 0)
 		return cli_fail("conn %s: failed, %s", name, cli_text(conn, "reason"));
 	if (strcmp(progress, "up") != 0)
@@ -106,19 +131,22 @@ static int wait_until_up(const struct cli *cli, const char *name)
 	enum { STEPS = 600 };
 	static const struct timespec step = { .tv_nsec = 100000000 };
 
+	char said[256] = "";
+
 	for (int i = 0; i < STEPS; i++) {
 		json_t *conns;
 		int status;
 
 		if (!cli_ask(cli, json_pack("{s:s}", "command", "conns"), &conns, &status))
 			return status;
-		status = outcome(conn_named(conns, name), name);
+		status = outcome(conn_named(conns, name), name, said, sizeof(said));
 		json_decref(conns);
 		if (status >= 0)
 			return status;
 		nanosleep(&step, NULL);
 	}
-	return cli_fail("conn %s: no answer yet; the attempt goes on", name);
+	return cli_fail("conn %s: %s; the attempt goes on", name,
+	                said[0] != '\0' ? said : "no answer yet");
 }
 
 static int act(struct cli *cli, const char *action)

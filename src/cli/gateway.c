@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "cli/hostkey.h"
+#include "opportunism/conns.h"
 
 static bool told(const char *error)
 {
@@ -131,6 +132,46 @@ static bool make_plan(struct gateway *g, bool before_network)
 	return !before_network || widen_own_rows(&g->plan);
 }
 
+static bool is_own(const struct plan *plan, const struct ip *address)
+{
+	for (size_t i = 0; i < plan->own_count; i++) {
+		if (ip_equal(&plan->own[i], address))
+			return true;
+	}
+	return false;
+}
+
+/* What can be seen beforehand of conns that will come to nothing. It is no mistake: an address may
+ * come, and a secret may be added with the peer. */
+static void warn_of_conns(const struct gateway *g)
+{
+	const struct own_addresses own = { g->plan.own4, g->plan.own6, g->plan.own,
+		                           g->plan.own_count };
+	struct conns conns;
+
+	conns_load(&conns, &g->files.conf, &g->files.secrets, &own);
+	for (size_t i = 0; i < conns.count; i++) {
+		const struct conn_state *conn = &conns.list[i];
+		bool wants_secret =
+		    conn->conn.type == CONN_TUNNEL && conn->theirs.kind == END_ADDRESS &&
+		    (conn->ours.auth == CONN_SECRET || conn->theirs.auth == CONN_SECRET);
+
+		if (!conn->is_added)
+			continue;
+		if (conn->ours.kind == END_ADDRESS && !g->plan.has_more_addresses &&
+		    !is_own(&g->plan, &conn->ours.address))
+			cli_fail("warning: %s:%u: conn %s: neither left nor right is an address of "
+			         "this machine",
+			         conn->conn.file, conn->conn.line, conn->conn.name);
+		if (wants_secret && conn->psk < 0)
+			cli_fail(
+			    "warning: %s:%u: conn %s: no shared secret in ipsec.secrets is for "
+			    "its two ends; add a line `OURS THEIRS : PSK \"...\"`",
+			    conn->conn.file, conn->conn.line, conn->conn.name);
+	}
+	conns_wipe(&conns);
+}
+
 static bool find_users(struct gateway *g)
 {
 	char error[512];
@@ -143,8 +184,12 @@ bool gateway_read(const struct cli *cli, enum gateway_purpose purpose, struct ga
 	*out = (struct gateway){ 0 };
 	if (!files_read(cli, purpose != GATEWAY_CHECK, &out->files))
 		return false;
-	if (check_keys(&out->files) && find_users(out) && make_plan(out, purpose == GATEWAY_STEER))
+	if (check_keys(&out->files) && find_users(out) &&
+	    make_plan(out, purpose == GATEWAY_STEER)) {
+		if (purpose != GATEWAY_STEER)
+			warn_of_conns(out);
 		return true;
+	}
 	files_wipe(&out->files);
 	return false;
 }

@@ -155,7 +155,10 @@ static void see_conn(void *ctx, const struct conn_view *view)
 	                   "name", view->name, "added", (int)view->is_added, "routed",
 	                   (int)view->is_routed, "up", (int)(view->progress == CONN_UP), "progress",
 	                   conn_progress_name(view->progress), "reason",
-	                   view->progress == CONN_FAILED ? json_string(view->reason) : json_null(),
+	                   view->reason == NULL || view->progress < CONN_FAILED ||
+	                           view->progress > CONN_NEGOTIATING
+	                       ? json_null()
+	                       : json_string(view->reason),
 	                   "type", types[c->type], "left", end_text(&c->left), "leftsubnet",
 	                   end_subnet(&c->left), "right", end_text(&c->right), "rightsubnet",
 	                   end_subnet(&c->right), "auto", autos[c->auto_action], "keyingtries",

@@ -18,8 +18,7 @@ void auth_refuse(struct ike_sa *sa, uint16_t notify, struct bytes data, enum ike
 	struct ike_id peer_id = id_kept(&sa->peer_id);
 
 	log_line(&sa->ike->settings.log, LOG_INFO, "ike %s: IKE_AUTH of %s refused: %s",
-	         ip_text(&sa->path.remote.address).s, id_text(&peer_id).s,
-	         ike_reason_text(reason));
+	         ip_text(&sa->path.remote.address).s, id_text(&peer_id).s, ike_reason_text(reason));
 	response_send_notify(sa, notify, data);
 	ike_sa_report_end(sa, reason, false);
 	ike_sa_linger(sa, now);
@@ -135,6 +134,10 @@ static void choose_child(struct ike_sa *sa)
 	    !proposals_choose(&offered, &allowed, KEX_NONE, &hs->child->choice) ||
 	    !child_spi_is_valid(hs->child->choice.spi))
 		hs->child_error = NOTIFY_NO_PROPOSAL_CHOSEN;
+	if (hs->child_error != 0)
+		log_line(&sa->ike->settings.log, LOG_INFO,
+		         "ike %s: no child for it: no common algorithms, see esp=",
+		         ip_text(&sa->path.remote.address).s);
 }
 
 /* False: IKE_SA_INIT agreed on what this peer may not use (SA-14). */

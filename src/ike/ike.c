@@ -472,7 +472,7 @@ static void on_silence(struct ike_sa *sa, struct instant now)
 
 	successor_release(sa, now);
 	if (sa->state == IKE_SA_INIT_SENT && sa->hs->refusal != 0)
-		reason = IKE_REASON_UNPROTECTED_REFUSAL;
+		reason = init_refusal_reason(sa->hs->refusal);
 	ike_sa_end(sa, reason, false);
 }
 

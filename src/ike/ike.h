@@ -78,6 +78,7 @@ struct ike_certs {
 	X(CRASHED, "the peer restarted and proved it")                           \
 	X(SILENT, "no answer")                                                   \
 	X(UNPROTECTED_REFUSAL, "refused without proof")                          \
+	X(UNPROTECTED_NO_PROPOSAL, "no common algorithms, said without proof")   \
 	X(AUTHENTICATION_FAILED, "the peer refused our authentication")          \
 	X(BAD_SIGNATURE, "the peer's signature does not fit its published keys") \
 	X(BAD_SECRET, "the peer has another shared secret (PSK, or PPK)")        \
@@ -168,14 +169,17 @@ struct ike_owner {
 	void (*child_up)(void *ctx, ike_handle sa, uint64_t tag, const struct child_sa *child);
 	void (*child_gone)(void *ctx, ike_handle sa, uint32_t spi_in, enum ike_reason reason);
 	/* The peer makes no successor of that CHILD SA on this IKE SA, or none of the IKE SA itself
-	 * (NO_ADDITIONAL_SAS, NO_PROPOSAL_CHOSEN): a new IKE SA can begin with it, and this one go then (TS-16). May come
-	 * again. May be NULL: the CHILD SA lives to its end. */
+	 * (NO_ADDITIONAL_SAS, NO_PROPOSAL_CHOSEN): a new IKE SA can begin with it, and this one go
+	 * then (TS-16). May come again. May be NULL: the CHILD SA lives to its end. */
 	void (*child_unrenewed)(void *ctx, ike_handle sa, uint32_t spi_in);
 	/* A new IKE SA took over the handle. May be NULL. */
 	void (*sa_rekeyed)(void *ctx, ike_handle sa);
 	/* Initiator: the response to IKE_AUTH is there, and says who the peer claims to be; keys to
 	 * check that are still missing. May be NULL. */
 	void (*keys_wanted)(void *ctx, ike_handle sa, uint64_t tag, const struct ike_id *peer_id);
+	/* Initiator: an answer to IKE_SA_INIT that anybody could have sent says why there will be
+	 * no IKE SA. The attempt goes on (INI-7). Comes once. May be NULL. */
+	void (*refused_unproven)(void *ctx, ike_handle sa, uint64_t tag, enum ike_reason reason);
 	/* What was asked for with `tag` will not come. `proven`: an authenticated peer said so. */
 	void (*child_failed)(void *ctx, ike_handle sa, uint64_t tag, enum ike_reason reason,
 	                     bool proven);

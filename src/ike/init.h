@@ -15,6 +15,8 @@ enum { AMPLIFICATION_MAX = 3 };
 /* Octets of either message of ours. */
 enum { INIT_MAX = 2048 };
 
+/* What an unprotected error comes to, if nothing better does. */
+enum ike_reason init_refusal_reason(uint16_t refusal);
 /* Initiator: writes the request from sa->hs and sends it. False: this machine cannot. */
 MUST_USE bool init_start(struct ike_sa *sa, struct instant now);
 void init_on_response(struct ike_sa *sa, const struct path *path, const struct ike_header *header,

@@ -120,6 +120,28 @@ static void on_invalid_ke(struct ike_sa *sa, struct bytes data, struct instant n
 	retry(sa, now);
 }
 
+enum ike_reason init_refusal_reason(uint16_t refusal)
+{
+	return refusal == NOTIFY_NO_PROPOSAL_CHOSEN ? IKE_REASON_UNPROTECTED_NO_PROPOSAL
+	                                            : IKE_REASON_UNPROTECTED_REFUSAL;
+}
+
+static void note_refusal(struct ike_sa *sa, uint16_t type)
+{
+	const struct ike_owner *owner = &sa->ike->owner;
+	bool is_first = sa->hs->refusal == 0;
+
+	sa->hs->refusal = type;
+	if (!is_first)
+		return;
+	log_line(&sa->ike->settings.log, LOG_INFO,
+	         "ike %s: refused without proof, %s; the attempt goes on",
+	         ip_text(&sa->path.remote.address).s, notify_name(type));
+	if (owner->refused_unproven != NULL)
+		owner->refused_unproven(owner->ctx, sa->handle, sa->hs->wish.tag,
+		                        init_refusal_reason(type));
+}
+
 static void on_notifies(struct ike_sa *sa, const struct payloads *p, struct instant now)
 {
 	struct notify n;
@@ -130,9 +152,7 @@ static void on_notifies(struct ike_sa *sa, const struct payloads *p, struct inst
 		return on_invalid_ke(sa, n.data, now);
 	if (!payloads_find_error(p, &n))
 		return ike_drop(sa->ike, IKE_DROP_MALFORMED);
-	sa->hs->refusal = n.type;
-	log_line(&sa->ike->settings.log, LOG_DEBUG, "ike %s: unprotected %s, still waiting",
-	         ip_text(&sa->path.remote.address).s, notify_name(n.type));
+	note_refusal(sa, n.type);
 }
 
 /* Is the answer one of our own combinations, with a KE that fits? */

@@ -118,6 +118,9 @@ static bool choose(struct init_request *r, struct instant now)
 	sent = gate_prefers_quick(r->ike, ke.method, now) ? KEX_NONE : ke.method;
 	if (!proposals_choose(&offered, &allowed, sent, &r->choice)) {
 		refuse(r, NOTIFY_NO_PROPOSAL_CHOSEN, (struct bytes){ 0 }, now);
+		log_line(&r->ike->settings.log, LOG_INFO,
+		         "ike %s: IKE_SA_INIT refused: no common algorithms, see ike=",
+		         ip_text(&r->path->remote.address).s);
 		return false;
 	}
 	if (r->choice.suite.kex != ke.method) {

@@ -88,9 +88,12 @@ static void what_the_responder_does_not_allow_is_refused(void **state)
 	initiate_with(WEST, &mine);
 	pass_all(&t);
 	assert_int_equal(count_news(&t.end[EAST], NEWS_SA_UP), 0);
+	assert_int_equal(last_news(&t.end[WEST], NEWS_REFUSED_UNPROVEN)->reason,
+	                 IKE_REASON_UNPROTECTED_NO_PROPOSAL);
 	live_ms(&t, 200000);
+	assert_int_equal(count_news(&t.end[WEST], NEWS_REFUSED_UNPROVEN), 1); /* not each time */
 	assert_int_equal(last_news(&t.end[WEST], NEWS_SA_GONE)->reason,
-	                 IKE_REASON_UNPROTECTED_REFUSAL);
+	                 IKE_REASON_UNPROTECTED_NO_PROPOSAL);
 	expect_nothing_left(&t);
 }
 
@@ -375,8 +378,8 @@ static void a_peer_of_single_pairs_is_asked_for_the_packets_pair(void **state)
 /* TS-5: the packet that waits is named first, and takes nothing away from the ranges. */
 static void the_packet_is_named_before_the_ranges(void **state)
 {
-	const struct ike_packet packet = { ip_v4(10, 1, 0, 77), ip_v4(10, 2, 0, 88),
-		                           .protocol = 6, .has_ports = true,
+	const struct ike_packet packet = { ip_v4(10, 1, 0, 77),  ip_v4(10, 2, 0, 88),
+		                           .protocol = 6,        .has_ports = true,
 		                           .source_port = 40000, .destination_port = 80 };
 	const struct traffic_selector from = { range_of_ip(&packet.source), 6, 40000, 40000 };
 	const struct traffic_selector to = { range_of_ip(&packet.destination), 6, 80, 80 };
@@ -464,8 +467,7 @@ static void the_first_child_is_asked_for_by_the_packets_pair_too(void **state)
 	struct ike_wish wish = wish_of(&t, WEST);
 	ike_handle sa;
 
-	wish.packet = (struct ike_packet){ t.end[WEST].inside, t.end[EAST].inside,
-		                           .protocol = 0 };
+	wish.packet = (struct ike_packet){ t.end[WEST].inside, t.end[EAST].inside, .protocol = 0 };
 	sa = initiate_wish(&t, WEST, &wish);
 	ike_set_peer_keys(t.end[WEST].ike, sa, &t.end[WEST].trusted, 1, t.now);
 	pass(&t, WEST, EXCHANGE_IKE_SA_INIT);

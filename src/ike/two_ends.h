@@ -42,7 +42,14 @@ struct job {
 	struct buf chain, ca, claimed; /* of the job's claim */
 };
 
-enum news_kind { NEWS_SA_UP, NEWS_CHILD_UP, NEWS_CHILD_GONE, NEWS_CHILD_FAILED, NEWS_SA_GONE };
+enum news_kind {
+	NEWS_SA_UP,
+	NEWS_CHILD_UP,
+	NEWS_CHILD_GONE,
+	NEWS_CHILD_FAILED,
+	NEWS_REFUSED_UNPROVEN,
+	NEWS_SA_GONE,
+};
 
 /* What the owner was told, in order. */
 struct news {
@@ -89,10 +96,10 @@ struct end {
 	const char *psk[2];
 	const char *ppk;        /* NULL: it has none */
 	struct ike_certs certs; /* unless empty: what it wants of the other end instead of a key */
-	const char *crash_secret;               /* NULL: none */
-	bool late_tokens;                       /* are made after what was asked for later */
-	bool holds_answers;                     /* questions stay open: settle() leaves them */
-	const struct kem *kem; /* offered and taken after two_ends_reopen(); NULL: none */
+	const char *crash_secret; /* NULL: none */
+	bool late_tokens;         /* are made after what was asked for later */
+	bool holds_answers;       /* questions stay open: settle() leaves them */
+	const struct kem *kem;    /* offered and taken after two_ends_reopen(); NULL: none */
 	const struct ike_profile *profile;      /* for whoever calls */
 	const struct ike_profile *peer_profile; /* for whoever has said who he is */
 	bool holds_jobs;
@@ -139,7 +146,8 @@ void pass_at(struct two_ends *t, enum side from, uint8_t exchange, const char *f
 void lose_at(struct two_ends *t, enum side from, const char *file, int line);
 /* The same with all that waits: the pieces of a message. */
 #define pass_whole(t, from, exchange) pass_whole_at(t, from, exchange, __FILE__, __LINE__)
-void pass_whole_at(struct two_ends *t, enum side from, uint8_t exchange, const char *file, int line);
+void pass_whole_at(struct two_ends *t, enum side from, uint8_t exchange, const char *file,
+                   int line);
 #define lose_whole(t, from) lose_whole_at(t, from, __FILE__, __LINE__)
 void lose_whole_at(struct two_ends *t, enum side from, const char *file, int line);
 /* It reaches the other end and stays in the queue too. */

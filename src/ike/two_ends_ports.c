@@ -124,6 +124,14 @@ static void on_child_failed(void *ctx, ike_handle sa, uint64_t tag, enum ike_rea
 	news->proven = proven;
 }
 
+static void on_refused_unproven(void *ctx, ike_handle sa, uint64_t tag, enum ike_reason reason)
+{
+	struct news *news = add_news(ctx, NEWS_REFUSED_UNPROVEN, sa);
+
+	news->tag = tag;
+	news->reason = reason;
+}
+
 static void on_sa_gone(void *ctx, ike_handle sa, enum ike_reason reason)
 {
 	add_news(ctx, NEWS_SA_GONE, sa)->reason = reason;
@@ -194,13 +202,16 @@ void two_ends_reopen(struct two_ends *t, enum side side)
 		.child_up = on_child_up,
 		.child_gone = on_child_gone,
 		.child_failed = on_child_failed,
+		.refused_unproven = on_refused_unproven,
 		.child_unrenewed = on_child_unrenewed,
 		.sa_gone = on_sa_gone,
 		.child_moved = on_child_moved,
 		.wants_rekey = on_wants_rekey,
 		.traffic = on_traffic,
 	};
-	const struct ike_settings settings = { .port = 500, .nat_port = 4500, .tries = 5, .kem = end->kem };
+	const struct ike_settings settings = {
+		.port = 500, .nat_port = 4500, .tries = 5, .kem = end->kem
+	};
 
 	end->ike = ike_new(&ports, &owner, &settings);
 }

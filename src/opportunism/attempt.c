@@ -89,6 +89,21 @@ static bool make_wish(const struct attempt *attempt, const struct reach_selector
 	return true;
 }
 
+/* Such an address may come, so it is tried; but nobody should have to guess why nothing answers. */
+static void tell_if_not_ours(const struct attempt *attempt, const struct ip *outer)
+{
+	const struct own_addresses *own = &attempt->opp->own;
+
+	for (size_t i = 0; i < own->count; i++) {
+		if (ip_equal(&own->all[i], outer))
+			return;
+	}
+	if (own->count > 0)
+		evidence_said(&attempt->flow->evidence, attempt->gateway,
+		              "neither end of the conn is an address of this machine",
+		              attempt->opp->now);
+}
+
 static enum ike_reason initiate(struct attempt *attempt, struct gateway_memory *memory)
 {
 	struct opportunism *opp = attempt->opp;
@@ -98,7 +113,9 @@ static enum ike_reason initiate(struct attempt *attempt, struct gateway_memory *
 
 	wanted_selectors(&wanted, attempt->flow);
 	if (!make_wish(attempt, &wanted, &wish)) {
-		attempt->flow->reason = FLOW_REASON_NO_HOST_KEY;
+		attempt->flow->reason = attempt->flow->conn->ours.auth == CONN_SECRET
+		                            ? FLOW_REASON_NO_SECRET
+		                            : FLOW_REASON_NO_HOST_KEY;
 		return IKE_REASON_LOCAL;
 	}
 	wish.is_restarting = memory_had_tunnel(memory, opp->now);
@@ -108,6 +125,7 @@ static enum ike_reason initiate(struct attempt *attempt, struct gateway_memory *
 	attempt->state = ATTEMPT_INIT;
 	pace_begin(attempt);
 	memory->negotiating = attempt->sa;
+	tell_if_not_ours(attempt, &wish.path.local.address);
 	sa = sa_add(opp, attempt->sa, &attempt->gateway->address);
 	sa->local = wish.path.local.address;
 	string_copy(sa->conn, sizeof(sa->conn), attempt->flow->conn->conn.name);
@@ -171,6 +189,15 @@ void attempt_go_on(struct attempt *attempt)
 		attempt_failed(attempt, reason);
 }
 
+void attempt_refused_unproven(struct opportunism *opp, uint64_t tag, enum ike_reason reason)
+{
+	struct attempt *attempt = attempt_find(opp, tag);
+
+	if (attempt != NULL && attempt->flow != NULL)
+		evidence_said(&attempt->flow->evidence, attempt->gateway, ike_reason_text(reason),
+		              opp->now);
+}
+
 void attempt_deny(struct attempt *attempt, enum flow_reason reason)
 {
 	struct flow *flow = attempt->flow;
@@ -219,7 +246,8 @@ static void tell_failure(struct attempt *attempt, enum ike_reason reason)
 
 	if (reason == IKE_REASON_SILENT && attempt->state != ATTEMPT_INIT)
 		said = "not asked again, it was silent a moment ago";
-	if (reason == IKE_REASON_LOCAL && flow->reason == FLOW_REASON_NO_HOST_KEY)
+	if (reason == IKE_REASON_LOCAL && (flow->reason == FLOW_REASON_NO_HOST_KEY ||
+	                                   flow->reason == FLOW_REASON_NO_SECRET))
 		said = flow_reason_text(flow->reason);
 	evidence_said(&attempt->flow->evidence, attempt->gateway, said, attempt->opp->now);
 }

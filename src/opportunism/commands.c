@@ -310,6 +310,23 @@ static enum conn_progress progress_of(const struct flow *flow)
 	return flow->inquiry != NULL && flow->inquiry->running > 0 ? CONN_NEGOTIATING : CONN_FAILED;
 }
 
+/* What its gateway said is more than that it refused. */
+static const char *reason_of(const struct flow *flow, enum conn_progress progress)
+{
+	enum flow_reason cause = flow_cause(flow);
+	const struct evidence_gateway *gateway;
+	const char *said = NULL;
+
+	STAILQ_FOREACH(gateway, &flow->evidence.gateways, next)
+	said = gateway->result;
+	if (progress == CONN_NEGOTIATING)
+		return said;
+	if (said != NULL && (cause == FLOW_REASON_REFUSED || cause == FLOW_REASON_FAILED ||
+	                     cause == FLOW_REASON_REFUSED_UNPROVEN))
+		return said;
+	return flow_reason_text(cause);
+}
+
 static void count_in(struct conn_view *view, const struct flow *flow)
 {
 	enum conn_progress progress = progress_of(flow);
@@ -317,7 +334,7 @@ static void count_in(struct conn_view *view, const struct flow *flow)
 	if (progress <= view->progress)
 		return;
 	view->progress = progress;
-	view->reason = flow_reason_text(flow_cause(flow));
+	view->reason = reason_of(flow, progress);
 }
 
 static void fill_progress(const struct opportunism *opp, const struct conn_state *conn,

@@ -50,7 +50,7 @@ struct peer_sa {
 	bool is_leaving;    /* its peer renews nothing on it: it goes with its last child (TS-16) */
 	enum ike_auth auth; /* how the peer proved its identity */
 	bool by_certificate;
-	char conn[CONN_NAME_MAX]; /* by whose rules it was made from here; "": by the peer */
+	char conn[CONN_NAME_MAX];    /* by whose rules it was made from here; "": by the peer */
 	char carries[CONN_NAME_MAX]; /* by whose rules its last child was made; "": none yet */
 	struct pubkey key; /* the one that authenticated the peer; PUBKEY_NONE unless it signed */
 	struct ike_id id;
@@ -85,10 +85,10 @@ struct gateway_memory {
 	struct hash_node by_address;
 	struct ip address;
 	struct instant silent_until;
-	struct duration silence;       /* of the last one; 0: it has answered since */
-	struct instant tunnel_seen;    /* a CHILD SA with it was there; 0 never */
-	struct instant failing_since;  /* the minute that `failures` are of */
-	unsigned failures;             /* negotiations that came to nothing */
+	struct duration silence;      /* of the last one; 0: it has answered since */
+	struct instant tunnel_seen;   /* a CHILD SA with it was there; 0 never */
+	struct instant failing_since; /* the minute that `failures` are of */
+	unsigned failures;            /* negotiations that came to nothing */
 	enum ike_reason last_failure;
 	ike_handle negotiating;        /* 0 if no IKE_SA_INIT of ours is under way */
 	TAILQ_HEAD(, attempt) waiting; /* for that negotiation */
@@ -105,6 +105,7 @@ enum event_kind {
 	EVENT_CHILD_UNRENEWED,
 	EVENT_SA_REKEYED,
 	EVENT_KEYS_WANTED,
+	EVENT_REFUSED_UNPROVEN,
 	EVENT_SA_GONE
 };
 
@@ -118,13 +119,13 @@ struct event {
 	uint32_t replaces; /* CHILD_UP */
 	enum child_start start;
 	uint8_t mark[CHILD_MARK_LEN]; /* CHILD_UP */
-	struct ip_pair pair; /* CHILD_UP: local and remote address */
-	bool is_pair;        /* CHILD_UP: the selectors are single addresses */
-	struct reach *reach; /* CHILD_UP; owned */
+	struct ip_pair pair;          /* CHILD_UP: local and remote address */
+	bool is_pair;                 /* CHILD_UP: the selectors are single addresses */
+	struct reach *reach;          /* CHILD_UP; owned */
 	struct path path;
 	enum ike_reason reason;
 	bool is_proven;
-	struct ike_id id; /* KEYS_WANTED */
+	struct ike_id id;                    /* KEYS_WANTED */
 	struct ike_claim *claim;             /* owned */
 	struct ike_established *established; /* owned */
 };
@@ -163,7 +164,7 @@ struct opportunism {
 	struct timer self_timer;
 	enum dnssec_mode dnssec;
 	struct duration shunt_idle;
-	bool is_other_world; /* while configured: answers of before may be others now */
+	bool is_other_world;         /* while configured: answers of before may be others now */
 	enum eroute_action overload; /* what a flow gets that there is no time for */
 	struct duration tunnel_idle;
 	struct hash closed; /* life.c: pairs whose tunnels were closed lately */
@@ -171,28 +172,28 @@ struct opportunism {
 	struct recovery *recovery; /* recover.c; NULL: there was nothing to recover */
 	uint64_t peers_version;
 
-	struct hash flows;           /* by pair */
-	struct fair_queue waiting;   /* flows that wait for the resolver */
-	struct fair_queue asking;    /* flows whose questions it has */
-	struct ip last_source;       /* of the newest flow that wants to ask */
-	struct instant others_asked; /* when that was another one than before; 0 never */
-	struct fair_queue shunts;    /* flows of opportunism with one, oldest first */
+	struct hash flows;               /* by pair */
+	struct fair_queue waiting;       /* flows that wait for the resolver */
+	struct fair_queue asking;        /* flows whose questions it has */
+	struct ip last_source;           /* of the newest flow that wants to ask */
+	struct instant others_asked;     /* when that was another one than before; 0 never */
+	struct fair_queue shunts;        /* flows of opportunism with one, oldest first */
 	LIST_HEAD(, flow) silent_shunts; /* that wait for a gateway, and some that do no more */
 	struct pace pace;
 	struct askers askers;
 	TAILQ_HEAD(, claim) waiting_claims; /* for another of their source */
 	bool has_done_asker;                /* some of them may go on */
-	LIST_HEAD(, tunnel) tunnels; /* with ranges: in no table of pairs */
+	LIST_HEAD(, tunnel) tunnels;        /* with ranges: in no table of pairs */
 	size_t tunnel_count;
 	bool is_policy_stale; /* a tunnel has another verdict than the rows say */
 	bool has_new_tunnel;
 	LIST_HEAD(, group_name) group_names;
-	bool has_new_names; /* of a policy file: an address, or another one */
-	struct hash attempts; /* by tag */
-	struct hash claims;   /* by IKE SA */
+	bool has_new_names;      /* of a policy file: an address, or another one */
+	struct hash attempts;    /* by tag */
+	struct hash claims;      /* by IKE SA */
 	struct hash claims_from; /* by outer source */
 	struct refusals refusals;
-	struct hash sas;      /* by handle */
+	struct hash sas;    /* by handle */
 	struct hash sas_at; /* by gateway */
 	LIST_HEAD(, peer_sa) sa_list;
 	TAILQ_HEAD(, peer_sa) idle_sas; /* up, without children, longest so first */

@@ -255,6 +255,8 @@ struct attempt *attempt_find(struct opportunism *opp, uint64_t tag);
 void attempt_go_on(struct attempt *attempt);
 /* The gateway said no, or nothing. */
 void attempt_failed(struct attempt *attempt, enum ike_reason reason);
+/* Nobody has proven it, so it decides nothing; it is told to whoever asks why. */
+void attempt_refused_unproven(struct opportunism *opp, uint64_t tag, enum ike_reason reason);
 /* What was found out forbids it: the flow is denied. */
 void attempt_deny(struct attempt *attempt, enum flow_reason reason);
 /* Those that waited for a negotiation: it ended well (0) or not. */

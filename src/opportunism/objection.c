@@ -84,6 +84,9 @@ const char *method_objection(const struct claim *claim)
 		return NULL;
 	switch (wanted) {
 	case IKE_AUTH_SIGNATURE:
+		if (claim->said.auth == IKE_AUTH_PSK && conn == NULL)
+			return "no conn with a shared secret is for it and the addresses it asks "
+			       "for (left=, right=, leftsubnet=, rightsubnet=)";
 		return claim->said.auth == IKE_AUTH_PSK
 		           ? "it used a shared secret where a signature is wanted"
 		           : "it gave no proof (NULL) where a signature is wanted";

@@ -187,7 +187,7 @@ struct conn_view {
 	bool is_added;
 	bool is_routed;
 	enum conn_progress progress; /* the best of its tunnels */
-	const char *reason;          /* FAILED: why */
+	const char *reason;          /* FAILED: why; NEGOTIATING: what was said so far, or NULL */
 	const struct conn *conn;
 };
 void opportunism_list_conns(const struct opportunism *opp,

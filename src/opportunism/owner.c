@@ -115,6 +115,14 @@ static void on_keys_wanted(void *ctx, ike_handle sa, uint64_t tag, const struct 
 	event->id = *peer_id;
 }
 
+static void on_refused_unproven(void *ctx, ike_handle sa, uint64_t tag, enum ike_reason reason)
+{
+	struct event *event = add_event(ctx, EVENT_REFUSED_UNPROVEN, sa);
+
+	event->tag = tag;
+	event->reason = reason;
+}
+
 static void on_sa_gone(void *ctx, ike_handle sa, enum ike_reason reason)
 {
 	add_event(ctx, EVENT_SA_GONE, sa)->reason = reason;
@@ -174,6 +182,7 @@ struct ike_owner core_owner(struct opportunism *opp)
 		                   .child_unrenewed = on_child_unrenewed,
 		                   .sa_rekeyed = on_sa_rekeyed,
 		                   .keys_wanted = on_keys_wanted,
+		                   .refused_unproven = on_refused_unproven,
 		                   .sa_gone = on_sa_gone,
 		                   .child_moved = on_child_moved,
 		                   .wants_rekey = wants_rekey,
@@ -424,6 +433,9 @@ static void handle_event(struct opportunism *opp, const struct event *event)
 		break;
 	case EVENT_KEYS_WANTED:
 		gateway_search_named(opp, event->tag, &event->id);
+		break;
+	case EVENT_REFUSED_UNPROVEN:
+		attempt_refused_unproven(opp, event->tag, event->reason);
 		break;
 	case EVENT_SA_GONE:
 		handle_sa_gone(opp, event);

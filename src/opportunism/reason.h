@@ -19,6 +19,7 @@
 	X(INSIDE, "its gateway is this machine")                                                   \
 	X(NO_FAMILY, "no address of ours in the family of its gateway")                            \
 	X(NO_HOST_KEY, "no host key of ours in ipsec.secrets")                                     \
+	X(NO_SECRET, "no shared secret for its gateway in ipsec.secrets")                          \
 	X(GATEWAY_SILENT, "its gateway does not answer")                                           \
 	X(REFUSED_UNPROVEN, "its gateway refused, unproven")                                       \
 	X(AUTH_REFUSED, "its gateway refused our authentication")                                  \

@@ -38,6 +38,7 @@ struct duration shunt_lifetime(const struct shunt_facts *facts)
 	case FLOW_REASON_MALFORMED:
 	case FLOW_REASON_WAS_PROTECTED:
 	case FLOW_REASON_NO_HOST_KEY:
+	case FLOW_REASON_NO_SECRET:
 	case FLOW_REASON_REFUSED_UNPROVEN:
 	case FLOW_REASON_TOO_WEAK:
 	case FLOW_REASON_AUTH_REFUSED:
@@ -134,7 +135,8 @@ static struct instant expiry(const struct flow *flow, enum flow_reason cause)
 	if (inquiry != NULL) {
 		since = instant_since(flow->opp->now,
 		                      inquiry->is_settled ? inquiry->answered : flow->opp->now);
-		facts.ttl = (struct duration){ answers_ttl(inquiry).ns - since.ns + STALE_MARGIN.ns };
+		facts.ttl =
+		    (struct duration){ answers_ttl(inquiry).ns - since.ns + STALE_MARGIN.ns };
 		look_at_gateways(flow, &facts);
 	}
 	return instant_after(flow->opp->now, shunt_lifetime(&facts));
@@ -231,7 +233,8 @@ void flow_restate_shunt(struct flow *flow, enum eroute_action action, enum flow_
 static bool is_of_this_machine(enum flow_reason cause)
 {
 	return cause == FLOW_REASON_INSIDE || cause == FLOW_REASON_NO_FAMILY ||
-	       cause == FLOW_REASON_NO_HOST_KEY || cause == FLOW_REASON_MAKESHIFT;
+	       cause == FLOW_REASON_NO_HOST_KEY || cause == FLOW_REASON_NO_SECRET ||
+	       cause == FLOW_REASON_MAKESHIFT;
 }
 
 bool flow_shunt_is_kept(const struct flow *flow, const struct conn_state *conn)
@@ -280,8 +283,8 @@ void flow_look_at_shunt(struct flow *flow)
 	else if (flow->inquiry != NULL || flow->carrier != NULL || flow_waits(flow) ||
 	         !instant_reached(flow->expires, opp->now))
 		timer_set(opp, &flow->timer, flow_shunt_due(flow));
-	else if (!shunt_is_renewed(flow->cause) || only_ends(flow) || !is_in_use(flow) || flow->conn == NULL ||
-	         flow_is_translated(&flow->pair, flow->conn))
+	else if (!shunt_is_renewed(flow->cause) || only_ends(flow) || !is_in_use(flow) ||
+	         flow->conn == NULL || flow_is_translated(&flow->pair, flow->conn))
 		flow_end(flow, "its time is over");
 	else if (must_wait(flow))
 		wait_to_ask(flow);
