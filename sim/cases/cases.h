@@ -131,6 +131,7 @@
 	X(a_name_revoked_ends_its_tunnel) \
 	X(road_warrior_with_an_address_of_others) \
 	X(road_warrior_that_asks_for_more_later) \
+	X(initial_contact_of_a_namesake) \
 	X(asked_for_somebody_else) \
 	X(a_conn_taken_out_takes_its_tunnel_along) \
 	X(a_pair_beside_its_ranges_outlives_a_reload) \

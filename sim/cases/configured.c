@@ -335,6 +335,38 @@ void road_warrior_that_asks_for_more_later(void)
 	sim_end(p.sim);
 }
 
+/* IC-2: whom a forged answer of the DNS calls by the same name began nothing anew for the other. */
+void initial_contact_of_a_namesake(void)
+{
+	static const char people[] = "\tleftsubnet=198.51.100.0/24\n\tright=%opportunistic\n"
+				     "\tauto=route\n";
+	static const char thief[] = "conn me\n\tleft=%defaultroute\n"
+				    "\tleftid=@west.example.net\n\tright=%opportunistic\n"
+				    "\tauto=route\n";
+	struct pair p;
+	struct gateway *namesake;
+	char east[512];
+
+	snprintf(east, sizeof(east),
+	         "conn sites\n\tleft=192.0.2.2\n\tleftsubnet=198.51.100.0/24\n"
+	         "\tright=192.0.2.1\n\trightsubnet=203.0.113.0/24\n"
+	         "\trightid=@west.example.net\n\tauthby=secret\n\tauto=add\n"
+	         "conn people\n\tleft=%%defaultroute\n%s",
+	         people);
+	p = start(SITES("\tleftid=@west.example.net\n\tauto=start\n"), east);
+	pair_publish_east(&p);
+	namesake = sim_gateway_with(p.sim, "namesake", "192.0.2.3", NULL, thief);
+	sim_publish_key_at(p.sim, "west.example.net", namesake);
+	sim_dns_trust(p.sim, "west.example.net", DNS_INSECURE);
+	sim_run_for(p.sim, SECONDS(5));
+	expect_tunnel(p.sim, source, destination);
+	sim_ping(p.sim, "192.0.2.3", destination);
+	sim_run_for(p.sim, SECONDS(5));
+	expect_tunnel(p.sim, "192.0.2.3", destination);
+	expect_sas(p.sim, p.east, 2, 2);
+	sim_end(p.sim);
+}
+
 /* AUT-8: east has no such name, and answers with no other one. */
 void asked_for_somebody_else(void)
 {

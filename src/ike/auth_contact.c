@@ -15,6 +15,15 @@ bool contact_is_first(const struct ike_sa *sa)
 	return true;
 }
 
+static bool may_replace(const struct ike_sa *sa, const struct ike_sa *other)
+{
+	const struct ike_owner *owner = &sa->ike->owner;
+
+	return other != sa && other->state == IKE_SA_UP && other->up_since.ns < sa->created.ns &&
+	       (owner->may_replace == NULL ||
+	        owner->may_replace(owner->ctx, sa->handle, &sa->hs->peer_key, other->handle));
+}
+
 void contact_drop_others(struct ike_sa *sa)
 {
 	struct ike_sa *other;
@@ -24,7 +33,7 @@ void contact_drop_others(struct ike_sa *sa)
 	if (!sa->profile->unique || sa->peer_auth == IKE_AUTH_NULL)
 		return;
 	for (other = peers_first_named(sa); other != NULL; other = peers_next_named(other)) {
-		if (other != sa && other->state == IKE_SA_UP && other->up_since.ns < sa->created.ns)
+		if (may_replace(sa, other))
 			ike_sa_end(other, IKE_REASON_REPLACED, true);
 	}
 }

@@ -9,6 +9,7 @@
 bool contact_is_first(const struct ike_sa *sa);
 /*
  * IC-2: the other IKE SAs of this pair of identities are from before the peer restarted. One that
- * came up after this handshake began is not: the peer had part in it.
+ * came up after this handshake began is not: the peer had part in it. Nor is one whose peer is
+ * known better: that the two have one name may be a forgery.
  */
 void contact_drop_others(struct ike_sa *sa);

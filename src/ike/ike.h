@@ -194,6 +194,10 @@ struct ike_owner {
 	/* A question that is answered at once: its time is nearly over, is it still wanted (RKY-7)?
 	 * May be NULL: yes. */
 	bool (*wants_rekey)(void *ctx, ike_handle sa, uint32_t spi_in);
+	/* A question that is answered at once: the peer of `sa`, which came up just now by `key`,
+	 * says that it has no other IKE SA; is `other`, of the same names, one that it may end
+	 * (IC-2)? May be NULL: yes. */
+	bool (*may_replace)(void *ctx, ike_handle sa, const struct pubkey *key, ike_handle other);
 	/* A question that is answered at once. May be NULL: then no CHILD SA was ever used. */
 	struct ike_traffic (*traffic)(void *ctx, uint32_t spi_in);
 };

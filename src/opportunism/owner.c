@@ -153,6 +153,18 @@ static bool wants_rekey(void *ctx, ike_handle sa, uint32_t spi_in)
 	return child_is_wanted(ctx, spi_in);
 }
 
+/* Whoever has the same key is the same, however well the DNS knew it then and now. */
+static bool may_replace(void *ctx, ike_handle handle, const struct pubkey *key, ike_handle other)
+{
+	struct opportunism *opp = ctx;
+	const struct peer_sa *newer = sa_find(opp, handle), *older = sa_find(opp, other);
+	enum strength strength =
+	    newer != NULL ? newer->strength : respond_key_strength(opp, handle);
+
+	return older == NULL || strength >= older->strength ||
+	       (key->type != PUBKEY_NONE && pubkey_equal(key, &older->key));
+}
+
 static const struct ike_profile *profile_towards(void *ctx, const struct path *path)
 {
 	const struct opportunism *opp = ctx;
@@ -186,6 +198,7 @@ struct ike_owner core_owner(struct opportunism *opp)
 		                   .sa_gone = on_sa_gone,
 		                   .child_moved = on_child_moved,
 		                   .wants_rekey = wants_rekey,
+		                   .may_replace = may_replace,
 		                   .traffic = on_traffic };
 }
 
