@@ -16,14 +16,7 @@ static struct pair start(uint64_t seed, const char *failure)
 
 static void meet(struct pair *p)
 {
-	sim_ping(p->sim, source, destination);
-	sim_run_until_idle(p->sim);
-	expect_tunnel(p->sim, source, destination);
-	expect_tunnel(p->sim, destination, source);
-	expect_arrived(p->sim, source, destination, 1, 0);
-	expect_arrived(p->sim, destination, source, 1, 0);
-	expect_sas(p->sim, p->west, 1, 1);
-	expect_sas(p->sim, p->east, 1, 1);
+	pair_meet(p);
 	sim_end(p->sim);
 }
 

@@ -31,25 +31,13 @@ static struct pair start(uint64_t seed)
 	return p;
 }
 
-static void meet(struct pair *p)
-{
-	sim_ping(p->sim, source, destination);
-	sim_run_until_idle(p->sim);
-	expect_tunnel(p->sim, source, destination);
-	expect_tunnel(p->sim, destination, source);
-	expect_arrived(p->sim, source, destination, 1, 0);
-	expect_arrived(p->sim, destination, source, 1, 0);
-	expect_sas(p->sim, p->west, 1, 1);
-	expect_sas(p->sim, p->east, 1, 1);
-}
-
 /* FRG-8 */
 void narrow_path(void)
 {
 	struct pair p = start(1);
 
 	sim_narrow(p.sim, NARROW);
-	meet(&p);
+	pair_meet(&p);
 	expect_true(p.sim, sim_now(p.sim).ns > SECONDS(3).ns);
 	sim_end(p.sim);
 }
@@ -64,7 +52,7 @@ void narrow_path_with_losses(void)
 		sim_lose_next(p.sim, p.west, p.east, nth);
 		sim_delay_next(p.sim, p.east, p.west, nth / 2, MILLISECONDS(700));
 		sim_double_next(p.sim, p.west, p.east, nth + 1);
-		meet(&p);
+		pair_meet(&p);
 		sim_end(p.sim);
 	}
 }

@@ -5,20 +5,6 @@
 #include "sim/cases/cases.h"
 #include "sim/cases/pair.h"
 
-static struct gateway *make_west(struct sim *sim, const char *failure)
-{
-	struct gateway *west = sim_gateway(sim, "west", "192.0.2.1", "203.0.113.0/24", failure);
-
-	sim_delegate(sim, source, west);
-	sim_publish_key(sim, west);
-	return west;
-}
-
-static struct gateway *make_east(struct sim *sim)
-{
-	return sim_gateway(sim, "east", "192.0.2.2", "198.51.100.0/24", NULL);
-}
-
 /* The outcome at west: in the clear, or for a private conn not at all. */
 static void expect_failure(struct sim *sim, const char *failure)
 {

@@ -10,20 +10,6 @@
 
 #include "sim/world.h"
 
-static struct gateway *make_west(struct sim *sim, const char *conf)
-{
-	struct gateway *west = sim_gateway_with(sim, "west", "192.0.2.1", "203.0.113.0/24", conf);
-
-	sim_delegate(sim, source, west);
-	sim_publish_key(sim, west);
-	return west;
-}
-
-static struct gateway *make_east(struct sim *sim)
-{
-	return sim_gateway(sim, "east", "192.0.2.2", "198.51.100.0/24", NULL);
-}
-
 /* OIN-8: the records in the cache are older than the gateway's key. */
 void changed_key_is_fetched_past_the_cache(void)
 {
