@@ -243,6 +243,62 @@ static inline uint64_t dropped(const struct gateway *gw, enum engine_drop drop)
 	return __atomic_load_n(&gw->shared.drops.count[drop], __ATOMIC_RELAXED);
 }
 
+static inline void wait_dropped(const struct gateway *gw, enum engine_drop drop, uint64_t count)
+{
+	struct instant end = instant_after(clock_now(), MILLISECONDS(TIMEOUT_MS));
+
+	while (dropped(gw, drop) < count && clock_now().ns < end.ns)
+		sched_yield();
+	assert_int_equal(dropped(gw, drop), count);
+}
+
+/* At the wire of `east`; without a UDP checksum, as RFC 3948 section 2.1 would have it. */
+static inline void send_marked(struct bytes datagram, int tos)
+{
+	union sockaddr_any address;
+	struct ip ip = ip_of(east.outside);
+	socklen_t len = sockaddr_from(&address, &ip, 4500);
+	int fd;
+
+	enter(&west);
+	fd = socket(AF_INET, SOCK_DGRAM, 0);
+	setsockopt(fd, IPPROTO_IP, IP_TOS, &tos, sizeof(tos));
+	setsockopt(fd, SOL_SOCKET, SO_NO_CHECK, &(int){ 1 }, sizeof(int));
+	assert_int_equal(sendto(fd, datagram.data, datagram.len, 0, &address.any, len),
+	                 datagram.len);
+	close(fd);
+}
+
+static inline void fill_mailbox(struct mailbox *m)
+{
+	while (mailbox_put(m, &(struct letter){ .kind = LETTER_IKE }, BYTES(NULL, 0)))
+		;
+}
+
+static inline unsigned take_letters(struct mailbox *m, enum letter_kind kind, uint32_t spi)
+{
+	struct letter letter;
+	unsigned count = 0;
+
+	while (mailbox_take(m, &letter)) {
+		count += letter.kind == kind && letter.spi == spi;
+		buf_free(&letter.datagram);
+	}
+	return count;
+}
+
+static inline void wait_taken_letter(struct mailbox *m, enum letter_kind kind, uint32_t spi)
+{
+	struct instant end = instant_after(clock_now(), MILLISECONDS(TIMEOUT_MS));
+	unsigned count = 0;
+
+	while (count == 0 && clock_now().ns < end.ns) {
+		count = take_letters(m, kind, spi);
+		sched_yield();
+	}
+	assert_int_equal(count, 1);
+}
+
 static inline int set_up(void **state)
 {
 	int namespace_before = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
