@@ -43,7 +43,7 @@ static const struct command {
 	  "  --rereadgroups\n"
 	  "              read the files of ipsec.d/policies again; they apply at once, all of\n"
 	  "              them or, with any mistake, none\n"
-	  "  --status    list the conns\n"
+	  "  --status    list the conns, how far each is, and why one has failed\n"
 	  "  --rollover  take the host key made with newhostkey --next into use; the old one\n"
 	  "              stays in ipsec.secrets until you take its line out\n",
 	  auto_command },
@@ -81,7 +81,8 @@ static const struct command {
 	{ "look", "[--json]", "list eroutes and security associations", "", look_command },
 	{ "showhostkey",
 	  "[--txt GATEWAY|@FQDN] [--key] [--ipseckey [GATEWAY|NAME]] [--precedence N] "
-	  "[--owner NAME] [--generic] [--next] [--left|--right] [--type rsa|ed25519|ecdsa]",
+	  "[--owner NAME] [--generic] [--next] [--left|--right] [--type rsa|ed25519|ecdsa] "
+	  "[--json]",
 	  "print our public keys as DNS records",
 	  "  --key                     KEY, for the reverse map of this gateway (the default)\n"
 	  "  --txt GATEWAY|@FQDN       TXT, for the reverse map of each client of this gateway\n"
