@@ -206,23 +206,29 @@ static bool same_resolver(const struct configuration *a, const struct configurat
 	return true;
 }
 
-/* The new one is in place before questions of the old one fail: the core may ask again at once. */
-static bool change_resolver(struct daemon *d, const struct configuration *conf, struct text *error)
+/* The one that the new configuration wants: the old one, if nothing about it has changed. */
+static struct resolver *next_resolver(struct daemon *d, const struct configuration *conf,
+                                      struct text *error)
 {
-	struct resolver *old = d->resolver;
-	struct resolver *new;
+	struct resolver *next;
 	char reason[256];
 
 	if (same_resolver(d->conf, conf))
-		return true;
-	new = resolver_of(d, conf, reason, sizeof(reason));
-	if (new == NULL) {
+		return d->resolver;
+	next = resolver_of(d, conf, reason, sizeof(reason));
+	if (next == NULL)
 		text_add(error, "%s", reason);
-		return false;
-	}
-	d->resolver = new;
-	resolver_free(old);
-	return true;
+	return next;
+}
+
+/* The new one is in place before questions of the old one fail: the core may ask again at once. */
+static void change_resolver(struct daemon *d, struct resolver *next)
+{
+	struct resolver *old = d->resolver;
+
+	d->resolver = next;
+	if (old != next)
+		resolver_free(old);
 }
 
 static bool same_users(const struct plan *a, const struct plan *b)
@@ -251,12 +257,18 @@ static void note_what_stays(struct daemon *d, const struct configuration *conf)
 		note(d, "dns-users= has changed");
 }
 
+/* The secrets come last of what may fail: once the signer has them there is no way back. */
 bool daemon_reload(struct daemon *d, struct configuration *conf, struct text *error)
 {
-	if (!load_secrets(d, conf, error) || !change_resolver(d, conf, error)) {
+	struct resolver *next = next_resolver(d, conf, error);
+
+	if (next == NULL || !load_secrets(d, conf, error)) {
+		if (next != d->resolver)
+			resolver_free(next);
 		configuration_free(conf);
 		return false;
 	}
+	change_resolver(d, next);
 	note_what_stays(d, conf);
 	configuration_free(d->conf);
 	d->conf = conf;

@@ -126,6 +126,20 @@ def test_sighup_with_an_error_changes_nothing(west):
     west.configure(SETUP, HOWTO)
 
 
+def test_a_reload_that_is_refused_changes_no_secrets(west):
+    """The resolver is the last to say no; by then the signer must not have them."""
+    write_secrets(west, psk("kept"))
+    west.ipsec("reload")
+    anchor = west.confs / "anchor"
+    anchor.write_text(". IN DS this is none\n")
+    write_secrets(west, psk("refused"), psk("kept"))
+    west.configure(SETUP.replace("dnssec=off", f"trust-anchor={anchor}"), HOWTO)
+    done = west.ipsec("reload", check=False)
+    assert done.returncode != 0 and "anchor" in done.stderr
+    check(west, "refused", "kept")
+    west.configure(SETUP, HOWTO)
+
+
 def status(pid):
     with open(f"/proc/{pid}/status", encoding="utf-8") as file:
         return dict(re.findall(r"^(\w+):\s*(.*)$", file.read(), re.M))
