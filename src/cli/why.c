@@ -158,7 +158,10 @@ static void print_gateways(const json_t *gateways, bool would)
 	{
 		bool is_call = would && !is_there(g, "result");
 
-		printf("  %-10s%s%s", is_call ? "would call" : i > 0 ? "" : "gateway",
+		printf("  %-10s%s%s",
+		       is_call ? "would call"
+		       : i > 0 ? ""
+		               : "gateway",
 		       is_call ? " " : "", cli_text(g, "address"));
 		if (is_there(g, "result"))
 			printf(": %s, %s", cli_text(g, "result"), cli_text(g, "at"));
@@ -305,12 +308,28 @@ static int watch(const struct cli *cli, const struct question *q, bool is_silent
 	return status;
 }
 
+/* A tunnel is not negotiated anew: what is told then are the steps by which it came. */
+static int tell_if_tunnel(const struct cli *cli, const struct question *q)
+{
+	json_t *result;
+	int status;
+
+	if (!cli_ask(cli, request("why", q), &result, &status))
+		return status;
+	if (strcmp(cli_text(json_object_get(result, "eroute"), "action"), "tunnel") == 0)
+		puts("It has a tunnel, which stays, and nothing is asked; this is how it came:");
+	json_decref(result);
+	return CLI_DONE;
+}
+
 static int try_now(const struct cli *cli, const struct question *q, bool wants_json)
 {
 	struct question asked = *q;
 	json_t *result;
-	int status;
+	int status = wants_json ? CLI_DONE : tell_if_tunnel(cli, q);
 
+	if (status != CLI_DONE)
+		return status;
 	if (!cli_ask(cli, request("try", q), &result, &status))
 		return status;
 	(void)take_address(json_string_value(json_object_get(result, "source")), &asked.source);

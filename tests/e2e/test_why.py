@@ -94,6 +94,9 @@ def test_try_decides_now_and_tells_each_step(lab, running):
     assert running.west.action(SOURCE, SECOND) == "tunnel"
     said = running.west.json("why", SECOND, "from", SOURCE, "--try")
     assert set(said) == KEYS | {"steps"} and said["eroute"]["action"] == "tunnel"
+    assert "It has a tunnel" not in done.stdout
+    again = running.west.ipsec("why", SECOND, "from", SOURCE, "--try").stdout
+    assert again.startswith("It has a tunnel, which stays, and nothing is asked")
     refused = running.west.ipsec("why", "127.0.0.1", "--try", check=False)
     assert refused.returncode == 1 and "can never be a peer" in refused.stderr
 
