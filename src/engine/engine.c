@@ -196,8 +196,8 @@ void engine_keep_device(struct engine *engine)
 	if (!tun_put_back(&tun, network_device_mtu(s->device)))
 		return;
 	restore_routes(engine);
-	log_line(&engine->log, LOG_ERROR, "%s: somebody changed its address or MTU; put back",
-	         s->device);
+	log_line(&engine->log, LOG_ERROR,
+	         "%s: somebody changed its address or MTU, or set it down; put back", s->device);
 }
 
 void engine_refresh_use(struct engine *engine)

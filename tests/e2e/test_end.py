@@ -114,9 +114,10 @@ def test_without_its_device_the_daemon_ends_and_nothing_leaves(lab, private_west
     assert not wire.frames().with_octets(PIECE)
 
 
-@pytest.mark.parametrize("damage", ["ip addr flush dev ipsec0", "ip addr del {west}/32 dev ipsec0"])
+@pytest.mark.parametrize("damage", ["ip addr flush dev ipsec0", "ip addr del {west}/32 dev ipsec0",
+                                    "ip link set ipsec0 down"])
 def test_the_address_of_ipsec0_is_put_back(lab, west, damage):
-    """Without one the kernel drops what is decrypted, and takes the trap's route as well."""
+    """Without one, or down, the kernel drops what is decrypted, and takes the trap's route as well."""
     assert lab.source.ping(DEST)
     lab.west.shell(damage.format(west=WEST))
     until("it works again", lambda: lab.source.ping(DEST, wait=1).received, timeout=3)

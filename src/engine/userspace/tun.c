@@ -166,6 +166,21 @@ bool tun_change(const char *name, const struct ip *before, const struct ip *afte
 	return ok;
 }
 
+/* False too if that cannot be told. */
+static bool is_down(const char *name)
+{
+	struct ifreq request = { 0 };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool is;
+
+	if (fd < 0)
+		return false;
+	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
+	is = ioctl(fd, SIOCGIFFLAGS, &request) == 0 && !(request.ifr_flags & IFF_UP);
+	close(fd);
+	return is;
+}
+
 /* Told of every address and link there is, so what is as it should be is not touched. */
 bool tun_put_back(const struct tun_settings *settings, unsigned mtu_now)
 {
@@ -174,7 +189,7 @@ bool tun_put_back(const struct tun_settings *settings, unsigned mtu_now)
 
 	if (index == 0)
 		return false;
-	if (mtu_now != 0 && mtu_now != settings->mtu)
+	if ((mtu_now != 0 && mtu_now != settings->mtu) || is_down(settings->name))
 		is_back = link_up(index, settings->mtu);
 	if (settings->address.family == IP_V4)
 		is_back |= address_request(index, &settings->address, RTM_NEWADDR,

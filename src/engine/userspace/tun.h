@@ -22,6 +22,6 @@ int tun_open(const struct tun_settings *settings, char *error, size_t size);
 /* Another address (IP_NONE: none) instead of `before`, and another MTU. */
 MUST_USE bool tun_change(const char *name, const struct ip *before, const struct ip *after,
                          unsigned mtu);
-/* Address and MTU as they should be, whoever changed them; `mtu_now` may be 0, not known. True:
+/* Up, address and MTU as they should be, whoever changed them; `mtu_now` may be 0, not known. True:
  * they were others. */
 MUST_USE bool tun_put_back(const struct tun_settings *settings, unsigned mtu_now);
