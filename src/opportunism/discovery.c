@@ -108,7 +108,20 @@ static struct gateway *insert_gateway(struct gateways *g, uint16_t precedence)
 	return &g->list[place];
 }
 
-/* Several records for one gateway are candidate keys of one gateway (CHS-3). */
+/* Another record prefers it more. */
+static void move_up(struct gateways *g, struct gateway *gateway, uint16_t precedence)
+{
+	struct gateway moved = *gateway;
+	size_t place = (size_t)(gateway - g->list);
+
+	moved.precedence = precedence;
+	for (; place > 0 && g->list[place - 1].precedence > precedence; place--)
+		g->list[place] = g->list[place - 1];
+	g->list[place] = moved;
+}
+
+/* Several records for one gateway are candidate keys of one gateway, which is as preferred as the
+ * best of them says (CHS-3). */
 static void take_record(struct gateways *g, const struct delegation *record, enum dns_trust trust,
                         const struct discovery_rules *rules)
 {
@@ -129,6 +142,8 @@ static void take_record(struct gateways *g, const struct delegation *record, enu
 	}
 	if (record->has_key)
 		gateway_add_key(gateway, &record->key);
+	if (record->precedence < gateway->precedence)
+		move_up(g, gateway, record->precedence);
 }
 
 static void drop_gateway(struct gateways *g, size_t i)

@@ -145,6 +145,30 @@ static void orders_by_precedence_and_gathers_keys(void **state)
 	discovery_wipe(&d);
 }
 
+/* CHS-2, CHS-3: with two records a gateway is as preferred as the better one says, in whatever order
+ * they come. */
+static void gateway_is_as_preferred_as_its_best_record(void **state)
+{
+	for (int turned = 0; turned <= 1; turned++) {
+		const struct delegation records[] = { names(turned ? 1 : 20, 7, 1), names(10, 8, 2),
+			                              names(turned ? 20 : 1, 7, 3) };
+		struct discovery d = { .ipseckey = found(DNS_SECURE, records, 3),
+			               .txt = answered(DNS_NO_DATA, DNS_SECURE) };
+		struct discovery_rules r = rules();
+		struct gateways g;
+		enum flow_reason reason;
+
+		assert_int_equal(discovery_decide(&d, &r, &g, &reason), DISCOVERY_GATEWAYS);
+		assert_int_equal(g.count, 2);
+		assert_int_equal(g.list[0].address.octets[3], 7);
+		assert_int_equal(g.list[0].precedence, 1);
+		assert_int_equal(g.list[0].key_count, 2);
+		assert_int_equal(g.list[1].address.octets[3], 8);
+		gateways_wipe(&g);
+		discovery_wipe(&d);
+	}
+}
+
 /* CHS-4, TXT-5, TXT-6 */
 static void skips_gateways_that_cannot_be_reached(void **state)
 {
@@ -198,6 +222,7 @@ int main(void)
 		cmocka_unit_test(waits_for_the_slower_answer_within_reason),
 		cmocka_unit_test(prefers_secure_data_and_then_ipseckey),
 		cmocka_unit_test(orders_by_precedence_and_gathers_keys),
+		cmocka_unit_test(gateway_is_as_preferred_as_its_best_record),
 		cmocka_unit_test(skips_gateways_that_cannot_be_reached),
 		cmocka_unit_test(unsigned_data_is_absent_when_dnssec_is_required),
 	};
