@@ -89,6 +89,8 @@
 	X(unchanged_key_makes_an_impostor)        \
 	X(unsigned_delegation_to_another)         \
 	X(unsigned_delegation_at_the_responder)   \
+	X(changed_key_of_a_gateway_by_name)       \
+	X(unsigned_address_of_a_gateway_by_name)  \
 	X(a_conn_has_its_own_word_on_dnssec)      \
 	X(weaker_key_does_not_stand_in_for_the_vouched_one) \
 	X(private_traffic_tries_every_gateway)    \

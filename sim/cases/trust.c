@@ -123,6 +123,63 @@ void unsigned_delegation_to_another(void)
 	}
 }
 
+/* IPK-5: what was fetched past the cache says nothing new of the address that the name has. */
+void changed_key_of_a_gateway_by_name(void)
+{
+	for (int is_signed = 0; is_signed <= 1; is_signed++) {
+		struct sim *sim = sim_new(1);
+		struct gateway *west = make_west(sim, CLIENT("")), *east = make_east(sim);
+
+		snprintf(east->fqdn, sizeof(east->fqdn), "east.example.net");
+		sim_publish_address(sim, "east.example.net", "192.0.2.2");
+		sim_dns_trust(sim, "east.example.net", is_signed ? DNS_SECURE : DNS_INSECURE);
+		sim_dns_trust(sim, destination, DNS_SECURE);
+		sim_delegate_to_name(sim, destination, "east.example.net", east);
+		sim_cache(sim, true);
+		sim_new_key(sim, east);
+		sim_withdraw(sim, destination);
+		sim_delegate_to_name(sim, destination, "east.example.net", east);
+		sim_packet(sim, source, destination);
+		sim_run_for(sim, SECONDS(20));
+		expect_tunnel(sim, source, destination);
+		expect_logged(sim, west, "its published keys have changed, tried again");
+		expect_logged(sim, west, is_signed ? "strength dnssec" : "strength dns\n");
+		sim_end(sim);
+	}
+}
+
+/* TRU-6: who may name another gateway by signed records alone does not have its address by an
+ * unsigned one. */
+void unsigned_address_of_a_gateway_by_name(void)
+{
+	static const struct {
+		const char *conf;
+		enum dns_trust address;
+		bool has_tunnel;
+	} cases[] = {
+		{ CLIENT(""), DNS_INSECURE, true },
+		{ CLIENT("\tunsigned-delegation=self\n"), DNS_INSECURE, false },
+		{ CLIENT("\tunsigned-delegation=self\n"), DNS_SECURE, true },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct sim *sim = sim_new(1);
+		struct gateway *west = make_west(sim, cases[i].conf), *east = make_east(sim);
+
+		snprintf(east->fqdn, sizeof(east->fqdn), "east.example.net");
+		sim_publish_address(sim, "east.example.net", "192.0.2.2");
+		sim_dns_trust(sim, "east.example.net", cases[i].address);
+		sim_dns_trust(sim, destination, DNS_SECURE);
+		sim_delegate_to_name(sim, destination, "east.example.net", east);
+		sim_packet(sim, source, destination);
+		sim_run_for(sim, SECONDS(20));
+		expect_eroute(sim, source, destination, cases[i].has_tunnel ? "tunnel" : "pass");
+		if (!cases[i].has_tunnel)
+			expect_logged(sim, west, "unsigned-delegation=self");
+		sim_end(sim);
+	}
+}
+
 /* AUZ-8: the same rule for who comes and says that it may speak for another. */
 void unsigned_delegation_at_the_responder(void)
 {

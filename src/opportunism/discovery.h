@@ -23,6 +23,7 @@ struct gateway {
 	enum dns_trust trust;
 	struct pubkey *keys; /* at most KEYS_MAX, owned; none: to be looked up (TXT-8) */
 	size_t key_count;
+	bool has_unsigned_address; /* its name led to it, unsigned: whatever else is signed */
 	bool is_tried; /* no record names it: the Destination itself (step 2B) */
 };
 

@@ -146,31 +146,56 @@ static bool is_own(const struct opportunism *opp, const struct ip *address)
 	return false;
 }
 
+/* What the conn wants signed, the name's address must be as well: an unsigned one names, whoever
+ * signed the name, any gateway at all (TRU-5, TRU-6). NONE: nothing against it. */
+static enum flow_reason address_objection(const struct attempt *attempt, const struct ip *address,
+                                          enum dns_trust trust)
+{
+	const struct flow *flow = attempt->flow;
+	struct discovery_rules rules = flow_discovery_rules(flow);
+
+	if (trust == DNS_SECURE)
+		return FLOW_REASON_NONE;
+	if (rules.dnssec == DNSSEC_REQUIRE)
+		return FLOW_REASON_UNSIGNED;
+	return rules.unsigned_self && !ip_equal(address, &flow->pair.destination)
+	           ? FLOW_REASON_UNSIGNED_OTHER
+	           : FLOW_REASON_NONE;
+}
+
 /* IPSECKEY gateway type 3: the chain is as weak as its weakest link (IPK-5). */
+static void take_address(struct attempt *attempt, const struct dns_answer *answer)
+{
+	struct gateway *gateway = attempt->gateway;
+	struct ip address = ip_from_octets(answer->rdata[0]);
+	enum flow_reason objection = address_objection(attempt, &address, answer->trust);
+
+	if (address.family == IP_NONE || ip_is_never_peer(&address) ||
+	    is_own(attempt->opp, &address))
+		return;
+	if (objection != FLOW_REASON_NONE) {
+		note_lack(attempt, answer->status, answer->trust, answer->ttl_s);
+		attempt->lack = attempt->lack == FLOW_REASON_NONE ? objection : attempt->lack;
+		return;
+	}
+	gateway->address = address;
+	gateway->has_unsigned_address |= answer->trust != DNS_SECURE;
+	gateway->trust = trust_min(gateway->trust, answer->trust);
+}
+
 static void on_address(struct lookup_client *client, unsigned slot, const struct dns_answer *answer)
 {
 	struct attempt *attempt = CONTAINER_OF(client, struct attempt, address_client);
 	struct gateway *gateway = attempt->gateway;
 	struct evidence_log *log = &attempt->flow->evidence;
-	bool is_usable =
-	    answer->status == DNS_FOUND && answer->trust != DNS_BOGUS &&
-	    (conn_dnssec(attempt->flow->conn, attempt->opp->dnssec) != DNSSEC_REQUIRE ||
-	     answer->trust == DNS_SECURE);
+	bool is_usable = answer->status == DNS_FOUND && answer->trust != DNS_BOGUS;
 
 	evidence_address(log, slot == SLOT_A ? DNS_TYPE_A : DNS_TYPE_AAAA, gateway->name, answer,
 	                 attempt->opp->now);
-	if (is_usable && answer->count > 0 &&
-	    (gateway->address.family == IP_NONE || slot == SLOT_A)) {
-		struct ip address = ip_from_octets(answer->rdata[0]);
-
-		if (address.family != IP_NONE && !ip_is_never_peer(&address) &&
-		    !is_own(attempt->opp, &address)) {
-			gateway->address = address;
-			gateway->trust = trust_min(gateway->trust, answer->trust);
-		}
-	}
 	if (!is_usable)
 		note_lack(attempt, answer->status, answer->trust, answer->ttl_s);
+	else if (answer->count > 0 && (gateway->address.family == IP_NONE || slot == SLOT_A))
+		take_address(attempt, answer);
 	if (client->pending > 0)
 		return;
 	if (gateway->address.family == IP_NONE)

@@ -94,6 +94,9 @@ static void finish(struct refetch *refetch)
 	/* A key the gateway has by itself counts only where the Destination's records have none. */
 	if (is_named && fresh.key_count == 0)
 		take_searched(refetch, &fresh);
+	/* Only keys were fetched: where its name leads is known as before (IPK-5). */
+	if (gateway->has_unsigned_address)
+		fresh.trust = trust_min(fresh.trust, DNS_INSECURE);
 	keep_evidence(refetch);
 	refetch_stop(attempt);
 	if (!has_news(&fresh, gateway)) {
