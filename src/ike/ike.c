@@ -347,9 +347,16 @@ void ike_expire_child(struct ike *ike, ike_handle handle, uint32_t spi_in, struc
 	ike_end_event(ike, sa);
 }
 
+/* Up on one side at least: a peer that has answered IKE_AUTH believes in it. */
+static bool is_up_for_peer(const struct ike_sa *sa)
+{
+	return sa->state == IKE_SA_UP || sa->state == IKE_SA_REPLACED ||
+	       sa->state == IKE_SA_KEYS_WANTED || sa->state == IKE_SA_RESPONSE_CHECKING;
+}
+
 static void delete_sa(struct ike_sa *sa, struct instant now)
 {
-	if (sa->state == IKE_SA_UP || sa->state == IKE_SA_REPLACED)
+	if (is_up_for_peer(sa))
 		ike_sa_close(sa, IKE_REASON_DELETED_BY_US, 0, now);
 	else if (sa->state != IKE_SA_CLOSING && sa->state != IKE_SA_LINGERING)
 		ike_sa_end(sa, IKE_REASON_DELETED_BY_US, false);
@@ -480,7 +487,11 @@ static void on_expiry(struct ike_sa *sa, struct instant now)
 {
 	switch (sa->state) {
 	case IKE_SA_KEYS_WANTED:
-		return ike_sa_close(sa, IKE_REASON_NO_KEYS, NOTIFY_AUTHENTICATION_FAILED, now);
+		return ike_sa_close_rejected(sa, IKE_REASON_NO_KEYS,
+		                             NOTIFY_AUTHENTICATION_FAILED, now);
+	case IKE_SA_RESPONSE_CHECKING:
+		return ike_sa_close_rejected(sa, IKE_REASON_LOCAL, NOTIFY_AUTHENTICATION_FAILED,
+		                             now);
 	case IKE_SA_REPLACED:
 		successor_on_delete(sa, now); /* as if it had come */
 		return ike_sa_close(sa, IKE_REASON_DELETED_BY_US, 0, now);
@@ -489,7 +500,6 @@ static void on_expiry(struct ike_sa *sa, struct instant now)
 	case IKE_SA_INIT_ANSWERED:
 		return ike_sa_end(sa, IKE_REASON_SILENT, false);
 	case IKE_SA_AUTH_MAKING:
-	case IKE_SA_RESPONSE_CHECKING:
 	case IKE_SA_AUTH_WANTED:
 	case IKE_SA_REQUEST_CHECKING:
 	case IKE_SA_RESPONSE_MAKING:

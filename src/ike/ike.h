@@ -302,8 +302,8 @@ void ike_rekey_child(struct ike *ike, ike_handle sa, uint32_t spi_in, struct ins
 void ike_expire_child(struct ike *ike, ike_handle sa, uint32_t spi_in, struct instant now);
 /* Delete to the peer; child_gone comes at once. */
 void ike_delete_child(struct ike *ike, ike_handle sa, uint32_t spi_in, struct instant now);
-/* Delete to the peer; children and the SA are reported gone at once. An SA that is not up yet is
- * just forgotten. */
+/* Delete to the peer; children and the SA are reported gone at once. An SA that is up neither
+ * here nor, as far as we know, at the peer is just forgotten. */
 void ike_delete(struct ike *ike, ike_handle sa, struct instant now);
 /* Deletes all SAs; new requests are ignored from now on. True once no answer is waited for. */
 void ike_shutdown(struct ike *ike, struct instant now);

@@ -226,9 +226,52 @@ static void a_signer_that_fails_ends_the_attempt(void **state)
 	expect_nothing_left(&t);
 }
 
+/* ERR-8: we have no time left to wait for keys, and the peer believes in a CHILD SA. */
+static void a_peer_is_told_that_nobody_waits_for_its_keys(void **state)
+{
+	ike_handle sa;
+
+	t.end[WEST].knows_no_keys = true;
+	sa = initiate(&t, WEST);
+	pass(&t, WEST, EXCHANGE_IKE_SA_INIT);
+	pass(&t, EAST, EXCHANGE_IKE_SA_INIT);
+	pass(&t, WEST, EXCHANGE_IKE_AUTH);
+	pass(&t, EAST, EXCHANGE_IKE_AUTH);
+	assert_int_equal(only_sa(&t, WEST)->state, IKE_SA_KEYS_WANTED);
+	ike_delete(t.end[WEST].ike, sa, t.now);
+	assert_int_equal(count_news(&t.end[WEST], NEWS_CHILD_FAILED), 1);
+	assert_int_equal(count_news(&t.end[WEST], NEWS_SA_GONE), 1);
+	pass(&t, WEST, EXCHANGE_INFORMATIONAL);
+	assert_int_equal(last_news(&t.end[EAST], NEWS_SA_GONE)->reason, IKE_REASON_DELETED_BY_PEER);
+	assert_int_equal(count_news(&t.end[EAST], NEWS_CHILD_GONE), 1);
+	expect_nothing_left(&t);
+}
+
+/* The same where the crypto pool is stuck; held packets wait for the peer's word (ERR-8). */
+static void a_peer_whose_proof_is_never_checked_is_told(void **state)
+{
+	initiate(&t, WEST);
+	pass(&t, WEST, EXCHANGE_IKE_SA_INIT);
+	pass(&t, EAST, EXCHANGE_IKE_SA_INIT);
+	pass(&t, WEST, EXCHANGE_IKE_AUTH);
+	settle(&t);
+	t.end[WEST].holds_jobs = true;
+	pass(&t, EAST, EXCHANGE_IKE_AUTH);
+	assert_int_equal(only_sa(&t, WEST)->state, IKE_SA_RESPONSE_CHECKING);
+	wait_ms(&t, 30100);
+	assert_int_equal(count_news(&t.end[WEST], NEWS_CHILD_FAILED), 0);
+	pass(&t, WEST, EXCHANGE_INFORMATIONAL);
+	assert_int_equal(count_news(&t.end[EAST], NEWS_CHILD_GONE), 1);
+	pass(&t, EAST, EXCHANGE_INFORMATIONAL);
+	assert_int_equal(last_news(&t.end[WEST], NEWS_CHILD_FAILED)->reason, IKE_REASON_LOCAL);
+	expect_nothing_left(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		CASE(a_peer_whose_proof_is_never_checked_is_told),
+		CASE(a_peer_is_told_that_nobody_waits_for_its_keys),
 		CASE(a_responder_with_another_key_is_told_and_left),
 		CASE(an_initiator_with_another_key_gets_no_sa),
 		CASE(an_owner_that_finds_no_key_refuses_the_sa),
