@@ -115,6 +115,7 @@ static bool file_add(struct bundle *b, const char *name, struct secret *text)
 	return true;
 }
 
+/* False: it cannot be read, or has another length by now: half of it would be another policy. */
 static bool read_whole(int fd, size_t size, struct secret *out)
 {
 	CLEANUP(secret_free) struct secret text = secret_new(size + 1);
@@ -131,9 +132,20 @@ static bool read_whole(int fd, size_t size, struct secret *out)
 			break;
 		len += (size_t)n;
 	}
+	if (len != size)
+		return false;
 	text.len = len;
 	*out = secret_move(&text);
 	return true;
+}
+
+/* In JSON any other would be missing, and with it all that the file says. */
+static bool is_utf8(const char *name)
+{
+	json_t *json = json_string(name);
+
+	json_decref(json);
+	return json != NULL;
 }
 
 /* Why this file may not be used, or NULL. */
@@ -162,8 +174,10 @@ static bool file_read(struct bundle *b, const char *path)
 		return false;
 	}
 	refusal = file_refusal(&st, b->is_secret);
+	if (refusal == NULL && !b->is_secret && !is_utf8(path)) /* secrets go another way */
+		refusal = "its name is no UTF-8";
 	if (refusal == NULL && !read_whole(fd, (size_t)st.st_size, &text))
-		refusal = "cannot be read";
+		refusal = "changes while it is read, or cannot be read; try again";
 	close(fd);
 	if (refusal == NULL && !file_add(b, path, &text))
 		refusal = "is too much: too many files, or too long ones";

@@ -106,6 +106,30 @@ static void secrets_that_others_can_read_are_refused(void **state)
 	bundle_free(b);
 }
 
+/* Its name would not survive JSON, and what it says would be missing where it is played. */
+static void a_file_whose_name_is_no_text_is_refused(void **state)
+{
+	struct bundle *b = bundle_new();
+	struct conf_reader reader = bundle_recorder(b, false);
+
+	put("b\xfcro.conf", "conn private\n", 0644);
+	put("a.conf", "one\n", 0644);
+	ask(&reader, "*.conf", false, "");
+	assert_non_null(strstr(bundle_complaints(b), "its name is no UTF-8"));
+	bundle_free(b);
+}
+
+/* Here its length is not what fstat() says, as it is while somebody writes it. */
+static void a_file_that_is_not_as_long_as_it_says_is_refused(void **state)
+{
+	struct bundle *b = bundle_new();
+	struct conf_reader reader = bundle_recorder(b, false);
+
+	ask(&reader, "/proc/version", false, "");
+	assert_non_null(strstr(bundle_complaints(b), "/proc/version: changes while it is read"));
+	bundle_free(b);
+}
+
 static void what_is_no_bundle_is_refused(void **state)
 {
 	static const char *const cases[] = {
@@ -136,6 +160,10 @@ int main(void)
 		                                remove_dir),
 		cmocka_unit_test_setup_teardown(secrets_that_others_can_read_are_refused, make_dir,
 		                                remove_dir),
+		cmocka_unit_test_setup_teardown(a_file_whose_name_is_no_text_is_refused, make_dir,
+		                                remove_dir),
+		cmocka_unit_test_setup_teardown(a_file_that_is_not_as_long_as_it_says_is_refused,
+		                                make_dir, remove_dir),
 		cmocka_unit_test(what_is_no_bundle_is_refused),
 	};
 
