@@ -229,7 +229,9 @@ static void on_readable(evutil_socket_t fd, short what, void *ctx)
 	n = receive(client, fd);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	if (n <= 0 || !take_line(client))
+	if (n == 0 && client->is_asked)
+		event_del(client->readable); /* it may still read: its reply is on its way */
+	else if (n <= 0 || !take_line(client))
 		client_free(client);
 }
 

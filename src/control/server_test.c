@@ -248,6 +248,33 @@ static void what_is_no_object_runs_nothing(void **state)
 	assert_int_equal(runs, 0);
 }
 
+/* As `printf ... | socat - UNIX-CONNECT:...` does. */
+static void who_says_that_nothing_more_comes_is_answered(void **state)
+{
+	static const char request[] = "{\"command\":\"echo\",\"value\":\"%0*d\"}\n";
+	enum { LEN = 1 << 20 };
+	char *line = new_array(LEN + sizeof(request), 1);
+	int len = sprintf(line, request, LEN, 1);
+	size_t got = 0;
+	ssize_t n = 0;
+	int fd = dial();
+
+	for (int sent = 0; sent < len; run_for_ms(2)) {
+		n = send(fd, line + sent, (size_t)(len - sent), MSG_DONTWAIT);
+		sent += n > 0 ? (int)n : 0;
+	}
+	assert_int_equal(shutdown(fd, SHUT_WR), 0);
+	run_for_ms(20);
+	while ((n = recv(fd, line, LEN, MSG_DONTWAIT)) > 0) {
+		got += (size_t)n;
+		run_for_ms(2);
+	}
+	assert_int_equal(n, 0);
+	assert_true(got > LEN);
+	close(fd);
+	free(line);
+}
+
 static void the_socket_is_its_owners(void **state)
 {
 	char path[128];
@@ -289,6 +316,7 @@ int main(void)
 		CASE(nobody_listening_is_told_from_trouble),
 		CASE(one_client_too_many_is_closed_and_others_stay),
 		CASE(what_is_no_object_runs_nothing),
+		CASE(who_says_that_nothing_more_comes_is_answered),
 		CASE(the_socket_is_its_owners),
 	};
 
