@@ -44,6 +44,15 @@ bool keeper_send(int fd, const struct keeper_message *message)
 	return n > 0;
 }
 
+void keeper_hint(int fd)
+{
+	uint8_t kind = KEEPER_HANGUP;
+	struct iovec data = { &kind, 1 };
+	const struct msghdr header = { .msg_iov = &data, .msg_iovlen = 1 };
+
+	(void)!sendmsg(fd, &header, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
 static void take(struct msghdr *from, int fds[KEEPER_FDS_MAX])
 {
 	struct cmsghdr *head = CMSG_FIRSTHDR(from);
@@ -55,7 +64,7 @@ static void take(struct msghdr *from, int fds[KEEPER_FDS_MAX])
 static bool is_kind(uint8_t kind)
 {
 	return kind == KEEPER_READ || kind == KEEPER_FILES || kind == KEEPER_TROUBLE ||
-	       kind == KEEPER_LOAD;
+	       kind == KEEPER_LOAD || kind == KEEPER_HANGUP;
 }
 
 enum keeper_step keeper_receive(int fd, struct keeper_message *out)

@@ -8,6 +8,8 @@
  *        <---- FILES, bundle and token    (what `ipsec start` hands over, control/start.h)
  *        <------ TROUBLE, lines of text   (or why it could not)
  *
+ *        <------ HANGUP                   somebody wants READ; it was told by SIGHUP
+ *
  *        LOAD, token ------------------>  redeems it
  *                                         LOAD, secrets ------------>  takes them, and tells the
  *        <------------------------------------ KEY, ..., LOADED over   daemon in its own stream
@@ -22,6 +24,7 @@ enum keeper_message_kind {
 	KEEPER_FILES = 'f',
 	KEEPER_TROUBLE = 't',
 	KEEPER_LOAD = 'l',
+	KEEPER_HANGUP = 'h',
 };
 
 enum { KEEPER_FDS_MAX = 2, KEEPER_TEXT_MAX = 4096 };
@@ -34,6 +37,8 @@ struct keeper_message {
 
 /* The descriptors stay the caller's. False: the other end is gone. */
 MUST_USE bool keeper_send(int fd, const struct keeper_message *message);
+/* HANGUP, without waiting: where there is no room for it, others like it are on their way. */
+void keeper_hint(int fd);
 
 enum keeper_step { KEEPER_MESSAGE, KEEPER_NOTHING, KEEPER_GONE };
 

@@ -18,6 +18,8 @@ enum { KEEPER_END_WAIT_MS = 500 };
 struct keeper_link {
 	int fd;
 	int process; /* pidfd: readable when it has ended */
+	bool is_reading; /* asked, not answered */
+	bool is_wanted;  /* the files may have changed since it was asked */
 	struct event *readable;
 	struct keeper_events events;
 };
@@ -128,6 +130,43 @@ static void link_lost(struct keeper_link *link)
 	link->events.gone(link->events.ctx);
 }
 
+/* One question at a time: what is asked meanwhile is one more behind its answer. Else a storm of
+ * signals would fill the sockets, and nothing else got through. */
+void keeper_link_read(struct keeper_link *link)
+{
+	const struct keeper_message message = { .kind = KEEPER_READ, .fds = { -1, -1 } };
+
+	link->is_wanted = link->is_reading;
+	if (!link->is_reading) /* gone: an event tells */
+		link->is_reading = keeper_send(link->fd, &message);
+}
+
+static void on_answer(struct keeper_link *link, struct keeper_message *message)
+{
+	bool again = link->is_wanted;
+
+	link->is_reading = link->is_wanted = false;
+	if (message->kind == KEEPER_FILES && message->fds[0] >= 0 && message->fds[1] >= 0) {
+		link->events.files(link->events.ctx, message->fds[0], message->fds[1]);
+	} else {
+		keeper_message_close(message);
+		link->events.trouble(link->events.ctx, message->text);
+	}
+	if (again)
+		keeper_link_read(link);
+}
+
+static void on_message(struct keeper_link *link, struct keeper_message *message)
+{
+	if (message->kind == KEEPER_FILES || message->kind == KEEPER_TROUBLE) {
+		on_answer(link, message);
+		return;
+	}
+	keeper_message_close(message);
+	if (message->kind == KEEPER_HANGUP)
+		keeper_link_read(link);
+}
+
 static void on_readable(evutil_socket_t fd, short what, void *ctx)
 {
 	struct keeper_link *link = ctx;
@@ -136,15 +175,8 @@ static void on_readable(evutil_socket_t fd, short what, void *ctx)
 
 	if (step == KEEPER_GONE)
 		link_lost(link);
-	if (step != KEEPER_MESSAGE)
-		return;
-	if (message.kind == KEEPER_FILES && message.fds[0] >= 0 && message.fds[1] >= 0) {
-		link->events.files(link->events.ctx, message.fds[0], message.fds[1]);
-		return;
-	}
-	keeper_message_close(&message);
-	if (message.kind == KEEPER_TROUBLE)
-		link->events.trouble(link->events.ctx, message.text);
+	if (step == KEEPER_MESSAGE)
+		on_message(link, &message);
 }
 
 bool keeper_link_attach(struct keeper_link *link, struct event_base *base,
@@ -153,14 +185,6 @@ bool keeper_link_attach(struct keeper_link *link, struct event_base *base,
 	link->events = *events;
 	link->readable = event_new(base, link->fd, EV_READ | EV_PERSIST, on_readable, link);
 	return link->readable != NULL && event_add(link->readable, NULL) == 0;
-}
-
-void keeper_link_read(struct keeper_link *link)
-{
-	const struct keeper_message message = { .kind = KEEPER_READ, .fds = { -1, -1 } };
-
-	/* Not now: so many were asked already that one of them will do. Gone: an event tells. */
-	(void)!keeper_send(link->fd, &message);
 }
 
 bool keeper_link_load(struct keeper_link *link, int token)

@@ -99,7 +99,7 @@ void keeper_run(const struct keeper *keeper)
 
 		if (*keeper->hangup) {
 			*keeper->hangup = 0;
-			ok = read_files(keeper);
+			keeper_hint(keeper->daemon);
 		}
 		if (n <= 0)
 			continue;

@@ -3,6 +3,7 @@ import base64
 import os
 import re
 import signal
+import time
 
 import pytest
 
@@ -138,6 +139,24 @@ def test_a_reload_that_is_refused_changes_no_secrets(west):
     assert done.returncode != 0 and "anchor" in done.stderr
     check(west, "refused", "kept")
     west.configure(SETUP, HOWTO)
+
+
+@pytest.mark.parametrize("to", ["daemon", "keeper"])
+def test_a_storm_of_sighup_is_a_few_reloads(west, to):
+    def count():
+        """With what the log left out."""
+        lines = [line for line in west.log().splitlines() if "reloaded: " in line]
+        return len(lines) + sum(int(n) for n in re.findall(r"\(and (\d+) like it\)", "\n".join(lines)))
+
+    before = count()
+    daemon, keeper, _ = family(west)
+    for _ in range(400):
+        os.kill(daemon if to == "daemon" else keeper, signal.SIGHUP)
+        time.sleep(0.0005)
+    west.ipsec("reload", timeout=5)
+    time.sleep(1.5)  # a line of the log tells how many like it were left out before
+    west.ipsec("reload", timeout=5)
+    assert before + 2 < count() < before + 100
 
 
 def status(pid):
