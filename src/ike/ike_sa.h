@@ -5,10 +5,11 @@
  * Private to this folder; the exchanges (init, auth_exchange, create_child, informational) work
  * on it.
  *
- *   Initiator  INIT_SENT -> [INTERMEDIATE_SENT] -> AUTH_MAKING -> AUTH_SENT -> [KEYS_WANTED] ->
- * RESPONSE_CHECKING -> UP Responder  INIT_ANSWERED -> AUTH_WANTED -> REQUEST_CHECKING ->
- * RESPONSE_MAKING -> UP both       ... -> CLOSING (our last request is under way; the owner
- * believes it gone) UP -> REPLACED (the peer rekeyed it; its Delete will come)
+ *   Initiator  INIT_SENT -> [INTERMEDIATE_SENT] -> AUTH_MAKING -> AUTH_SENT
+ *                -> [KEYS_WANTED] -> RESPONSE_CHECKING -> UP
+ *   Responder  INIT_ANSWERED -> AUTH_WANTED -> REQUEST_CHECKING -> RESPONSE_MAKING -> UP
+ *   both       ... -> CLOSING (our last request is under way; the owner believes it gone)
+ *              UP -> REPLACED (the peer rekeyed it; its Delete will come)
  *              ... -> LINGERING (only our last response is kept, for its retransmissions)
  *              ... -> DEAD (freed at the end of the event)
  */
