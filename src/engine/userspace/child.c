@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "engine/userspace/happens.h"
 #include "engine/userspace/transport.h"
 
 static bool child_expand_keys(struct child *child, const struct child_sa *sa)
@@ -66,7 +67,7 @@ struct child *esp_child_new(const struct child_sa *sa, unsigned mtu)
 
 const struct path *child_path(const struct child *child)
 {
-	const struct moved *moved = rcu_dereference(child->moved);
+	const struct moved *moved = PUBLISHED(child->moved);
 
 	return moved == NULL ? &child->path : &moved->path;
 }

@@ -5,23 +5,11 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "engine/userspace/happens.h"
+
 /* Chains stay short up to some 10^5 entries without the helper threads that resizing would need. */
 enum { BUCKETS = 1 << 16, RECENT = 4096 };
 #define MTU_KEPT SECONDS(600)
-
-/*
- * ThreadSanitizer does not see into the library that orders our accesses, so it is told: what is
- * added happens before it is found, and what readers did before it is freed.
- */
-#ifdef __SANITIZE_THREAD__
-void __tsan_acquire(void *at);
-void __tsan_release(void *at);
-#define HAPPENS_BEFORE(at) __tsan_release(at)
-#define HAPPENS_AFTER(at)  __tsan_acquire(at)
-#else
-#define HAPPENS_BEFORE(at) ((void)(at))
-#define HAPPENS_AFTER(at)  ((void)(at))
-#endif
 
 bool tables_init(struct tables *t, const uint64_t seed[2])
 {
@@ -88,12 +76,12 @@ struct child *tables_child(struct tables *t, uint32_t spi_in)
 
 const struct row *tables_row(struct tables *t, const struct ip_pair *pair)
 {
-	return rows_of_pair(rcu_dereference(t->rows), pair);
+	return rows_of_pair(PUBLISHED(t->rows), pair);
 }
 
 struct child *eroute_child(const struct eroute *eroute)
 {
-	struct child *child = rcu_dereference(eroute->child);
+	struct child *child = PUBLISHED(eroute->child);
 
 	return child == NULL || child_carries_no_more(child) ? NULL : child;
 }
@@ -152,7 +140,7 @@ static struct eroute *decide_by_ports(struct tables *t, const struct row_table *
 
 struct eroute *tables_decide(struct tables *t, struct ip_pair *pair, const struct shown *shown)
 {
-	const struct row_table *table = rcu_dereference(t->rows);
+	const struct row_table *table = PUBLISHED(t->rows);
 
 	pair->traffic = (struct traffic){ 0 };
 	if (table->has_ports) {
@@ -276,7 +264,7 @@ void tables_move_child(struct tables *t, uint32_t spi_in, const struct path *pat
 	moved = new_zeroed(sizeof(*moved));
 	moved->path = *path;
 	old = child->moved;
-	rcu_assign_pointer(child->moved, moved);
+	PUBLISH(child->moved, moved);
 	if (old == NULL)
 		return;
 	old->next_garbage = t->garbage_moved;
@@ -399,7 +387,7 @@ void tables_set_policy(struct tables *t, const struct policy_table *policy)
 {
 	struct row_table *old = t->rows;
 
-	rcu_assign_pointer(t->rows, rows_with_children(t, policy));
+	PUBLISH(t->rows, rows_with_children(t, policy));
 	rows_put_children(t, old);
 	old->next_garbage = t->garbage_rows;
 	t->garbage_rows = old;
@@ -438,7 +426,7 @@ static void eroute_move_child(struct tables *t, struct eroute *eroute, struct ch
 		return;
 	if (child != NULL)
 		child->eroutes++;
-	rcu_assign_pointer(eroute->child, child);
+	PUBLISH(eroute->child, child);
 	if (old != NULL)
 		child_put(t, old);
 }
