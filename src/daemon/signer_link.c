@@ -24,7 +24,7 @@ struct signer_link {
 
 	uint8_t frame[SIGNER_FRAME_MAX]; /* for the one being written */
 	struct event *turn;              /* at the end of a turn of the loop all of them go out */
-	bool is_waiting;                 /* in wait_loaded(): the core must not be called */
+	bool is_waiting;                 /* in wait_until(): the core must not be called */
 
 	uint64_t *jobs; /* without a result, `job_count` of SIGNER_JOBS_MAX, oldest first */
 	size_t job_count;
@@ -211,22 +211,37 @@ static int poll_ms_until(struct instant until)
 	return ms > 0 ? (int)ms : 0;
 }
 
-/* Runs the socket until LOADED; jobs' results that come meanwhile are events as ever. */
-static void wait_loaded(struct signer_link *link)
+static bool is_loaded(const struct signer_link *link)
+{
+	return link->loading.is_done;
+}
+
+/* Keys and secrets have places, which are others' in the next set. Sets come by another socket, and
+ * may be there before what was asked. */
+static bool is_idle(const struct signer_link *link)
+{
+	return link->job_count == 0;
+}
+
+/* Runs the socket; jobs' results that come meanwhile are events as ever. */
+static bool wait_until(struct signer_link *link, bool (*is_over)(const struct signer_link *))
 {
 	struct instant until = instant_after(clock_now(), SECONDS(SIGNER_LOAD_WAIT_S));
 
-	while (!link->loading.is_done && !link->is_gone) {
+	link->is_waiting = true;
+	while (!is_over(link) && !link->is_gone) {
 		struct pollfd p = { .fd = link->fd, .events = POLLIN };
 
 		link_flush(link);
 		if (evbuffer_get_length(link->out) > 0)
 			p.events |= POLLOUT;
 		if (poll(&p, 1, poll_ms_until(until)) == 0)
-			return;
+			break;
 		if ((p.revents & (POLLIN | POLLHUP | POLLERR)) != 0)
 			on_readable(link->fd, EV_READ, link);
 	}
+	link->is_waiting = false;
+	return is_over(link);
 }
 
 static void take_keys(struct signer_link *link, const struct secrets *secrets,
@@ -277,14 +292,13 @@ bool signer_link_load(struct signer_link *link, struct keeper_link *keeper, int 
 {
 	free(link->loading.keys);
 	link->loading = (struct loading){ 0 };
+	if (!wait_until(link, is_idle))
+		return load_failed(link, secrets, error);
 	if (!keeper_link_load(keeper, token)) {
 		text_add(error, "the keeper does not answer; look into the log");
 		return false;
 	}
-	link->is_waiting = true;
-	wait_loaded(link);
-	link->is_waiting = false;
-	if (!link->loading.is_done || link->loading.bad != SIGNER_BAD_NONE)
+	if (!wait_until(link, is_loaded) || link->loading.bad != SIGNER_BAD_NONE)
 		return load_failed(link, secrets, error);
 	take_keys(link, secrets, keys, key_count);
 	return true;

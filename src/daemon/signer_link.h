@@ -25,7 +25,8 @@ MUST_USE bool signer_link_attach(struct signer_link *link, struct event_base *ba
 void signer_link_free(struct signer_link *link);
 
 /*
- * Replaces the signer's set by the one behind `token`, through the keeper, and waits for it.
+ * Replaces the signer's set by the one behind `token`, through the keeper, and waits for it: what
+ * was asked before is answered with the old one.
  * `secrets` describes its entries. The host keys among them come back in an array for the caller to
  * free. False: `error` names the entry; the old set stays.
  */
