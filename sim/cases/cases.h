@@ -98,6 +98,7 @@
 	X(forged_records_of_a_protected_destination) \
 	X(a_signed_answer_that_comes_first_is_proof) \
 	X(a_signed_answer_kept_back_opens_nothing) \
+	X(forged_answers_behind_a_signed_delegation) \
 	X(memory_of_a_tunnel_in_use)              \
 	X(memory_of_a_tunnel_that_the_peer_renews) \
 	X(changed_key_of_a_protected_destination) \

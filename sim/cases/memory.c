@@ -1,10 +1,14 @@
 /*
  * The memory of who was protected: unsigned answers take no protection away unnoticed (TRU-9).
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "sim/cases/cases.h"
 #include "sim/cases/pair.h"
+#include "sim/world.h"
+
+#define NO_KEY_RECORDS "config setup\n\tkey-records=no\n"
 
 /* West's conn is this one; nothing is published of east. */
 static struct pair start(const char *conf)
@@ -109,6 +113,58 @@ void a_signed_answer_that_comes_first_is_proof(void)
 	sim_run_for(sim, SECONDS(10));
 	expect_pass(sim, source, destination);
 	sim_end(sim);
+}
+
+/* TRU-9, IPK-5, TXT-8: what is signed leads on to what is not: the address of its gateway's name, or
+ * the gateway's key. Who forges that can take the tunnel away, but buys no cleartext. */
+void forged_answers_behind_a_signed_delegation(void)
+{
+	static const struct {
+		const char *conf;
+		bool is_by_name; /* else the record has no key */
+		enum dns_trust trust;
+		const char *forged_address; /* NULL: there is nothing any more */
+		const char *verdict;
+	} cases[] = {
+		{ CLIENT(""), true, DNS_INSECURE, NULL, "pass" },
+		{ CLIENT(""), false, DNS_INSECURE, NULL, "pass" },
+		{ CLIENT("\tsticky=yes\n"), true, DNS_INSECURE, NULL, "drop" },
+		{ CLIENT("\tsticky=yes\n"), true, DNS_INSECURE, "192.0.2.77", "drop" },
+		{ CLIENT("\tsticky=yes\n"), false, DNS_INSECURE, NULL, "drop" },
+		{ CLIENT("\tsticky=yes\n"), true, DNS_SECURE, NULL, "pass" },
+		{ CLIENT("\tsticky=yes\n"), true, DNS_SECURE, "192.0.2.77", "pass" },
+		{ CLIENT("\tsticky=yes\n"), false, DNS_SECURE, NULL, "pass" },
+		{ NO_KEY_RECORDS CLIENT("\tsticky=yes\n"), false, DNS_SECURE, NULL, "pass" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		static const char name[] = "east.example.net";
+		const char *owner = cases[i].is_by_name ? name : "192.0.2.2";
+		struct pair p = start(cases[i].conf);
+		struct sim *sim = p.sim;
+
+		snprintf(p.east->fqdn, sizeof(p.east->fqdn), "%s", name);
+		if (cases[i].is_by_name)
+			sim_delegate_to_name(sim, destination, name, p.east);
+		else
+			sim_delegate_with(sim, destination, 10, p.east, NULL);
+		sim_publish_address(sim, name, "192.0.2.2");
+		sim_publish_key(sim, p.east);
+		sim_dns_trust(sim, destination, DNS_SECURE);
+		sim_dns_trust(sim, owner, cases[i].trust);
+		sim_ping(sim, source, destination);
+		sim_run_for(sim, SECONDS(20));
+		expect_tunnel(sim, source, destination);
+		sim_shutdown(sim, p.east);
+		sim_run_for(sim, SECONDS(5));
+		sim_withdraw(sim, owner);
+		if (cases[i].forged_address != NULL)
+			sim_publish_address(sim, name, cases[i].forged_address);
+		sim_packet(sim, source, destination);
+		sim_run_for(sim, SECONDS(20));
+		expect_eroute(sim, source, destination, cases[i].verdict);
+		sim_end(sim);
+	}
 }
 
 /* TRU-9: of two signed answers the one that counts is kept back; the other delegates to nobody. */

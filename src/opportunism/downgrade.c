@@ -62,11 +62,13 @@ static bool is_signed(const struct record_set *set)
 	return set->has_arrived && set->status == DNS_FOUND && set->trust == DNS_SECURE;
 }
 
-/* Not both need have been waited for. */
+/* Not both need have been waited for. What is signed may lead on to what is not: an address, a key. */
 static bool was_signed(const struct flow *flow)
 {
 	const struct inquiry *inquiry = flow->inquiry;
 
+	if (inquiry != NULL && inquiry->is_led_unsigned)
+		return false;
 	return flow->trust == DNS_SECURE ||
 	       (inquiry != NULL && (is_signed(&inquiry->discovery.ipseckey) ||
 	                            is_signed(&inquiry->discovery.txt)));

@@ -69,6 +69,7 @@ struct inquiry {
 	struct instant answered;     /* by the DNS, so that it was settled */
 	bool is_denied;              /* TRU-3, TRU-4 */
 	bool is_forged;              /* an answer about a gateway was: never pass for that */
+	bool is_led_unsigned;        /* what was signed led to a gateway, or to nothing, unsigned */
 	uint32_t gateway_ttl_s;      /* of what is missing of a gateway; 0: nothing is */
 	struct gateways gateways;
 	size_t next_gateway;

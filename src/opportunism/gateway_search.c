@@ -13,6 +13,8 @@ static void note_lack(struct attempt *attempt, enum dns_status status, enum dns_
 {
 	struct inquiry *inquiry = attempt->flow->inquiry;
 
+	/* Who is only tried was named by nobody. */
+	inquiry->is_led_unsigned |= trust != DNS_SECURE && !attempt->gateway->is_tried;
 	if (trust == DNS_BOGUS) {
 		inquiry->is_forged = true;
 		attempt->lack = FLOW_REASON_BOGUS;
@@ -28,10 +30,11 @@ static void note_lack(struct attempt *attempt, enum dns_status status, enum dns_
 static void note_missing_keys(struct attempt *attempt, const struct key_search *search)
 {
 	const struct record_set *sets[] = { &search->ipseckey, &search->key };
+	size_t asked = search->wants_key ? 2 : 1;
 
 	log_line(&attempt->opp->log, LOG_INFO, "gateway %s: no key in the DNS, %s",
 	         ip_text(&attempt->gateway->address).s, key_search_lack(search));
-	for (size_t i = 0; i < ARRAY_LEN(sets); i++)
+	for (size_t i = 0; i < asked; i++)
 		note_lack(attempt, sets[i]->status, sets[i]->trust, sets[i]->ttl_s);
 }
 
@@ -180,6 +183,7 @@ static void take_address(struct attempt *attempt, const struct dns_answer *answe
 	}
 	gateway->address = address;
 	gateway->has_unsigned_address |= answer->trust != DNS_SECURE;
+	attempt->flow->inquiry->is_led_unsigned |= gateway->has_unsigned_address;
 	gateway->trust = trust_min(gateway->trust, answer->trust);
 }
 
