@@ -6,7 +6,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/file.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -14,6 +13,7 @@
 #include "cli/gateway.h"
 #include "cli/nft.h"
 #include "cli/sysctl.h"
+#include "cli/turn.h"
 #include "control/client.h"
 
 /* 1 if a daemon answers, 0 if none does, -1 if that cannot be said (and why is told). */
@@ -216,16 +216,6 @@ static int start(const struct cli *cli, bool foreground, bool only_steering)
 	                "--rereadgroups");
 }
 
-/* One start at a time: the second waits, and finds the gateway running. */
-static int lock(const struct cli *cli)
-{
-	int fd = open(cli->confs, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	if (fd >= 0)
-		(void)flock(fd, LOCK_EX);
-	return fd;
-}
-
 int start_command(struct cli *cli)
 {
 	bool foreground = cli_option(cli, "--foreground");
@@ -238,7 +228,7 @@ int start_command(struct cli *cli)
 		return cli_wrong_words(cli, "%s is not understood", cli_rest(cli));
 	if (geteuid() != 0)
 		return cli_fail("only root can start the gateway; try again as root");
-	fd = lock(cli);
+	fd = turn_take(cli); /* the second start waits, and finds the gateway running */
 	running = is_running(cli);
 	if (running == 1)
 		puts("wildswan is running already");

@@ -9,6 +9,7 @@
 #include "cli/elsewhere.h"
 #include "cli/gateway.h"
 #include "cli/nft.h"
+#include "cli/turn.h"
 #include "control/client.h"
 
 static void print_kept_rows(const struct policy_table *policy)
@@ -84,28 +85,37 @@ static int stop_running(const json_t *reply)
 	return CLI_DONE;
 }
 
+/* False: no daemon answers. */
+static bool stop_daemon(const struct cli *cli, bool open, int *status)
+{
+	json_t *request = json_pack("{s:s, s:b}", "command", "stop", "open", (int)open);
+	char error[512];
+	json_t *reply = control_request(cli->rundir, request, error, sizeof(error));
+	int reason = errno;
+
+	json_decref(request);
+	if (reply == NULL && reason == ESRCH)
+		return false;
+	*status = reply != NULL ? stop_running(reply) : cli_fail("%s", error);
+	json_decref(reply);
+	return true;
+}
+
 int stop_command(struct cli *cli)
 {
 	bool open = cli_option(cli, "--open");
-	json_t *request = json_pack("{s:s, s:b}", "command", "stop", "open", (int)open);
-	char error[512];
-	json_t *reply;
-	int reason;
 	int status;
+	int fd;
 
-	if (cli_rest(cli) != NULL) {
-		json_decref(request);
+	if (cli_rest(cli) != NULL)
 		return cli_wrong_words(cli, "%s is not understood", cli_rest(cli));
-	}
-	reply = control_request(cli->rundir, request, error, sizeof(error));
-	reason = errno;
-	json_decref(request);
-	if (reply != NULL)
-		status = stop_running(reply);
-	else if (reason == ESRCH)
+	if (stop_daemon(cli, open, &status))
+		return status;
+	/* A start may be under way: what it has put in place is not left over. */
+	fd = geteuid() == 0 ? turn_take(cli) : -1;
+	if (!stop_daemon(cli, open, &status))
 		status = stop_dead(cli, open);
-	else
-		status = cli_fail("%s", error);
-	json_decref(reply);
+	if (fd >= 0)
+		close(fd);
 	return status;
 }

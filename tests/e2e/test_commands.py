@@ -1,5 +1,8 @@
 """The `ipsec` command against a running gateway: exit statuses, reload, add and route."""
+import fcntl
+import os
 import re
+import subprocess
 
 import pytest
 
@@ -19,6 +22,33 @@ def test_stopped_everything_that_asks_the_daemon_says_not_running(idle_pair):
         done = idle_pair.west.ipsec(*words, check=False)
         assert done.returncode == NOT_RUNNING, words
         assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+
+
+def test_nobody_but_root_can_hold_up_a_start(idle_pair):
+    """Whoever may read a directory may lock it, and everybody may read /etc."""
+    directory = os.open(idle_pair.west.confs, os.O_RDONLY)
+    try:
+        fcntl.flock(directory, fcntl.LOCK_EX)
+        assert idle_pair.west.start().returncode == 0
+    finally:
+        os.close(directory)
+    assert os.stat(f"{idle_pair.west.rundir}.lock").st_mode & 0o777 == 0o600
+    idle_pair.west.stop("--open")
+
+
+def test_a_stop_waits_for_the_start_that_is_under_way(idle_pair):
+    """It would take out the steering that the start has just put in place."""
+    west = idle_pair.west
+    west.start()
+    west.kill()
+    with open(f"{west.rundir}.lock", "w") as start:
+        fcntl.flock(start, fcntl.LOCK_EX)
+        stop = west.host.start(IPSEC, "stop", "--open", env=west.env)
+        with pytest.raises(subprocess.TimeoutExpired):
+            stop.wait(1)
+        assert "wildswan" in west.tables()
+    assert stop.wait(5) == 0
+    assert "wildswan" not in west.tables()
 
 
 def test_start_and_stop_may_be_said_twice(pair):
