@@ -431,8 +431,21 @@ static void eroute_move_child(struct tables *t, struct eroute *eroute, struct ch
 		child_put(t, old);
 }
 
+/* What a worker counts in the old one from now until it sees the new one is lost. */
+static void eroute_carry_use(struct eroute *eroute, const struct eroute *old)
+{
+	struct eroute_use use = use_read(&old->use);
+
+	eroute->use.packets += use.packets;
+	eroute->use.octets += use.octets;
+	if (eroute->use.last_ns < use.last.ns)
+		eroute->use.last_ns = use.last.ns;
+}
+
+/* `same` has that action and hands its counters on; NULL: there is none. */
 static void eroute_add(struct tables *t, const struct ip_pair *pair, enum eroute_action action,
-                       struct child *child, const struct released *released)
+                       struct child *child, const struct released *released,
+                       const struct eroute *same)
 {
 	struct eroute *eroute = new_zeroed(sizeof(*eroute));
 	struct cds_lfht_node *old;
@@ -443,6 +456,8 @@ static void eroute_add(struct tables *t, const struct ip_pair *pair, enum eroute
 		eroute->use = released->use;
 		eroute->settling = released->settling;
 	}
+	if (same != NULL)
+		eroute_carry_use(eroute, same);
 	eroute_move_child(t, eroute, child);
 	HAPPENS_BEFORE(&eroute->node);
 	tables_read_begin(t);
@@ -468,7 +483,7 @@ bool tables_set_eroute(struct tables *t, const struct ip_pair *pair, enum eroute
 	struct ip_range remote = range_of_ip(&pair->destination);
 	struct child *child =
 	    action == EROUTE_TUNNEL ? child_for(t, &local, &remote, spi_out) : NULL;
-	struct eroute *old;
+	struct eroute *old, *same;
 
 	tables_read_begin(t);
 	old = tables_eroute(t, pair);
@@ -479,10 +494,11 @@ bool tables_set_eroute(struct tables *t, const struct ip_pair *pair, enum eroute
 	}
 	if (old == NULL && t->eroute_count >= TABLES_EROUTES_MAX)
 		return false;
-	if (old != NULL && old->action == action && !is_settling(released))
-		eroute_move_child(t, old, child);
+	same = old != NULL && old->action == action ? old : NULL;
+	if (same != NULL && !is_settling(released))
+		eroute_move_child(t, same, child);
 	else
-		eroute_add(t, pair, action, child, released);
+		eroute_add(t, pair, action, child, released, same);
 	return true;
 }
 

@@ -163,7 +163,8 @@ static void counts_anew_by_another_verdict(void **state)
 	assert_int_equal(t->eroute_count, 0);
 }
 
-/* An eroute in use by a worker is not written to: what is released anew takes a new one. */
+/* An eroute in use by a worker is not written to: what is released anew takes a new one, with the
+ * counters of the old. */
 static void replaces_the_eroute_when_packets_settle(void **state)
 {
 	struct tables *t = *state;
@@ -176,8 +177,11 @@ static void replaces_the_eroute_when_packets_settle(void **state)
 	before = tables_eroute(t, &pair);
 	assert_true(tables_set_eroute(t, &pair, EROUTE_TUNNEL, 0x2001, NULL));
 	assert_ptr_equal(tables_eroute(t, &pair), before);
+	use_add(&before->use, 70, (struct instant){ 6 });
 	assert_true(tables_set_eroute(t, &pair, EROUTE_TUNNEL, 0x2001, &released));
 	assert_ptr_not_equal(tables_eroute(t, &pair), before);
+	assert_int_equal(use_read(&tables_eroute(t, &pair)->use).octets, 70);
+	assert_int_equal(use_read(&tables_eroute(t, &pair)->use).last.ns, 6);
 	assert_int_equal(tables_eroute(t, &pair)->settling.count, 2);
 	assert_int_equal(t->eroute_count, 1);
 	tables_collect(t);
