@@ -191,12 +191,21 @@ static bool is_glob(const char *pattern)
 	return strpbrk(pattern, "*?[") != NULL;
 }
 
+/* A directory that is not there has no files; in one that cannot be read there may be some. */
+static int on_glob_error(const char *path, int reason)
+{
+	return reason != ENOENT;
+}
+
 static bool record_glob(struct bundle *b, const char *path)
 {
 	glob_t found = { 0 };
-	int result = glob(path, 0, NULL, &found);
+	int result = glob(path, 0, on_glob_error, &found);
+	int reason = errno;
 	bool ok = result == 0 || result == GLOB_NOMATCH;
 
+	if (!ok)
+		text_add(&b->complaints, "%s: %s\n", path, strerror(reason));
 	for (size_t i = 0; ok && i < found.gl_pathc; i++)
 		ok = file_read(b, found.gl_pathv[i]);
 	globfree(&found);

@@ -119,6 +119,22 @@ static void a_file_whose_name_is_no_text_is_refused(void **state)
 	bundle_free(b);
 }
 
+/* What cannot be looked into is not empty: private hosts may stand there. */
+static void a_directory_that_cannot_be_read_is_no_empty_one(void **state)
+{
+	struct bundle *b = bundle_new();
+	struct conf_reader reader = bundle_recorder(b, false);
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/loop", dir);
+	assert_int_equal(symlink("loop", path), 0);
+	ask(&reader, "loop/[p]rivate", false, "");
+	assert_non_null(
+	    strstr(bundle_complaints(b), "loop/[p]rivate: Too many levels of symbolic links"));
+	ask(&reader, "nowhere/[p]rivate", true, "");
+	bundle_free(b);
+}
+
 /* Here its length is not what fstat() says, as it is while somebody writes it. */
 static void a_file_that_is_not_as_long_as_it_says_is_refused(void **state)
 {
@@ -163,6 +179,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_file_whose_name_is_no_text_is_refused, make_dir,
 		                                remove_dir),
 		cmocka_unit_test_setup_teardown(a_file_that_is_not_as_long_as_it_says_is_refused,
+		                                make_dir, remove_dir),
+		cmocka_unit_test_setup_teardown(a_directory_that_cannot_be_read_is_no_empty_one,
 		                                make_dir, remove_dir),
 		cmocka_unit_test(what_is_no_bundle_is_refused),
 	};
