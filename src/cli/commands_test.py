@@ -52,6 +52,13 @@ class Gateway(unittest.TestCase):
 
 
 class Words(Gateway):
+    def test_output_that_is_lost_is_no_success(self):
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            result = subprocess.run([IPSEC, "version"], stdout=full, stderr=subprocess.PIPE,
+                                    text=True, timeout=60, check=False)
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("No space left", result.stderr)
+
     def test_help_lists_every_command_and_each_has_its_own(self):
         commands = re.findall(r"^  ipsec (\w+)", self.done("--help"), re.M)
         for name in ("status", "reload", "auto", "eroute", "look", "showhostkey", "newhostkey",

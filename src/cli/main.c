@@ -1,6 +1,7 @@
 /*
  * ipsec: the command people type. One table of commands; each is in a file of its own.
  */
+#include <errno.h>
 #include <stdio.h>
 
 #include "cli/cli.h"
@@ -152,6 +153,16 @@ static int unknown_command(const char *name)
 	return CLI_WRONG_WORDS;
 }
 
+/* A script that got half of a list must not take it for the whole. */
+static int delivered(int status)
+{
+	bool is_lost = fflush(stdout) != 0 || ferror(stdout);
+
+	if (!is_lost || status != CLI_DONE)
+		return status;
+	return cli_fail("standard output: %s", strerror(errno));
+}
+
 int main(int argc, char **argv)
 {
 	const struct command *c;
@@ -174,5 +185,5 @@ int main(int argc, char **argv)
 	cli.count = argc - 2;
 	if (cli_option(&cli, "--help") || cli_option(&cli, "-h"))
 		return print_command_help(c);
-	return c->run(&cli);
+	return delivered(c->run(&cli));
 }
