@@ -75,6 +75,7 @@ const char ruleset_keep_chain[] =
     "		meta nfproto @replacing counter name leak drop\n"
     "		ip daddr @inside4 accept\n"
     "		ip6 daddr @inside6 accept\n"
+    "		ct direction reply ct status dnat jump keep_answers\n"
     "		ip saddr @columned4 jump keep_columns\n"
     "		ip6 saddr @columned6 jump keep_columns\n"
     "		ip saddr . ip daddr vmap @private4\n"
@@ -90,7 +91,18 @@ const char ruleset_keep_ports_chain[] =
     "		ip saddr @column_*4 ip daddr vmap @private_*4\n"
     "		ip6 saddr @column_*6 ip6 daddr vmap @private_*6\n"
     "	}\n"
+    "	# Of a forwarded port: outside its answers have the address that was asked.\n"
+    "	chain keep_answers {\n"
+    "		ct original ip daddr @column_*4 ct original ip saddr vmap @private_*4\n"
+    "		ct original ip6 daddr @column_*6 ct original ip6 saddr vmap @private_*6\n"
+    "		ct original ip daddr . ct original ip saddr vmap @private4\n"
+    "		ct original ip6 daddr . ct original ip6 saddr vmap @private6\n"
+    "	}\n"
     "	chain keep_ports {\n"
+    "		ct direction reply ct original ip daddr . ct original ip saddr . "
+    "meta l4proto . th dport @open_ports4 accept\n"
+    "		ct direction reply ct original ip6 daddr . ct original ip6 saddr . "
+    "meta l4proto . th dport @open_ports6 accept\n"
     "		ip saddr . ip daddr . meta l4proto . th dport @open_ports4 accept\n"
     "		ip6 saddr . ip6 daddr . meta l4proto . th dport @open_ports6 accept\n"
     "		counter name leak drop\n"
@@ -264,14 +276,31 @@ void ruleset_cleartext(struct text *out, const struct family *f)
 	/* The moment of grace is of two addresses; what a rule keeps private has no part in it. */
 	text_add(out, "	chain cleartext_open%c {\n", d);
 	text_add(out, "		%s daddr . %s saddr . meta l4proto . th sport ", p, p);
-	text_add(out,
-	         "@tunnel_ports%c goto cleartext_tunnel%c\n		accept\n	}\n", d, d);
+	text_add(out, "@tunnel_ports%c goto cleartext_tunnel%c\n		accept\n	}\n",
+	         d, d);
 	text_add(out, "	chain cleartext_ports%c {\n", d);
 	text_add(out, "		%s daddr . %s saddr . meta l4proto . th sport ", p, p);
 	text_add(out, "@clear_ports%c goto cleartext_open%c\n", d, d);
 	text_add(out, "		%s daddr . %s saddr . meta l4proto . th sport ", p, p);
 	text_add(out, "@tunnel_ports%c goto cleartext_refused%c\n", d, d);
 	text_add(out, "		goto cleartext_private%c\n	}\n", d);
+	write_lines(out, f,
+	            "	chain cleartext_asked$4 {\n"
+	            "		$ip saddr @bypass$4 return\n"
+	            "		$ip saddr @exempt$4 return\n"
+	            "		$ip saddr @inside$4 return\n"
+	            "		ct original $ip daddr . ct original $ip saddr @grace$4 return\n"
+	            "		ct original $ip daddr . ct original $ip saddr @tunnel$4 "
+	            "add @suspect$4 { ct original $ip daddr . ct original $ip saddr } "
+	            "goto cleartext_blocked\n"
+	            "		ct original $ip daddr . ct original $ip saddr . meta l4proto . "
+	            "th sport @tunnel_ports$4 goto cleartext_blocked\n"
+	            "		ct original $ip daddr . ct original $ip saddr . meta l4proto . "
+	            "th sport @clear_ports$4 return\n"
+	            "		ct original $ip daddr @column_*$4 ct original $ip saddr vmap "
+	            "@inbound_*$4\n"
+	            "		ct original $ip daddr . ct original $ip saddr vmap @inbound$4\n"
+	            "	}\n");
 	text_add(out, "	chain cleartext%c {\n", d);
 	text_add(out, "		%s saddr @bypass%c accept\n", p, d);
 	/* First, since the address of a translated tunnel need not be in any row. */
@@ -359,10 +388,26 @@ const char ruleset_shared_chains[] =
     "		$ct_is_tunnelled goto to_tunnel\n"
     "		ct state invalid goto to_tunnel\n"
     "	}\n"
+    "	# Somebody forwards a port to another host: its answers go where the questions came from,\n"
+    "	# by the tunnel of the address that was asked, whatever becomes of that host's own.\n"
+    "	chain answer {\n"
+    "		ct original ip daddr . ct original ip saddr @tunnel4 goto to_tunnel\n"
+    "		ct original ip6 daddr . ct original ip6 saddr @tunnel6 goto to_tunnel\n"
+    "		ct original ip daddr . ct original ip saddr . meta l4proto . "
+    "th dport @tunnel_ports4 goto to_tunnel\n"
+    "		ct original ip6 daddr . ct original ip6 saddr . meta l4proto . "
+    "th dport @tunnel_ports6 goto to_tunnel\n"
+    "	}\n"
+    "	chain release_pass {\n"
+    "		ct direction reply ct status dnat jump answer\n"
+    "		$is_trap accept\n"
+    "		$set_released accept\n"
+    "	}\n"
     "	chain decide {\n"
     "		meta nfproto @replacing goto wait\n"
     "		icmp type @errors4 jump about_tunnel\n"
     "		icmpv6 type @errors6 jump about_tunnel\n"
+    "		ct direction reply ct status dnat jump answer\n"
     "		$is_trap return\n"
     "		meta nfproto ipv4 goto decide4\n"
     "		meta nfproto ipv6 goto decide6\n"
@@ -370,11 +415,17 @@ const char ruleset_shared_chains[] =
     "	chain cleartext_blocked {\n"
     "		counter name cleartext drop\n"
     "	}\n"
+    "	# A port that somebody forwards: what counts is the address that was asked, too.\n"
+    "	chain cleartext_forwarded {\n"
+    "		meta nfproto ipv4 jump cleartext_asked4\n"
+    "		meta nfproto ipv6 jump cleartext_asked6\n"
+    "	}\n"
     "	# Cleartext that claims to come from where only a tunnel comes from. Answers to our own\n"
     "	# exempt sockets are known by connection tracking, never by a port.\n"
     "	chain cleartext {\n"
     "		$ct_is_exempt ct state established,related accept\n"
     "		meta nfproto @replacing counter name cleartext drop\n"
+    "		ct direction original ct status dnat jump cleartext_forwarded\n"
     "		meta nfproto ipv4 goto cleartext4\n"
     "		meta nfproto ipv6 goto cleartext6\n"
     "	}\n"
@@ -457,7 +508,7 @@ const char ruleset_hook_chains[] =
     "	chain output_mark {\n"
     "		type route hook output priority mangle + 10; policy accept;\n"
     "		oifname \"lo\" accept\n"
-    "		$is_release_pass meta skuid @daemon_uids $set_released accept\n"
+    "		$is_release_pass meta skuid @daemon_uids goto release_pass\n"
     "		$is_release_tunnel meta skuid @daemon_uids $set_trap accept\n"
     "		jump own_sockets\n"
     "		$clear\n"
@@ -482,6 +533,7 @@ const char ruleset_hook_chains[] =
     "		$clear\n"
     "		icmp type @errors4 jump about_tunnel\n"
     "		icmpv6 type @errors6 jump about_tunnel\n"
+    "		ct direction reply ct status dnat jump answer\n"
     "		meta mark & $mask != 0 counter name leak drop\n"
     "		jump name_users\n"
     "		ip saddr . ip daddr @pass4 update @used4 { ip saddr . ip daddr } accept\n"

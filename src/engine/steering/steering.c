@@ -147,8 +147,7 @@ bool steering_rebuild(struct steering *s)
 {
 	const struct baseline_part part = { .keeps_elements =
 		                                s->has_policy ? keeps_fixed : keeps_text };
-	bool guards =
-	    !s->has_policy || steering_has_closed(&s->policy) || pairs_have_tunnels(s);
+	bool guards = !s->has_policy || steering_has_closed(&s->policy) || pairs_have_tunnels(s);
 	struct batch b = { 0 };
 	int error;
 
@@ -183,9 +182,9 @@ bool steering_rebuild(struct steering *s)
 
 static bool is_kept_chain(const char *chain)
 {
-	static const char *const kept[] = { "keep_private", "keep_all",         "keep_ports",
-		                            "keep_columns", "own_sockets",      "name_users",
-		                            "exempt",       "exempt_connection" };
+	static const char *const kept[] = { "keep_private", "keep_all",     "keep_ports",
+		                            "keep_answers", "keep_columns", "own_sockets",
+		                            "name_users",   "exempt",       "exempt_connection" };
 
 	for (size_t i = 0; i < ARRAY_LEN(kept); i++)
 		if (strcmp(chain, kept[i]) == 0)
