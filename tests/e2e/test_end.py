@@ -142,3 +142,22 @@ def test_without_the_inside_interface_nothing_leaves_by_the_other(lab, west):
     assert lab.source.ping(DEST, wait=5)
     west.stop("--open")
     assert "ipsec0" not in lab.west.ip("rule") + lab.west.ip("-6", "rule")
+
+
+def test_a_rule_before_ours_is_told(lab, west):
+    """The kernel puts a rule without a priority before all others, and what follows it never reaches
+    ipsec0."""
+    rule = ("from", "192.0.2.0/24", "lookup", "main")
+    west.stop()
+    lab.west.ip("rule", "add", *rule, "priority", "100")
+    west.start()
+    for priority in (100, 99):
+        until("it is told", lambda: (f"rule of priority {priority} stands before ours (220)"
+                                     in west.log()), timeout=3)
+        if priority == 100:
+            assert "priority 99" not in west.log()
+            lab.west.ip("rule", "add", *rule)
+    for priority in (100, 99):
+        lab.west.ip("rule", "del", "priority", str(priority))
+    assert west.log().count("stands before ours") == 2
+    assert lab.source.ping(DEST, wait=5)

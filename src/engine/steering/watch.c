@@ -28,6 +28,7 @@ struct watch {
 	bool is_touched; /* somebody else changed something of ours, the transaction is not over */
 	bool has_elements; /* it was elements, which a fingerprint does not show */
 	bool is_unrouted;
+	uint32_t told_priority; /* of a rule before ours, the last that was told */
 	char who[64];
 	_Alignas(8) char buffer[READ_SIZE]; /* every verdict of ours comes by here */
 };
@@ -148,6 +149,32 @@ static bool is_our_rule(const struct steering_settings *s, const struct nlmsghdr
 	return table == s->route_table;
 }
 
+/*
+ * A rule that is added without a priority gets one before the first there is, and that is ours:
+ * what it routes never reaches ipsec0, and the leak guard drops it.
+ */
+static void look_at_new_rule(struct watch *w, const struct nlmsghdr *h)
+{
+	const struct steering_settings *s = &w->steering->settings;
+	const struct fib_rule_hdr *rule = mnl_nlmsg_get_payload(h);
+	const struct nlattr *attr;
+	uint32_t priority = 0; /* not said: that of the local table */
+
+	mnl_attr_for_each(attr, h, sizeof(*rule))
+	{
+		if (mnl_attr_get_type(attr) == FRA_PRIORITY)
+			priority = mnl_attr_get_u32(attr);
+	}
+	if (rule->action != FR_ACT_TO_TBL || priority == 0 || priority >= s->rule_priority ||
+	    priority == w->told_priority)
+		return;
+	w->told_priority = priority;
+	log_line(&w->steering->log, LOG_ERROR,
+	         "steering: a routing rule of priority %u stands before ours (%u); what it routes "
+	         "goes into no tunnel: give it a priority above %u",
+	         priority, s->rule_priority, s->rule_priority);
+}
+
 static bool is_our_route(const struct steering_settings *s, const struct nlmsghdr *h)
 {
 	const struct nlattr *attr;
@@ -181,6 +208,9 @@ static int on_route(const struct nlmsghdr *h, void *ctx)
 	const struct steering_settings *s = &w->steering->settings;
 
 	switch (h->nlmsg_type) {
+	case RTM_NEWRULE:
+		look_at_new_rule(w, h);
+		break;
 	case RTM_DELRULE:
 		w->is_unrouted |= is_our_rule(s, h);
 		break;
@@ -249,6 +279,22 @@ static struct event *listen_on(struct event_base *base, struct mnl_socket *socke
 	return event;
 }
 
+/* Those that are there already come as if they were new. */
+static void ask_for_rules(struct watch *w)
+{
+	_Alignas(8) char buffer[NETLINK_REQUEST_SIZE];
+	struct nlmsghdr *h = mnl_nlmsg_put_header(buffer);
+	struct fib_rule_hdr *rule;
+
+	h->nlmsg_type = RTM_GETRULE;
+	h->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+	rule = mnl_nlmsg_put_extra_header(h, sizeof(*rule));
+	rule->family = AF_UNSPEC;
+	if (mnl_socket_sendto(w->route, h, h->nlmsg_len) < 0)
+		log_line(&w->steering->log, LOG_ERROR, "steering: routing rules: %s",
+		         strerror(errno));
+}
+
 bool steering_watch(struct steering *s, struct event_base *base,
                     void (*restored)(void *ctx, const char *what), void *ctx)
 {
@@ -278,6 +324,7 @@ bool steering_watch(struct steering *s, struct event_base *base,
 	/* What happened since the table was taken over. */
 	snprintf(w->who, sizeof(w->who), "somebody");
 	put_back_table(w);
+	ask_for_rules(w);
 	return true;
 }
 
