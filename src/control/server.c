@@ -5,13 +5,16 @@
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/listener.h>
-#include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
+
+enum { FINISH_MS = 1000 };
 
 struct client {
 	struct control_server *server;
@@ -32,6 +35,7 @@ struct control_server {
 	const struct control_command *commands;
 	void *ctx;
 	uid_t owner;
+	struct timeval stall;
 	struct client *clients;
 	unsigned client_count;
 	struct client *running;
@@ -296,9 +300,15 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
 	client->readable = event_new(server->base, fd, EV_READ | EV_PERSIST, on_readable, client);
 	assert(client->input != NULL && client->readable != NULL);
 	bufferevent_setcb(stream, NULL, on_written, on_gone, client);
+	bufferevent_set_timeouts(stream, NULL, &server->stall);
 	bufferevent_disable(stream, EV_READ);
 	bufferevent_enable(stream, EV_WRITE);
 	event_add(client->readable, &wait);
+}
+
+void control_server_set_stall(struct control_server *server, unsigned ms)
+{
+	server->stall = (struct timeval){ .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 };
 }
 
 struct control_server *control_server_new(struct event_base *base, int fd,
@@ -310,6 +320,7 @@ struct control_server *control_server_new(struct event_base *base, int fd,
 	server->commands = commands;
 	server->ctx = ctx;
 	server->owner = geteuid();
+	control_server_set_stall(server, CONTROL_STALL_S * 1000);
 	server->listener = evconnlistener_new(base, on_accept, server,
 	                                      LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
 	if (server->listener == NULL) {
@@ -328,22 +339,39 @@ void control_server_answer(struct control_server *server, json_t *result)
 	}
 }
 
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* What it takes within the time that is left of all clients' one second. */
+static void flush(struct client *client, int64_t end_ms)
+{
+	struct evbuffer *output = bufferevent_get_output(client->stream);
+	int fd = bufferevent_getfd(client->stream);
+
+	event_del(client->readable);
+	bufferevent_disable(client->stream, EV_READ | EV_WRITE);
+	evbuffer_unfreeze(output, 1);
+	while (evbuffer_get_length(output) > 0) {
+		struct pollfd wait = { .fd = fd, .events = POLLOUT };
+		int64_t left_ms = end_ms - now_ms();
+
+		if (left_ms < 0 || poll(&wait, 1, (int)left_ms) <= 0 ||
+		    evbuffer_write(output, fd) <= 0)
+			return;
+	}
+}
+
 void control_server_finish(struct control_server *server)
 {
-	static const struct timeval second = { .tv_sec = 1 };
+	int64_t end_ms = now_ms() + FINISH_MS;
 
-	for (struct client *c = server->clients; c != NULL; c = c->next) {
-		struct evbuffer *output = bufferevent_get_output(c->stream);
-		int fd = bufferevent_getfd(c->stream);
-
-		event_del(c->readable);
-		bufferevent_disable(c->stream, EV_READ | EV_WRITE);
-		fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
-		setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &second, sizeof(second));
-		evbuffer_unfreeze(output, 1);
-		while (evbuffer_get_length(output) > 0 && evbuffer_write(output, fd) > 0)
-			;
-	}
+	for (struct client *c = server->clients; c != NULL; c = c->next)
+		flush(c, end_ms);
 }
 
 void control_server_free(struct control_server *server)

@@ -12,8 +12,9 @@
 #include "control/client.h"
 #include "util/text.h"
 
-/* The newest client is closed when there are more; whoever sends no line in time is closed. */
-enum { CONTROL_CLIENTS_MAX = 32, CONTROL_LINE_WAIT_S = 10 };
+/* The newest client is closed when there are more; whoever sends no line in time is closed, and who
+ * takes nothing of its reply for so long. */
+enum { CONTROL_CLIENTS_MAX = 32, CONTROL_LINE_WAIT_S = 10, CONTROL_STALL_S = 30 };
 
 /* What a command function returns instead of a result when control_server_answer() will tell. */
 #define CONTROL_LATER ((json_t *)1)
@@ -39,7 +40,9 @@ struct control_server *control_server_new(struct event_base *base, int fd,
 int control_server_take_fd(struct control_server *server);
 /* Answers all waiting clients with `result` (borrowed). */
 void control_server_answer(struct control_server *server, json_t *result);
-/* Replies that are not out yet get one more second. The clients' connections stay open until the
+/* Replies that are not out yet get one more second, all together. The clients' connections stay open until the
  * process ends: that is how they know. */
 void control_server_finish(struct control_server *server);
 void control_server_free(struct control_server *server);
+/* For tests, which have less time than CONTROL_STALL_S. */
+void control_server_set_stall(struct control_server *server, unsigned ms);

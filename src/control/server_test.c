@@ -275,6 +275,74 @@ static void who_says_that_nothing_more_comes_is_answered(void **state)
 	free(line);
 }
 
+/* Asks for `len` octets and takes none of them. */
+static int dial_deaf(size_t len)
+{
+	char *line = new_array(len + 64, 1);
+	int size = sprintf(line, "{\"command\":\"echo\",\"value\":\"%0*d\"}\n", (int)len, 1);
+	int fd = dial();
+
+	for (int sent = 0; sent < size; run_for_ms(2)) {
+		ssize_t n = send(fd, line + sent, (size_t)(size - sent), MSG_DONTWAIT);
+
+		sent += n > 0 ? (int)n : 0;
+	}
+	run_for_ms(20);
+	free(line);
+	return fd;
+}
+
+static void clients_that_never_read_hold_up_no_end(void **state)
+{
+	struct timespec start, end;
+	int fds[4];
+
+	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
+		fds[i] = dial_deaf(1 << 20);
+	assert_int_equal(runs, ARRAY_LEN(fds));
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	control_server_finish(server);
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	assert_true(end.tv_sec - start.tv_sec <= 2);
+	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
+		close(fds[i]);
+}
+
+/* They would keep their places, so that nobody else is served any more. */
+static void clients_that_never_read_are_closed(void **state)
+{
+	int fds[CONTROL_CLIENTS_MAX];
+
+	control_server_set_stall(server, 100);
+	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
+		fds[i] = dial_deaf(1 << 19);
+	assert_int_equal(runs, ARRAY_LEN(fds));
+	run_for_ms(200);
+	expect_reply("{\"command\":\"echo\",\"value\":1}", "{\"ok\":true,\"result\":1}");
+	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
+		close(fds[i]);
+}
+
+/* It takes long, but something at all times. */
+static void a_client_that_reads_slowly_gets_it_all(void **state)
+{
+	enum { LEN = 1 << 20 };
+	char part[LEN / 16];
+	size_t got = 0;
+	ssize_t n;
+	int fd;
+
+	control_server_set_stall(server, 100);
+	fd = dial_deaf(LEN);
+	while ((n = recv(fd, part, sizeof(part), MSG_DONTWAIT)) > 0) {
+		got += (size_t)n;
+		run_for_ms(30);
+	}
+	assert_int_equal(n, 0);
+	assert_true(got > LEN);
+	close(fd);
+}
+
 static void the_socket_is_its_owners(void **state)
 {
 	char path[128];
@@ -317,6 +385,9 @@ int main(void)
 		CASE(one_client_too_many_is_closed_and_others_stay),
 		CASE(what_is_no_object_runs_nothing),
 		CASE(who_says_that_nothing_more_comes_is_answered),
+		CASE(clients_that_never_read_hold_up_no_end),
+		CASE(clients_that_never_read_are_closed),
+		CASE(a_client_that_reads_slowly_gets_it_all),
 		CASE(the_socket_is_its_owners),
 	};
 
