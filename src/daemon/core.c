@@ -267,11 +267,19 @@ static void write_protected_soon(struct daemon *d)
 		evtimer_add(d->write_protected, &wait);
 }
 
+/* So that the time this daemon has seen pass counts for the next one. */
+static void write_protected_last(struct daemon *d)
+{
+	struct opportunism_counts counts = opportunism_counts(d->core);
+
+	if (counts.protected_changes != d->protected_written || counts.protected_hosts > 0)
+		write_protected(-1, 0, d);
+}
+
 void core_close(struct daemon *d)
 {
-	if (d->core != NULL && d->write_protected != NULL && d->protected_writer != NULL &&
-	    opportunism_counts(d->core).protected_changes != d->protected_written)
-		write_protected(-1, 0, d);
+	if (d->core != NULL && d->write_protected != NULL && d->protected_writer != NULL)
+		write_protected_last(d);
 	writer_finish(d->protected_writer);
 	d->protected_writer = NULL;
 	opportunism_free(d->core);

@@ -10,6 +10,8 @@
 /* A tunnel that is used all day is written down once in so long. */
 #define PROTECTED_STEP SECONDS(3600)
 
+enum { UNSEEN_MOST_S = 86400 };
+
 void protected_init(struct protected_hosts *all, const uint64_t seed[2])
 {
 	hash_init(&all->by_address, seed);
@@ -33,12 +35,11 @@ void protected_wipe(struct protected_hosts *all)
 
 static struct protected_host *find(const struct protected_hosts *all, const struct ip *address)
 {
-	struct hash_node *node = hash_first(
-	    &all->by_address, hash_octets(&all->by_address, address, sizeof(*address)));
+	struct hash_node *node =
+	    hash_first(&all->by_address, hash_octets(&all->by_address, address, sizeof(*address)));
 
 	for (; node != NULL; node = hash_following(node)) {
-		struct protected_host *host =
-		    CONTAINER_OF(node, struct protected_host, by_address);
+		struct protected_host *host = CONTAINER_OF(node, struct protected_host, by_address);
 
 		if (ip_equal(&host->address, address))
 			return host;
@@ -154,6 +155,7 @@ struct protected_list_copy *protected_copy(const struct protected_hosts *all, in
 	    new_zeroed(sizeof(*copy) + all->by_address.count * sizeof(copy->hosts[0]));
 	const struct protected_host *host;
 
+	copy->written_s = wall_s;
 	TAILQ_FOREACH (host, &all->in_order, in_order) {
 		struct protected_record *to = &copy->hosts[copy->count];
 
@@ -169,6 +171,7 @@ struct protected_list_copy *protected_copy(const struct protected_hosts *all, in
 
 void protected_write(const struct protected_list_copy *copy, struct text *out)
 {
+	text_add(out, "written %lld\n", (long long)copy->written_s);
 	for (size_t i = 0; i < copy->count; i++) {
 		const struct protected_record *host = &copy->hosts[i];
 		char key[2 * PROTECTED_KEY_LEN + 1];
@@ -179,45 +182,93 @@ void protected_write(const struct protected_list_copy *copy, struct text *out)
 	}
 }
 
-/* A time to come is that of a clock that was wrong: as if it were now. */
-static void read_line(struct protected_hosts *all, const char *line, int64_t wall_s,
-                      struct instant now)
+static bool read_line(const char *line, struct protected_record *out)
 {
 	char address[48], key[2 * PROTECTED_KEY_LEN + 1];
-	uint8_t digest[PROTECTED_KEY_LEN];
-	struct protected_host *host;
 	long long then;
-	int64_t age_s;
-	struct ip ip;
 	char end;
 
-	if (sscanf(line, "%47s %32s %19lld%c", address, key, &then, &end) != 3 || then < 0 ||
-	    strlen(key) != 2 * PROTECTED_KEY_LEN || !ip_parse(address, &ip) ||
-	    hex_read(key, digest, sizeof(digest)) != PROTECTED_KEY_LEN)
-		return;
-	age_s = then < wall_s ? wall_s - then : 0;
+	if (sscanf(line, "%47s %32s %15lld%c", address, key, &then, &end) != 3 || then < 0 ||
+	    strlen(key) != 2 * PROTECTED_KEY_LEN || !ip_parse(address, &out->address) ||
+	    hex_read(key, out->key, sizeof(out->key)) != PROTECTED_KEY_LEN)
+		return false;
+	out->last_s = then;
+	return true;
+}
+
+/* False: it was the last one. */
+static bool next_line(struct bytes *text, char *line, size_t size)
+{
+	const uint8_t *newline;
+	size_t len;
+
+	do {
+		/* The last line without its end was cut off. */
+		newline = text->len == 0 ? NULL : memchr(text->data, '\n', text->len);
+		if (newline == NULL)
+			return false;
+		len = (size_t)(newline - text->data);
+		line[0] = '\0';
+		if (len < size && memchr(text->data, 0, len) == NULL) {
+			memcpy(line, text->data, len);
+			line[len] = '\0';
+		}
+		*text = BYTES(text->data + len + 1, text->len - len - 1);
+	} while (line[0] == '\0');
+	return true;
+}
+
+/* When it was written: as it says, or the latest time in it. */
+static int64_t written_at(struct bytes text)
+{
+	struct protected_record host;
+	int64_t latest_s = 0;
+	char line[128];
+
+	while (next_line(&text, line, sizeof(line))) {
+		long long at;
+
+		if (sscanf(line, "written %15lld", &at) == 1)
+			return at;
+		if (read_line(line, &host) && host.last_s > latest_s)
+			latest_s = host.last_s;
+	}
+	return latest_s;
+}
+
+/* By the clock that wrote it; of the time since then, which no clock of ours has seen pass, a day
+ * is believed. A clock that is wrong at a start, or for the moment of a write, ends no memory. */
+static int64_t age_of(const struct protected_record *host, int64_t written_s, int64_t wall_s)
+{
+	int64_t since_s = wall_s > written_s ? wall_s - written_s : 0;
+	int64_t age_s = written_s > host->last_s ? written_s - host->last_s : 0;
+
+	return age_s + (since_s < UNSEEN_MOST_S ? since_s : UNSEEN_MOST_S);
+}
+
+static void take_record(struct protected_hosts *all, const struct protected_record *record,
+                        int64_t age_s, struct instant now)
+{
+	struct protected_host *host;
+
 	if (age_s >= PROTECTED_TIME.ns / 1000000000)
 		return;
-	host = host_of(all, &ip);
-	memcpy(host->key, digest, sizeof(digest));
+	host = host_of(all, &record->address);
+	memcpy(host->key, record->key, sizeof(host->key));
 	host->last = (struct instant){ now.ns - age_s * 1000000000 };
 }
 
 void protected_read(struct protected_hosts *all, struct bytes text, int64_t wall_s,
                     struct instant now)
 {
-	while (text.len > 0) {
-		const uint8_t *newline = memchr(text.data, '\n', text.len);
-		size_t len = newline == NULL ? text.len : (size_t)(newline - text.data);
-		char line[128];
+	int64_t written_s = written_at(text);
+	struct protected_record record;
+	char line[128];
 
-		/* The last line without its end was cut off. */
-		if (newline != NULL && len < sizeof(line) && memchr(text.data, 0, len) == NULL) {
-			memcpy(line, text.data, len);
-			line[len] = '\0';
-			read_line(all, line, wall_s, now);
-		}
-		len += newline != NULL;
-		text = BYTES(text.data + len, text.len - len);
+	while (next_line(&text, line, sizeof(line))) {
+		if (read_line(line, &record))
+			take_record(all, &record, age_of(&record, written_s, wall_s), now);
 	}
+	/* Time that passes without a change is seen to pass by being written down. */
+	all->changes += all->by_address.count > 0;
 }

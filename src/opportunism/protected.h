@@ -37,6 +37,7 @@ struct protected_hosts {
 
 /* As it is written down: copied fast, made a text of by whoever has the time. */
 struct protected_list_copy {
+	int64_t written_s; /* since 1970 */
 	size_t count;
 	struct protected_record {
 		struct ip address;
@@ -62,8 +63,9 @@ bool protected_forget(struct protected_hosts *all, const struct ip *address);
 struct protected_list_copy *protected_copy(const struct protected_hosts *all, int64_t wall_s,
                                            struct instant now);
 /*
- * As lines "ADDRESS KEY TIME", the time in seconds of the wall clock. Lines that are none are
- * passed over.
+ * As lines "ADDRESS KEY TIME", the time in seconds of the wall clock, after a line "written TIME".
+ * Lines that are none are passed over. However long ago it was written by the clock now, that
+ * counts as a day at most: the clock may be wrong, and what is dropped here is gone for good.
  */
 void protected_write(const struct protected_list_copy *copy, struct text *out);
 void protected_read(struct protected_hosts *all, struct bytes text, int64_t wall_s,
