@@ -132,6 +132,8 @@
 	X(a_list_takes_nothing_from_others) \
 	X(a_named_peer_takes_the_place_of_anybody) \
 	X(a_name_revoked_ends_its_tunnel) \
+	X(a_suite_revoked_ends_its_tunnel) \
+	X(a_suite_revoked_ends_a_strangers_tunnel) \
 	X(road_warrior_with_an_address_of_others) \
 	X(road_warrior_that_asks_for_more_later) \
 	X(initial_contact_of_a_namesake) \

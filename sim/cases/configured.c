@@ -627,6 +627,64 @@ void a_name_revoked_ends_its_tunnel(void)
 	}
 }
 
+/* POL-5: what was agreed to by words that the conn has no more is agreed to anew. */
+void a_suite_revoked_ends_its_tunnel(void)
+{
+	static const char *const insides[] = { "203.0.113.7/32", "203.0.113.0/28" };
+	static const char *const words[] = { "", "\tesp=aes128gcm16\n",
+		                             "\tesp=aes128gcm16\n\tike=aes128-sha256-ecp256\n" };
+
+	for (size_t i = 0; i < 2; i++) {
+		char home[512], away[512], text[1024];
+		struct pair p;
+
+		snprintf(home, sizeof(home),
+		         "conn home\n\tleft=192.0.2.1\n\tleftsubnet=%s\n\tright=192.0.2.2\n"
+		         "\trightsubnet=198.51.100.5/32\n\tauthby=secret\n\tauto=start\n",
+		         insides[i]);
+		snprintf(away, sizeof(away), "%.*s\tauto=add\n",
+		         (int)(strstr(home, "\tauto=") - home), home);
+		p = start(home, away);
+		sim_run_for(p.sim, SECONDS(2));
+		for (size_t j = 0; j < 3; j++) {
+			snprintf(text, sizeof(text), "%s%s", away, words[j]);
+			sim_reload_with(p.sim, p.west, text);
+			expect_children(p.sim, p.west, j == 0 ? 1 : 0);
+			snprintf(text, sizeof(text), "%s%s", home, words[j]);
+			sim_reload_with(p.sim, p.west, text);
+			sim_run_for(p.sim, SECONDS(5));
+			expect_sas(p.sim, p.west, 1, 1);
+			expect_sas(p.sim, p.east, 1, 1);
+			sim_reload_with(p.sim, p.west, text);
+			expect_children(p.sim, p.west, 1);
+		}
+		sim_reload_with(p.sim, p.west, ANYONE);
+		sim_run_for(p.sim, SECONDS(1));
+		sim_end(p.sim);
+	}
+}
+
+/* POL-5, promises 1 and 2: the same of a tunnel that nobody arranged. */
+void a_suite_revoked_ends_a_strangers_tunnel(void)
+{
+	struct pair p = pair_in(sim_new(1), CLIENT("\tfailureshunt=drop\n"), NULL);
+
+	pair_publish_west(&p);
+	pair_publish_east(&p);
+	sim_ping(p.sim, source, destination);
+	sim_run_for(p.sim, SECONDS(2));
+	expect_tunnel(p.sim, source, destination);
+	sim_reload_with(p.sim, p.west,
+	                CLIENT("\tfailureshunt=drop\n\tesp=aes256gcm16\n"
+	                       "\tike=aes256gcm16-sha512-x25519\n"));
+	expect_children(p.sim, p.west, 0);
+	sim_ping(p.sim, source, destination);
+	sim_run_for(p.sim, SECONDS(5));
+	expect_tunnel(p.sim, source, destination);
+	expect_arrived(p.sim, source, destination, 2, 0);
+	sim_end(p.sim);
+}
+
 /* TS-7: a peer that takes single pairs is told of a translated Source what it is translated to. */
 void a_packet_that_is_translated_is_named_so(void)
 {

@@ -161,7 +161,7 @@ void core_leave_peer(struct flow *flow)
 
 	TAILQ_FOREACH (child, &flow->children, in_flow)
 		if (child->of != NULL && !child->of->is_gone)
-			sa_close(flow->opp, child->of, "its conn wants another proof");
+			sa_close(flow->opp, child->of, "its conn wants another proof or suite");
 }
 
 /* What an opportunistic tunnel was made with, was proof enough then; is it now? */

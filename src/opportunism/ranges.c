@@ -20,6 +20,13 @@ static bool has_same_key(const struct conn_end *a, const struct conn_end *b)
 	       bytes_equal(buf_view(&a->issuer), buf_view(&b->issuer));
 }
 
+/* What it was made with is not known here, so any other words end it. */
+static bool deals_alike(const struct conn_dealings *a, const struct conn_dealings *b)
+{
+	return strcmp(a->ike, b->ike) == 0 && strcmp(a->esp, b->esp) == 0 &&
+	       a->transport == b->transport && a->ppk == b->ppk;
+}
+
 /* Whether it is another shared secret is not asked: a conn has the place of its own among the
  * secrets, and that moves when others come or go. */
 bool conn_knows_alike(const struct conn_state *conn, const struct conn_state *old,
@@ -27,7 +34,11 @@ bool conn_knows_alike(const struct conn_state *conn, const struct conn_state *ol
 {
 	struct ike_id id = conn_peer_id(conn), before = conn_peer_id(old);
 
-	if (conn == old || conn->is_opportunistic)
+	if (conn == old)
+		return true;
+	if (!deals_alike(&conn->conn.dealings, &old->conn.dealings))
+		return false;
+	if (conn->is_opportunistic)
 		return true;
 	if (conn->theirs.auth != old->theirs.auth)
 		return false;
@@ -88,8 +99,8 @@ static bool has_packet(const struct ike_claim *said, const struct reach *grant)
 	       range_is_single(&said->peer.range) && reach_covers(grant, &packet);
 }
 
-/* Who he is and how he shows it comes before what he needs, and that before where he is. A conn that
- * fits in neither is good to say why the peer is refused. */
+/* Who he is and how he shows it comes before what he needs, and that before where he is. A conn
+ * that fits in neither is good to say why the peer is refused. */
 static int rank_of(const struct conn_state *conn, const struct ike_claim *said,
                    const struct reach *grant)
 {

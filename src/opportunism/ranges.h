@@ -10,8 +10,8 @@ struct peer_sa;
 /* AUT-3: rightid, or the address of the gateway that the conn names; ID_NONE: whoever has the key.
  */
 struct ike_id conn_peer_id(const struct conn_state *conn);
-/* Would the peer of a tunnel that was made by `old` have to prove the same by `conn`? `sa`: where
- * it did, or NULL. */
+/* Would the peer of a tunnel that was made by `old` have to prove the same by `conn`, and agree to
+ * the same? `sa`: where it did, or NULL. */
 bool conn_knows_alike(const struct conn_state *conn, const struct conn_state *old,
                       const struct peer_sa *sa);
 /* The conn that names the peer before one for anybody. NULL: none takes any of it. `grant` is empty
