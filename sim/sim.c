@@ -214,6 +214,30 @@ void sim_reload_with(struct sim *sim, struct gateway *gateway, const char *conf)
 	reload(gateway, new_string(conf));
 }
 
+static bool has_done(struct gateway *gateway, bool ok, struct text *error)
+{
+	if (!ok)
+		sim_say(gateway->sim, gateway->name, "%s", error->s);
+	text_free(error);
+	return ok;
+}
+
+bool sim_route(struct sim *sim, struct gateway *gateway, const char *conn)
+{
+	struct text error = { 0 };
+
+	return has_done(gateway, opportunism_conn_route(gateway->core, conn, &error, sim->now),
+	                &error);
+}
+
+bool sim_up(struct sim *sim, struct gateway *gateway, const char *conn)
+{
+	struct text error = { 0 };
+
+	return has_done(gateway, opportunism_conn_up(gateway->core, conn, &error, sim->now),
+	                &error);
+}
+
 struct gateway *sim_impostor(struct sim *sim, struct gateway *victim)
 {
 	struct gateway *impostor;

@@ -59,6 +59,9 @@ bool sim_would_ask_alone(const struct gateway *gateway, const char *from, const 
 /* A new configuration: the HowTo's two conns with that failureshunt=, or an ipsec.conf. */
 void sim_reload(struct sim *sim, struct gateway *gateway, const char *failure);
 void sim_reload_with(struct sim *sim, struct gateway *gateway, const char *conf);
+/* ipsec auto --route and --up; false: it refuses. */
+bool sim_route(struct sim *sim, struct gateway *gateway, const char *conn);
+bool sim_up(struct sim *sim, struct gateway *gateway, const char *conn);
 /* The file of a policy group; counts from the next reload. Texts are borrowed. */
 void sim_policy(struct gateway *gateway, const char *name, const char *text);
 void sim_shutdown(struct sim *sim, struct gateway *gateway);

@@ -6,6 +6,7 @@
 
 #include "sim/cases/cases.h"
 #include "sim/cases/pair.h"
+#include "sim/world.h"
 
 /* The conn of two sites as west has it (east's is the same text) with more lines. */
 #define SITES(more)                                                           \
@@ -660,6 +661,82 @@ void a_suite_revoked_ends_its_tunnel(void)
 		}
 		sim_reload_with(p.sim, p.west, ANYONE);
 		sim_run_for(p.sim, SECONDS(1));
+		sim_end(p.sim);
+	}
+}
+
+/* POL-5, promise 1: ranges that a failure let pass are private from the reload on. */
+void a_failure_that_opened_ranges_outlives_no_reload(void)
+{
+	static const char *const insides[] = { "203.0.113.7/32", "203.0.113.0/28" };
+	static const char *const autos[] = { "route", "start" };
+
+	for (size_t i = 0; i < 4; i++) {
+		char open_conf[512], closed_conf[1024];
+		struct pair p;
+
+		snprintf(open_conf, sizeof(open_conf),
+		         "conn home\n\tleft=192.0.2.1\n\tleftsubnet=%s\n\tright=192.0.2.2\n"
+		         "\trightsubnet=198.51.100.5/32\n\tauthby=secret\n\tauto=%s\n"
+		         "\tfailureshunt=",
+		         insides[i & 1], autos[i >> 1]);
+		snprintf(closed_conf, sizeof(closed_conf), "%sdrop\n", open_conf);
+		strcat(open_conf, "passthrough\n");
+		p = start(open_conf, ANYONE);
+		cut_both(&p);
+		sim_packet(p.sim, source, destination);
+		sim_run_for(p.sim, SECONDS(50));
+		sim_packet(p.sim, source, destination);
+		sim_run_for(p.sim, SECONDS(1));
+		expect_arrived(p.sim, source, destination, 0, 2);
+		sim_reload_with(p.sim, p.west, closed_conf);
+		sim_packet(p.sim, source, destination);
+		sim_run_for(p.sim, SECONDS(100));
+		expect_arrived(p.sim, source, destination, 0, 2);
+		sim_end(p.sim);
+	}
+}
+
+/* By hand no more than by their files; a part of the other's addresses is another matter. */
+void two_conns_for_the_same_are_not_both_routed(void)
+{
+	static const char open_conf[] = "conn open\n\tleft=192.0.2.1\n\tleftsubnet=203.0.113.0/24\n"
+					"\trightsubnet=198.51.100.0/24\n\tright=%any\n"
+					"\ttype=passthrough\n\tauto=add\n"
+					"conn part\n\tleft=192.0.2.1\n\tleftsubnet=203.0.113.0/24\n"
+					"\trightsubnet=198.51.100.7/32\n\tright=%any\n"
+					"\ttype=passthrough\n\tauto=add\n";
+	struct pair p;
+	char conf[1024];
+
+	snprintf(conf, sizeof(conf), "%s%s", open_conf, SITES("\tauto=add\n"));
+	p = start(conf, SITES("\tauto=add\n"));
+	expect_true(p.sim, sim_route(p.sim, p.west, "sites"));
+	expect_true(p.sim, sim_route(p.sim, p.west, "sites"));
+	expect_true(p.sim, !sim_route(p.sim, p.west, "open"));
+	expect_true(p.sim, sim_route(p.sim, p.west, "part"));
+	sim_packet(p.sim, source, destination);
+	sim_run_for(p.sim, SECONDS(5));
+	expect_arrived(p.sim, source, destination, 1, 0);
+	sim_end(p.sim);
+}
+
+void what_is_not_trapped_is_not_said_to_be_dropped(void)
+{
+	static const char *const autos[] = { "\tauto=add\n",
+		                             "\tauto=route\n" };
+
+	for (size_t i = 0; i < 2; i++) {
+		struct pair p;
+		char conf[512];
+
+		snprintf(conf, sizeof(conf), "%s%s", SITES(""), autos[i]);
+		p = start(conf, SITES("\tauto=add\n"));
+		cut_both(&p);
+		expect_true(p.sim, sim_up(p.sim, p.west, "sites"));
+		sim_run_for(p.sim, SECONDS(300));
+		expect_true(p.sim, (strstr(p.sim->trace.s, "24: drop,") != NULL) == (i == 1));
+		expect_true(p.sim, (strstr(p.sim->trace.s, "24: no tunnel,") != NULL) == (i == 0));
 		sim_end(p.sim);
 	}
 }

@@ -46,10 +46,42 @@ bool opportunism_conn_delete(struct opportunism *opp, const char *name, struct t
 	return opportunism_conn_down(opp, name, error, now);
 }
 
+static bool is_of(const struct policy_row *row, const struct conn_state *conn)
+{
+	return strcmp(row->name, conn->conn.name) == 0;
+}
+
+/* What checkconfig refuses of two that are routed by their files. */
+static bool rows_are_free(const struct opportunism *opp, const struct conn_state *conn,
+                          struct text *error)
+{
+	struct policy_row *rows = NULL;
+	size_t count = conns_rows(&opp->conns, &opp->own, &rows, NULL);
+	const struct policy_row *first, *second;
+	struct policy_clash clash;
+	struct policy_table table;
+	bool is_free = policy_build(&table, rows, count, &clash);
+
+	if (is_free)
+		policy_wipe(&table);
+	else
+		text_add(error, "conn %s: the policy would have too many rows", conn->conn.name);
+	first = clash.is_there ? &rows[clash.first] : NULL;
+	second = clash.is_there ? &rows[clash.second] : NULL;
+	if (is_free && clash.is_there && (is_of(first, conn) || is_of(second, conn))) {
+		text_add(error, "conn %s: conn %s, which is routed, is for the same addresses",
+		         conn->conn.name, is_of(first, conn) ? second->name : first->name);
+		is_free = false;
+	}
+	free(rows);
+	return is_free;
+}
+
 bool opportunism_conn_route(struct opportunism *opp, const char *name, struct text *error,
                             struct instant now)
 {
 	struct conn_state *conn = named(opp, name, error);
+	bool was_routed;
 
 	opp->now = now;
 	if (conn == NULL)
@@ -58,7 +90,12 @@ bool opportunism_conn_route(struct opportunism *opp, const char *name, struct te
 		text_add(error, "conn %s is not added; ipsec auto --add %s first", name, name);
 		return false;
 	}
+	was_routed = conn->is_routed;
 	conn->is_routed = true;
+	if (!was_routed && !rows_are_free(opp, conn, error)) {
+		conn->is_routed = false;
+		return false;
+	}
 	core_policy_changed(opp);
 	return true;
 }

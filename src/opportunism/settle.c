@@ -65,6 +65,13 @@ void flow_apply(struct flow *flow)
 	}
 }
 
+/* Of ranges that are not trapped nothing is dropped: their packets go as they went before. */
+static bool is_felt(const struct flow *flow)
+{
+	return flow->tunnel == NULL || !flow->tunnel->is_wide || flow->conn == NULL ||
+	       flow->conn->is_routed;
+}
+
 /* A tunnel says by itself when it is tried again, and what asked nothing has no answers. */
 static void log_shunt(const struct flow *flow, enum log_level level)
 {
@@ -77,8 +84,9 @@ static void log_shunt(const struct flow *flow, enum log_level level)
 		snprintf(lasts, sizeof(lasts), " for %lld s",
 		         (long long)instant_since(flow->expires, opp->now).ns / 1000000000);
 	log_line(&opp->log, level, "flow %s: %s%s, %s%s%s%s", flow_text(flow).s,
-	         action_word(flow->shunt), lasts, flow_reason_text(flow->reason),
-	         has_asked ? ", dns " : "", has_asked ? dns_trust_name(flow->trust) : "",
+	         is_felt(flow) ? action_word(flow->shunt) : "no tunnel", lasts,
+	         flow_reason_text(flow->reason), has_asked ? ", dns " : "",
+	         has_asked ? dns_trust_name(flow->trust) : "",
 	         may_be_forged ? ": it may be forged" : "");
 }
 

@@ -370,6 +370,22 @@ static bool still_fits(const struct flow *flow, const struct conn_state *conn)
 	       reach_within(&flow->tunnel->reach, &whole);
 }
 
+/* Promise 1: what a failure opened does not stay open where the conn is private now. What one has
+ * closed is for the next attempt to open. */
+static void keep_tunnel(struct flow *flow, struct conn_state *conn)
+{
+	enum eroute_action before = flow->failure;
+
+	flow_take_conn(flow, conn);
+	if (flow->state == FLOW_SHUNT && flow->failure != before && flow->failure != EROUTE_PASS) {
+		flow->shunt = flow->failure;
+		log_line(&flow->opp->log, LOG_INFO, "flow %s: closed, the configuration changed",
+		         flow_text(flow).s);
+	}
+	flow->tunnel->is_kept_up = conn->conn.auto_action == AUTO_START;
+	flow->opp->is_policy_stale = true;
+}
+
 void tunnels_recheck(struct opportunism *opp)
 {
 	struct tunnel *tunnel = LIST_FIRST(&opp->tunnels), *next;
@@ -383,9 +399,7 @@ void tunnels_recheck(struct opportunism *opp)
 		if (!is_known)
 			core_leave_peer(tunnel->flow);
 		if (is_known && still_fits(tunnel->flow, conn)) {
-			flow_take_conn(tunnel->flow, conn);
-			tunnel->is_kept_up = conn->conn.auto_action == AUTO_START;
-			opp->is_policy_stale = true;
+			keep_tunnel(tunnel->flow, conn);
 		} else {
 			flow_take_conn(tunnel->flow, NULL);
 			core_close_flow(opp, tunnel->flow, "the configuration changed");
