@@ -40,6 +40,15 @@ struct done {
 	size_t len;
 };
 
+/* The secrets of each configuration are another set of the signer's, where the host key is not the
+ * first. */
+enum { HOST_KEY_PLACE = 3 };
+
+static bool is_known(const struct gateway *gateway, uint32_t set)
+{
+	return set > 0 && set <= gateway->secret_set;
+}
+
 static void sign(const struct gateway *gateway, const struct crypto_job *job, struct done *done)
 {
 	EVP_PKEY *key =
@@ -48,6 +57,7 @@ static void sign(const struct gateway *gateway, const struct crypto_job *job, st
 
 	done->len = sizeof(done->result);
 	if (key == NULL || md == NULL || job->signature_id != SIGNATURE_ED25519 ||
+	    job->key != HOST_KEY_PLACE || !is_known(gateway, job->set) ||
 	    EVP_DigestSignInit(md, NULL, NULL, NULL, key) != 1 ||
 	    EVP_DigestSign(md, done->result, &done->len, job->data.data, job->data.len) != 1)
 		done->len = 0;
@@ -67,12 +77,13 @@ static void verify(const struct crypto_job *job, struct done *done)
 }
 
 /* RFC 7296 section 2.15; every shared secret of a simulated world is the same. */
-static void psk_mac(const struct crypto_job *job, struct done *done)
+static void psk_mac(const struct gateway *gateway, const struct crypto_job *job, struct done *done)
 {
 	struct bytes pad = BYTES_STR("Key Pad for IKEv2");
 	uint8_t key[PRF_LEN_MAX];
 
-	if (prf(job->prf, BYTES_STR("a shared secret of two gateways"), &pad, 1, key) &&
+	if (is_known(gateway, job->set) &&
+	    prf(job->prf, BYTES_STR("a shared secret of two gateways"), &pad, 1, key) &&
 	    prf(job->prf, BYTES(key, prf_len(job->prf)), &job->data, 1, done->result))
 		done->len = prf_len(job->prf);
 }
@@ -117,7 +128,7 @@ static void start_job(void *ctx, uint64_t job_id, const struct crypto_job *job)
 		qcd_token(gateway, job, done);
 		break;
 	case CRYPTO_JOB_PSK_MAC:
-		psk_mac(job, done);
+		psk_mac(gateway, job, done);
 		break;
 	}
 	sim_later(gateway->sim, JOB_TIME, job_done, done);
@@ -217,10 +228,11 @@ static void configure(struct gateway *gateway)
 {
 	static struct secret_entry psk = { .kind = SECRET_PSK };
 	static const struct secrets secrets = { .entries = &psk, .count = 1 };
-	struct host_key key = { .key = gateway->key };
+	struct host_key key = { .key = gateway->key, .place = HOST_KEY_PLACE };
 	struct opportunism_config config = {
 		.conf = &gateway->conf,
 		.secrets = &secrets,
+		.secret_set = ++gateway->secret_set,
 		.host_keys = &key,
 		.host_key_count = 1,
 		.own = own_of(&gateway->address, 1, &gateway->address, 1, &gateway->address, 1),

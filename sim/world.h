@@ -159,6 +159,7 @@ struct gateway {
 	uint8_t private_key[32];
 	struct pubkey key;
 	struct opportunism *core;
+	uint32_t secret_set; /* number of the last one configured */
 	unsigned generation; /* of `core`: answers to an earlier one are dropped */
 	struct sim_engine engine;
 	struct resolver_port resolver;

@@ -253,12 +253,14 @@ static void keeper_messages_arrive_whole_with_their_descriptors(void **state)
 	out.fds[0] = STDIN_FILENO;
 	out.fds[1] = STDERR_FILENO;
 	out.kind = KEEPER_TROUBLE;
+	out.set = 0x01020304;
 	assert_true(keeper_send(ends[0], &out));
 	assert_int_equal(keeper_receive(ends[1], &in), KEEPER_MESSAGE);
 	assert_int_equal(in.kind, KEEPER_FILES);
 	assert_string_equal(in.text, "why");
 	assert_int_equal(in.fds[0], -1);
 	assert_int_equal(keeper_receive(ends[1], &in), KEEPER_MESSAGE);
+	assert_int_equal(in.set, 0x01020304);
 	assert_true(in.fds[0] > STDERR_FILENO && in.fds[1] > STDERR_FILENO);
 	keeper_message_close(&in);
 	assert_int_equal(send(ends[0], "?", 1, 0), 1);

@@ -30,9 +30,11 @@ static void pass(struct msghdr *to, union passed *passed, const int fds[KEEPER_F
 bool keeper_send(int fd, const struct keeper_message *message)
 {
 	uint8_t kind = (uint8_t)message->kind;
-	struct iovec data[] = {
-		{ &kind, 1 }, { (char *)message->text, strnlen(message->text, KEEPER_TEXT_MAX - 1) }
-	};
+	uint32_t set = message->set;
+	struct iovec data[] = { { &kind, 1 },
+		                { &set, sizeof(set) },
+		                { (char *)message->text,
+		                  strnlen(message->text, KEEPER_TEXT_MAX - 1) } };
 	struct msghdr header = { .msg_iov = data, .msg_iovlen = ARRAY_LEN(data) };
 	union passed passed = { 0 };
 	ssize_t n;
@@ -70,7 +72,9 @@ static bool is_kind(uint8_t kind)
 enum keeper_step keeper_receive(int fd, struct keeper_message *out)
 {
 	uint8_t kind = 0;
-	struct iovec data[] = { { &kind, 1 }, { out->text, KEEPER_TEXT_MAX - 1 } };
+	struct iovec data[] = { { &kind, 1 },
+		                { &out->set, sizeof(out->set) },
+		                { out->text, KEEPER_TEXT_MAX - 1 } };
 	union passed passed = { 0 };
 	struct msghdr header = { .msg_iov = data,
 		                 .msg_iovlen = ARRAY_LEN(data),

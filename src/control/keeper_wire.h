@@ -1,7 +1,7 @@
 #pragma once
 /*
  * What daemon, keeper and signer say to each other beside the signer's stream: messages of one
- * octet, perhaps some text, perhaps descriptors, over sockets of kind SEQPACKET.
+ * octet, a number, perhaps some text, perhaps descriptors, over sockets of kind SEQPACKET.
  *
  *      daemon                          keeper                        signer
  *        READ ------------------------->  reads the files
@@ -31,6 +31,7 @@ enum { KEEPER_FDS_MAX = 2, KEEPER_TEXT_MAX = 4096 };
 
 struct keeper_message {
 	enum keeper_message_kind kind;
+	uint32_t set;               /* LOAD: what the daemon calls these secrets */
 	char text[KEEPER_TEXT_MAX]; /* of TROUBLE */
 	int fds[KEEPER_FDS_MAX];    /* FILES: bundle, token. LOAD: token or secrets. Else -1 */
 };

@@ -7,7 +7,7 @@
 #include "crypto/pubkey.h"
 
 enum crypto_job_kind {
-	CRYPTO_JOB_SIGN,        /* by the signer, with host key `key` */
+	CRYPTO_JOB_SIGN,        /* by the signer, with secret `key`, a host key */
 	CRYPTO_JOB_VERIFY,      /* by the pool, against each of `keys` */
 	CRYPTO_JOB_VERIFY_CERT, /* by the pool, against the key of a certificate, and that one */
 	CRYPTO_JOB_QCD_TOKEN,   /* by the signer: HMAC-SHA-256(crash secret, data) */
@@ -28,7 +28,8 @@ struct x509_claim {
 /* All views are borrowed for the call; the port copies what it keeps. */
 struct crypto_job {
 	enum crypto_job_kind kind;
-	unsigned key; /* SIGN: index of the host key. PSK_MAC, PPK: of the secret */
+	uint32_t set; /* SIGN, PSK_MAC, PPK: number of the set of secrets that `key` is of */
+	unsigned key; /* the same: place of the secret in it */
 	enum signature_id signature_id; /* SIGN, VERIFY */
 	enum prf_id prf;                /* PSK_MAC, PPK */
 	struct bytes data; /* the signed octets, RFC 7296 section 2.15. QCD_TOKEN: SPIi, SPIr */
@@ -41,10 +42,10 @@ struct crypto_job {
 
 /*
  * Result octets, as the event brings them:
- *   SIGN     the signature; empty: the signer could not
+ *   SIGN     the signature; empty: the signer could not, or has another key there by now
  *   VERIFY   one octet, the index of the key that made the signature; empty: none did
  *   VERIFY_CERT  as x509_job_result() reads it
- *   PSK_MAC  prf_len(prf) octets; empty: no such secret
- *   PPK      three keys of prf_len(prf) octets, SK_d, SK_pi, SK_pr; empty: no such secret
+ *   PSK_MAC  prf_len(prf) octets; empty: no such secret any more
+ *   PPK      three keys of prf_len(prf) octets, SK_d, SK_pi, SK_pr; empty: no such secret any more
  *   QCD_TOKEN 32 octets; empty: there is no crash secret
  */

@@ -33,6 +33,7 @@ static void parts_read(struct reader *r, struct signer_message *out)
 static void job_read(struct reader *r, struct signer_message *out)
 {
 	out->job_id = read_be64(r);
+	out->set = read_be32(r);
 	out->index = read_be32(r);
 	out->algorithm = read_u8(r);
 	out->data = read_rest(r);
@@ -60,6 +61,7 @@ static bool body_read(struct reader *r, struct signer_message *out)
 		out->data = read_rest(r);
 		break;
 	case SIGNER_LOADED:
+		out->set = read_be32(r);
 		out->bad = read_be32(r);
 		break;
 	case SIGNER_RESULT:
@@ -117,6 +119,7 @@ static void body_write(struct writer *w, const struct signer_message *message)
 	case SIGNER_PPK:
 	case SIGNER_TOKEN:
 		write_be64(w, message->job_id);
+		write_be32(w, message->set);
 		write_be32(w, message->index);
 		write_u8(w, message->algorithm);
 		write_bytes(w, message->data);
@@ -127,6 +130,7 @@ static void body_write(struct writer *w, const struct signer_message *message)
 		write_bytes(w, message->data);
 		break;
 	case SIGNER_LOADED:
+		write_be32(w, message->set);
 		write_be32(w, message->bad);
 		break;
 	case SIGNER_RESULT:

@@ -19,7 +19,10 @@
  * The daemon has no way to say ADD or COMMIT, and never sees them: control/keeper_wire.h says how
  * that file comes to the signer.
  *
- * A secret is known by its place in the set, shared secrets and keys counted alike. Whoever gets a
+ * A secret is known by its place in the set, shared secrets and keys counted alike. A set has the
+ * number that came with its file (control/keeper_wire.h), LOADED says it again, and a job says of
+ * which set its place is. Where that place holds something else by now, or nothing, the job is
+ * refused: no peer gets what was made with a secret that is another's. Whoever gets a
  * frame that is none closes the socket; the signer ends with it.
  */
 #include "crypto/prf.h"
@@ -60,6 +63,7 @@ enum signer_secret_kind {
 struct signer_message {
 	enum signer_message_kind kind;
 	uint64_t job_id;   /* SIGN PSK_MAC PPK TOKEN RESULT */
+	uint32_t set;      /* SIGN PSK_MAC PPK LOADED: the number of the set */
 	uint32_t index;    /* SIGN PSK_MAC PPK KEY: which secret. COMMIT: how many */
 	uint32_t bad;      /* LOADED: the wrong one, or one of SIGNER_BAD_* */
 	uint8_t algorithm; /* SIGN: signature_id. PSK_MAC PPK: prf_id. KEY: pubkey_type,

@@ -11,6 +11,7 @@ static const struct signer_message one_of_each[] = {
 	{ .kind = SIGNER_COMMIT, .index = 2 },
 	{ .kind = SIGNER_SIGN,
 	  .job_id = 0x0102030405060708,
+	  .set = 0xfffefdfc,
 	  .index = 1,
 	  .algorithm = SIGNATURE_ED25519,
 	  .data = { (const uint8_t *)"data", 4 } },
@@ -22,7 +23,7 @@ static const struct signer_message one_of_each[] = {
 	  .index = 3,
 	  .algorithm = PUBKEY_RSA,
 	  .data = { (const uint8_t *)"key", 3 } },
-	{ .kind = SIGNER_LOADED, .bad = SIGNER_BAD_NONE },
+	{ .kind = SIGNER_LOADED, .set = 5, .bad = SIGNER_BAD_NONE },
 	{ .kind = SIGNER_RESULT, .job_id = UINT64_MAX, .data = { (const uint8_t *)"sig", 3 } },
 };
 
@@ -30,6 +31,7 @@ static void assert_same(const struct signer_message *a, const struct signer_mess
 {
 	assert_int_equal(a->kind, b->kind);
 	assert_int_equal(a->job_id, b->job_id);
+	assert_int_equal(a->set, b->set);
 	assert_int_equal(a->index, b->index);
 	assert_int_equal(a->bad, b->bad);
 	assert_int_equal(a->algorithm, b->algorithm);

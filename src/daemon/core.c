@@ -317,6 +317,7 @@ static struct opportunism_config core_config(const struct daemon *d)
 
 	return (struct opportunism_config){ .conf = &d->conf->conf,
 		                            .secrets = &d->conf->secrets,
+		                            .secret_set = d->secret_set,
 		                            .host_keys = d->host_keys,
 		                            .host_key_count = d->host_key_count,
 		                            .own = own_of(plan->outer, plan->outer_count,

@@ -102,8 +102,9 @@ static bool load_secrets(struct daemon *d, struct configuration *conf, struct te
 {
 	struct host_key *keys = NULL;
 	size_t count = 0;
+	uint32_t set;
 	bool ok = signer_link_load(d->signer, d->keeper, conf->secrets_token, &conf->secrets, &keys,
-	                           &count, error);
+	                           &count, &set, error);
 
 	close(conf->secrets_token);
 	conf->secrets_token = -1;
@@ -112,6 +113,7 @@ static bool load_secrets(struct daemon *d, struct configuration *conf, struct te
 	free(d->host_keys);
 	d->host_keys = keys;
 	d->host_key_count = count;
+	d->secret_set = set;
 	return true;
 }
 

@@ -34,6 +34,7 @@ struct daemon {
 
 	struct configuration *conf; /* the one that runs */
 	struct text notes; /* on the last reload: what it did not change, in lines */
+	uint32_t secret_set; /* the signer's number of it */
 	struct host_key *host_keys;
 	size_t host_key_count;
 

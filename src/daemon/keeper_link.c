@@ -187,9 +187,11 @@ bool keeper_link_attach(struct keeper_link *link, struct event_base *base,
 	return link->readable != NULL && event_add(link->readable, NULL) == 0;
 }
 
-bool keeper_link_load(struct keeper_link *link, int token)
+bool keeper_link_load(struct keeper_link *link, int token, uint32_t set)
 {
-	const struct keeper_message message = { .kind = KEEPER_LOAD, .fds = { token, -1 } };
+	const struct keeper_message message = { .kind = KEEPER_LOAD,
+		                                .set = set,
+		                                .fds = { token, -1 } };
 
 	return keeper_send(link->fd, &message);
 }

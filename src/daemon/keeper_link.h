@@ -34,5 +34,6 @@ void keeper_link_free(struct keeper_link *link);
 
 /* Ends with `files` or `trouble`. */
 void keeper_link_read(struct keeper_link *link);
-/* Hands a token (control/handover.h) on, for the signer to load. It stays the caller's. */
-MUST_USE bool keeper_link_load(struct keeper_link *link, int token);
+/* Hands a token (control/handover.h) on, for the signer to load as set number `set`. It stays the
+ * caller's. */
+MUST_USE bool keeper_link_load(struct keeper_link *link, int token, uint32_t set);

@@ -28,8 +28,7 @@ struct signer_link {
 
 	uint64_t *jobs; /* without a result, `job_count` of SIGNER_JOBS_MAX, oldest first */
 	size_t job_count;
-	uint32_t *places; /* of the host keys in the signer's set */
-	size_t place_count;
+	uint32_t set; /* the number of the last one it was given to load */
 
 	/* While a set is being loaded: what the signer said so far. */
 	struct loading {
@@ -70,7 +69,6 @@ void signer_link_free(struct signer_link *link)
 	evbuffer_free(link->out);
 	close(link->fd);
 	free(link->jobs);
-	free(link->places);
 	free(link->loading.keys);
 	free(link);
 }
@@ -122,16 +120,27 @@ static void on_result(struct signer_link *link, const struct signer_message *m)
 		results_tell(link->results, m->job_id, m->data);
 }
 
+/* The answer to a load that we gave up is none to the next one, and its keys are others. */
+static void on_loaded(struct signer_link *link, const struct signer_message *m)
+{
+	struct loading *l = &link->loading;
+
+	if (m->set != link->set) {
+		l->key_count = 0;
+		return;
+	}
+	l->is_done = true;
+	l->bad = m->bad;
+}
+
 static void on_message(struct signer_link *link, const struct signer_message *m)
 {
 	if (m->kind == SIGNER_KEY)
 		on_key(link, m);
 	if (m->kind == SIGNER_RESULT)
 		on_result(link, m);
-	if (m->kind == SIGNER_LOADED) {
-		link->loading.is_done = true;
-		link->loading.bad = m->bad;
-	}
+	if (m->kind == SIGNER_LOADED)
+		on_loaded(link, m);
 }
 
 static bool messages_take(struct signer_link *link)
@@ -216,8 +225,8 @@ static bool is_loaded(const struct signer_link *link)
 	return link->loading.is_done;
 }
 
-/* Keys and secrets have places, which are others' in the next set. Sets come by another socket, and
- * may be there before what was asked. */
+/* Sets come by another socket, and may be there before what was asked, which is refused then if its
+ * secret is another one by now. */
 static bool is_idle(const struct signer_link *link)
 {
 	return link->job_count == 0;
@@ -244,20 +253,17 @@ static bool wait_until(struct signer_link *link, bool (*is_over)(const struct si
 	return is_over(link);
 }
 
-static void take_keys(struct signer_link *link, const struct secrets *secrets,
+static void take_keys(const struct signer_link *link, const struct secrets *secrets,
                       struct host_key **keys, size_t *key_count)
 {
 	const struct loading *l = &link->loading;
 
-	free(link->places);
-	link->places = new_array(l->key_count + 1, sizeof(*link->places));
 	*keys = new_array(l->key_count + 1, sizeof(**keys));
 	*key_count = l->key_count;
-	link->place_count = l->key_count;
 	for (size_t i = 0; i < l->key_count; i++) {
 		uint32_t place = l->keys[i].index;
 
-		link->places[i] = place;
+		(*keys)[i].place = place;
 		(*keys)[i].key = l->keys[i].key;
 		(*keys)[i].is_next = place < secrets->count && secrets->entries[place].is_next;
 	}
@@ -288,25 +294,29 @@ static bool load_failed(struct signer_link *link, const struct secrets *secrets,
 
 bool signer_link_load(struct signer_link *link, struct keeper_link *keeper, int token,
                       const struct secrets *secrets, struct host_key **keys, size_t *key_count,
-                      struct text *error)
+                      uint32_t *set, struct text *error)
 {
 	free(link->loading.keys);
 	link->loading = (struct loading){ 0 };
+	link->set++;
 	if (!wait_until(link, is_idle))
 		return load_failed(link, secrets, error);
-	if (!keeper_link_load(keeper, token)) {
+	if (!keeper_link_load(keeper, token, link->set)) {
 		text_add(error, "the keeper does not answer; look into the log");
 		return false;
 	}
 	if (!wait_until(link, is_loaded) || link->loading.bad != SIGNER_BAD_NONE)
 		return load_failed(link, secrets, error);
 	take_keys(link, secrets, keys, key_count);
+	*set = link->set;
 	return true;
 }
 
 static bool queue_job(struct signer_link *link, uint64_t job_id, const struct crypto_job *job)
 {
-	struct signer_message m = { .job_id = job_id, .index = job->key, .data = job->data };
+	struct signer_message m = {
+		.job_id = job_id, .set = job->set, .index = job->key, .data = job->data
+	};
 
 	if (job->kind == CRYPTO_JOB_QCD_TOKEN) {
 		m.kind = SIGNER_TOKEN;
@@ -314,11 +324,8 @@ static bool queue_job(struct signer_link *link, uint64_t job_id, const struct cr
 		m.kind = job->kind == CRYPTO_JOB_PPK ? SIGNER_PPK : SIGNER_PSK_MAC;
 		m.algorithm = (uint8_t)job->prf;
 	} else {
-		if (job->key >= link->place_count)
-			return false;
 		m.kind = SIGNER_SIGN;
 		m.algorithm = (uint8_t)job->signature_id;
-		m.index = link->places[job->key];
 	}
 	return link_queue(link, &m);
 }

@@ -26,12 +26,14 @@ void signer_link_free(struct signer_link *link);
 
 /*
  * Replaces the signer's set by the one behind `token`, through the keeper, and waits for it: what
- * was asked before is answered with the old one.
+ * was asked before is answered with the old one, or not at all. `set` is its number, for the jobs.
  * `secrets` describes its entries. The host keys among them come back in an array for the caller to
- * free. False: `error` names the entry; the old set stays.
+ * free. False: `error` names the entry, the old set stays;
+ * or the signer is late, and may take the new one yet: then jobs for secrets that are others in it
+ * are refused until a load succeeds.
  */
 MUST_USE bool signer_link_load(struct signer_link *link, struct keeper_link *keeper, int token,
                                const struct secrets *secrets, struct host_key **keys,
-                               size_t *key_count, struct text *error);
-/* SIGN (key: index into the host keys) and PSK_MAC (key: index into the secrets). */
+                               size_t *key_count, uint32_t *set, struct text *error);
+/* All but VERIFY and VERIFY_CERT. */
 void signer_link_job(struct signer_link *link, uint64_t job_id, const struct crypto_job *job);

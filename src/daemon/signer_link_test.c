@@ -11,6 +11,7 @@
 static int stream;
 static uint8_t set;
 static struct event_base *base;
+static bool is_late; /* with the answer to a load that was given up */
 static uint8_t answers[4];
 static unsigned answered;
 
@@ -44,11 +45,25 @@ static void *sign_all(void *ctx)
 	return NULL;
 }
 
+static void say_loaded(uint32_t number, uint32_t place)
+{
+	uint8_t key[32] = { (uint8_t)number };
+
+	say(&(struct signer_message){ .kind = SIGNER_KEY,
+	                              .index = place,
+	                              .algorithm = PUBKEY_ED25519,
+	                              .data = BYTES_OF(key) });
+	say(&(struct signer_message){
+	    .kind = SIGNER_LOADED, .set = number, .bad = SIGNER_BAD_NONE });
+}
+
 /* In place of the keeper's, which another socket reaches: the signer may look there first. */
-bool keeper_link_load(struct keeper_link *link, int token)
+bool keeper_link_load(struct keeper_link *link, int token, uint32_t number)
 {
 	__atomic_fetch_add(&set, 1, __ATOMIC_SEQ_CST);
-	say(&(struct signer_message){ .kind = SIGNER_LOADED, .bad = SIGNER_BAD_NONE });
+	if (is_late)
+		say_loaded(number - 1, 7);
+	say_loaded(number, 2);
 	return true;
 }
 
@@ -69,9 +84,14 @@ static void load(struct signer_link *link)
 	const struct secrets secrets = { 0 };
 	struct host_key *keys = NULL;
 	struct text error = { 0 };
+	uint32_t number;
 	size_t count;
 
-	assert_true(signer_link_load(link, NULL, -1, &secrets, &keys, &count, &error));
+	assert_true(signer_link_load(link, NULL, -1, &secrets, &keys, &count, &number, &error));
+	assert_int_equal(number, set);
+	assert_int_equal(count, 1);
+	assert_int_equal(keys[0].place, 2);
+	assert_int_equal(keys[0].key.octets[0], number);
 	free(keys);
 }
 
@@ -100,6 +120,7 @@ static void a_job_is_done_with_the_set_it_was_asked_of(void **state)
 	assert_true(signer_link_attach(link, base, results, on_gone, NULL));
 	assert_int_equal(pthread_create(&signer, NULL, sign_all, NULL), 0);
 	load(link);
+	is_late = true; /* and of no effect */
 	ask(link, 0);
 	ask(link, 1);
 	load(link);

@@ -1,4 +1,5 @@
 #include "ike/two_ends_cases.h"
+#include "ike/two_ends_parts.h"
 
 static int set_up_rsa(void **state)
 {
@@ -161,6 +162,21 @@ static void use_psk(void)
 		t.end[side].self.auth = IKE_AUTH_PSK;
 }
 
+/* Does the jobs of that side up to the next with a secret, which is of that set. */
+static void expect_mac_of(enum side side, uint32_t set)
+{
+	struct end *end = &t.end[side];
+	bool is_found = false;
+
+	while (!is_found && end->job_count > 0) {
+		is_found = end->jobs[0].job.kind == CRYPTO_JOB_PSK_MAC;
+		if (is_found)
+			assert_int_equal(end->jobs[0].job.set, set);
+		end_do_job(&t, end);
+	}
+	assert_true(is_found);
+}
+
 /* AUT-5 */
 static void a_shared_secret_proves_both(void **state)
 {
@@ -180,6 +196,31 @@ static void different_secrets_prove_nothing(void **state)
 	assert_int_equal(count_news(&t.end[EAST], NEWS_SA_UP), 0);
 	assert_int_equal(last_news(&t.end[EAST], NEWS_SA_GONE)->reason, IKE_REASON_BAD_SECRET);
 	expect_nothing_left(&t);
+}
+
+/* A reload may come between any two steps, and the places in the next set are others'. */
+static void a_handshake_keeps_to_the_secrets_that_it_began_with(void **state)
+{
+	use_psk();
+	t.end[WEST].self.secret_set = 4;
+	t.end[EAST].self.secret_set = 8;
+	initiate(&t, WEST);
+	pass(&t, WEST, EXCHANGE_IKE_SA_INIT);
+	t.end[WEST].self.secret_set = 5;
+	for (int side = WEST; side <= EAST; side++)
+		t.end[side].holds_jobs = true;
+	pass(&t, EAST, EXCHANGE_IKE_SA_INIT);
+	expect_mac_of(WEST, 4);
+	pass(&t, WEST, EXCHANGE_IKE_AUTH);
+	t.end[EAST].self.secret_set = 9;
+	expect_mac_of(EAST, 8); /* to check */
+	expect_mac_of(EAST, 8); /* and to make */
+	pass(&t, EAST, EXCHANGE_IKE_AUTH);
+	expect_mac_of(WEST, 4);
+	for (int side = WEST; side <= EAST; side++)
+		t.end[side].holds_jobs = false;
+	pass_all(&t);
+	expect_tunnels(&t, 1);
 }
 
 /* AUT-2: a shared secret where a signature is wanted is no proof. */
@@ -381,6 +422,7 @@ int main(void)
 		CASE(keys_that_are_nowhere_end_the_attempt),
 		CASE(any_of_the_published_keys_will_do),
 		CASE(a_shared_secret_proves_both),
+		CASE(a_handshake_keeps_to_the_secrets_that_it_began_with),
 		CASE(different_secrets_prove_nothing),
 		CASE(each_side_must_use_the_method_wanted_of_it),
 		CASE(one_side_may_sign_and_the_other_know_the_secret),

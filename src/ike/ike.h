@@ -52,7 +52,8 @@ enum ike_send_cert { IKE_SEND_CERT_ASKED, IKE_SEND_CERT_ALWAYS, IKE_SEND_CERT_NE
 struct ike_self {
 	struct ike_id id;
 	enum ike_auth auth;
-	unsigned key; /* host key index, or index of the shared secret */
+	uint32_t secret_set; /* in which `key` here, `peer_psk` and `ppk` are places */
+	unsigned key;        /* of the host key or the shared secret */
 	enum pubkey_type key_type;
 	struct bytes chain; /* our certificates (crypto/x509.h), or empty; borrowed for the call */
 	enum ike_send_cert send_cert;

@@ -423,14 +423,25 @@ void ike_sa_linger(struct ike_sa *sa, struct instant now)
 	sa->expires = instant_after(now, linger);
 }
 
+/* The secrets of a handshake are those of its beginning: another set may be in use by now, where
+ * their places are others'. */
+static uint32_t secret_set(const struct ike_sa *sa)
+{
+	if (sa->hs == NULL)
+		return 0;
+	return sa->is_initiator ? sa->hs->wish.self.secret_set : sa->hs->permission.self.secret_set;
+}
+
 void ike_sa_start_job(struct ike_sa *sa, const struct crypto_job *job)
 {
 	struct ike *ike = sa->ike;
+	struct crypto_job own = *job;
 
 	assert(sa->job == 0);
 	sa->job = ++ike->last_job;
 	hash_add(&ike->by_job, &sa->job_node, hash_octets(&ike->by_job, &sa->job, sizeof(sa->job)));
-	ike->ports.start_job(ike->ports.ctx, sa->job, job);
+	own.set = secret_set(sa);
+	ike->ports.start_job(ike->ports.ctx, sa->job, &own);
 }
 
 struct instant ike_sa_due(const struct ike_sa *sa)

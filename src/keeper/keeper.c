@@ -60,9 +60,12 @@ static bool read_files(const struct keeper *keeper)
 	return ok;
 }
 
-static bool load(const struct keeper *keeper, int token)
+static bool load(const struct keeper *keeper, const struct keeper_message *asked)
 {
-	struct keeper_message secrets = { .kind = KEEPER_LOAD, .fds = { -1, -1 } };
+	struct keeper_message secrets = { .kind = KEEPER_LOAD,
+		                          .set = asked->set,
+		                          .fds = { -1, -1 } };
+	int token = asked->fds[0];
 	bool ok;
 
 	if (token >= 0)
@@ -82,7 +85,7 @@ static bool serve(const struct keeper *keeper)
 	if (step != KEEPER_MESSAGE)
 		return step == KEEPER_NOTHING;
 	ok = message.kind == KEEPER_READ   ? read_files(keeper)
-	     : message.kind == KEEPER_LOAD ? load(keeper, message.fds[0])
+	     : message.kind == KEEPER_LOAD ? load(keeper, &message)
 	                                   : false;
 	keeper_message_close(&message);
 	return ok;

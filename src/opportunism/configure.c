@@ -420,6 +420,7 @@ static void configure(struct opportunism *opp, const struct opportunism_config *
 	opp->trust = x509_trust_hold(config->conf->trust);
 	copy_own(&opp->own, &config->own);
 	copy_host_keys(opp, config);
+	opp->secret_set = config->secret_set;
 	conns_load(&opp->conns, config->conf, config->secrets, &opp->own);
 	if (before != NULL)
 		conns_keep_states(&opp->conns, before);

@@ -155,6 +155,7 @@ struct opportunism {
 	struct conns conns;
 	struct policy_table policy;
 	struct own_addresses own; /* `all` owned */
+	uint32_t secret_set;
 	struct host_key *host_keys;
 	size_t host_key_count;
 	struct x509_trust *trust; /* CAs and CRLs, or NULL */

@@ -15,9 +15,10 @@
 
 struct opportunism;
 
-/* A host key of ours, as the signer knows it by index. */
+/* A host key of ours. */
 struct host_key {
 	struct pubkey key;
+	unsigned place; /* in the signer's set of secrets */
 	bool is_next; /* published, not used yet */
 };
 
@@ -54,6 +55,7 @@ struct opportunism_config {
 	const struct conf *conf;
 	const struct secrets
 	    *secrets; /* identities of the shared secrets; their octets are not read */
+	uint32_t secret_set; /* number of the set that has these secrets and host keys */
 	const struct host_key *host_keys;
 	size_t host_key_count;
 	struct own_addresses own; /* as own_of() makes it */

@@ -248,7 +248,7 @@ static bool choose_host_key(const struct opportunism *opp, const struct conn_sta
 		if (rank <= best)
 			continue;
 		best = rank;
-		self->key = (unsigned)i;
+		self->key = opp->host_keys[i].place;
 		self->key_type = opp->host_keys[i].key.type;
 	}
 	/* A certificate is of no use without its own key. */
@@ -269,7 +269,8 @@ static void take_certificates(const struct conn_state *conn, struct ike_self *se
 bool self_for_conn(const struct opportunism *opp, const struct conn_state *conn,
                    const struct ip *outer, struct ike_self *self)
 {
-	*self = (struct ike_self){ .id = choose_id(opp, conn, outer),
+	*self = (struct ike_self){ .secret_set = opp->secret_set,
+		                   .id = choose_id(opp, conn, outer),
 		                   .auth = ike_auth_of(conn->ours.auth) };
 	switch (self->auth) {
 	case IKE_AUTH_SIGNATURE:

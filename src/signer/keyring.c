@@ -11,12 +11,14 @@ struct secret_item {
 	struct pubkey public;
 	struct secret psk;
 	bool is_ppk; /* `psk` is one of RFC 8784, and good for nothing else */
+	uint32_t since; /* the number of the first set that has had it in this place till now */
 };
 
 struct secret_set {
 	struct secret_item *items;
 	uint32_t count;
 	uint32_t bad; /* the first unusable one, or SIGNER_BAD_NONE */
+	uint32_t number;
 };
 
 struct keyring {
@@ -114,13 +116,32 @@ void keyring_add(struct keyring *keyring, enum signer_secret_kind kind, const st
 	set->count++;
 }
 
-uint32_t keyring_commit(struct keyring *keyring, uint32_t count)
+static bool item_equal(const struct secret_item *a, const struct secret_item *b)
+{
+	if (a->pkey != NULL || b->pkey != NULL)
+		return a->pkey != NULL && b->pkey != NULL && pubkey_equal(&a->public, &b->public);
+	return a->is_ppk == b->is_ppk && secret_equal(secret_view(&a->psk), secret_view(&b->psk));
+}
+
+/* A reload that does not touch a secret does not disturb the handshakes that are at it. */
+static void set_number(struct secret_set *set, uint32_t number, const struct secret_set *before)
+{
+	set->number = number;
+	for (uint32_t i = 0; i < set->count; i++) {
+		bool stays = i < before->count && item_equal(&set->items[i], &before->items[i]);
+
+		set->items[i].since = stays ? before->items[i].since : number;
+	}
+}
+
+uint32_t keyring_commit(struct keyring *keyring, uint32_t count, uint32_t number)
 {
 	uint32_t bad = keyring->made.bad;
 
 	if (bad == SIGNER_BAD_NONE && keyring->made.count != count)
 		bad = count;
 	if (bad == SIGNER_BAD_NONE) {
+		set_number(&keyring->made, number, &keyring->in_use);
 		set_wipe(&keyring->in_use);
 		keyring->in_use = keyring->made;
 		keyring->made = (struct secret_set){ .bad = SIGNER_BAD_NONE };
@@ -139,32 +160,39 @@ size_t keyring_count(const struct keyring *keyring)
 	return keyring->in_use.count;
 }
 
-static const struct secret_item *keyring_item(const struct keyring *keyring, size_t index)
-{
-	return index < keyring->in_use.count ? &keyring->in_use.items[index] : NULL;
-}
-
 const struct pubkey *keyring_public(const struct keyring *keyring, size_t index)
 {
-	const struct secret_item *item = keyring_item(keyring, index);
+	const struct secret_set *set = &keyring->in_use;
 
-	return item == NULL || item->pkey == NULL ? NULL : &item->public;
+	if (index >= set->count || set->items[index].pkey == NULL)
+		return NULL;
+	return &set->items[index].public;
 }
 
-struct buf keyring_sign(const struct keyring *keyring, uint32_t index, enum signature_id id,
-                        struct bytes data)
+/* NULL: what was there in that set is not there now. */
+static const struct secret_item *item_at(const struct keyring *keyring, struct keyring_place at)
 {
-	const struct secret_item *item = keyring_item(keyring, index);
+	const struct secret_set *set = &keyring->in_use;
+
+	if (at.index >= set->count || at.set > set->number || at.set < set->items[at.index].since)
+		return NULL;
+	return &set->items[at.index];
+}
+
+struct buf keyring_sign(const struct keyring *keyring, struct keyring_place at,
+                        enum signature_id id, struct bytes data)
+{
+	const struct secret_item *item = item_at(keyring, at);
 
 	if (item == NULL || item->pkey == NULL || !signature_fits(id, item->public.type))
 		return (struct buf){ 0 };
 	return private_sign(item->pkey, id, data);
 }
 
-struct buf keyring_psk_mac(const struct keyring *keyring, uint32_t index, enum prf_id id,
+struct buf keyring_psk_mac(const struct keyring *keyring, struct keyring_place at, enum prf_id id,
                            struct bytes data)
 {
-	const struct secret_item *item = keyring_item(keyring, index);
+	const struct secret_item *item = item_at(keyring, at);
 	struct bytes pad = BYTES_STR("Key Pad for IKEv2");
 	uint8_t key[PRF_LEN_MAX];
 	uint8_t mac[PRF_LEN_MAX];
@@ -180,10 +208,10 @@ struct buf keyring_psk_mac(const struct keyring *keyring, uint32_t index, enum p
 }
 
 /* prf+ with as many octets as a key of that kind has is enough of the PPK in each. */
-struct buf keyring_ppk(const struct keyring *keyring, uint32_t index, enum prf_id id,
+struct buf keyring_ppk(const struct keyring *keyring, struct keyring_place at, enum prf_id id,
                        struct bytes data)
 {
-	const struct secret_item *item = keyring_item(keyring, index);
+	const struct secret_item *item = item_at(keyring, at);
 	size_t len = prf_len(id);
 	struct buf result = { 0 };
 

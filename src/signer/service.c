@@ -84,9 +84,9 @@ static bool reply_keys(struct service *s)
 	return true;
 }
 
-static bool reply_loaded(struct service *s, uint32_t bad)
+static bool reply_loaded(struct service *s, uint32_t set, uint32_t bad)
 {
-	const struct signer_message loaded = { .kind = SIGNER_LOADED, .bad = bad };
+	const struct signer_message loaded = { .kind = SIGNER_LOADED, .set = set, .bad = bad };
 
 	if (bad == SIGNER_BAD_NONE && !reply_keys(s))
 		return false;
@@ -94,7 +94,7 @@ static bool reply_loaded(struct service *s, uint32_t bad)
 }
 
 /* Frames of ADD and one COMMIT, and nothing behind it. */
-static uint32_t load_frames(struct keyring *keyring, struct bytes frames)
+static uint32_t load_frames(struct keyring *keyring, struct bytes frames, uint32_t set)
 {
 	struct signer_message m;
 	size_t used;
@@ -104,7 +104,7 @@ static uint32_t load_frames(struct keyring *keyring, struct bytes frames)
 		if (m.kind == SIGNER_ADD)
 			keyring_add(keyring, (enum signer_secret_kind)m.algorithm, m.parts);
 		else if (m.kind == SIGNER_COMMIT && frames.len == 0)
-			return keyring_commit(keyring, m.index);
+			return keyring_commit(keyring, m.index, set);
 		else
 			break;
 	}
@@ -113,7 +113,7 @@ static uint32_t load_frames(struct keyring *keyring, struct bytes frames)
 }
 
 /* The file is sealed, so it does not shrink under the mapping. */
-static uint32_t load_file(struct keyring *keyring, int fd)
+static uint32_t load_file(struct keyring *keyring, int fd, uint32_t set)
 {
 	struct stat st;
 	void *frames;
@@ -124,7 +124,7 @@ static uint32_t load_file(struct keyring *keyring, int fd)
 	frames = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
 	if (frames == MAP_FAILED)
 		return SIGNER_BAD_SET;
-	bad = load_frames(keyring, BYTES(frames, (size_t)st.st_size));
+	bad = load_frames(keyring, BYTES(frames, (size_t)st.st_size), set);
 	munmap(frames, (size_t)st.st_size);
 	return bad;
 }
@@ -142,26 +142,27 @@ static bool keeper_speaks(struct service *s)
 		keeper_message_close(&message);
 		return false;
 	}
-	bad = load_file(s->keyring, message.fds[0]);
+	bad = load_file(s->keyring, message.fds[0], message.set);
 	keeper_message_close(&message);
-	return reply_loaded(s, bad);
+	return reply_loaded(s, message.set, bad);
 }
 
 static bool handle(struct service *s, const struct signer_message *m)
 {
+	struct keyring_place at = { .set = m->set, .index = m->index };
+
 	switch (m->kind) {
 	case SIGNER_SIGN:
 		return reply_result(
 		    s, m->job_id,
-		    keyring_sign(s->keyring, m->index, (enum signature_id)m->algorithm, m->data));
+		    keyring_sign(s->keyring, at, (enum signature_id)m->algorithm, m->data));
 	case SIGNER_PSK_MAC:
 		return reply_result(
 		    s, m->job_id,
-		    keyring_psk_mac(s->keyring, m->index, (enum prf_id)m->algorithm, m->data));
+		    keyring_psk_mac(s->keyring, at, (enum prf_id)m->algorithm, m->data));
 	case SIGNER_PPK:
 		return reply_result(
-		    s, m->job_id,
-		    keyring_ppk(s->keyring, m->index, (enum prf_id)m->algorithm, m->data));
+		    s, m->job_id, keyring_ppk(s->keyring, at, (enum prf_id)m->algorithm, m->data));
 	case SIGNER_TOKEN:
 		return reply_result(s, m->job_id, crash_secret_token(s->crash_secret, m->data));
 	case SIGNER_ADD:

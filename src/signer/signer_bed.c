@@ -87,7 +87,9 @@ void put(struct signer *s, const struct signer_message *message)
 
 void load(struct signer *s)
 {
-	struct keeper_message message = { .kind = KEEPER_LOAD, .fds = { -1, -1 } };
+	struct keeper_message message = { .kind = KEEPER_LOAD,
+		                          .set = ++s->loaded,
+		                          .fds = { -1, -1 } };
 
 	message.fds[0] = sealed_new(BYTES(s->set, s->set_len));
 	s->set_len = 0;
@@ -143,15 +145,19 @@ uint32_t commit(struct signer *s, uint32_t count, struct pubkey *keys)
 		memcpy(keys[i].octets, answer.data.data, answer.data.len);
 	}
 	assert_int_equal(answer.kind, SIGNER_LOADED);
+	assert_int_equal(answer.set, s->loaded);
+	if (answer.bad == SIGNER_BAD_NONE)
+		s->in_use = s->loaded;
 	return answer.bad;
 }
 
-struct buf ask(struct signer *s, enum signer_message_kind kind, uint32_t index, unsigned algorithm,
-               struct bytes data)
+struct buf ask_of(struct signer *s, uint32_t set, enum signer_message_kind kind, uint32_t index,
+                  unsigned algorithm, struct bytes data)
 {
 	static uint64_t job_id = 0x1122334455667700;
 	const struct signer_message m = { .kind = kind,
 		                          .job_id = ++job_id,
+		                          .set = set,
 		                          .index = index,
 		                          .algorithm = (uint8_t)algorithm,
 		                          .data = data };
@@ -162,4 +168,10 @@ struct buf ask(struct signer *s, enum signer_message_kind kind, uint32_t index, 
 	assert_int_equal(answer.kind, SIGNER_RESULT);
 	assert_int_equal(answer.job_id, job_id);
 	return buf_copy(answer.data);
+}
+
+struct buf ask(struct signer *s, enum signer_message_kind kind, uint32_t index, unsigned algorithm,
+               struct bytes data)
+{
+	return ask_of(s, s->in_use, kind, index, algorithm, data);
 }

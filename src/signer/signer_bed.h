@@ -19,6 +19,8 @@ struct signer {
 	pid_t pid;
 	int fd;
 	int keeper;
+	uint32_t loaded;      /* number of the last set it got */
+	uint32_t in_use;      /* of the last one it took */
 	uint8_t set[1 << 17]; /* frames for the next load() */
 	size_t set_len;
 	uint8_t in[SIGNER_FRAME_MAX];
@@ -45,6 +47,8 @@ void load(struct signer *s);
 /* Commits; the answer's `bad`. Public keys go to `keys` where there is room for `count`. */
 uint32_t commit(struct signer *s, uint32_t count, struct pubkey *keys);
 
-/* A job, and its result. */
+/* A job, and its result. Of the set in use, or another. */
 struct buf ask(struct signer *s, enum signer_message_kind kind, uint32_t index, unsigned algorithm,
                struct bytes data);
+struct buf ask_of(struct signer *s, uint32_t set, enum signer_message_kind kind, uint32_t index,
+                  unsigned algorithm, struct bytes data);

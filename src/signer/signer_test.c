@@ -324,6 +324,83 @@ static struct buf encrypted_pem(EVP_PKEY *pkey)
 	return pem;
 }
 
+static struct buf mac_of(struct signer *s, uint32_t set, uint32_t index)
+{
+	return ask_of(s, set, SIGNER_PSK_MAC, index, PRF_HMAC_SHA2_256, BYTES_STR("AUTH"));
+}
+
+static void expect_mac(struct signer *s, uint32_t set, uint32_t index, const struct buf *expected)
+{
+	CLEANUP(buf_free) struct buf mac = mac_of(s, set, index);
+
+	assert_true(bytes_equal(buf_view(&mac), buf_view(expected)));
+}
+
+/* A MAC with the secret of another conn is something to guess that secret with. */
+static void a_place_of_an_older_set_names_what_it_named_then_or_nothing(void **state)
+{
+	const struct buf refused = { 0 };
+	struct signer *s = signer_start();
+	CLEANUP(buf_free) struct buf one = { 0 };
+	CLEANUP(buf_free) struct buf two = { 0 };
+
+	add(s, SIGNER_SECRET_PSK, BYTES_STR("one"));
+	add(s, SIGNER_SECRET_PSK, BYTES_STR("two"));
+	assert_int_equal(commit(s, 2, NULL), SIGNER_BAD_NONE);
+	one = mac_of(s, 1, 0);
+	two = mac_of(s, 1, 1);
+	assert_int_equal(one.len, 32);
+	assert_int_equal(two.len, 32);
+	expect_mac(s, 2, 0, &refused); /* there is no such set yet */
+
+	add(s, SIGNER_SECRET_PSK, BYTES_STR("two")); /* the first has gone */
+	add(s, SIGNER_SECRET_PSK, BYTES_STR("two"));
+	assert_int_equal(commit(s, 2, NULL), SIGNER_BAD_NONE);
+	expect_mac(s, 1, 0, &refused);
+	expect_mac(s, 1, 1, &two); /* nothing has changed here */
+	expect_mac(s, 2, 0, &two);
+
+	add(s, SIGNER_SECRET_PPK, BYTES_STR("two"));
+	add(s, SIGNER_SECRET_PSK, BYTES_STR("two"));
+	add(s, SIGNER_SECRET_PSK, BYTES_STR("one"));
+	assert_int_equal(commit(s, 3, NULL), SIGNER_BAD_NONE);
+	expect_mac(s, 2, 0, &refused);
+	expect_mac(s, 1, 1, &two);
+	expect_mac(s, 2, 2, &refused);
+	expect_mac(s, 3, 2, &one);
+
+	add(s, SIGNER_SECRET_PSK, BYTES_STR("one")); /* back again: the sets between had another */
+	assert_int_equal(commit(s, 1, NULL), SIGNER_BAD_NONE);
+	expect_mac(s, 1, 0, &refused);
+	expect_mac(s, 4, 0, &one);
+	expect_mac(s, 3, 1, &refused);
+	assert_int_equal(signer_end(s), 0);
+}
+
+static void an_older_set_s_key_signs_while_it_is_where_it_was(void **state)
+{
+	CLEANUP(buf_free)
+	struct buf one =
+	    ed25519_pem("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60");
+	CLEANUP(buf_free)
+	struct buf two =
+	    ed25519_pem("4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb");
+	const struct buf *const sets[] = { &one, &one, &two };
+	const size_t signature_lens[] = { 64, 64, 0 };
+	struct signer *s = signer_start();
+
+	for (size_t i = 0; i < ARRAY_LEN(sets); i++) {
+		CLEANUP(buf_free) struct buf signature = { 0 };
+
+		add(s, SIGNER_SECRET_ED25519_PEM, buf_view(sets[i]));
+		assert_int_equal(commit(s, 1, NULL), SIGNER_BAD_NONE);
+		signature =
+		    ask_of(s, 1, SIGNER_SIGN, 0, SIGNATURE_ED25519, BYTES_STR("signed octets"));
+		assert_int_equal(signature.len, signature_lens[i]);
+	}
+	assert_int_equal(signer_end(s), 0);
+}
+
 static void refuses_keys_that_cannot_sign(void **state)
 {
 	EVP_PKEY *small = small_rsa();
@@ -446,8 +523,8 @@ static void takes_messages_in_any_pieces(void **state)
 	struct writer w = writer_on(out, sizeof(out));
 	struct signer *s = signer_start();
 	const struct signer_message messages[] = {
-		{ .kind = SIGNER_PSK_MAC, .job_id = 6, .algorithm = PRF_HMAC_SHA2_256 },
-		{ .kind = SIGNER_PSK_MAC, .job_id = 7, .algorithm = PRF_HMAC_SHA2_512 },
+		{ .kind = SIGNER_PSK_MAC, .job_id = 6, .set = 1, .algorithm = PRF_HMAC_SHA2_256 },
+		{ .kind = SIGNER_PSK_MAC, .job_id = 7, .set = 1, .algorithm = PRF_HMAC_SHA2_512 },
 	};
 	struct signer_message answer;
 
@@ -609,6 +686,8 @@ int main(void)
 		cmocka_unit_test(makes_the_auth_data_of_the_vectors),
 		cmocka_unit_test(stirs_a_ppk_into_three_keys),
 		cmocka_unit_test(a_new_set_replaces_the_old_one_whole_or_not_at_all),
+		cmocka_unit_test(a_place_of_an_older_set_names_what_it_named_then_or_nothing),
+		cmocka_unit_test(an_older_set_s_key_signs_while_it_is_where_it_was),
 		cmocka_unit_test(refuses_keys_that_cannot_sign),
 		cmocka_unit_test(ends_on_garbage),
 		cmocka_unit_test(refuses_files_that_hold_no_set),
