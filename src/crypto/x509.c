@@ -6,6 +6,7 @@
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <openssl/pemerr.h>
 #include <openssl/x509v3.h>
 
 #include "crypto/pkey.h"
@@ -52,6 +53,15 @@ static X509_CRL *next_crl(BIO *bio, struct bytes text, size_t count)
 	return count > 0 ? NULL : d2i_X509_CRL(NULL, &at, (long)text.len);
 }
 
+/* Was there nothing more to read? Else there was something that could not be. */
+static bool is_at_end(struct bytes text)
+{
+	unsigned long why = ERR_peek_last_error();
+
+	return !is_pem(text) ||
+	       (ERR_GET_LIB(why) == ERR_LIB_PEM && ERR_GET_REASON(why) == PEM_R_NO_START_LINE);
+}
+
 static BIO *open_text(struct bytes text)
 {
 	if (text.len == 0 || text.len > FILE_LEN_MAX)
@@ -86,6 +96,7 @@ bool x509_chain_read(struct bytes text, struct buf *chain)
 		ok = ++count <= X509_CHAIN_MAX && chain_add(&made, certificate);
 		X509_free(certificate);
 	}
+	ok = ok && is_at_end(text);
 	BIO_free(bio);
 	ERR_clear_error();
 	if (!ok || count == 0) {
@@ -223,6 +234,7 @@ int x509_trust_add_cas(struct x509_trust *trust, struct bytes text)
 		count++;
 		X509_free(ca);
 	}
+	ok = ok && is_at_end(text);
 	BIO_free(bio);
 	ERR_clear_error();
 	return ok && count > 0 ? count : -1;
@@ -241,6 +253,7 @@ int x509_trust_add_crls(struct x509_trust *trust, struct bytes text)
 		count++;
 		X509_CRL_free(crl);
 	}
+	ok = ok && is_at_end(text);
 	BIO_free(bio);
 	ERR_clear_error();
 	return ok && count > 0 ? count : -1;

@@ -47,7 +47,7 @@ const char *x509_verdict_text(enum x509_verdict verdict);
 struct x509_trust;
 struct x509_trust *x509_trust_new(bool wants_crls); /* strictcrlpolicy=yes */
 /* What one file holds, PEM or DER; the number taken, -1: something in it is no certificate of a CA
- * (no CRL), or there are too many. */
+ * (no CRL) or cannot be read, or there are too many; what stands before it is taken. */
 int x509_trust_add_cas(struct x509_trust *trust, struct bytes text);
 int x509_trust_add_crls(struct x509_trust *trust, struct bytes text);
 struct x509_trust *x509_trust_hold(const struct x509_trust *trust);

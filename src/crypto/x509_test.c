@@ -382,6 +382,55 @@ static void reads_files_of_both_forms_and_several(void **state)
 	x509_trust_release(trust);
 }
 
+static struct buf joined(struct bytes a, struct bytes b)
+{
+	struct buf both = { .data = new_array(a.len + b.len, 1), .len = a.len + b.len };
+
+	memcpy(both.data, a.data, a.len);
+	memcpy(both.data + a.len, b.data, b.len);
+	return both;
+}
+
+/* Else what the rest of a CRL's file revokes would be good, and nobody would know. */
+static void a_file_with_a_broken_one_behind_a_good_one_is_told(void **state)
+{
+	X509_CRL *crl = crl_new(&root, NULL, 0, PKI_NOW + PKI_DAY);
+	CLEANUP(buf_free) struct buf of_crl = crl_pem(crl);
+	CLEANUP(buf_free) struct buf of_ca = certificate_pem(root.certificate);
+	struct bytes cut_crl = BYTES(of_crl.data, of_crl.len / 2);
+	struct bytes cut_ca = BYTES(of_ca.data, of_ca.len / 2);
+	const struct {
+		struct bytes first, second;
+		bool is_crl, is_fine;
+	} cases[] = {
+		{ buf_view(&of_crl), BYTES_STR("the end\n"), true, true },
+		{ buf_view(&of_crl), buf_view(&of_ca), true, true },
+		{ buf_view(&of_crl), cut_crl, true, false },
+		{ buf_view(&of_crl),
+		  BYTES_STR("-----BEGIN X509 CRL-----\n*\n-----END X509 CRL-----\n"), true, false },
+		{ buf_view(&of_crl),
+		  BYTES_STR("-----BEGIN X509 CRL-----\nMAA=\n-----END X509 CRL-----\n"), true,
+		  false },
+		{ buf_view(&of_ca), BYTES_STR("the end\n"), false, true },
+		{ buf_view(&of_ca), cut_ca, false, false },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		CLEANUP(buf_free) struct buf text = joined(cases[i].first, cases[i].second);
+		CLEANUP(buf_free) struct buf chain = { 0 };
+		struct x509_trust *trust = x509_trust_new(false);
+		struct bytes view = buf_view(&text);
+
+		assert_int_equal(cases[i].is_crl ? x509_trust_add_crls(trust, view)
+		                                 : x509_trust_add_cas(trust, view),
+		                 cases[i].is_fine ? 1 : -1);
+		if (!cases[i].is_crl)
+			assert_int_equal(x509_chain_read(view, &chain), cases[i].is_fine);
+		x509_trust_release(trust);
+	}
+	X509_CRL_free(crl);
+}
+
 static void a_job_checks_the_chain_and_the_signature(void **state)
 {
 	struct x509_trust *trust = trust_root(false);
@@ -454,6 +503,7 @@ int main(void)
 		cmocka_unit_test(a_conn_may_name_its_ca),
 		cmocka_unit_test(octets_that_are_no_chain_are_refused),
 		cmocka_unit_test(reads_files_of_both_forms_and_several),
+		cmocka_unit_test(a_file_with_a_broken_one_behind_a_good_one_is_told),
 		cmocka_unit_test(a_job_checks_the_chain_and_the_signature),
 		cmocka_unit_test(refuses_names_it_does_not_understand),
 	};
