@@ -133,6 +133,7 @@
 	X(a_named_peer_takes_the_place_of_anybody) \
 	X(a_name_revoked_ends_its_tunnel) \
 	X(a_suite_revoked_ends_its_tunnel) \
+	X(an_attempt_ends_with_the_peer_it_was_for) \
 	X(a_failure_that_opened_ranges_outlives_no_reload) \
 	X(two_conns_for_the_same_are_not_both_routed) \
 	X(what_is_not_trapped_is_not_said_to_be_dropped) \

@@ -697,6 +697,36 @@ void a_failure_that_opened_ranges_outlives_no_reload(void)
 	}
 }
 
+/* POL-5: a reload while it is negotiated, by which another peer has the name. */
+void an_attempt_ends_with_the_peer_it_was_for(void)
+{
+	static const char *const insides[] = { "203.0.113.7/32", "203.0.113.0/28" };
+
+	for (size_t i = 0; i < 2; i++) {
+		char conf[512], elsewhere[1024];
+		struct pair p;
+
+		snprintf(conf, sizeof(conf),
+		         "conn home\n\tleft=192.0.2.1\n\tleftsubnet=%s\n"
+		         "\trightsubnet=198.51.100.5/32\n\tauthby=secret\n"
+		         "\trightid=@e.example\n\tauto=start\n",
+		         insides[i]);
+		snprintf(elsewhere, sizeof(elsewhere), "%s\tright=192.0.2.9\n", conf);
+		strcat(conf, "\tright=192.0.2.2\n");
+		p = start(conf, SITES("\trightid=@e.example\n\tauto=add\n"));
+		cut_both(&p);
+		sim_run_for(p.sim, MILLISECONDS(300));
+		sim_reload_with(p.sim, p.west, elsewhere);
+		sim_mend(p.sim);
+		sim_run_for(p.sim, SECONDS(5));
+		expect_children(p.sim, p.west, 0);
+		expect_sas(p.sim, p.east, 0, 0);
+		sim_reload_with(p.sim, p.west, ANYONE); /* it would ask for ever */
+		sim_run_for(p.sim, SECONDS(1));
+		sim_end(p.sim);
+	}
+}
+
 /* By hand no more than by their files; a part of the other's addresses is another matter. */
 void two_conns_for_the_same_are_not_both_routed(void)
 {

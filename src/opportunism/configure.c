@@ -164,6 +164,21 @@ void core_leave_peer(struct flow *flow)
 			sa_close(flow->opp, child->of, "its conn wants another proof or suite");
 }
 
+/* Whom the conn named until now is not to get a tunnel that is taken back at once. */
+void core_leave_attempts(struct flow *flow)
+{
+	struct attempt *attempt;
+	struct peer_sa *sa;
+
+	if (flow->inquiry == NULL)
+		return;
+	LIST_FOREACH (attempt, &flow->inquiry->attempts, of_flow) {
+		sa = attempt->state == ATTEMPT_INIT ? sa_find(flow->opp, attempt->sa) : NULL;
+		if (sa != NULL && !sa->is_up && !sa->is_gone)
+			sa_close(flow->opp, sa, "its conn names another peer");
+	}
+}
+
 /* What an opportunistic tunnel was made with, was proof enough then; is it now? */
 static bool is_proof_enough(struct opportunism *opp, const struct flow *flow,
                             const struct conn_state *conn)
@@ -187,8 +202,10 @@ static bool is_asked_alike(const struct opportunism *opp, const struct flow *flo
 {
 	const struct conn_state *old = flow->conn;
 
-	if (flow->tunnel != NULL || old == conn)
+	if (old == conn)
 		return true;
+	if (flow->tunnel != NULL)
+		return flow->inquiry == NULL || (old != NULL && conn_ends_alike(old, conn));
 	if (old == NULL || old->conn.has_negotiation_pass != conn->conn.has_negotiation_pass)
 		return false;
 	return flow->inquiry == NULL || (!opp->is_other_world && conn_decides_alike(old, conn));
@@ -226,6 +243,8 @@ static void recheck_flow(struct opportunism *opp, struct flow *flow)
 		return; /* TTL-4: nothing is held for what would be found out again */
 	if (flow->carrier != NULL && is_same)
 		return; /* goes the way of its carrier, which is checked as well */
+	if (flow->tunnel != NULL && !is_asked)
+		core_leave_attempts(flow);
 	core_close_flow(opp, flow, "the configuration changed");
 }
 

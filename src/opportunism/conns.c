@@ -241,6 +241,11 @@ static bool end_is_alike(const struct conn_end *a, const struct conn_end *b)
 	       memcmp(&a->id, &b->id, sizeof(a->id)) == 0;
 }
 
+bool conn_ends_alike(const struct conn_state *a, const struct conn_state *b)
+{
+	return a == b || (end_is_alike(&a->ours, &b->ours) && end_is_alike(&a->theirs, &b->theirs));
+}
+
 static bool trust_is_alike(const struct conn_trust *a, const struct conn_trust *b)
 {
 	return a->has_dnssec == b->has_dnssec && a->dnssec == b->dnssec &&
@@ -255,5 +260,5 @@ bool conn_decides_alike(const struct conn_state *a, const struct conn_state *b)
 	       trust_is_alike(&a->conn.trust, &b->conn.trust) &&
 	       strcmp(a->conn.dealings.ike, b->conn.dealings.ike) == 0 &&
 	       strcmp(a->conn.dealings.esp, b->conn.dealings.esp) == 0 &&
-	       end_is_alike(&a->ours, &b->ours) && end_is_alike(&a->theirs, &b->theirs);
+	       conn_ends_alike(a, b);
 }

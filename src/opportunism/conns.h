@@ -40,6 +40,8 @@ struct conns {
 	size_t profile_count;
 };
 
+/* The same gateways, known by the same names in the same way? */
+bool conn_ends_alike(const struct conn_state *a, const struct conn_state *b);
 /* Would a failure under one be the same under the other, by all that they say? */
 bool conn_decides_alike(const struct conn_state *a, const struct conn_state *b);
 

@@ -152,6 +152,8 @@ void flow_confirm(struct flow *flow);
  * of the flow are no good for anything more. */
 bool flow_peer_is_known(const struct flow *flow, const struct conn_state *conn);
 void core_leave_peer(struct flow *flow);
+/* Ends what is being negotiated for it. */
+void core_leave_attempts(struct flow *flow);
 
 /* decide.c: the decision, over plain evidence. */
 struct evidence {

@@ -357,11 +357,15 @@ static bool still_fits(const struct flow *flow, const struct conn_state *conn)
 	const struct child *child = TAILQ_FIRST(&flow->children);
 	const struct ip *peer = child == NULL ? &conn->theirs.address : &child->gateway;
 	struct reach whole;
+	bool is_asking = flow->inquiry != NULL && flow->state != FLOW_TUNNEL;
 
 	if (conn == NULL || !conn->is_added || conn->conn.type != CONN_TUNNEL ||
 	    conn->is_opportunistic || (child == NULL && !conn_has_tunnel(conn)))
 		return false;
 	if (conn->theirs.kind == END_ADDRESS && !ip_equal(peer, &conn->theirs.address))
+		return false;
+	/* Who is being talked to was another one. */
+	if (is_asking && (flow->conn == NULL || !conn_ends_alike(flow->conn, conn)))
 		return false;
 	/* A road warrior behind a NAT has an address of its own. */
 	if (conn->theirs.kind != END_ADDRESS && conn->theirs.subnet_count == 0)
@@ -401,6 +405,7 @@ void tunnels_recheck(struct opportunism *opp)
 		if (is_known && still_fits(tunnel->flow, conn)) {
 			keep_tunnel(tunnel->flow, conn);
 		} else {
+			core_leave_attempts(tunnel->flow);
 			flow_take_conn(tunnel->flow, NULL);
 			core_close_flow(opp, tunnel->flow, "the configuration changed");
 		}
