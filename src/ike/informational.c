@@ -2,6 +2,7 @@
 
 #include "ike/children.h"
 #include "ike/crash.h"
+#include "ike/rekey_child.h"
 #include "ike/successor.h"
 
 static const struct duration between_losses = SECONDS(10);
@@ -48,7 +49,7 @@ void informational_on_response(struct ike_sa *sa, const struct request *request,
 }
 
 /* One SPI of a Delete: what the peer receives with, we send with (DEL-1). 0: nothing to confirm. */
-static uint32_t close_child(struct ike_sa *sa, uint32_t spi_out)
+static uint32_t close_child(struct ike_sa *sa, uint32_t spi_out, struct instant now)
 {
 	const struct ike_owner *owner = &sa->ike->owner;
 	struct child *child = children_find_out(sa, spi_out);
@@ -59,13 +60,14 @@ static uint32_t close_child(struct ike_sa *sa, uint32_t spi_out)
 		return 0;
 	spi_in = child->spi_in;
 	children_remove(sa, child);
+	rekey_child_disinherit(sa, spi_in, now);
 	owner->child_gone(owner->ctx, sa->handle, spi_in, IKE_REASON_DELETED_BY_PEER);
 	return spi_in;
 }
 
 /* Closes what the Deletes name; `spis` gets our half of each pair. */
 static size_t close_children(struct ike_sa *sa, const struct payloads *p,
-                             uint32_t spis[2 * IKE_SA_CHILDREN_MAX])
+                             uint32_t spis[2 * IKE_SA_CHILDREN_MAX], struct instant now)
 {
 	struct delete d;
 	size_t count = 0;
@@ -74,7 +76,7 @@ static size_t close_children(struct ike_sa *sa, const struct payloads *p,
 		if (d.protocol != PROTOCOL_ESP)
 			continue;
 		for (size_t i = 0; i < delete_count(&d); i++) {
-			uint32_t spi = close_child(sa, delete_spi(&d, i));
+			uint32_t spi = close_child(sa, delete_spi(&d, i), now);
 
 			if (spi != 0)
 				spis[count++] = spi;
@@ -155,7 +157,7 @@ void informational_on_request(struct ike_sa *sa, const struct payloads *p, struc
 	crash_keep_token(sa, p);
 	if (sa->rival_of != NULL)
 		successor_settle(sa, now);
-	count = close_children(sa, p, spis);
+	count = close_children(sa, p, spis, now);
 	if (count > 0)
 		message_add_delete_esp(&m, spis, count);
 	if (count > 0)

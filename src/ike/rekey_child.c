@@ -214,6 +214,19 @@ void rekey_child_inherit(struct ike_sa *sa, const struct child_recipe *recipe)
 	old->life.rekey = INSTANT_NEVER;
 }
 
+void rekey_child_disinherit(struct ike_sa *sa, uint32_t heir, struct instant now)
+{
+	for (struct child *old = sa->children; old != NULL; old = old->next) {
+		if (old->heir != heir || old->is_deleting)
+			continue;
+		old->heir = 0;
+		buf_free(&old->heir_nonce);
+		if (sa->profile->life.rekey && !old->is_rekeying &&
+		    !lifetime_put_off(&old->life, ike_random_octet(sa->ike), now))
+			old->life.rekey = INSTANT_NEVER;
+	}
+}
+
 void rekey_child_expire(struct ike_sa *sa, struct child *child, struct instant now)
 {
 	close_now(sa, child, IKE_REASON_EXPIRED, now);

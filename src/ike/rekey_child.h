@@ -48,6 +48,8 @@ void rekey_child_settle(struct ike_sa *sa, const struct request *request,
 uint16_t rekey_child_objection(const struct ike_sa *sa, const struct child *old);
 /* Responder: what the peer asked for was added. */
 void rekey_child_inherit(struct ike_sa *sa, const struct child_recipe *recipe);
+/* The peer has deleted what it made by a rekey: should it keep the old one, that is rekeyed again. */
+void rekey_child_disinherit(struct ike_sa *sa, uint32_t heir, struct instant now);
 
 /* Its time, or what may be sent by it, is over. */
 void rekey_child_expire(struct ike_sa *sa, struct child *child, struct instant now);

@@ -322,6 +322,41 @@ static void a_child_ends_with_its_time(void **state)
 	                 IKE_REASON_DELETED_BY_PEER);
 }
 
+/* A Delete of what East receives with, instead of the one that East says. */
+static void east_deletes_instead(uint32_t spi)
+{
+	const uint8_t delete[] = { 0, 0, 0, 12, PROTOCOL_ESP, 4, 0, 1,
+		                   (uint8_t)(spi >> 24), (uint8_t)(spi >> 16),
+		                   (uint8_t)(spi >> 8), (uint8_t)spi };
+	struct path path = path_to(&t, WEST, EXCHANGE_INFORMATIONAL);
+	struct opened said;
+	struct buf datagram;
+
+	open_first(&t, EAST, only_sa(&t, WEST), &said);
+	datagram = seal_as(only_sa(&t, EAST), EXCHANGE_INFORMATIONAL, said.header.flags,
+	                   said.header.message_id, said.first, BYTES_OF(delete));
+	lose(&t, EAST);
+	inject(&t, WEST, &path, buf_view(&datagram));
+	buf_free(&datagram);
+}
+
+/* A peer that cannot use what it made takes that back, and keeps the old one. */
+static void a_child_whose_heir_is_taken_back_is_rekeyed_again(void **state)
+{
+	uint32_t old;
+
+	bring_up_for(1000, true);
+	old = only_child(WEST);
+	rekey(EAST, only_child(EAST));
+	pass(&t, EAST, EXCHANGE_CREATE_CHILD_SA);
+	pass(&t, WEST, EXCHANGE_CREATE_CHILD_SA);
+	east_deletes_instead(only_sa(&t, WEST)->children->spi_out);
+	assert_int_equal(only_child(WEST), old);
+	lose(&t, WEST); /* the answer */
+	wait_ms(&t, 5000);
+	assert_int_equal(first_notify(&t, WEST), NOTIFY_REKEY_SA);
+}
+
 /* OUT-5: the same when it has sent all it may; the IKE SA stays, for the next one. */
 static void a_child_ends_with_its_octets(void **state)
 {
@@ -437,6 +472,7 @@ int main(void)
 		CASE(a_rekey_may_not_narrow),
 		CASE(time_rekeys_a_child_before_its_end),
 		CASE(a_child_ends_with_its_time),
+		CASE(a_child_whose_heir_is_taken_back_is_rekeyed_again),
 		CASE(a_child_ends_with_its_octets),
 		CASE(an_idle_child_is_let_go),
 		CASE(a_refused_rekey_is_put_off_and_given_up),
