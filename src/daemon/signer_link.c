@@ -10,6 +10,7 @@
 
 #include "crypto/signer_wire.h"
 #include "daemon/clock.h"
+#include "util/secret.h"
 
 struct signer_link {
 	int fd;
@@ -151,11 +152,13 @@ static bool messages_take(struct signer_link *link)
 
 	for (;;) {
 		size_t len = evbuffer_get_length(link->in);
+		uint8_t *octets = evbuffer_pullup(link->in, -1);
 
-		step = signer_message_parse(BYTES(evbuffer_pullup(link->in, -1), len), &m, &used);
+		step = signer_message_parse(BYTES(octets, len), &m, &used);
 		if (step != SIGNER_MESSAGE)
 			return step == SIGNER_MORE;
 		on_message(link, &m);
+		secret_wipe(octets, used);
 		evbuffer_drain(link->in, used);
 	}
 }

@@ -38,6 +38,7 @@ static bool flush(struct service *s)
 {
 	bool ok = write_all(s->stream, BYTES(s->out, s->out_len));
 
+	secret_wipe(s->out, s->out_len); /* keys that a PPK went into */
 	s->out_len = 0;
 	return ok;
 }
@@ -64,6 +65,8 @@ static bool reply_result(struct service *s, uint64_t job_id, struct buf result)
 	};
 	bool ok = reply(s, &message);
 
+	if (result.len > 0)
+		secret_wipe(result.data, result.len);
 	buf_free(&result);
 	return ok;
 }
