@@ -5,34 +5,14 @@
 #include <string.h>
 
 #include "sim/cases/cases.h"
-#include "sim/cases/pair.h"
+#include "sim/cases/conns.h"
 #include "sim/world.h"
-
-/* The conn of two sites as west has it (east's is the same text) with more lines. */
-#define SITES(more)                                                           \
-	"conn sites\n\tleft=192.0.2.1\n\tleftsubnet=203.0.113.0/24\n"         \
-	"\tright=192.0.2.2\n\trightsubnet=198.51.100.0/24\n\tauthby=secret\n" \
-	"\tkeyingtries=%forever\n" more
-
-static struct pair start(const char *west, const char *east)
-{
-	struct pair p = pair_in(sim_new(1), west, east);
-
-	pair_arrange(&p);
-	return p;
-}
-
-static void cut_both(struct pair *p)
-{
-	sim_cut(p->sim, p->west, p->east);
-	sim_cut(p->sim, p->east, p->west);
-}
 
 /* Whoever talks between the two networks, and whoever began: one CHILD SA. */
 void networks_share_one_tunnel(void)
 {
 	for (int by_east = 0; by_east <= 1; by_east++) {
-		struct pair p = start(SITES("\tauto=route\n"), SITES("\tauto=route\n"));
+		struct pair p = pair_configured(SITES("\tauto=route\n"), SITES("\tauto=route\n"));
 
 		if (by_east)
 			sim_ping(p.sim, destination, source);
@@ -68,7 +48,7 @@ void several_networks_share_one_tunnel(void)
 				   "\tright=192.0.2.2\n"
 				   "\trightsubnet=198.51.100.0/26,198.51.100.64/27\n"
 				   "\tauthby=secret\n\tauto=route\n";
-	struct pair p = start(conf, conf);
+	struct pair p = pair_configured(conf, conf);
 
 	sim_ping(p.sim, "203.0.113.130", "198.51.100.70");
 	sim_run_until_idle(p.sim);
@@ -84,7 +64,7 @@ void several_networks_share_one_tunnel(void)
  * by itself, and has what comes of it. */
 void the_peer_takes_less_than_all(void)
 {
-	struct pair p = start(SITES("\tauto=route\n"),
+	struct pair p = pair_configured(SITES("\tauto=route\n"),
 	                      "conn sites\n\tleft=192.0.2.1\n\tleftsubnet=203.0.113.0/24\n"
 	                      "\tright=192.0.2.2\n\trightsubnet=198.51.100.0/26\n"
 	                      "\tauthby=secret\n\tauto=add\n"
@@ -109,7 +89,7 @@ void the_peer_takes_less_than_all(void)
 /* TS-4, TS-5: of the parts that the peer has, it takes the one that the packet is for. */
 void the_peer_takes_what_the_packet_is_for(void)
 {
-	struct pair p = start(SITES("\tauto=route\n"),
+	struct pair p = pair_configured(SITES("\tauto=route\n"),
 	                      "conn sites\n\tleft=192.0.2.1\n\tleftsubnet=203.0.113.0/24\n"
 	                      "\tright=192.0.2.2\n\trightsubnet=198.51.100.0/26\n"
 	                      "\tauthby=secret\n\tauto=add\n"
@@ -127,9 +107,9 @@ void the_peer_takes_what_the_packet_is_for(void)
 /* auto=start: up without a packet; the peer may come an hour later. */
 void started_tunnel_waits_for_its_peer(void)
 {
-	struct pair p = start(SITES("\tauto=start\n"), SITES("\tauto=add\n"));
+	struct pair p = pair_configured(SITES("\tauto=start\n"), SITES("\tauto=add\n"));
 
-	cut_both(&p);
+	pair_cut(&p);
 	for (int i = 0; i < 60; i++) {
 		sim_packet(p.sim, source, destination); /* promise 3: each has its verdict */
 		sim_run_for(p.sim, SECONDS(61));
@@ -149,7 +129,7 @@ void started_tunnel_waits_for_its_peer(void)
 void both_ends_start_at_once(void)
 {
 	for (unsigned lost = 0; lost <= 3; lost++) {
-		struct pair p = start(SITES("\tauto=start\n"), SITES("\tauto=start\n"));
+		struct pair p = pair_configured(SITES("\tauto=start\n"), SITES("\tauto=start\n"));
 
 		if (lost > 0) {
 			sim_lose_next(p.sim, p.west, p.east, lost);
@@ -170,7 +150,7 @@ void both_ends_start_at_once(void)
 /* A tunnel that was started is so again when the peer deletes it or loses its memory. */
 void started_tunnel_comes_again(void)
 {
-	struct pair p = start(SITES("\tauto=start\n"), SITES("\tauto=add\n"));
+	struct pair p = pair_configured(SITES("\tauto=start\n"), SITES("\tauto=add\n"));
 
 	sim_run_for(p.sim, SECONDS(2));
 	expect_tunnel(p.sim, source, destination);
@@ -204,12 +184,12 @@ void a_dead_peer_and_what_the_conn_says(void)
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct pair p = start(cases[i].conf, SITES("\tauto=add\n"));
+		struct pair p = pair_configured(cases[i].conf, SITES("\tauto=add\n"));
 
 		sim_ping(p.sim, source, destination);
 		sim_run_until_idle(p.sim);
 		expect_tunnel(p.sim, source, destination);
-		cut_both(&p);
+		pair_cut(&p);
 		for (int s = 0; s < 20; s++) {
 			if (s < 8)
 				sim_packet(p.sim, source, destination);
@@ -227,17 +207,10 @@ void a_dead_peer_and_what_the_conn_says(void)
 	}
 }
 
-#define ANYONE                                                             \
-	"conn anyone\n\tleft=%defaultroute\n\tleftsubnet=203.0.113.0/24\n" \
-	"\tright=%opportunistic\n\tauto=route\n"
-#define ANYONE_EAST                                                         \
-	"conn anyone\n\tleft=%defaultroute\n\tleftsubnet=198.51.100.0/24\n" \
-	"\tright=%opportunistic\n\tauto=route\n"
-
 /* AUZ-1: where a conn names the peer, opportunism has no say; elsewhere it goes on. */
 void configured_tunnels_beat_opportunism(void)
 {
-	struct pair p = start(ANYONE SITES("\tauto=route\n"), ANYONE_EAST SITES("\tauto=route\n"));
+	struct pair p = pair_configured(ANYONE SITES("\tauto=route\n"), ANYONE_EAST SITES("\tauto=route\n"));
 
 	sim_delegate(p.sim, source, p.west);
 	sim_delegate(p.sim, destination, p.east);
@@ -255,7 +228,7 @@ void configured_tunnels_beat_opportunism(void)
 /* What opportunism made before gives way when the configured tunnel comes up. */
 void opportunism_gives_way_to_a_configured_tunnel(void)
 {
-	struct pair p = start(ANYONE, ANYONE_EAST);
+	struct pair p = pair_configured(ANYONE, ANYONE_EAST);
 
 	sim_delegate(p.sim, source, p.west);
 	sim_delegate(p.sim, destination, p.east);
@@ -284,7 +257,7 @@ void road_warriors(void)
 	static const char warrior[] = "conn home\n\tleft=%defaultroute\n\tright=192.0.2.2\n"
 				      "\trightsubnet=198.51.100.0/24\n\tauthby=secret\n"
 				      "\tauto=start\n";
-	struct pair p = start(warrior, gateway);
+	struct pair p = pair_configured(warrior, gateway);
 	struct gateway *second = sim_gateway_with(p.sim, "second", "192.0.2.3", NULL, warrior);
 
 	sim_arrange(p.sim, second);
@@ -303,7 +276,7 @@ void road_warriors(void)
 /* A road warrior that knows the secret does not speak for the addresses of others. */
 void road_warrior_with_an_address_of_others(void)
 {
-	struct pair p = start("conn home\n\tleft=%defaultroute\n\tleftsubnet=198.18.0.1/32\n"
+	struct pair p = pair_configured("conn home\n\tleft=%defaultroute\n\tleftsubnet=198.18.0.1/32\n"
 	                      "\tright=192.0.2.2\n\trightsubnet=198.51.100.0/24\n"
 	                      "\tauthby=secret\n\tauto=start\n",
 	                      "conn warriors\n\tleft=192.0.2.2\n\tleftsubnet=198.51.100.0/24\n"
@@ -322,7 +295,7 @@ void road_warrior_that_asks_for_more_later(void)
 	    "\trightsubnet=198.51.100.5/32\n\tauthby=secret\n\tauto=route\n"
 	    "conn home\n"
 	    "conn more\n\tleftsubnet=203.0.113.7/32\n";
-	struct pair p = start(home, "conn warriors\n\tleft=192.0.2.2\n"
+	struct pair p = pair_configured(home, "conn warriors\n\tleft=192.0.2.2\n"
 	                            "\tleftsubnet=198.51.100.5/32\n\tright=%any\n"
 	                            "\tauthby=secret\n\tauto=add\n");
 
@@ -354,7 +327,7 @@ void initial_contact_of_a_namesake(void)
 	         "\trightid=@west.example.net\n\tauthby=secret\n\tauto=add\n"
 	         "conn people\n\tleft=%%defaultroute\n%s",
 	         people);
-	p = start(SITES("\tleftid=@west.example.net\n\tauto=start\n"), east);
+	p = pair_configured(SITES("\tleftid=@west.example.net\n\tauto=start\n"), east);
 	pair_publish_east(&p);
 	namesake = sim_gateway_with(p.sim, "namesake", "192.0.2.3", NULL, thief);
 	sim_publish_key_at(p.sim, "west.example.net", namesake);
@@ -371,7 +344,7 @@ void initial_contact_of_a_namesake(void)
 /* AUT-8: east has no such name, and answers with no other one. */
 void asked_for_somebody_else(void)
 {
-	struct pair p = start(SITES("\trightid=@other.example\n\tauto=start\n"),
+	struct pair p = pair_configured(SITES("\trightid=@other.example\n\tauto=start\n"),
 	                      SITES("\tauto=add\n"));
 
 	sim_run_for(p.sim, SECONDS(10));
@@ -391,7 +364,7 @@ void two_road_warriors_with_one_address(void)
 				      "\tleftsubnet=203.0.113.7/32\n\tright=192.0.2.2\n"
 				      "\trightsubnet=198.51.100.5/32\n\tauthby=secret\n"
 				      "\tauto=start\n";
-	struct pair p = start(warrior, gateway);
+	struct pair p = pair_configured(warrior, gateway);
 	struct gateway *second;
 
 	sim_run_for(p.sim, SECONDS(2));
@@ -406,14 +379,6 @@ void two_road_warriors_with_one_address(void)
 	expect_arrived(p.sim, source, destination, 1, 0);
 	sim_end(p.sim);
 }
-
-/* The conns of road warriors with an address each, and of one of them. */
-#define WARRIOR(name, inside)                                                           \
-	"conn " name "\n\tleft=192.0.2.2\n\tleftsubnet=198.51.100.5/32\n\tright=%any\n" \
-	"\trightsubnet=" inside "\n\tauthby=secret\n\tauto=add\n"
-#define HOME(name, inside)                                                                  \
-	"conn " name "\n\tleft=%defaultroute\n\tleftsubnet=" inside "\n\tright=192.0.2.2\n" \
-	"\trightsubnet=198.51.100.5/32\n\tauthby=secret\n\tauto=start\n"
 
 /* NAT-14, MKE-8: between the two exchanges of the one, the other has come. */
 void a_slow_key_exchange_takes_nothing_from_others(void)
@@ -504,298 +469,10 @@ void nobody_gets_what_a_conn_keeps_for_another(void)
 	}
 }
 
-/* POL-5: a conn that is no more has no tunnel. */
-void a_conn_taken_out_takes_its_tunnel_along(void)
-{
-	struct pair p = start(SITES("\tauto=start\n"), SITES("\tauto=add\n"));
-
-	sim_run_for(p.sim, SECONDS(2));
-	expect_sas(p.sim, p.east, 1, 1);
-	sim_reload_with(p.sim, p.west, SITES("\tauto=start\n")); /* the same: nothing happens */
-	sim_run_for(p.sim, SECONDS(2));
-	expect_sas(p.sim, p.east, 1, 1);
-	sim_reload_with(p.sim, p.west, ANYONE);
-	sim_run_for(p.sim, SECONDS(2));
-	expect_children(p.sim, p.west, 0);
-	expect_children(p.sim, p.east, 0);
-	sim_end(p.sim);
-}
-
-/* POL-5: what the peer asked for by itself, beside the ranges of the same conn, stays with its conn,
- * and goes when that is for another peer. */
-void a_pair_beside_its_ranges_outlives_a_reload(void)
-{
-	static const char one[] = "conn one\n\tleftsubnet=203.0.113.7/32\n"
-				  "\trightsubnet=198.51.100.5/32\n\tleft=192.0.2.1\n"
-				  "\tright=192.0.2.2\n\tauthby=secret\n\tauto=start\n";
-	static const char elsewhere[] = "conn sites\n\tleft=192.0.2.9\n"
-					"\tleftsubnet=203.0.113.0/24\n\tright=192.0.2.2\n"
-					"\trightsubnet=198.51.100.0/24\n\tauthby=secret\n"
-					"\tauto=add\n";
-	struct pair p;
-	char both[1024];
-
-	snprintf(both, sizeof(both), "%s%s", SITES("\tauto=start\n"), one);
-	p = start(both, SITES("\tauto=add\n"));
-	sim_run_for(p.sim, SECONDS(5));
-	sim_ping(p.sim, source, destination);
-	sim_run_for(p.sim, SECONDS(5));
-	expect_sas(p.sim, p.east, 1, 2);
-	sim_reload_with(p.sim, p.east, SITES("\tauto=add\n"));
-	sim_run_for(p.sim, MILLISECONDS(100));
-	expect_sas(p.sim, p.east, 1, 2);
-	sim_ping(p.sim, source, destination);
-	sim_run_for(p.sim, SECONDS(1));
-	expect_arrived(p.sim, destination, source, 2, 0);
-	sim_reload_with(p.sim, p.east, elsewhere);
-	sim_run_for(p.sim, MILLISECONDS(100));
-	expect_children(p.sim, p.east, 0);
-	sim_reload_with(p.sim, p.west, ANYONE); /* it would ask for ever */
-	sim_run_for(p.sim, SECONDS(1));
-	sim_end(p.sim);
-}
-
-/* POL-5: a peer that came by a conn for anybody goes when another one is named; one that is named
- * stays. */
-void a_named_peer_takes_the_place_of_anybody(void)
-{
-	static const char conf[] = "conn w\n\tleft=192.0.2.2\n\tleftsubnet=198.51.100.5/32\n"
-				   "\trightsubnet=203.0.113.7/32\n\tauthby=secret\n"
-				   "\trightid=@a.example\n\tauto=add\n";
-	struct pair p;
-	char words[512];
-
-	snprintf(words, sizeof(words), "%s\tright=%%any\n", conf);
-	p = start(HOME("home", "203.0.113.7/32") "\tleftid=@a.example\n", words);
-	sim_run_for(p.sim, SECONDS(2));
-	expect_sas(p.sim, p.east, 1, 1);
-	snprintf(words, sizeof(words), "%s\tright=192.0.2.1\n", conf);
-	sim_reload_with(p.sim, p.east, words);
-	sim_run_for(p.sim, MILLISECONDS(100));
-	expect_sas(p.sim, p.east, 1, 1);
-	snprintf(words, sizeof(words), "%s\tright=%%any\n", conf);
-	sim_reload_with(p.sim, p.east, words);
-	sim_run_for(p.sim, MILLISECONDS(100));
-	expect_sas(p.sim, p.east, 1, 1);
-	snprintf(words, sizeof(words), "%s\tright=192.0.2.77\n", conf);
-	sim_reload_with(p.sim, p.east, words);
-	sim_run_for(p.sim, SECONDS(5));
-	expect_children(p.sim, p.east, 0);
-	sim_reload_with(p.sim, p.west, ANYONE); /* it would ask for ever */
-	sim_run_for(p.sim, SECONDS(1));
-	sim_end(p.sim);
-}
-
-/* POL-5, AUT-2, AUT-3: who was known by a name that the conn has no more has no tunnel by it, of a
- * pair or of ranges, and no IKE SA to make one on. */
-void a_name_revoked_ends_its_tunnel(void)
-{
-	static const char *const insides[] = { "203.0.113.7/32", "203.0.113.0/28" };
-	static const char *const rights[] = { "192.0.2.1", "%any" };
-	static const char *const others[] = { "\trightid=@b.example\n", "\trightauth=rsasig\n" };
-
-	for (int i = 0; i < 8; i++) {
-		const char *inside = insides[i & 1], *right = rights[i >> 1 & 1];
-		struct pair p;
-		char words[512], home[512];
-
-		snprintf(home, sizeof(home),
-		         "conn home\n\tleft=192.0.2.1\n\tleftsubnet=%s\n\tright=192.0.2.2\n"
-		         "\trightsubnet=198.51.100.5/32\n\tauthby=secret\n"
-		         "\tleftid=@a.example\n\tauto=start\n",
-		         inside);
-		snprintf(words, sizeof(words),
-		         "conn w\n\tleft=192.0.2.2\n\tleftsubnet=198.51.100.5/32\n\tright=%s\n"
-		         "\trightsubnet=%s\n\tauthby=secret\n\tauto=add\n",
-		         right, inside);
-		snprintf(words + strlen(words), sizeof(words) - strlen(words),
-		         "\trightid=@a.example\n");
-		p = start(home, words);
-		sim_run_for(p.sim, SECONDS(2));
-		expect_sas(p.sim, p.east, 1, 1);
-		sim_reload_with(p.sim, p.east, words);
-		sim_run_for(p.sim, MILLISECONDS(100));
-		expect_sas(p.sim, p.east, 1, 1);
-		if (i < 4)
-			*strstr(words, "\trightid=") = '\0';
-		strcat(words, others[i >> 2]);
-		sim_reload_with(p.sim, p.east, words);
-		sim_run_for(p.sim, SECONDS(5));
-		expect_sas(p.sim, p.east, 0, 0);
-		sim_reload_with(p.sim, p.west, ANYONE);
-		sim_run_for(p.sim, SECONDS(1));
-		sim_end(p.sim);
-	}
-}
-
-/* POL-5: what was agreed to by words that the conn has no more is agreed to anew. */
-void a_suite_revoked_ends_its_tunnel(void)
-{
-	static const char *const insides[] = { "203.0.113.7/32", "203.0.113.0/28" };
-	static const char *const words[] = { "", "\tesp=aes128gcm16\n",
-		                             "\tesp=aes128gcm16\n\tike=aes128-sha256-ecp256\n" };
-
-	for (size_t i = 0; i < 2; i++) {
-		char home[512], away[512], text[1024];
-		struct pair p;
-
-		snprintf(home, sizeof(home),
-		         "conn home\n\tleft=192.0.2.1\n\tleftsubnet=%s\n\tright=192.0.2.2\n"
-		         "\trightsubnet=198.51.100.5/32\n\tauthby=secret\n\tauto=start\n",
-		         insides[i]);
-		snprintf(away, sizeof(away), "%.*s\tauto=add\n",
-		         (int)(strstr(home, "\tauto=") - home), home);
-		p = start(home, away);
-		sim_run_for(p.sim, SECONDS(2));
-		for (size_t j = 0; j < 3; j++) {
-			snprintf(text, sizeof(text), "%s%s", away, words[j]);
-			sim_reload_with(p.sim, p.west, text);
-			expect_children(p.sim, p.west, j == 0 ? 1 : 0);
-			snprintf(text, sizeof(text), "%s%s", home, words[j]);
-			sim_reload_with(p.sim, p.west, text);
-			sim_run_for(p.sim, SECONDS(5));
-			expect_sas(p.sim, p.west, 1, 1);
-			expect_sas(p.sim, p.east, 1, 1);
-			sim_reload_with(p.sim, p.west, text);
-			expect_children(p.sim, p.west, 1);
-		}
-		sim_reload_with(p.sim, p.west, ANYONE);
-		sim_run_for(p.sim, SECONDS(1));
-		sim_end(p.sim);
-	}
-}
-
-/* POL-5, promise 1: ranges that a failure let pass are private from the reload on. */
-void a_failure_that_opened_ranges_outlives_no_reload(void)
-{
-	static const char *const insides[] = { "203.0.113.7/32", "203.0.113.0/28" };
-	static const char *const autos[] = { "route", "start" };
-
-	for (size_t i = 0; i < 4; i++) {
-		char open_conf[512], closed_conf[1024];
-		struct pair p;
-
-		snprintf(open_conf, sizeof(open_conf),
-		         "conn home\n\tleft=192.0.2.1\n\tleftsubnet=%s\n\tright=192.0.2.2\n"
-		         "\trightsubnet=198.51.100.5/32\n\tauthby=secret\n\tauto=%s\n"
-		         "\tfailureshunt=",
-		         insides[i & 1], autos[i >> 1]);
-		snprintf(closed_conf, sizeof(closed_conf), "%sdrop\n", open_conf);
-		strcat(open_conf, "passthrough\n");
-		p = start(open_conf, ANYONE);
-		cut_both(&p);
-		sim_packet(p.sim, source, destination);
-		sim_run_for(p.sim, SECONDS(50));
-		sim_packet(p.sim, source, destination);
-		sim_run_for(p.sim, SECONDS(1));
-		expect_arrived(p.sim, source, destination, 0, 2);
-		sim_reload_with(p.sim, p.west, closed_conf);
-		sim_packet(p.sim, source, destination);
-		sim_run_for(p.sim, SECONDS(100));
-		expect_arrived(p.sim, source, destination, 0, 2);
-		sim_end(p.sim);
-	}
-}
-
-/* POL-5: a reload while it is negotiated, by which another peer has the name. */
-void an_attempt_ends_with_the_peer_it_was_for(void)
-{
-	static const char *const insides[] = { "203.0.113.7/32", "203.0.113.0/28" };
-
-	for (size_t i = 0; i < 2; i++) {
-		char conf[512], elsewhere[1024];
-		struct pair p;
-
-		snprintf(conf, sizeof(conf),
-		         "conn home\n\tleft=192.0.2.1\n\tleftsubnet=%s\n"
-		         "\trightsubnet=198.51.100.5/32\n\tauthby=secret\n"
-		         "\trightid=@e.example\n\tauto=start\n",
-		         insides[i]);
-		snprintf(elsewhere, sizeof(elsewhere), "%s\tright=192.0.2.9\n", conf);
-		strcat(conf, "\tright=192.0.2.2\n");
-		p = start(conf, SITES("\trightid=@e.example\n\tauto=add\n"));
-		cut_both(&p);
-		sim_run_for(p.sim, MILLISECONDS(300));
-		sim_reload_with(p.sim, p.west, elsewhere);
-		sim_mend(p.sim);
-		sim_run_for(p.sim, SECONDS(5));
-		expect_children(p.sim, p.west, 0);
-		expect_sas(p.sim, p.east, 0, 0);
-		sim_reload_with(p.sim, p.west, ANYONE); /* it would ask for ever */
-		sim_run_for(p.sim, SECONDS(1));
-		sim_end(p.sim);
-	}
-}
-
-/* By hand no more than by their files; a part of the other's addresses is another matter. */
-void two_conns_for_the_same_are_not_both_routed(void)
-{
-	static const char open_conf[] = "conn open\n\tleft=192.0.2.1\n\tleftsubnet=203.0.113.0/24\n"
-					"\trightsubnet=198.51.100.0/24\n\tright=%any\n"
-					"\ttype=passthrough\n\tauto=add\n"
-					"conn part\n\tleft=192.0.2.1\n\tleftsubnet=203.0.113.0/24\n"
-					"\trightsubnet=198.51.100.7/32\n\tright=%any\n"
-					"\ttype=passthrough\n\tauto=add\n";
-	struct pair p;
-	char conf[1024];
-
-	snprintf(conf, sizeof(conf), "%s%s", open_conf, SITES("\tauto=add\n"));
-	p = start(conf, SITES("\tauto=add\n"));
-	expect_true(p.sim, sim_route(p.sim, p.west, "sites"));
-	expect_true(p.sim, sim_route(p.sim, p.west, "sites"));
-	expect_true(p.sim, !sim_route(p.sim, p.west, "open"));
-	expect_true(p.sim, sim_route(p.sim, p.west, "part"));
-	sim_packet(p.sim, source, destination);
-	sim_run_for(p.sim, SECONDS(5));
-	expect_arrived(p.sim, source, destination, 1, 0);
-	sim_end(p.sim);
-}
-
-void what_is_not_trapped_is_not_said_to_be_dropped(void)
-{
-	static const char *const autos[] = { "\tauto=add\n",
-		                             "\tauto=route\n" };
-
-	for (size_t i = 0; i < 2; i++) {
-		struct pair p;
-		char conf[512];
-
-		snprintf(conf, sizeof(conf), "%s%s", SITES(""), autos[i]);
-		p = start(conf, SITES("\tauto=add\n"));
-		cut_both(&p);
-		expect_true(p.sim, sim_up(p.sim, p.west, "sites"));
-		sim_run_for(p.sim, SECONDS(300));
-		expect_true(p.sim, (strstr(p.sim->trace.s, "24: drop,") != NULL) == (i == 1));
-		expect_true(p.sim, (strstr(p.sim->trace.s, "24: no tunnel,") != NULL) == (i == 0));
-		sim_end(p.sim);
-	}
-}
-
-/* POL-5, promises 1 and 2: the same of a tunnel that nobody arranged. */
-void a_suite_revoked_ends_a_strangers_tunnel(void)
-{
-	struct pair p = pair_in(sim_new(1), CLIENT("\tfailureshunt=drop\n"), NULL);
-
-	pair_publish_west(&p);
-	pair_publish_east(&p);
-	sim_ping(p.sim, source, destination);
-	sim_run_for(p.sim, SECONDS(2));
-	expect_tunnel(p.sim, source, destination);
-	sim_reload_with(p.sim, p.west,
-	                CLIENT("\tfailureshunt=drop\n\tesp=aes256gcm16\n"
-	                       "\tike=aes256gcm16-sha512-x25519\n"));
-	expect_children(p.sim, p.west, 0);
-	sim_ping(p.sim, source, destination);
-	sim_run_for(p.sim, SECONDS(5));
-	expect_tunnel(p.sim, source, destination);
-	expect_arrived(p.sim, source, destination, 2, 0);
-	sim_end(p.sim);
-}
-
 /* TS-7: a peer that takes single pairs is told of a translated Source what it is translated to. */
 void a_packet_that_is_translated_is_named_so(void)
 {
-	struct pair p = start(SITES("\tauto=route\n\tleftnat=192.0.2.1\n"), SITES("\tauto=add\n"));
+	struct pair p = pair_configured(SITES("\tauto=route\n\tleftnat=192.0.2.1\n"), SITES("\tauto=add\n"));
 
 	sim_packet(p.sim, source, destination);
 	sim_run_for(p.sim, MILLISECONDS(1));

@@ -75,3 +75,17 @@ void pair_meet_at(const struct pair *p, const char *file, int line)
 	expect_sas_at(sim, p->west, 1, 1, file, line);
 	expect_sas_at(sim, p->east, 1, 1, file, line);
 }
+
+struct pair pair_configured(const char *west, const char *east)
+{
+	struct pair p = pair_in(sim_new(1), west, east);
+
+	pair_arrange(&p);
+	return p;
+}
+
+void pair_cut(const struct pair *p)
+{
+	sim_cut(p->sim, p->west, p->east);
+	sim_cut(p->sim, p->east, p->west);
+}

@@ -23,6 +23,10 @@ extern const char *const source, *const destination;
 /* Each by its words: failureshunt= of the HowTo's conns, or NULL; or, if it has lines, an
  * ipsec.conf. Nothing is published. */
 struct pair pair_in(struct sim *sim, const char *west, const char *east);
+/* The same, and each knows the other: configured tunnels come up without the DNS. */
+struct pair pair_configured(const char *west, const char *east);
+/* Nothing arrives any more, either way. */
+void pair_cut(const struct pair *p);
 /* One of them alone. West by its words, as above, with its key and delegation published; east by
  * the HowTo's conns, with nothing. */
 struct gateway *make_west(struct sim *sim, const char *words);

@@ -315,7 +315,7 @@ static void ike_sa_init_is_tried_again_with_the_wanted_method(void **state)
 	}
 }
 
-/* EAST, a stub for once, answers WEST's outstanding CREATE_CHILD_SA with that error. */
+/* EAST answers WEST's outstanding CREATE_CHILD_SA with that error, which it would not itself. */
 static void answer_with(uint16_t error)
 {
 	struct path path = path_to(&t, WEST, EXCHANGE_CREATE_CHILD_SA);
